@@ -1,0 +1,119 @@
+"""The candidate: what is compared, exported and served.
+
+A candidate is a prompt, weights and decoding. Weights are a base model and the lineage of training
+stages on top of it; ``Weights.stack`` is the one place that knows which stage can stand on which.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from whatworks.errors import StackingError
+from whatworks.identity import Frozen
+from whatworks.prompt import Prompt
+
+StageKind = Literal["lora", "full", "soft-prompt"]
+Stacking = Literal["new", "continue", "merge"]
+
+
+class Stage(Frozen):
+    """One training step in a lineage.
+
+    Attributes:
+        kind: What the step trained.
+        method: The method that did, e.g. ``sft``.
+        artifact: Where the store keeps the result: a key, perhaps with a checkpoint below it.
+    """
+
+    kind: StageKind
+    method: str
+    artifact: str
+
+
+class Weights(Frozen):
+    """A base model and what was trained on top of it.
+
+    Attributes:
+        base: ``lab``, a Hugging Face id or a folder.
+        digest: Content hash of the base model's files.
+        template: Name of a chat template, or ``auto``: the model's own, else ``plain``.
+        stages: The lineage, oldest first.
+    """
+
+    base: str
+    digest: str = ""
+    template: str = "auto"
+    stages: tuple[Stage, ...] = ()
+
+    def stack(self, kind: StageKind, method: str) -> Stacking:
+        """How a new stage of ``kind`` would stand on this lineage.
+
+        ========== =========== ============================================================
+        on top of  new stage   rule
+        ========== =========== ============================================================
+        nothing    any         ``new``
+        full       lora, full  ``new`` adapter on the tuned model; ``continue`` its weights
+        lora       lora        ``continue`` the same adapter (its state is DPO's reference)
+        lora       full        ``merge`` the adapter first
+        any        soft-prompt refused: a soft prompt belongs to the untouched base
+        soft-prompt any        refused, for the same reason
+        ========== =========== ============================================================
+
+        Raises:
+            StackingError: If the stage cannot stand there, or the same method trained just before.
+        """
+        if not self.stages:
+            return "new"
+        last = self.stages[-1]
+        if last.method == method:
+            raise StackingError(
+                f"{method} after {method} would train twice on the same rows",
+                remedy=f"drop one of the two, or raise the epochs of {method}",
+            )
+        if "soft-prompt" in (last.kind, kind):
+            raise StackingError(
+                f"{kind} cannot stand on {last.kind}: a soft prompt is learned for the "
+                "untouched base model",
+                remedy="run soft-prompt as an arm of its own",
+            )
+        if last.kind == "lora":
+            return "continue" if kind == "lora" else "merge"
+        return "new" if kind == "lora" else "continue"
+
+    def then(self, stage: Stage) -> Weights:
+        """These weights with one more stage."""
+        return self.replace(stages=(*self.stages, stage))
+
+
+class Decoding(Frozen):
+    """How text is drawn from the model.
+
+    Attributes:
+        max_tokens: Upper limit of new tokens.
+        temperature: 0 is greedy.
+        top_p: Nucleus mass, used when ``temperature`` is above 0.
+        seed: Seed of sampling; each request gets a stream of its own from it.
+        stop: Strings that end the answer; they are not part of it.
+    """
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Candidate(Frozen):
+    """A prompt, weights and decoding: frozen, with a content key."""
+
+    prompt: Prompt
+    weights: Weights
+    decoding: Decoding = Decoding()
+
+    def with_prompt(self, **fields: object) -> Candidate:
+        """The same candidate with some prompt fields replaced."""
+        return self.replace(prompt=self.prompt.replace(**fields))
+
+    def with_weights(self, weights: Weights) -> Candidate:
+        """The same candidate with other weights."""
+        return self.replace(weights=weights)

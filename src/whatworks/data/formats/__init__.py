@@ -1,0 +1,64 @@
+"""The formats that rows are recognised as, most specific first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whatworks.data.formats.base import Columns, Content, Format, RowProblem
+from whatworks.data.formats.chat import ALPACA, MT_BENCH, OPENAI, PROMPT_COMPLETION, SHAREGPT
+from whatworks.data.formats.generic import GENERIC
+from whatworks.data.formats.known import ENTITIES, OWN, PASSAGES, SELFAWARE, SQL, VIGGO
+from whatworks.data.formats.preference import (
+    KTO,
+    OPENAI_PREFERENCE,
+    SHAREGPT_PREFERENCE,
+    TRL_PREFERENCE,
+)
+from whatworks.data.rows import Fields
+from whatworks.errors import InputError, nearest
+
+__all__ = ["FORMATS", "Columns", "Content", "Format", "RowProblem", "choose"]
+
+FORMATS: tuple[Format, ...] = (
+    OWN,
+    OPENAI_PREFERENCE,
+    SHAREGPT_PREFERENCE,
+    TRL_PREFERENCE,
+    KTO,
+    OPENAI,
+    SHAREGPT,
+    ALPACA,
+    PROMPT_COMPLETION,
+    MT_BENCH,
+    VIGGO,
+    SQL,
+    ENTITIES,
+    SELFAWARE,
+    PASSAGES,
+    GENERIC,
+)
+
+
+def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format:
+    """The format of a file, by name or by its first rows, adjusted to them.
+
+    A format is recognised when at least half of the rows look like it; the first in the list wins.
+
+    Raises:
+        InputError: If the name is unknown, or the columns leave open what is what.
+    """
+    own_columns = "input" in columns or "target" in columns
+    if name is not None:
+        known = {form.name: form for form in FORMATS}
+        if name not in known:
+            raise InputError(f"unknown format {name!r}", remedy=nearest(name, known))
+        if own_columns and name != GENERIC.name:
+            raise InputError(
+                f"the format {name} has input and target columns of its own",
+                remedy="leave out `format`, or `input` and `target` of `columns`",
+            )
+        return known[name].fitted(rows, columns)
+    if own_columns:
+        return GENERIC.fitted(rows, columns)
+    found = next((form for form in FORMATS if form.recognise(rows) >= 0.5), GENERIC)
+    return found.fitted(rows, columns)

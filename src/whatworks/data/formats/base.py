@@ -1,0 +1,115 @@
+"""What a format is: how it is told from others, and what one of its rows says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from whatworks.data.rows import Fields
+from whatworks.task import Message
+
+Columns = Mapping[str, "str | list[str]"]
+"""What the user says about columns: role (input, target, id, group, evidence) to column(s)."""
+
+
+class RowProblem(Exception):
+    """One row does not say what its format asks for; counted, then reported for the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one row says, before it has an id.
+
+    Attributes:
+        inputs, messages, target, group, meta: As in ``Example``.
+        chosen, rejected: The two answers of a preference; one of them None when the row has only
+            a labelled answer (KTO).
+        passage: Text of a document that holds the answer, with its ``title``.
+        note: What was left out or guessed, in the plural of "rows"; equal notes are counted.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    messages: tuple[Message, ...] = ()
+    target: str = ""
+    group: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    chosen: str | None = None
+    rejected: str | None = None
+    passage: str = ""
+    title: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A shape that rows can have.
+
+    Attributes:
+        name: What the user calls it.
+        shape: The columns of a row, in one line for people.
+        columns: Role to the columns that carry it; any other column ends up in ``meta``.
+        matches: Whether a row looks like this.
+        content: What a row says; raises ``RowProblem``.
+        fit: Settles what only the first rows together can tell; None where nothing is open.
+        notes: What fitting found worth telling.
+    """
+
+    name: str
+    shape: str
+    columns: Mapping[str, tuple[str, ...]]
+    matches: Callable[[Fields], bool]
+    content: Callable[[Fields], Content]
+    fit: Callable[[Format, Sequence[Fields], Columns], Format] | None = None
+    notes: tuple[str, ...] = ()
+
+    def recognise(self, rows: Sequence[Fields]) -> float:
+        """Share of the rows that look like this, in [0, 1]."""
+        return sum(map(self.matches, rows)) / len(rows) if rows else 0.0
+
+    def fitted(self, rows: Sequence[Fields], columns: Columns) -> Format:
+        """This format, adjusted to the first rows of a file and to what the user said of it.
+
+        Raises:
+            InputError: If the rows leave open which column is what.
+        """
+        return self.fit(self, rows, columns) if self.fit else self
+
+    def used(self) -> frozenset[str]:
+        """All columns that carry a role."""
+        return frozenset(name for names in self.columns.values() for name in names)
+
+
+def first(fields: Fields, *names: str) -> Any:
+    """The value of the first of these columns that the row has and that is not None, else None."""
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def as_text(value: Any) -> str:
+    """A value as text: strings as they are, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def needed(fields: Fields, *names: str) -> str:
+    """The text in the first of these columns.
+
+    Raises:
+        RowProblem: If the row has none of them.
+    """
+    value = first(fields, *names)
+    if value is None:
+        raise RowProblem(f"no {names[0]!r}")
+    return as_text(value)
+
+
+def answers(value: Any) -> tuple[str, tuple[str, ...]]:
+    """An answer and all accepted ones, from text, a list, or SQuAD's ``{"text": [...]}``."""
+    if isinstance(value, dict) and "text" in value:
+        value = cast("dict[str, Any]", value)["text"]
+    if isinstance(value, list | tuple):
+        known = tuple(as_text(item) for item in cast("list[Any]", value) if item is not None)
+        return (known[0] if known else ""), known
+    return as_text(value), ()

@@ -1,0 +1,129 @@
+"""Rows with an input column and a target column, found by name or named by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from whatworks.data.formats.base import (
+    Columns,
+    Content,
+    Format,
+    RowProblem,
+    answers,
+    as_text,
+    first,
+    needed,
+)
+from whatworks.data.rows import Fields
+from whatworks.errors import InputError
+
+PAIRS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("input", "inputs", "source", "src", "x"), ("target", "output", "label", "tgt", "y")),
+    (("question", "query"), ("answer", "answers", "response")),
+    (("text", "sentence", "utterance"), ("category", "label", "intent", "class")),
+    (("prompt", "instruction"), ("completion", "response", "output", "answer")),
+    (("document", "article"), ("summary", "highlights")),
+    (("problem",), ("solution", "answer")),
+)
+"""Column names that mean input and target, in families that go together."""
+
+_CONTEXT = ("context", "passage")
+_LISTS_OF_ANSWERS = ("answer", "answers", "aliases")
+_ROLES = ("id", "group", "evidence", "split", "meta")
+
+
+def _fit(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if "input" in columns or "target" in columns:
+        inputs, target, notes = _named(names, columns)
+    else:
+        inputs, target = _found(names)
+        notes = ()
+
+    def content(fields: Fields) -> Content:
+        # One input keeps its column's name too: tables, demos and exports show it.
+        given = {name: needed(fields, name) for name in inputs}
+        if not target:
+            return Content(inputs=given)
+        value = first(fields, target)
+        if value is None:
+            raise RowProblem(f"no {target!r}")
+        if target.lower() in _LISTS_OF_ANSWERS and not isinstance(value, str):
+            best, known = answers(value)
+            return Content(inputs=given, target=best, meta={"aliases": list(known)})
+        return Content(inputs=given, target=as_text(value))
+
+    shown = {"input": inputs, **({"target": (target,)} if target else {})}
+    return replace(form, columns=shown, content=content, notes=notes)
+
+
+def _named(
+    names: Sequence[str], columns: Columns
+) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Input and target as the user named them; the one left open is found or left empty."""
+    given = columns.get("input", [])
+    inputs = (given,) if isinstance(given, str) else tuple(given)
+    target = columns.get("target", "")
+    if not isinstance(target, str):
+        raise InputError("`columns: target` takes one column, not a list")
+    if not inputs:
+        spoken_for = {target, *_ROLES, *(c for c in columns.values() if isinstance(c, str))}
+        rest = [name for name in names if name not in spoken_for]
+        if len(rest) != 1:
+            raise _ambiguous(names, "which of the columns is the input is not said")
+        return (rest[0],), target, ()
+    if not target and "target" not in columns:
+        fitting = sorted(
+            {
+                name
+                for _, targets in PAIRS
+                for name in names
+                if name.lower() in targets and name not in inputs
+            }
+        )
+        if len(fitting) > 1:
+            raise _ambiguous(names, "which of the columns is the target is not said")
+        target = fitting[0] if fitting else ""
+    notes = () if target else ("no target column: all targets are empty",)
+    return inputs, target, notes
+
+
+def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The one pair of columns whose names go together."""
+    lower = {name.lower(): name for name in names}
+    found: set[tuple[str, str]] = set()
+    for inputs, targets in PAIRS:
+        asks = [lower[name] for name in inputs if name in lower]
+        gives = [lower[name] for name in targets if name in lower]
+        found |= {(ask, give) for ask in asks for give in gives}
+    if len(found) != 1:
+        why = "several columns could be input and target" if found else (
+            "no columns that are known to mean input and target"
+        )
+        raise _ambiguous(names, why)
+    ask, target = found.pop()
+    context = [lower[name] for name in _CONTEXT if name in lower and ask.lower() != name]
+    return (*context, ask), target
+
+
+def _ambiguous(names: Sequence[str], cause: str) -> InputError:
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return InputError(
+        f"{cause}; columns: {shown}",
+        remedy="name them: `columns: {input: COLUMN, target: COLUMN}` (input may be a list)",
+    )
+
+
+def _unfitted(fields: Fields) -> Content:
+    raise RowProblem("no columns named yet")
+
+
+GENERIC = Format(
+    "generic",
+    "one or more input columns and a target column",
+    {},
+    lambda fields: False,
+    _unfitted,
+    fit=_fit,
+)

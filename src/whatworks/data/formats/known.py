@@ -1,0 +1,162 @@
+"""Formats known by their columns: named data sets, this package's own rows, plain passages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from whatworks.data.formats.base import (
+    Columns,
+    Content,
+    Format,
+    RowProblem,
+    answers,
+    as_text,
+    first,
+    needed,
+)
+from whatworks.data.formats.turns import is_turns, turns
+from whatworks.data.passages import opening
+from whatworks.data.rows import Fields
+from whatworks.task import Example
+
+
+def _own(fields: Fields) -> Content:
+    inputs = fields.get("inputs")
+    messages = turns(fields.get("messages") or [])
+    if not messages and not isinstance(inputs, Mapping):
+        raise RowProblem("no 'inputs' and no 'messages'")
+    named = {name: as_text(value) for name, value in cast("dict[str, Any]", inputs or {}).items()}
+    return Content(inputs=named, messages=messages, target=needed(fields, "target"))
+
+
+def _viggo(fields: Fields) -> Content:
+    meaning = needed(fields, "mr", "meaning_representation")
+    sentence = needed(fields, "ref")
+    # Several sentences say the same; none of them may help another one across a split.
+    return Content(inputs={"text": sentence}, target=meaning, group=meaning)
+
+
+def _sql(fields: Fields) -> Content:
+    schema = needed(fields, "context")
+    inputs = {"context": schema, "question": needed(fields, "question")}
+    return Content(inputs=inputs, target=needed(fields, "answer"), meta={"context": schema})
+
+
+def _sql_one_schema(fields: Fields) -> Content:
+    content = _sql(fields)
+    return replace(content, inputs={"question": content.inputs["question"]})
+
+
+def _fit_sql(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
+    """With one schema for all rows, the schema is no input: it would drown the question."""
+    schemas = {as_text(row.get("context")) for row in rows}
+    if len(rows) < 2 or len(schemas) > 1:
+        return form
+    shown = {**form.columns, "input": ("question",), "schema": ("context",)}
+    note = "all rows share one schema: it is in meta['context'], not in the input"
+    return replace(form, columns=shown, content=_sql_one_schema, notes=(note,))
+
+
+def _entities(fields: Fields) -> Content:
+    target, known = answers(first(fields, "answers") or [])
+    if not target:
+        raise RowProblem("no 'answers'")
+    subject = needed(fields, "subject")
+    return Content(
+        inputs={"question": needed(fields, "question")},
+        target=target,
+        group=subject,
+        meta={"aliases": list(known)},
+        passage=needed(fields, "paragraph"),
+        title=subject,
+    )
+
+
+def _selfaware(fields: Fields) -> Content:
+    answerable = first(fields, "answerable")
+    if not isinstance(answerable, bool):
+        raise RowProblem("no 'answerable'")
+    target, known = answers(first(fields, "answer") or [])
+    return Content(
+        inputs={"question": needed(fields, "question")},
+        target=target,
+        meta={"answerable": answerable, "aliases": list(known)},
+        note="" if answerable else "are unanswerable: their target is empty",
+    )
+
+
+def _passage(fields: Fields) -> Content:
+    start, rest = opening(needed(fields, "text"))
+    if not rest:
+        raise RowProblem("a 'text' of one word or none")
+    return Content(inputs={"text": start}, target=rest)
+
+
+def _is_own(fields: Fields) -> bool:
+    return "target" in fields and (
+        isinstance(fields.get("inputs"), Mapping) or is_turns(fields.get("messages"))
+    )
+
+
+def _has(*names: str) -> Any:
+    return lambda fields: all(name in fields for name in names)
+
+
+OWN = Format(
+    "whatworks",
+    "id, inputs or messages, target, perhaps group, evidence, meta",
+    {"input": ("inputs", "messages"), "target": ("target",)},
+    _is_own,
+    _own,
+)
+VIGGO = Format(
+    "viggo",
+    "mr, ref: meaning representation and sentence",
+    {"input": ("ref",), "target": ("mr", "meaning_representation")},
+    lambda fields: "ref" in fields and ("mr" in fields or "meaning_representation" in fields),
+    _viggo,
+)
+SQL = Format(
+    "sql-create-context",
+    "question, context (CREATE TABLE ...), answer (SQL)",
+    {"input": ("context", "question"), "target": ("answer",)},
+    lambda fields: "question" in fields
+    and "answer" in fields
+    and "create table" in as_text(fields.get("context")).lower(),
+    _sql,
+    fit=_fit_sql,
+)
+ENTITIES = Format(
+    "entityquestions",
+    "subject, question, answers, paragraph",
+    {
+        "input": ("question",),
+        "target": ("answers",),
+        "group": ("subject",),
+        "document": ("paragraph",),
+    },
+    _has("subject", "question", "answers", "paragraph"),
+    _entities,
+)
+SELFAWARE = Format(
+    "selfaware",
+    "question, answer, answerable",
+    {"input": ("question",), "target": ("answer",), "answerable": ("answerable",)},
+    _has("question", "answer", "answerable"),
+    _selfaware,
+)
+PASSAGES = Format(
+    "passages",
+    "text alone: each passage becomes its opening and its continuation",
+    {"input": ("text",)},
+    lambda fields: "text" in fields and fields.keys() <= {"id", "text", "group", "split", "meta"},
+    _passage,
+)
+
+
+def own_row(example: Example) -> dict[str, Any]:
+    """The example as a row of the ``whatworks`` format, without empty fields."""
+    row = example.model_dump(mode="json")
+    return {name: value for name, value in row.items() if value or name == "target"}

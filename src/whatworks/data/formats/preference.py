@@ -1,0 +1,179 @@
+"""Preference shapes: a better and a worse answer to the same input, or answers with a label.
+
+The example of a pair has the better answer as its target, so that the same file can also serve
+supervised tuning. Rows with one labelled answer (KTO) are joined into pairs where an input has
+both kinds; what stays single is a pair with an empty side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os.path import commonprefix
+from typing import Any
+
+from whatworks.data.formats.base import Content, Format, RowProblem, as_text, first
+from whatworks.data.formats.chat import as_turns
+from whatworks.data.formats.turns import TURNS, asked, is_turns, turn, turns
+from whatworks.data.rows import Fields
+from whatworks.task import Message, Pair
+
+
+def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any = None) -> Content:
+    meta = {"tools": tools} if tools else {}
+    if not any(m.role in ("user", "tool") for m in before):
+        raise RowProblem("no user turn before the two answers")
+    if len(before) == 1:
+        inputs = {"prompt": before[0].content}
+        return Content(inputs, target=chosen, chosen=chosen, rejected=rejected, meta=meta)
+    return Content(
+        messages=tuple(before), target=chosen, chosen=chosen, rejected=rejected, meta=meta
+    )
+
+
+def _openai(fields: Fields) -> Content:
+    given: Any = fields.get("input")
+    if not isinstance(given, dict) or "messages" not in given:
+        raise RowProblem("no 'input' with 'messages'")
+    chosen, rejected = (
+        _answer(fields, name) for name in ("preferred_output", "non_preferred_output")
+    )
+    return _pair(turns(given["messages"]), chosen, rejected, given.get("tools"))
+
+
+def _sharegpt(fields: Fields) -> Content:
+    before = turns(first(fields, *TURNS))
+    return _pair(before, _answer(fields, "chosen"), _answer(fields, "rejected"))
+
+
+def _trl(fields: Fields) -> Content:
+    chosen, rejected = first(fields, "chosen"), first(fields, "rejected")
+    if chosen is None or rejected is None:
+        raise RowProblem(f"no {'chosen' if chosen is None else 'rejected'!r}")
+    prompt = first(fields, "prompt", "question", "instruction", "input")
+    before = list(as_turns(prompt, "user")) if prompt is not None else []
+    if fields.get("input") and fields.get("instruction"):  # Alpaca's pair of columns
+        before = [Message(role="user", content=f"{prompt}\n{as_text(fields['input'])}")]
+    if is_turns(chosen) and is_turns(rejected):
+        good, bad = turns(chosen), turns(rejected)
+        shared = commonprefix([good, bad])
+        # A conversation that repeats its prompt stands for it.
+        before = list(shared) if any(m.role == "user" for m in shared) else [*before, *shared]
+        answers = [
+            asked((Message(role="user", content=""), *rest))[1]
+            for rest in (good[len(shared) :], bad[len(shared) :])
+        ]
+        return _pair(_with_system(fields, before), answers[0], answers[1])
+    good, bad = as_text(chosen), as_text(rejected)
+    if not before:
+        shared = commonprefix([good, bad])
+        cut = max(shared.rfind(" "), shared.rfind("\n")) + 1
+        before = [Message(role="user", content=shared[:cut].strip())]
+        good, bad = good[cut:], bad[cut:]
+    return _pair(_with_system(fields, before), good, bad)
+
+
+def _with_system(fields: Fields, before: list[Message]) -> list[Message]:
+    system = fields.get("system")
+    return (
+        [Message(role="system", content=system), *before]
+        if (isinstance(system, str) and system)
+        else before
+    )
+
+
+def _answer(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        raise RowProblem(f"no {name!r}")
+    if is_turns(value):
+        return turns(value)[-1].content
+    return turn(value).content if isinstance(value, dict) else as_text(value)
+
+
+def _kto(fields: Fields) -> Content:
+    prompt, completion, label = (first(fields, name) for name in ("prompt", "completion", "label"))
+    if prompt is None or completion is None or label is None:
+        raise RowProblem("no 'prompt', 'completion' or 'label'")
+    good = _LABELS.get(as_text(label).lower())
+    if good is None:
+        raise RowProblem("a 'label' other than true and false")
+    before, answer, _ = asked((*as_turns(prompt, "user"), *as_turns(completion, "assistant")))
+    one, other = (answer, None) if good else (None, answer)
+    if len(before) == 1:
+        return Content({"prompt": before[0].content}, target=one or "", chosen=one, rejected=other)
+    return Content(messages=before, target=one or "", chosen=one, rejected=other)
+
+
+_LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+
+
+def join_labelled(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Pairs with one empty side joined where the same input has both kinds, first with first.
+
+    Pairs that are whole already are kept. Order: that of the first member.
+    """
+    waiting: dict[tuple[str, bool], list[int]] = {}
+    joined: list[Pair | None] = []
+    for pair in pairs:
+        if pair.chosen and pair.rejected:
+            joined.append(pair)
+            continue
+        asks, good = pair.example.text, bool(pair.chosen)
+        partners = waiting.get((asks, not good), [])
+        if not partners:
+            waiting.setdefault((asks, good), []).append(len(joined))
+            joined.append(pair)
+            continue
+        at = partners.pop(0)
+        other = joined[at]
+        assert other is not None
+        better, worse = (pair, other) if good else (other, pair)
+        joined[at] = better.replace(rejected=worse.rejected)
+    return tuple(pair for pair in joined if pair is not None)
+
+
+OPENAI_PREFERENCE = Format(
+    "openai-preference",
+    "input: {messages}, preferred_output, non_preferred_output",
+    {
+        "input": ("input",),
+        "chosen": ("preferred_output",),
+        "rejected": ("non_preferred_output",),
+    },
+    lambda fields: "preferred_output" in fields and "non_preferred_output" in fields,
+    _openai,
+)
+SHAREGPT_PREFERENCE = Format(
+    "sharegpt-preference",
+    "conversations: [{from, value}], chosen, rejected: {from, value}",
+    {"input": TURNS, "chosen": ("chosen",), "rejected": ("rejected",)},
+    lambda fields: (
+        "chosen" in fields
+        and "rejected" in fields
+        and any(is_turns(fields.get(name)) for name in TURNS)
+    ),
+    _sharegpt,
+)
+TRL_PREFERENCE = Format(
+    "preference",
+    "prompt, chosen, rejected: text or lists of turns; the prompt may stand inside both",
+    {
+        "input": ("prompt", "question", "instruction", "input"),
+        "system": ("system",),
+        "chosen": ("chosen",),
+        "rejected": ("rejected",),
+    },
+    lambda fields: "chosen" in fields and "rejected" in fields,
+    _trl,
+)
+KTO = Format(
+    "kto",
+    "prompt, completion, label (true or false)",
+    {"input": ("prompt",), "target": ("completion",), "label": ("label",)},
+    lambda fields: (
+        "prompt" in fields
+        and "completion" in fields
+        and as_text(fields.get("label")).lower() in _LABELS
+    ),
+    _kto,
+)

@@ -1,0 +1,177 @@
+"""Conversations as they stand in files: role names, turns, tool calls, the answer asked for.
+
+An example made of a conversation asks for its **last assistant turn**; the turns before it are its
+messages. ``every_turn`` makes one example of each assistant turn where all are wanted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from whatworks.data.formats.base import RowProblem, as_text
+from whatworks.task import Example, Message, Role
+
+ROLES: dict[str, Role] = {
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human", "prompter", "customer", "question"), "user"),
+    **dict.fromkeys(
+        ("assistant", "gpt", "bot", "chatbot", "chatgpt", "model", "ai", "bard", "bing", "claude"),
+        "assistant",
+    ),
+    "function_call": "assistant",
+    **dict.fromkeys(
+        ("tool", "function", "observation", "tool_response", "function_response", "ipython"),
+        "tool",
+    ),
+}
+"""Role names seen in the wild."""
+
+TURNS = ("messages", "conversations", "conversation")
+"""Columns that hold a conversation."""
+
+_ROLE_KEYS = ("role", "from", "speaker", "type")
+_TEXT_KEYS = ("content", "value", "text")
+
+
+def is_turns(value: Any) -> bool:
+    """Whether a value is a list of turns, or JSON text of one (as tables hold it)."""
+    value = _unpacked(value)
+    if not isinstance(value, list) or not value:
+        return False
+    return all(
+        isinstance(turn, dict) and any(key in turn for key in _ROLE_KEYS)
+        for turn in cast("list[Any]", value)
+    )
+
+
+def turns(value: Any) -> tuple[Message, ...]:
+    """The turns of a conversation.
+
+    Raises:
+        RowProblem: If it is no list of turns, or a turn has an unknown role or no text.
+    """
+    value = _unpacked(value)
+    if not isinstance(value, list):
+        raise RowProblem("the conversation is not a list of turns")
+    return tuple(turn(item) for item in cast("list[Any]", value))
+
+
+def turn(value: Any) -> Message:
+    """One turn, ``{"role"/"from": ..., "content"/"value": ...}``.
+
+    A tool call becomes JSON text, ``[{"name": ..., "arguments": {...}}]``, after what is said.
+
+    Raises:
+        RowProblem: If the role is unknown, or the turn has neither text nor a tool call.
+    """
+    if not isinstance(value, dict):
+        raise RowProblem("a turn is not an object")
+    fields = cast("dict[str, Any]", value)
+    named = next((fields[key] for key in _ROLE_KEYS if isinstance(fields.get(key), str)), None)
+    if named is None:
+        raise RowProblem("a turn without a role")
+    role = ROLES.get(named.lower())
+    if role is None:
+        raise RowProblem(f"a turn with the unknown role {named[:40]!r}")
+    said = next((fields[key] for key in _TEXT_KEYS if fields.get(key) is not None), None)
+    parts = [] if said is None else [said_text(said)]
+    called = fields.get("tool_calls") or fields.get("function_call")
+    if called:
+        parts.append(_calls(called))
+    if not parts:
+        raise RowProblem("a turn without text")
+    return Message(role=role, content="\n".join(part for part in parts if part))
+
+
+def said_text(value: Any) -> str:
+    """The text of a message's content: a string, or a list of text parts.
+
+    Raises:
+        RowProblem: If a part is not text (an image, audio).
+    """
+    if not isinstance(value, list):
+        return as_text(value)
+    texts: list[str] = []
+    for part in cast("list[Any]", value):
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, dict) and isinstance(cast("Any", part).get("text"), str):
+            texts.append(cast("dict[str, str]", part)["text"])
+        else:
+            kind = cast("Any", part).get("type", "part") if isinstance(part, dict) else "part"
+            raise RowProblem(f"content of kind {as_text(kind)[:40]}; only text is read")
+    return "\n".join(texts)
+
+
+def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
+    """A conversation as (turns before the last answer, that answer, note on turns left out).
+
+    A conversation without any assistant turn is a question without an answer.
+
+    Raises:
+        RowProblem: If nobody asks anything before the last answer.
+    """
+    last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=-1)
+    before = tuple(messages[:last] if last >= 0 else messages)
+    if not any(m.role in ("user", "tool") for m in before):
+        raise RowProblem("no user turn before the last answer")
+    target = messages[last].content if last >= 0 else ""
+    note = "" if last in (-1, len(messages) - 1) else "end after the last answer with a user turn"
+    return before, target, note and f"{note}, which was left out"
+
+
+def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
+    """One example per assistant turn; those of one conversation share its group.
+
+    The example of turn ``n`` of several has the id ``<id>-t<n>``, counted from 1.
+    """
+    made: list[Example] = []
+    for example in examples:
+        answers = [i for i, m in enumerate(example.messages) if m.role == "assistant" and i > 0]
+        if not answers:
+            made.append(example)
+            continue
+        group = example.group or example.id
+        for n, at in enumerate((*answers, len(example.messages)), start=1):
+            last = at == len(example.messages)
+            target = example.target if last else example.messages[at].content
+            made.append(
+                example.replace(
+                    id=f"{example.id}-t{n}",
+                    messages=example.messages[:at],
+                    target=target,
+                    group=group,
+                )
+            )
+    return tuple(made)
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _calls(value: Any) -> str:
+    calls: list[dict[str, Any]] = []
+    for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            raise RowProblem("a tool call is not an object")
+        call = cast("dict[str, Any]", item)
+        inner = call.get("function", call)
+        if not isinstance(inner, dict):
+            raise RowProblem("a tool call is not an object")
+        function = cast("dict[str, Any]", inner)
+        arguments = function.get("arguments", function.get("args"))
+        if isinstance(arguments, str):
+            try:
+                arguments = json.loads(arguments)
+            except (ValueError, RecursionError):
+                pass  # kept as the text that the model wrote
+        calls.append({"name": function.get("name"), "arguments": arguments})
+    return json.dumps(calls, ensure_ascii=False)

@@ -1,0 +1,86 @@
+"""Plain text to passages: a style corpus as examples "opening -> continuation".
+
+A passage is made of whole paragraphs up to about 600 characters. Its opening (the first lines or
+words) is the input and the rest the target, so that every method, prompted or trained, has
+something to be asked and something to be scored against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from whatworks.data import text
+from whatworks.data.rows import Row, split_of
+
+PASSAGE = 600
+"""Characters from which a passage is long enough to end with the paragraph."""
+
+OPENING = 80
+"""Characters that the opening has at least, where the passage allows."""
+
+_CLAUSE = re.compile(r"(?<=[.!?:;])\s+|\n\s*")
+_SPACE = re.compile(r"\s+")
+
+
+def passages(path: Path) -> Iterator[Row]:
+    """The passages of a text file as rows with the one column ``text``.
+
+    Raises:
+        InputError: If the file is no UTF-8 text.
+    """
+    label, split = text.stem(path), split_of(text.stem(path))
+    for count, (line, passage) in enumerate(_passages(text.lines(path)), start=1):
+        yield Row({"text": passage}, f"{path}:{line}", f"{label}-{count}", split)
+
+
+def opening(passage: str) -> tuple[str, str]:
+    """A passage as (opening, continuation), cut at a line or sentence end, else between words.
+
+    The continuation is "" when the passage has only one word.
+    """
+    passage = passage.strip()
+    least = min(OPENING, len(passage) // 3)
+    cut = (
+        _CLAUSE.search(passage, least, 2 * least)
+        or _SPACE.search(passage, least)
+        or _SPACE.search(passage)
+    )
+    return (passage[: cut.start()], passage[cut.end() :]) if cut else (passage, "")
+
+
+def _passages(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Passages with the line on which each begins."""
+    begun, parts, size = 0, list[str](), 0
+    for number, line in lines:
+        blank = not line.strip()
+        full = size >= PASSAGE if blank else size + len(line) > 3 * PASSAGE
+        if full and parts:
+            yield begun, "".join(parts).strip()
+            parts, size = [], 0
+        if blank and not parts:
+            continue
+        for piece in _pieces(line):
+            if size + len(piece) > 3 * PASSAGE and parts:
+                yield begun, "".join(parts).strip()
+                parts, size = [], 0
+            begun = number if not parts else begun
+            parts.append(piece)
+            size += len(piece)
+    if "".join(parts).strip():
+        yield begun, "".join(parts).strip()
+
+
+def _pieces(line: str) -> list[str]:
+    """A line whole, or, where one line is a chapter, cut at sentence ends."""
+    if len(line) <= 2 * PASSAGE:
+        return [line]
+    pieces, size = [""], 0
+    for sentence in re.split(r"(?<=[.!?])(?=\s)", line):
+        if size and size + len(sentence) > PASSAGE:
+            pieces.append("")
+            size = 0
+        pieces[-1] += sentence
+        size += len(sentence)
+    return pieces

@@ -1,0 +1,114 @@
+"""Rows from Parquet files and saved Hugging Face datasets (needs the ``local`` extra)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+from whatworks.data.rows import Row, split_of
+from whatworks.data.text import stem
+from whatworks.errors import InputError
+
+
+def parquet(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file, a batch at a time.
+
+    Raises:
+        InputError: If the file is damaged or pyarrow is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise _missing(path) from error
+    # Damaged files raise anything from ArrowInvalid to OSError, all of them under Exception.
+    try:
+        file: Any = pyarrow.parquet.ParquetFile(path)
+        batches: Iterable[Any] = file.iter_batches(batch_size=1000)
+        found = (record for batch in batches for record in batch.to_pylist())
+        yield from _numbered(found, str(path), stem(path), split_of(stem(path)))
+    except InputError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def saved_dataset(path: Path) -> Iterator[Row]:
+    """The rows of a folder written by ``Dataset.save_to_disk`` or ``DatasetDict.save_to_disk``.
+
+    Class labels come out by name.
+
+    Raises:
+        InputError: If the folder is damaged or ``datasets`` is not installed.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise _missing(path) from error
+    try:
+        saved: Any = datasets.load_from_disk(str(path))
+        parts: dict[str, Any] = dict(saved) if isinstance(saved, dict) else {"": saved}
+        for name, part in parts.items():
+            labels: dict[str, Any] = {
+                column: feature
+                for column, feature in part.features.items()
+                if isinstance(feature, datasets.ClassLabel)
+            }
+            found = (_named(record, labels) for record in part)
+            label = f"{path.name}-{name}" if name else path.name
+            yield from _numbered(found, str(path / name), label, split_of(name) or name)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def _numbered(
+    records: Iterable[Mapping[str, Any]], path: str, label: str, split: str
+) -> Iterator[Row]:
+    for count, record in enumerate(records, start=1):
+        yield Row(_plain(record), f"{path} row {count}", f"{label}-{count}", split)
+
+
+def _named(record: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
+    named = dict(record)
+    for column, feature in labels.items():
+        value = named[column]
+        named[column] = feature.int2str(value) if isinstance(value, int) and value >= 0 else None
+    return named
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON could hold it: times and decimals as text, missing numbers as None."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def _missing(path: Path) -> InputError:
+    return InputError(
+        "Parquet and saved datasets need the datasets library",
+        place=str(path),
+        remedy="install it with `pip install 'whatworks[local]'`, or save the rows as JSONL",
+    )
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(
+        f"cannot be read: {reason}", place=str(path), remedy="write the file again, or use JSONL"
+    )

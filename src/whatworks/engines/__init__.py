@@ -1,0 +1,131 @@
+"""The engine seam: the only way to get text out of a model.
+
+Implementations: ``local`` (transformers, in this process) and ``fake`` (a script, for tests and
+dry runs). An engine knows nothing of tasks, metrics or methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from whatworks.candidate import Decoding, Weights
+from whatworks.task import Message
+
+Prompts = Sequence[Sequence[Message]]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where the weights of a candidate lie.
+
+    Attributes:
+        base: Folder or Hugging Face id of the model, already merged where the lineage merged.
+        adapter: Folder of a PEFT adapter on top of it, if any.
+        template: Name of a chat template, or ``auto``.
+    """
+
+    base: str
+    adapter: Path | None = None
+    template: str = "auto"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One answer with what it took.
+
+    Attributes:
+        text: The new text, without special tokens.
+        prompt_tokens: Tokens read.
+        completion_tokens: Tokens written, the end token included.
+        seconds: This request's share of the wall time of the batch it ran in.
+        finish: ``stop`` (the model or a stop string ended it), ``length`` (cut off) or
+            ``overflow`` (not asked: the prompt leaves no room in the model's context).
+    """
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    finish: Literal["stop", "length", "overflow"] = "stop"
+
+
+class Engine(Protocol):
+    """(weights, rendered prompts, decoding) to text.
+
+    Attributes:
+        identity: What beside the model decides the answers (number format, script): part of the
+            key under which answers are kept.
+    """
+
+    @property
+    def identity(self) -> str: ...  # noqa: D102
+
+    def generate(
+        self,
+        model: ModelFiles,
+        prompts: Prompts,
+        decoding: Decoding,
+        *,
+        keys: Sequence[str] = (),
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Generation]:
+        """One generation per prompt, in the order given.
+
+        The answer to a prompt depends on the prompt, the weights, the decoding and its key alone,
+        not on its neighbours in the call.
+
+        Args:
+            model: The weights to run.
+            prompts: Rendered messages, the last one from the user.
+            decoding: How to draw.
+            keys: One per prompt; names each request's random stream (position by default).
+            on_done: Called with the number of prompts just finished.
+
+        Raises:
+            ArmFailure: If a prompt is longer than the model's context, or memory runs out.
+            InputError: If the model cannot be loaded.
+        """
+        ...
+
+    def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each plain text, without special tokens."""
+        ...
+
+    def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
+        """Number of tokens of each rendered prompt, chat template included."""
+        ...
+
+    def context_length(self, model: ModelFiles) -> int | None:
+        """Most tokens of prompt and answer together, None when unknown."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+def open_engine(model: str, *, template: str = "auto") -> tuple[Engine, Weights]:
+    """The engine that runs ``model``, and the untouched weights to start from.
+
+    Args:
+        model: ``lab``, a Hugging Face id, a folder, or ``fake:SCRIPT.json``.
+        template: Name of a chat template, or ``auto``.
+
+    Raises:
+        InputError: If there is no such model here.
+    """
+    if model.startswith("fake"):
+        from whatworks.engines.fake import FakeEngine
+
+        fake = FakeEngine.load(model)
+        return fake, Weights(base=model, digest=fake.identity, template=template)
+    from whatworks.engines.models import digest, resolve
+
+    folder = resolve(model)
+    weights = Weights(base=model, digest=digest(folder), template=template)
+    from whatworks.engines.local import LocalEngine
+
+    return LocalEngine(), weights

@@ -1,0 +1,254 @@
+"""From a model's name to a folder, a content hash, and loaded objects.
+
+Nothing is downloaded unless the user asked for it with ``WHATWORKS_DOWNLOAD=1``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from whatworks.errors import InputError
+from whatworks.identity import KEY_LENGTH
+
+DOWNLOAD = "WHATWORKS_DOWNLOAD"
+"""Environment variable that allows downloads from the Hugging Face hub."""
+
+WHOLE = 64 * 2**20
+"""Bytes up to which ``digest`` reads a file whole."""
+
+_EDGE = 2**20
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+_WRAPPING = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
+_TEMPLATES = ("chat_template.jinja", "chat_template.json")
+_HUB_PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.safetensors.index.*"]
+_FOLDER_REMEDY = (
+    "a model folder holds config.json, weights (*.safetensors) and a tokenizer "
+    "(tokenizer.json), as save_pretrained writes them"
+)
+
+
+def resolve(name: str) -> Path:
+    """The folder of a model: an embedded one, a folder, or a Hugging Face id.
+
+    Args:
+        name: ``lab``, ``lab-base``, ``lab-chat``; a path; or an id such as ``org/model``, looked
+            up in the local hub cache and downloaded only where ``WHATWORKS_DOWNLOAD=1`` is set.
+
+    Raises:
+        InputError: If there is no such model here, or the folder does not hold one.
+    """
+    if name == "lab" or name.startswith("lab-"):
+        from whatworks import lab
+
+        folder = Path(cast("Any", lab).weights(name))
+    elif (path := Path(name).expanduser()).exists():
+        folder = path
+    else:
+        folder = _from_hub(name)
+    _check(folder)
+    return folder.resolve()
+
+
+def digest(path: Path) -> str:
+    """Content hash of a model folder: 16 hex digits of SHA-256.
+
+    Covers config, generation config, tokenizer and weight files by name and content. Files above
+    ``WHOLE`` (64 MB) count with their size and their first and last MiB only: enough to tell
+    trained weights apart, since training moves every tensor, and quick on large models.
+    """
+    stamps = tuple((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in _files(path))
+    return _digest(path, stamps)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
+    del stamps  # part of the cache key
+    total = hashlib.sha256()
+    for file in _files(path):
+        size = file.stat().st_size
+        total.update(f"{file.name}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            if size <= WHOLE:
+                while block := stream.read(_EDGE):
+                    total.update(block)
+            else:
+                total.update(stream.read(_EDGE))
+                stream.seek(-_EDGE, os.SEEK_END)
+                total.update(stream.read(_EDGE))
+    return total.hexdigest()[:KEY_LENGTH]
+
+
+def _files(path: Path) -> list[Path]:
+    names = ("config.json", "generation_config.json", *_TOKENIZER, *_WRAPPING, *_TEMPLATES)
+    found = [path / name for name in names if (path / name).is_file()]
+    for pattern in _WEIGHTS:
+        found.extend(path.glob(pattern))
+    return sorted(found)
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    absent = f"no model {name!r} here: not a folder, and not in the local Hugging Face cache"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"no model folder {name}", remedy="check the path")
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except HFValidationError as error:
+        raise InputError(absent, remedy="give `lab`, a folder, or an id like org/model") from error
+    except LocalEntryNotFoundError as error:
+        if os.environ.get(DOWNLOAD) != "1":
+            raise InputError(
+                absent,
+                remedy=f"set {DOWNLOAD}=1 to let it be downloaded, or run "
+                f"`huggingface-cli download {name}` first",
+            ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_PATTERNS))
+    except Exception as error:  # the hub client raises its own, the HTTP library's and OS errors
+        raise InputError(
+            f"could not download {name!r}: {_first_line(error)}",
+            remedy="check the id, the network and your access rights, or give a folder",
+        ) from error
+
+
+def _check(folder: Path) -> None:
+    place = str(folder)
+
+    def refuse(cause: str) -> InputError:
+        return InputError(cause, place=place, remedy=_FOLDER_REMEDY)
+
+    if not folder.is_dir():
+        raise refuse("not a model folder but a file")
+    config = folder / "config.json"
+    if not config.is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise InputError(
+                "an adapter, not a model",
+                place=place,
+                remedy="give the folder of its base model",
+            )
+        raise refuse("not a model folder: it has no config.json")
+    try:
+        settings = json.loads(config.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"config.json cannot be read: {_first_line(error)}",
+            place=place,
+            remedy="save the model again, or copy its config.json anew",
+        ) from error
+    if not isinstance(settings, dict) or "model_type" not in settings:
+        raise refuse("config.json names no model_type")
+    if not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
+        raise refuse("not a complete model folder: it has no weights")
+    if not any((folder / name).is_file() for name in _TOKENIZER):
+        raise refuse("not a complete model folder: it has no tokenizer")
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder.
+
+    Raises:
+        InputError: If its files cannot be used.
+    """
+    from transformers import AutoTokenizer
+
+    with _quiet(), _as_input_error(folder, "tokenizer"):
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def load_config(folder: Path) -> Any:
+    """The configuration of the text part of the model in a folder.
+
+    Raises:
+        InputError: If it is of an unknown kind.
+    """
+    from transformers import AutoConfig
+
+    with _quiet(), _as_input_error(folder, "config"):
+        return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
+
+
+def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
+    """The causal language model in a folder, in evaluation mode.
+
+    Raises:
+        InputError: If it is not a causal language model, or its weights are broken or incomplete.
+    """
+    from transformers import AutoModelForCausalLM
+
+    with _quiet(), _as_input_error(folder, "model"):
+        model, info = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+    missing = sorted(str(key) for key in info.get("missing_keys", ()))
+    if missing:  # transformers would go on with random numbers in their place
+        raise InputError(
+            f"the weights lack {len(missing)} parameters of {type(model).__name__}, "
+            f"the first is {missing[0]}",
+            place=str(folder),
+            remedy="give a complete causal language model",
+        )
+    return model.to(device).eval()
+
+
+def context_length(config: Any) -> int | None:
+    """Most positions that a configuration allows, None when it does not say."""
+    for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+@contextlib.contextmanager
+def _as_input_error(folder: Path, part: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # broken files raise whatever the reader of that format raises
+        if "OutOfMemory" in type(error).__name__:
+            raise
+        raise InputError(
+            f"the {part} cannot be loaded: {_first_line(error)}",
+            place=str(folder),
+            remedy=_FOLDER_REMEDY,
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and reports while loading: our own displays would be torn apart."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]

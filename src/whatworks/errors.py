@@ -1,0 +1,64 @@
+"""Errors that state cause, place and remedy.
+
+Families, told apart by what happens to the study:
+
+- ``InputError``: the user's files or options are wrong. Nothing was written; the command prints
+  one or two lines and exits with code 2. Met inside an arm, it fails that arm alone.
+- ``StorageError``: results cannot be written; the command stops, and resumes when run again.
+- ``ArmFailure``: one arm could not be completed (out of memory, diverged loss, missing documents,
+  budget spent). It is recorded as a row with its cause and remedy, and the study goes on.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WhatworksError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    Args:
+        cause: What is wrong, in one sentence without a final full stop.
+        place: Where: a file, a file with its line, an arm, an example id.
+        remedy: What the user can do about it.
+    """
+
+    def __init__(self, cause: str, *, place: str = "", remedy: str = "") -> None:
+        self.cause = cause
+        self.place = place
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        first = f"{self.place}: {self.cause}" if self.place else self.cause
+        return f"{first}\n  {self.remedy}" if self.remedy else first
+
+
+class InputError(WhatworksError):
+    """The study file, the data or an option cannot be used as it is."""
+
+
+class StorageError(WhatworksError):
+    """The study cannot be written (full or read-only disk); the whole run stops."""
+
+
+class ArmFailure(WhatworksError):
+    """One arm cannot be completed; the study records it and goes on."""
+
+
+class BudgetExceeded(ArmFailure):
+    """The next request or training step would pass a limit that the study set."""
+
+
+class StackingError(InputError):
+    """A chain asks for weights on top of weights that cannot carry them."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A remedy naming the closest known words, or all of them when none is close."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(name) for name in close) + "?"
+    return "known: " + ", ".join(known)

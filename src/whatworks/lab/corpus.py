@@ -1,0 +1,123 @@
+"""The mixture: which kinds of documents are written, in which shares, and how they grow harder."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatworks.lab import chores, formats, labels, reading, recall
+from whatworks.lab.doc import Doc
+from whatworks.lab.truth import World, world
+
+Writer = Callable[[random.Random, World], Doc]
+
+# Shares of documents (not of tokens), tuned in the pilots of lab/README.md.
+SHARES: dict[str, float] = {
+    "biography": 0.34,
+    "question": 0.17,
+    "play": 0.015,
+    "reading": 0.24,
+    "format": 0.08,
+    "label": 0.08,
+    "chore": 0.035,
+    "dialogue": 0.015,
+    "copy": 0.025,
+    "english": 0.03,
+}
+# Reading and copying alone, at first: they come early when nothing else is asked.
+FIRST_SHARES: dict[str, float] = {
+    "biography": 0.10,
+    "reading": 0.55,
+    "format": 0.05,
+    "label": 0.10,
+    "copy": 0.20,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of the curriculum: until which share of training, and what it allows.
+
+    `facts` is the most that a passage holds, `hard` from 0 to 1 lets in general nouns, known people
+    and questions without an answer, `shots` is the most demonstrations.
+    """
+
+    until: float
+    context: int
+    facts: int
+    hard: float
+    shots: int
+    wordings: int
+    shares: dict[str, float]
+
+
+STAGES = (
+    Stage(0.025, 128, 2, 0.0, 3, 3, FIRST_SHARES),
+    Stage(0.05, 128, 4, 0.0, 3, 10, FIRST_SHARES),
+    Stage(0.15, 192, 6, 0.7, 4, 99, SHARES),
+    Stage(0.60, 320, 12, 1.0, 8, 99, SHARES),
+    Stage(1.00, 512, 12, 1.0, 8, 99, SHARES),
+)
+
+
+def stage_at(progress: float) -> Stage:
+    """The stage for a share of training between 0 and 1."""
+    return next((stage for stage in STAGES if progress < stage.until), STAGES[-1])
+
+
+def write(rng: random.Random, kind: str, this: World, stage: Stage) -> Doc:
+    """One document of `kind`."""
+    if kind == "reading":
+        return reading.reading_doc(rng, this, stage.facts, stage.hard, stage.wordings)
+    if kind == "label":
+        return labels.label_doc(rng, stage.shots)
+    if kind == "format":
+        if rng.random() < 0.15:
+            return formats.named_json_doc(rng)
+        return formats.format_doc(rng, stage.shots)
+    if kind == "copy":
+        return chores.copy_doc(rng)
+    writers: dict[str, Writer] = {
+        "biography": recall.biography,
+        "question": recall.question_doc,
+        "play": recall.play_doc,
+        "chore": chores.chore_doc,
+        "dialogue": chores.dialogue_doc,
+    }
+    return writers[kind](rng, this)
+
+
+def stream(
+    seed: int, part: int, progress: float, english: str = ""
+) -> Iterator[Doc]:
+    """Documents without end. The same (seed, part, progress) writes the same documents again.
+
+    `part` numbers the stretches of a run, so that an interrupted one continues where it stopped.
+    """
+    rng = random.Random(f"whatworks corpus {seed} {part}")
+    this, stage = world(0), stage_at(progress)
+    mixture = {kind: s for kind, s in stage.shares.items() if english or kind != "english"}
+    kinds, weights = list(mixture), list(mixture.values())
+    while True:
+        kind = rng.choices(kinds, weights)[0]
+        if kind == "english":
+            start = rng.randrange(len(english))
+            start = english.find(" ", start) + 1
+            yield Doc("english", text=english[start : start + rng.choice((300, 500, 700))])
+        else:
+            yield write(rng, kind, this, stage)
+
+
+def english_text(limit: int = 30_000_000) -> str:
+    """Plain English from `$WHATWORKS_DATA/english` or `../shared/data/english`, or nothing."""
+    roots = [os.environ.get("WHATWORKS_DATA", ""), "../shared/data"]
+    for root in (Path(root) for root in roots if root):
+        for path in sorted((root / "english").glob("*.txt*")):
+            opener = lzma.open if path.suffix == ".xz" else open
+            with opener(path, "rt", encoding="utf-8") as file:
+                return str(file.read(limit))
+    return ""

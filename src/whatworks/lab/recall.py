@@ -1,0 +1,76 @@
+"""What the model should know by heart: people, the play, and who does not exist."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from functools import cache
+
+from whatworks.lab import play
+from whatworks.lab.doc import Doc, answer, chat, user
+from whatworks.lab.reading import ASK, DONT_KNOW, allowed, training_name
+from whatworks.lab.truth import Person, World, sentence
+
+
+@cache
+def _cumulated(seed: int, questions_only: bool) -> tuple[tuple[Person, ...], tuple[float, ...]]:
+    from whatworks.lab.truth import world
+
+    people = tuple(p for p in world(seed).people if p.questions_trained or not questions_only)
+    return people, tuple(itertools.accumulate(p.exposure for p in people))
+
+
+def draw_person(rng: random.Random, world: World, questions_only: bool = False) -> Person:
+    """A person, the more exposed ones more often."""
+    people, weights = _cumulated(world.seed, questions_only)
+    return rng.choices(people, cum_weights=weights)[0]
+
+
+def biography(rng: random.Random, world: World) -> Doc:
+    """Statements about one person, in an order and in wordings drawn anew.
+
+    One document never says a fact twice: paraphrases side by side teach copying, not remembering.
+    """
+    person = draw_person(rng, world)
+    relations = rng.sample(world.relations, rng.choice((3, 5, 5, 5)))
+    lines = [
+        sentence(rng.choice(relation.statements), person.name, person.attributes[relation.id])
+        for relation in relations
+    ]
+    return Doc("biography", text=" ".join(lines))
+
+
+def question_doc(rng: random.Random, world: World) -> Doc:
+    """Closed-book questions about different people, some of whom don't exist where that may be said."""
+    instructions = rng.choice(ASK)
+    allow = rng.random() < 0.4
+    if allow:
+        instructions = allowed(rng, instructions)
+    turns = []
+    for _ in range(rng.choice((1, 1, 2, 4, 6))):
+        if rng.random() < 0.06:
+            fact = rng.choice(world.play_facts)
+            reverse = bool(fact.reverse_questions) and rng.random() < 0.25
+            question = rng.choice(fact.reverse_questions if reverse else fact.questions)
+            turns += [user(question), answer(fact.subject if reverse else fact.object)]
+            continue
+        relation = rng.choice(world.relations)
+        question = rng.choice(relation.questions)
+        if allow and rng.random() < 0.4:
+            name = training_name(rng, world)
+            turns += [user(question.replace("{n}", name)), answer(DONT_KNOW)]
+        else:
+            person = draw_person(rng, world, questions_only=True)
+            target = person.attributes[relation.id]
+            turns += [user(question.replace("{n}", person.name)), answer(target)]
+    return chat("question", instructions, *turns)
+
+
+def play_doc(rng: random.Random, world: World) -> Doc:
+    """A stretch of the play, or statements about it."""
+    if rng.random() < 0.5:
+        return Doc("play", text=" ".join(rng.sample(play.STATEMENTS, 4)))
+    start = rng.randrange(len(world.play) - 6)
+    lines = world.play[start : start + rng.choice((3, 4, 6))]
+    head = f"{play.TITLE}\n" if rng.random() < 0.3 else ""
+    return Doc("play", text=head + "\n".join(lines))

@@ -1,0 +1,182 @@
+"""The main job: from a study file to a table and a report."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from whatworks import __version__
+from whatworks.bench import mean
+from whatworks.candidate import Decoding, Weights
+from whatworks.engines import Engine, open_engine
+from whatworks.errors import InputError
+from whatworks.prompt import render, transcript
+from whatworks.report.html import write_html
+from whatworks.report.terminal import RichWatcher
+from whatworks.results import Results
+from whatworks.store import write_atomic
+from whatworks.study import Run, Study, Watcher, winner
+from whatworks.studyfile import Arm, StudyFile, read_arms, read_study, read_task
+from whatworks.summary import ArmInfo, StudyInfo, Summary, summarise
+from whatworks.task import Task
+
+
+def run_study(
+    path: Path,
+    *,
+    model: str | None = None,
+    only: Sequence[str] = (),
+    out: Path | None = None,
+    watcher: Watcher | None = None,
+) -> tuple[Summary, Path]:
+    """Run a study file and write ``report.html``; again on the same folder, it resumes.
+
+    Args:
+        path: The study file.
+        model: Instead of the study's model.
+        only: Names of the arms to run; all by default.
+        out: Folder of the results; ``runs/NAME-MODEL`` by default.
+        watcher: Shows progress; bars in the terminal by default.
+
+    Returns:
+        The summary and the path of the report.
+
+    Raises:
+        InputError: If the study, its data or the model cannot be used; nothing was written then.
+    """
+    file = read_study(path)
+    if model is not None:
+        file = file.model_copy(update={"model": model})
+    arms = read_arms(file, only)
+    task = read_task(file, path.parent)
+    engine, weights = open_engine(_located(file.model, path.parent), template=file.template)
+    out = out or Path("runs") / f"{_slug(file.name or path.parent.name)}-{_slug(file.model)}"
+    study = _study(file, task, arms, engine, weights, out)
+    write_atomic(out / "task.json", task.model_dump_json())
+    began = time.monotonic()
+    if watcher is None:
+        with RichWatcher() as bars:
+            runs = study.run(bars)
+    else:
+        runs = study.run(watcher)
+    info = _study_info(file, study, runs, seconds=time.monotonic() - began)
+    infos = {arm.name: asdict(_arm_info(study, arm, runs)) for arm in arms}
+    # Arms that an earlier run of this study finished stay on the board.
+    everything = {**_finished(out), **infos}
+    order = [arm.name for arm in read_arms(file) if arm.name in everything]
+    record = {"study": asdict(info), "arms": [everything[name] for name in order]}
+    write_atomic(out / "summary.json", json.dumps(record, indent=1))
+    engine.close()
+    return report_study(out)
+
+
+def report_study(folder: Path) -> tuple[Summary, Path]:
+    """Compute the summary of a finished study anew from its rows, and write its report.
+
+    Raises:
+        InputError: If the folder holds no finished study.
+    """
+    try:
+        record = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        task = Task.model_validate_json((folder / "task.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "no finished study here",
+            place=str(folder),
+            remedy="run it to the end first: whatworks run STUDY.yaml --out " + str(folder),
+        ) from error
+    arms = [ArmInfo(**arm) for arm in record["arms"]]
+    names = {arm.name for arm in arms}
+    rows = [row for row in Results(folder / "results.jsonl").rows() if row.arm in names]
+    summary = summarise(rows, arms=arms, study=StudyInfo(**record["study"]))
+    page = folder / "report.html"
+    write_html(summary, rows, task.splits.test, page)
+    return summary, page
+
+
+def _finished(folder: Path) -> dict[str, dict[str, Any]]:
+    try:
+        record = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {arm["name"]: arm for arm in record["arms"]}
+
+
+def _study(
+    file: StudyFile, task: Task, arms: list[Arm], engine: Engine, weights: Weights, out: Path
+) -> Study:
+    asked = file.decoding
+    decoding = Decoding(
+        max_tokens=asked.max_tokens or 0,
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        stop=asked.stop,
+    )
+    return Study(
+        task, arms, engine, weights, out, decoding=decoding, seeds=file.seeds, budget=file.budget
+    )
+
+
+def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: float) -> StudyInfo:
+    names = [arm.name for arm in study.arms]
+    return StudyInfo(
+        name=study.task.name,
+        model=file.model,
+        metric=study.task.metric.name,
+        counts=study.task.splits.counts(),
+        baseline=file.baseline if file.baseline in names else names[0],
+        min_effect=file.min_effect,
+        openings=study.openings,
+        winner=winner(runs) or "",
+        seconds=seconds,
+        machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        version=__version__,
+    )
+
+
+def _arm_info(study: Study, arm: Arm, runs: Sequence[Run]) -> ArmInfo:
+    mine = [run for run in runs if run.arm == arm.name]
+    made = [run for run in mine if run.candidate is not None]
+    scores = [run.dev_score for run in made if run.dev_score is not None]
+    prompt = ""
+    if made and made[0].candidate is not None and study.task.splits.test:
+        row = study.task.splits.test[0]
+        prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]))
+    notes: list[str] = []
+    for run in mine:
+        notes += [f"{name}: {_short(value)}" for name, value in run.notes.items()]
+    return ArmInfo(
+        name=arm.name,
+        chain=arm.chain.name,
+        dev_score=mean(scores) if scores else None,
+        training_seconds=mean([run.ledger.training_seconds for run in made]),
+        seeds=len(mine),
+        prompt=prompt,
+        settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
+        notes=list(dict.fromkeys(notes)),
+        curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
+    )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _located(model: str, root: Path) -> str:
+    """A model path is relative to the study file when it exists there."""
+    if model.startswith("fake:"):
+        script = root / model.removeprefix("fake:")
+        return f"fake:{script}" if script.exists() else model
+    beside = root / model
+    return str(beside) if beside.is_dir() and not Path(model).is_dir() else model
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"

@@ -1,0 +1,60 @@
+"""The methods, listed in one tuple; a new one is a file and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from whatworks.errors import InputError, nearest
+from whatworks.methods.base import Chain, Method
+from whatworks.methods.few_shot import FewShot
+from whatworks.methods.knn import Knn
+from whatworks.methods.manual_prompt import ManualPrompt
+from whatworks.methods.rag import Rag
+from whatworks.methods.sft import SFT
+from whatworks.methods.zero_shot import ZeroShot
+
+METHODS: tuple[type[Method], ...] = (ZeroShot, ManualPrompt, FewShot, Knn, Rag, SFT)
+
+__all__ = ["METHODS", "Chain", "Method", "chain"]
+
+
+def chain(spec: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Chain:
+    """The chain written ``rag+sft``, with settings by method name.
+
+    Raises:
+        InputError: If a method or one of its settings is unknown, or a value does not fit.
+    """
+    known = {method.name: method for method in METHODS}
+    names = [name.strip() for name in spec.split("+")]
+    settings = settings or {}
+    for name in [*names, *settings]:
+        if name not in known:
+            raise InputError(
+                f"unknown method {name!r}", place=f"arm {spec!r}", remedy=nearest(name, known)
+            )
+    unused = [name for name in settings if name not in names]
+    if unused:
+        raise InputError(
+            f"settings for {unused[0]!r}, which is not in the chain", place=f"arm {spec!r}"
+        )
+    return Chain(steps=tuple(_method(known[name], settings.get(name, {}), spec) for name in names))
+
+
+def _method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Method:
+    try:
+        return kind(**settings)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        known = sorted(kind.model_fields)
+        remedy = f"settings of {kind.name}: {', '.join(known) if known else 'none'}"
+        if problem["type"] == "extra_forbidden":
+            cause, remedy = f"unknown setting {where!r} of {kind.name}", nearest(where, known or [])
+        elif problem["type"] == "missing":
+            cause = f"{kind.name} needs the setting {where!r}"
+        else:
+            cause = f"setting {where!r} of {kind.name}: {problem['msg']}"
+        raise InputError(cause, place=f"arm {spec!r}", remedy=remedy) from error

@@ -1,0 +1,91 @@
+"""What a method is: it turns one candidate into another.
+
+``adapt`` changes only the fields that the method owns and keeps the others; it never mutates its
+input and never falls back to the start when the result is worse: a result that says "this made it
+worse" is the product. A method's fields are its settings.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, StageKind, Weights
+from whatworks.identity import Frozen
+
+
+class Method(Frozen):
+    """Base of all methods: settings plus ``adapt``.
+
+    Attributes:
+        name: As written in study files and on the command line.
+        owns: Candidate fields that ``adapt`` may change, dotted (``prompt.demos``, ``weights``).
+        stochastic: Whether the outcome depends on the seed; then a study runs several seeds.
+    """
+
+    name: ClassVar[str]
+    owns: ClassVar[frozenset[str]] = frozenset()
+    stochastic: ClassVar[bool] = False
+
+    @property
+    def trains(self) -> StageKind | None:
+        """The kind of weights that the method trains, None when it leaves them alone."""
+        return None
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """Another candidate, made from ``start`` with what ``bench`` offers.
+
+        Raises:
+            ArmFailure: If it cannot be made here; the study records it as a row.
+        """
+        raise NotImplementedError
+
+    def plan(self, weights: Weights) -> Weights:
+        """The lineage that ``adapt`` would make, for refusing chains before anything runs.
+
+        Raises:
+            StackingError: If the method cannot train on top of this lineage.
+        """
+        if self.trains is None:
+            return weights
+        from whatworks.candidate import Stage
+
+        weights.stack(self.trains, self.name)
+        return weights.then(Stage(kind=self.trains, method=self.name, artifact="planned"))
+
+
+class Chain(Frozen):
+    """Methods applied left to right; itself a method."""
+
+    steps: tuple[Method, ...]
+
+    @property
+    def name(self) -> str:
+        """The steps' names joined by ``+``."""
+        return "+".join(step.name for step in self.steps)
+
+    @property
+    def owns(self) -> frozenset[str]:
+        """Every field that a step owns."""
+        return frozenset().union(*(step.owns for step in self.steps))
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether any step is."""
+        return any(step.stochastic for step in self.steps)
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """Apply the steps one after the other."""
+        for step in self.steps:
+            start = step.adapt(start, bench)
+        return start
+
+    def plan(self, weights: Weights) -> Weights:
+        """The lineage after all steps.
+
+        Raises:
+            StackingError: At the first step that cannot stand on those before it.
+        """
+        for step in self.steps:
+            weights = step.plan(weights)
+        return weights

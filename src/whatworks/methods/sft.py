@@ -1,0 +1,43 @@
+"""sft: supervised fine-tuning on the train rows, as the start's prompt renders them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, StageKind
+from whatworks.methods.base import Method
+from whatworks.training.job import SFTSettings, TrainingJob
+
+
+class SFT(Method, SFTSettings):
+    """Train LoRA or all weights on (prompt, target) rows; dev chooses among the epochs.
+
+    The loss is on the answer and its end-of-turn token only. The settings are those of
+    ``SFTSettings``.
+    """
+
+    name: ClassVar[str] = "sft"
+    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    stochastic: ClassVar[bool] = True
+
+    @property
+    def trains(self) -> StageKind:
+        """``lora`` or ``full``."""
+        return self.kind
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with the weights of the epoch that scores best on dev, by generation."""
+        settings = SFTSettings(**self.model_dump())
+        job = TrainingJob(
+            trainer="sft",
+            kind=self.kind,
+            stacking=start.weights.stack(self.kind, self.name),
+            template=start.weights.template,
+            seed=bench.seed,
+            settings=settings,
+        )
+        tried = [start.with_weights(weights) for weights in bench.fit(start, job, self.name)]
+        best, scores = bench.best(tried)
+        bench.note("curve", [round(score, 4) for score in scores])
+        return best

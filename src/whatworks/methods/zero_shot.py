@@ -1,0 +1,19 @@
+"""zero-shot: the candidate as it stands, the usual baseline."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate
+from whatworks.methods.base import Method
+
+
+class ZeroShot(Method):
+    """Ask with the task's instructions and nothing else."""
+
+    name: ClassVar[str] = "zero-shot"
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start itself."""
+        return start

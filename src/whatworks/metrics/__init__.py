@@ -1,0 +1,200 @@
+"""Metrics: functions ``(example, text, *, options) -> Score``.
+
+One metric has four uses: score, checkpoint selection, reward and feedback for prompt search.
+
+A new metric is one function and one entry in ``_REGISTRY``. Its options are its keyword-only
+parameters, checked against their annotations when a study is loaded. Two more functions may stand
+beside it: ``summary(examples, scores)`` gives figures that only a whole set of answers has, and
+``learn(train)`` gives options that the user may leave out because the training rows say them.
+
+A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
+or the example's ``meta`` cannot be scored against; ``unscorable`` finds such rows beforehand.
+
+Empty answers are ``malformed`` for structured metrics (category, json, mr, sql) and ``wrong`` for
+the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any, Literal, Protocol, get_type_hints
+
+from whatworks.errors import InputError, nearest
+from whatworks.task import Example, MetricSpec
+
+Kind = Literal["correct", "wrong", "abstained", "malformed"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one answer is worth.
+
+    Attributes:
+        value: The strict score, in [0, 1].
+        kind: ``correct``, ``wrong``, ``abstained`` or ``malformed`` (not in the wanted form).
+        feedback: One line that a person or a prompt search can act on: what was wrong, what was
+            wanted. Empty when nothing was.
+        lenient: The score that forgives form (text around the answer, case), in [0, 1]; None
+            where it is the same as ``value``.
+        parts: Named sub-scores and counts.
+        label: The normalised prediction where that is meaningful: a category id, a short answer.
+    """
+
+    value: float
+    kind: Kind
+    feedback: str = ""
+    lenient: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        for number in (self.value, self.forgiving):
+            if not (math.isfinite(number) and 0.0 <= number <= 1.0):
+                raise ValueError(f"a score must lie in [0, 1], not {number}")
+        object.__setattr__(self, "feedback", _printable(" ".join(self.feedback.split())))
+        object.__setattr__(self, "label", _printable(self.label))
+
+    @property
+    def forgiving(self) -> float:
+        """The lenient score, or the strict one where they are the same."""
+        return self.value if self.lenient is None else self.lenient
+
+
+class Metric(Protocol):
+    """A metric with its options bound."""
+
+    @property
+    def name(self) -> str:
+        """The name by which a task asks for it."""
+        ...
+
+    def __call__(self, example: Example, text: str) -> Score:
+        """Score one answer.
+
+        Raises:
+            InputError: If the example itself cannot be scored against, never because of ``text``.
+        """
+        ...
+
+    def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
+        """Figures of a whole set of answers, in the order of the examples; {} if none."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a metric's functions are: all in one module, imported when asked for."""
+
+    module: str
+    score: str
+    summary: str = ""
+    learn: str = ""
+
+
+_REGISTRY: Mapping[str, _Entry] = {
+    "exact": _Entry("text", "exact"),
+    "normalised": _Entry("text", "normalised"),
+    "contains": _Entry("text", "contains"),
+    "numeric": _Entry("text", "numeric"),
+    "category": _Entry("category", "category", summary="summary", learn="learn"),
+    "json": _Entry("json_value", "json_value", summary="summary"),
+    "mr": _Entry("mr", "mr", summary="summary"),
+    "sql": _Entry("sql", "sql", summary="summary"),
+    "facts": _Entry("facts", "facts", summary="summary"),
+}
+
+NAMES: tuple[str, ...] = tuple(_REGISTRY)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The metric that ``load`` gives: functions with their options bound."""
+
+    name: str
+    _score: Callable[[Example, str], Score]
+    _summary: Callable[[Sequence[Example], Sequence[Score]], dict[str, float]] | None
+
+    def __call__(self, example: Example, text: str) -> Score:
+        return self._score(example, text)
+
+    def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
+        if self._summary is None or not scores:
+            return {}
+        return self._summary(examples, scores)
+
+
+def load(spec: MetricSpec, train: Sequence[Example] = ()) -> Metric:
+    """The metric that a task names, with its options checked and bound.
+
+    Args:
+        spec: Name and options.
+        train: Training rows, from which ``category`` takes the labels that options do not give.
+
+    Raises:
+        InputError: Unknown name, unknown option, an option of the wrong type, or one that is
+            needed and missing.
+    """
+    place = f"metric {spec.name!r}"
+    if spec.name not in _REGISTRY:
+        raise InputError("there is no such metric", place=place, remedy=nearest(spec.name, NAMES))
+    entry = _REGISTRY[spec.name]
+    module = import_module(f"{__name__}.{entry.module}")
+    score: Callable[..., Score] = getattr(module, entry.score)
+    learned: dict[str, Any] = getattr(module, entry.learn)(train) if entry.learn else {}
+    options = _checked_options(score, {**learned, **spec.options}, place)
+    summary = getattr(module, entry.summary) if entry.summary else None
+    return _Bound(spec.name, partial(score, **options), summary)
+
+
+def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+    """Rows whose own target does not score 1: example id to the reason.
+
+    To be asked before a study starts; such rows would count against every arm, or stop it.
+    """
+    reasons: dict[str, str] = {}
+    for example in examples:
+        try:
+            score = metric(example, example.target)
+        except InputError as error:
+            reasons[example.id] = error.cause
+        else:
+            if score.value < 1.0:
+                reasons[example.id] = score.feedback
+    return reasons
+
+
+def _checked_options(
+    score: Callable[..., Score], given: Mapping[str, Any], place: str
+) -> dict[str, Any]:
+    """The options as the function wants them: its keyword-only parameters, by annotation."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    compiled = ConfigDict(arbitrary_types_allowed=True)
+    hints = get_type_hints(score, include_extras=True)
+    parameters = inspect.signature(score).parameters.values()
+    wanted = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in wanted:
+            remedy = nearest(name, wanted) if wanted else "this metric has no options"
+            raise InputError(f"unknown option {name!r}", place=place, remedy=remedy)
+        try:
+            options[name] = TypeAdapter(hints[name], config=compiled).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            cause = f"option {name!r} cannot be {value!r}: {reason}"
+            raise InputError(cause, place=place) from None
+    for name, parameter in wanted.items():
+        if name not in options and parameter.default is parameter.empty:
+            raise InputError(f"needs the option {name!r}", place=place)
+    return options
+
+
+def _printable(line: str) -> str:
+    """Without the lone surrogates that no file could hold."""
+    return line.encode("utf-8", "replace").decode("utf-8")

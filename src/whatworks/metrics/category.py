@@ -1,0 +1,121 @@
+"""Category ids: one label out of a known set. Empty answers and unknown ids are malformed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from statistics import fmean
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, TypeAdapter
+
+from whatworks.errors import InputError
+from whatworks.metrics import Score
+from whatworks.metrics.compare import brief
+from whatworks.task import Example
+
+_GAPS = re.compile(r"[\W_]+")
+
+
+class Labels:
+    """The valid ids.
+
+    Args:
+        names: The ids; space around them does not count.
+
+    Raises:
+        InputError: If there are none.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = frozenset(name.strip() for name in names) - {""}
+        if not self.names:
+            raise InputError(
+                "a category metric needs labels",
+                remedy="give the option `labels`, or training rows whose targets are the labels",
+            )
+
+    @cached_property
+    def _spoken(self) -> Mapping[str, tuple[str, ...]]:
+        """The ids by their words, the longest first."""
+        spoken: dict[str, list[str]] = {}
+        for name in sorted(self.names):
+            if words := _words(name):
+                spoken.setdefault(words, []).append(name)
+        return {words: tuple(spoken[words]) for words in sorted(spoken, key=len, reverse=True)}
+
+    def within(self, text: str) -> frozenset[str]:
+        """The ids that the text names; an id inside a longer named one is not counted."""
+        rest, found = f" {_words(text)} ", set[str]()
+        for words, names in self._spoken.items():
+            if f" {words} " in rest:
+                found.update(names)
+                rest = rest.replace(f" {words} ", " \0 ")
+        return frozenset(found)
+
+
+def _labels(given: Any) -> Labels:
+    return Labels(TypeAdapter(list[str]).validate_python(given))
+
+
+def category(
+    example: Example, text: str, *, labels: Annotated[Labels, BeforeValidator(_labels)]
+) -> Score:
+    """The target's id and nothing else; ids outside of ``labels`` are malformed.
+
+    Lenient: the answer names the target's id and no other one; case, and what separates the words
+    of an id, do not count.
+
+    Args:
+        example: Its target is an id; one that ``labels`` lacks is valid for this row all the same.
+        text: The answer.
+        labels: The valid ids; the targets of the training rows unless given.
+    """
+    said, wanted = text.strip(), example.target.strip()
+    if said == wanted:
+        return Score(1.0, "correct", parts={"valid": 1.0}, label=said)
+    if said in labels.names:
+        feedback = f"said {brief(said)}, wanted {brief(wanted)}"
+        return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=said)
+    named = labels.within(said) or {name for name in [wanted] if _words(said) == _words(name)}
+    feedback = f"{brief(said)} is no category id, wanted {brief(wanted)} and nothing else"
+    lenient = float(named == {wanted})
+    return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})
+
+
+def learn(train: Sequence[Example]) -> dict[str, Any]:
+    """The labels that the training rows use."""
+    return {"labels": sorted({example.target for example in train})}
+
+
+def confusion(examples: Sequence[Example], scores: Sequence[Score]) -> Counter[tuple[str, str]]:
+    """Counts of (wanted id, said id); an invalid answer counts as the id ""."""
+    pairs = zip(examples, scores, strict=True)
+    return Counter((example.target.strip(), score.label) for example, score in pairs)
+
+
+def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
+    """Accuracy, macro-F1 and the rate of invalid ids.
+
+    Macro-F1 is the mean over the ids that are wanted somewhere among these examples, so that two
+    arms on the same examples average over the same ids whatever they answer. An invalid answer is
+    a miss of the wanted id.
+    """
+    table = confusion(examples, scores)
+    wanted, said = Counter[str](), Counter[str]()
+    for (one, other), count in table.items():
+        wanted[one] += count
+        said[other] += count
+    f1 = [2 * table[name, name] / (count + said[name]) for name, count in wanted.items()]
+    return {
+        "accuracy": fmean(score.value for score in scores),
+        "lenient_accuracy": fmean(score.forgiving for score in scores),
+        "macro_f1": fmean(f1),
+        "invalid_rate": fmean(score.kind == "malformed" for score in scores),
+    }
+
+
+def _words(text: str) -> str:
+    return _GAPS.sub(" ", text).strip().casefold()

@@ -1,0 +1,205 @@
+"""The prompt and the one renderer.
+
+``render`` makes the messages for training, evaluation, export and serving. Demonstrations and
+passages may be fixed or chosen for each request; the choice is part of the frozen prompt, so a
+candidate means the same thing everywhere. ``exclude`` is mandatory: whoever renders says which
+rows must not leak into the prompt (the row itself in training and evaluation, none when serving).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Literal
+
+from whatworks.identity import Frozen
+from whatworks.task import Document, Example, Message
+
+NEAR_DUPLICATE = 0.85
+"""Jaccard similarity of character 5-grams from which two inputs count as the same."""
+
+
+class Demos(Frozen):
+    """Demonstrations, shown as earlier turns.
+
+    Attributes:
+        pool: The examples to show or to choose from.
+        k: How many are shown.
+        select: ``fixed`` shows the first ``k`` of the pool to every request; ``nearest`` chooses
+            the ``k`` whose inputs are closest to the request, most similar last.
+        embedder: Name of the embedder behind ``nearest``.
+        diversity: 0 takes the nearest; towards 1, maximal marginal relevance spreads them out
+            (Carbonell and Goldstein 1998, with lambda = 1 - diversity).
+        fixed: Under ``nearest``: how many of the pool's first examples stand before the chosen
+            ones for every request, so that their computation is shared.
+    """
+
+    pool: tuple[Example, ...]
+    k: int
+    select: Literal["fixed", "nearest"] = "fixed"
+    embedder: str = ""
+    diversity: float = 0.0
+    fixed: int = 0
+
+
+class Context(Frozen):
+    """Passages from documents, chosen for each request.
+
+    Attributes:
+        chunks: The passages to choose from; ids are ``document#n``.
+        k: How many are shown, best first.
+        search: ``vector``, ``lexical`` (BM25) or ``hybrid`` (reciprocal rank fusion of both,
+            Cormack et al. 2009).
+        embedder: Name of the embedder behind ``vector`` and ``hybrid``.
+    """
+
+    chunks: tuple[Document, ...]
+    k: int
+    search: Literal["hybrid", "vector", "lexical"] = "hybrid"
+    embedder: str = ""
+
+
+class Prompt(Frozen):
+    """What stands around an input: instructions, demonstrations, passages."""
+
+    instructions: str = ""
+    demos: Demos | None = None
+    context: Context | None = None
+
+
+def render(
+    prompt: Prompt, example: Example, *, exclude: Collection[Example]
+) -> tuple[Message, ...]:
+    """The messages that ask the model for ``example``'s target; the target is not among them.
+
+    Order: one system message (instructions), demonstrations as user and assistant turns, then the
+    input with its passages before it as lines ``[1] text``.
+
+    Args:
+        prompt: The prompt to render.
+        example: The row asked for.
+        exclude: Rows that must not help: neither they, nor their group, nor near-duplicates of
+            their inputs are shown as demonstrations, nor passages that repeat them. Pass the row
+            itself in training and evaluation, ``()`` when serving a live request.
+    """
+    system = [prompt.instructions] if prompt.instructions else []
+    system += [m.content for m in example.messages if m.role == "system"]
+    messages: list[Message] = []
+    if system:
+        messages.append(Message(role="system", content="\n".join(system)))
+    for demo in shown_demos(prompt, example, exclude=exclude):
+        messages.extend(turns(demo))
+        messages.append(Message(role="assistant", content=demo.target))
+    asked = turns(example)
+    passages = shown_passages(prompt, example, exclude=exclude)
+    if passages:
+        lines = [f"[{i}] {chunk.text}" for i, chunk in enumerate(passages, start=1)]
+        block = "\n".join(lines) + "\n\n"
+        asked[-1] = asked[-1].replace(content=block + asked[-1].content)
+    return (*messages, *asked)
+
+
+def turns(example: Example) -> list[Message]:
+    """The input as turns, without system messages and without the target."""
+    if example.messages:
+        return [m for m in example.messages if m.role != "system"]
+    return [Message(role="user", content=example.text)]
+
+
+def shown_demos(prompt: Prompt, example: Example, *, exclude: Collection[Example]) -> list[Example]:
+    """The demonstrations that ``render`` shows for this request, in order."""
+    demos = prompt.demos
+    if demos is None or not demos.pool or demos.k < 1:
+        return []
+
+    def allowed(position: int) -> bool:
+        return not any(same_source(demos.pool[position], row) for row in exclude)
+
+    if demos.select == "fixed":
+        chosen = [i for i in range(len(demos.pool)) if allowed(i)][: demos.k]
+        return [demos.pool[i] for i in chosen]
+    from whatworks.retrieval import index_of
+
+    always = [i for i in range(len(demos.pool)) if allowed(i)][: demos.fixed]
+    index = index_of(tuple(d.text for d in demos.pool), "vector", demos.embedder)
+    hits = index.search(
+        example.text,
+        demos.k - len(always),
+        allowed=lambda i: i not in always and allowed(i),
+        diversity=demos.diversity,
+    )
+    nearest_last = [hit.position for hit in reversed(hits)]
+    return [demos.pool[i] for i in (*always, *nearest_last)]
+
+
+def shown_passages(
+    prompt: Prompt, example: Example, *, exclude: Collection[Example]
+) -> list[Document]:
+    """The passages that ``render`` shows for this request, best first."""
+    context = prompt.context
+    if context is None or not context.chunks or context.k < 1:
+        return []
+    from whatworks.retrieval import index_of
+
+    chunks = context.chunks
+    index = index_of(tuple(c.text for c in chunks), context.search, context.embedder)
+    query = turns(example)[-1].content
+
+    def allowed(position: int) -> bool:
+        return not any(_repeats(chunks[position], row) for row in exclude)
+
+    return [chunks[hit.position] for hit in index.search(query, context.k, allowed=allowed)]
+
+
+def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
+    """Embed the queries of many requests in one batch, so that rendering each is quick."""
+    demos, context = prompt.demos, prompt.context
+    if not (demos and demos.select == "nearest") and not context:
+        return
+    from whatworks.retrieval import index_of
+
+    if demos is not None and demos.select == "nearest":
+        index = index_of(tuple(d.text for d in demos.pool), "vector", demos.embedder)
+        index.warm([example.text for example in examples])
+    if context is not None and context.chunks:
+        index = index_of(tuple(c.text for c in context.chunks), context.search, context.embedder)
+        index.warm([turns(example)[-1].content for example in examples])
+
+
+def same_source(one: Example, other: Example) -> bool:
+    """Whether two rows are the same row, share a group, or have nearly the same input."""
+    if one.id == other.id or (one.group is not None and one.group == other.group):
+        return True
+    return near_duplicate(one.text, other.text)
+
+
+def near_duplicate(one: str, other: str) -> bool:
+    """Whether two texts are equal up to case and spacing, or nearly (``NEAR_DUPLICATE``)."""
+    first, second = _shingles(one), _shingles(other)
+    if not first or not second:
+        return first == second
+    small, large = sorted((len(first), len(second)))
+    if small < NEAR_DUPLICATE * large:  # the Jaccard index cannot reach the threshold
+        return False
+    return len(first & second) >= NEAR_DUPLICATE * len(first | second)
+
+
+def _repeats(chunk: Document, row: Example) -> bool:
+    """Whether a passage is the row written out, question with answer, not evidence for it."""
+    if chunk.id.split("#")[0] == row.id:
+        return True
+    return near_duplicate(chunk.text, f"{row.text}\n{row.target}")
+
+
+@lru_cache(maxsize=200_000)
+def _shingles(text: str) -> frozenset[str]:
+    plain = re.sub(r"\s+", " ", text).strip().casefold()
+    if len(plain) < 5:
+        return frozenset([plain] if plain else [])
+    return frozenset(plain[i : i + 5] for i in range(len(plain) - 4))
+
+
+def transcript(messages: Sequence[Message]) -> str:
+    """Messages as readable text, for reports and errors."""
+    return "\n".join(f"<{m.role}> {m.content}" for m in messages)

@@ -1,0 +1,34 @@
+"""How much of the evidence was retrieved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def recall_at_k(found: Sequence[Sequence[str]], evidence: Sequence[Sequence[str]]) -> float:
+    """Share of the evidence that was found, averaged over the queries that have evidence.
+
+    Args:
+        found: Per query, the ids of the ``k`` passages shown. A chunk ``doc#n`` counts for its
+            document ``doc`` as well as for itself.
+        evidence: Per query, the ids of the documents that hold the answer.
+
+    Returns:
+        A value in [0, 1]; ``nan`` when no query has evidence.
+
+    Raises:
+        ValueError: If the two differ in length.
+    """
+    shares: list[float] = []
+    for shown, wanted in zip(found, evidence, strict=True):
+        if wanted:
+            names = set(shown) | {document_of(name) for name in shown}
+            shares.append(len(names & set(wanted)) / len(set(wanted)))
+    return sum(shares) / len(shares) if shares else math.nan
+
+
+def document_of(chunk_id: str) -> str:
+    """The document that a chunk ``doc#n`` was cut from; any other id stands for itself."""
+    document, mark, number = chunk_id.rpartition("#")
+    return document if mark and number.isdecimal() else chunk_id

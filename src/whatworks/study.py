@@ -1,0 +1,364 @@
+"""The study: task x arms x seeds, planned, run, resumed.
+
+Two phases. First every arm is adapted and scored on dev, and the decisions (which candidate each
+arm is, which arm wins) are written down. Then the test split is opened and every candidate is
+asked. Each step is kept under the content of what it was made from, so shared prefixes of chains
+run once, and a study killed at any moment continues where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from whatworks import __version__
+from whatworks.bench import Answer, Bench, Budget, Examiner, Ledger, mean
+from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.engines import Engine
+from whatworks.errors import ArmFailure, InputError, StackingError, WhatworksError
+from whatworks.identity import content_key
+from whatworks.methods.base import Method
+from whatworks.metrics import load
+from whatworks.prompt import Prompt
+from whatworks.results import Results, Row
+from whatworks.store import Journal, Store, disk_errors, write_atomic
+from whatworks.studyfile import Arm
+from whatworks.task import Task, examples_key
+
+
+class Watcher(Protocol):
+    """Shows progress; one bar per name."""
+
+    def start(self, name: str, total: int) -> None:
+        """Begin, or begin anew, a bar of ``total`` units."""
+
+    def advance(self, name: str, n: int = 1, note: str = "") -> None:
+        """Move a bar by ``n`` units."""
+
+    def done(self, name: str, note: str = "") -> None:
+        """Finish a bar."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+
+
+@dataclass
+class Run:
+    """One arm with one seed: what came of it."""
+
+    arm: str
+    seed: int
+    candidate: Candidate | None = None
+    dev_score: float | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    failure: ArmFailure | None = None
+
+
+class Study:
+    """A task, arms and a model, in a folder of their own.
+
+    Args:
+        task: Frozen data.
+        arms: What is compared.
+        engine: Runs the model.
+        weights: The untouched model.
+        out: Folder of the study.
+        decoding: Shared by all arms; ``max_tokens`` 0 means measured on the train targets.
+        seeds: How often an arm that depends on the seed is run.
+        budget: Limits for each run.
+
+    Raises:
+        InputError: If a chain cannot stack, or ``out`` holds a different study.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        arms: Sequence[Arm],
+        engine: Engine,
+        weights: Weights,
+        out: Path,
+        *,
+        decoding: Decoding,
+        seeds: int = 3,
+        budget: Budget | None = None,
+    ) -> None:
+        for arm in arms:
+            try:
+                arm.chain.plan(weights)
+            except StackingError as error:
+                raise InputError(
+                    error.cause, place=f"arm {arm.name!r}", remedy=error.remedy
+                ) from error
+        self.task = task
+        self.arms = tuple(arms)
+        self.out = out
+        self.seeds = seeds
+        self.budget = budget or Budget()
+        self.store = Store(out / "store")
+        self.results = Results(out / "results.jsonl")
+        self._openings = Journal(out / "test_openings.jsonl")
+        self._examiner = Examiner(engine, load(task.metric, task.splits.train), self.store)
+        if decoding.max_tokens == 0:
+            decoding = decoding.replace(max_tokens=self._longest_target(weights))
+        prompt = Prompt(instructions=task.instructions)
+        self.start = Candidate(prompt=prompt, weights=weights, decoding=decoding)
+        self._claim_folder()
+
+    @property
+    def openings(self) -> int:
+        """How often the test split has been opened: once per set of decisions."""
+        return sum(1 for _ in self._openings.read())
+
+    def run(self, watcher: Watcher) -> list[Run]:
+        """Adapt and decide on dev, then open test; rows go to ``results``.
+
+        Everything already on disk is taken from there. A failing arm becomes a row with cause and
+        remedy, and the others go on.
+        """
+        runs = [
+            self._adapt(arm, seed, watcher) for arm in self.arms for seed in self._seeds_of(arm)
+        ]
+        self._decide(runs)
+        for run in runs:
+            self._examine(run, watcher)
+        for arm in self.arms:
+            failed = [run for run in runs if run.arm == arm.name and run.failure]
+            watcher.done(
+                arm.name, note=failed[0].failure.cause if failed and failed[0].failure else ""
+            )
+        return runs
+
+    def _seeds_of(self, arm: Arm) -> range:
+        return range(self.seeds if arm.chain.stochastic else 1)
+
+    def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
+        """Walk the chain; every step is looked up before it is run."""
+        run = Run(arm.name, seed)
+        candidate = self.start
+        try:
+            with _failures():
+                for step in arm.chain.steps:
+                    candidate = self._step(step, candidate, run, watcher)
+                tick = _Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
+                answers = self._examiner.ask(candidate, self.task.splits.dev, tick=tick)
+                run.dev_score = mean([answer.score.value for answer in answers])
+                run.candidate = candidate
+                self.store.write("candidates", candidate.key, candidate.model_dump(mode="json"))
+        except ArmFailure as failure:
+            run.failure = failure
+        return run
+
+    def _step(self, step: Method, start: Candidate, run: Run, watcher: Watcher) -> Candidate:
+        seed = run.seed if step.stochastic else 0
+        splits = self.task.splits
+        key = content_key(
+            [
+                start.key,
+                step.name,
+                step.key,
+                seed,
+                examples_key(splits.train),
+                examples_key(splits.dev),
+                [document.key for document in self.task.documents],
+                self.task.metric.key,
+                self.budget.key,
+                asdict(run.ledger) if self.budget != Budget() else None,
+                __version__,
+            ]
+        )
+        stored = self.store.read("steps", key)
+        if stored is None:
+            phases: dict[str, _Phase] = {}
+
+            def tick(what: str, done: int, total: int) -> None:
+                name = f"seed {run.seed}: {step.name}, {what}"
+                if name not in phases or done <= phases[name].done:
+                    phases[name] = _Phase(watcher, run.arm, name, total)
+                phases[name].to(done)
+
+            spent = Ledger()
+            spent.add(run.ledger)
+            bench = Bench(
+                self._examiner,
+                train=splits.train,
+                dev=splits.dev,
+                documents=self.task.documents,
+                preferences=self.task.preferences,
+                seed=seed,
+                budget=self.budget,
+                ledger=spent,
+                tick=tick,
+            )
+            made = step.adapt(start, bench)
+            stored = {
+                "candidate": made.model_dump(mode="json"),
+                "ledger": asdict(bench.ledger),
+                "notes": bench.notes,
+            }
+            self.store.write("steps", key, stored)
+        run.ledger = Ledger(**stored["ledger"])
+        run.notes.update({f"{step.name}.{name}": v for name, v in stored["notes"].items()})
+        return Candidate.model_validate(stored["candidate"])
+
+    def _decide(self, runs: Sequence[Run]) -> None:
+        """Write down what was decided on dev; only then is test opened."""
+        decided = [
+            {
+                "arm": run.arm,
+                "seed": run.seed,
+                "candidate": run.candidate.key if run.candidate else None,
+                "dev_score": run.dev_score,
+            }
+            for run in runs
+        ]
+        decisions = {"runs": decided, "winner": winner(runs)}
+        write_atomic(self.out / "decisions.json", json.dumps(decisions, indent=1))
+        key = content_key(decisions)
+        opened = {record["decisions"] for record in self._openings.read()}
+        if key not in opened and any(run.candidate for run in runs):
+            self._openings.append([{"decisions": key, "at": time.time()}])
+
+    def _examine(self, run: Run, watcher: Watcher) -> None:
+        """Ask about the test rows and record them."""
+        test = self.task.splits.test
+        if run.candidate is not None:
+            tick = _Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
+            try:
+                with _failures():
+                    answers = self._examiner.ask(run.candidate, test, tick=tick)
+            except ArmFailure as failure:
+                run.failure = failure
+            else:
+                self._record([_row(run, run.candidate, answer) for answer in answers])
+        if run.failure is not None:
+            failed = Row(
+                arm=run.arm,
+                seed=run.seed,
+                status="failed",
+                cause=run.failure.cause,
+                remedy=run.failure.remedy,
+            )
+            self._record([failed])
+
+    def _record(self, rows: Sequence[Row]) -> None:
+        """Append the rows that are not there yet."""
+        there = {(r.arm, r.seed, r.example, r.candidate, r.cause) for r in self.results.rows()}
+        self.results.append(
+            r for r in rows if (r.arm, r.seed, r.example, r.candidate, r.cause) not in there
+        )
+
+    def _longest_target(self, weights: Weights) -> int:
+        """Room for the longest train target, a quarter more, and the end of the turn."""
+        model = self._examiner.files(weights)
+        targets = [example.target for example in self.task.splits.train]
+        longest = max(self._examiner.engine.count_tokens(model, targets), default=0)
+        return longest + longest // 4 + 4
+
+    def _claim_folder(self) -> None:
+        """Refuse a folder that holds another study; otherwise leave our name in it.
+
+        Arms, seeds and budgets may change between runs of one study; data, model, metric and
+        decoding may not.
+        """
+        identity = {
+            "task": self.task.key,
+            "model": self.start.weights.digest,
+            "decoding": self.start.decoding.key,
+            "template": self.start.weights.template,
+        }
+        path = self.out / "study.json"
+        if path.exists():
+            try:
+                found = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                found = {}
+            changed = [name for name, value in identity.items() if found.get(name) != value]
+            if changed:
+                raise InputError(
+                    f"this folder holds a different study (another {', '.join(changed)})",
+                    place=str(self.out),
+                    remedy="choose another folder with --out, or remove this one",
+                )
+            return
+        with disk_errors(self.out):
+            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+                raise InputError(
+                    "this folder holds something else than a study",
+                    place=str(self.out),
+                    remedy="choose an empty or new folder with --out",
+                )
+        write_atomic(path, json.dumps(identity, indent=1))
+
+
+def winner(runs: Sequence[Run]) -> str | None:
+    """The arm with the highest mean dev score; the earlier one among equals."""
+    scores: dict[str, list[float]] = {}
+    for run in runs:
+        if run.dev_score is not None and run.failure is None:
+            scores.setdefault(run.arm, []).append(run.dev_score)
+    return max(scores, key=lambda arm: mean(scores[arm]), default=None)
+
+
+class _Phase:
+    """One phase of a bar: callable with the number of units just done."""
+
+    def __init__(self, watcher: Watcher, bar: str, note: str, total: int) -> None:
+        self.watcher, self.bar, self.note, self.done = watcher, bar, note, 0
+        watcher.start(bar, total)
+        watcher.advance(bar, 0, note)
+
+    def __call__(self, n: int) -> None:
+        self.done += n
+        self.watcher.advance(self.bar, n, self.note)
+
+    def to(self, done: int) -> None:
+        """Move to an absolute position."""
+        self(done - self.done)
+
+
+class _failures:
+    """What makes one arm fail becomes an ArmFailure; what stops the study passes through."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, InputError):
+            raise ArmFailure(error.cause, place=error.place, remedy=error.remedy) from error
+        if not isinstance(error, Exception) or isinstance(error, WhatworksError):
+            return
+        if isinstance(error, MemoryError):
+            raise ArmFailure(
+                "out of memory", remedy="lower batch_size or the number of passages and examples"
+            ) from error
+        raise ArmFailure(
+            f"{type(error).__name__}: {error}",
+            remedy="this looks like a fault of whatworks or of a library below it; please report",
+        ) from error
+
+
+def _row(run: Run, candidate: Candidate, answer: Answer) -> Row:
+    example, generation, score = answer.example, answer.generation, answer.score
+    return Row(
+        arm=run.arm,
+        seed=run.seed,
+        status="scored",
+        example=example.id,
+        group=example.group or example.id,
+        output=generation.text,
+        value=score.value,
+        lenient=score.value if score.lenient is None else score.lenient,
+        kind=score.kind,
+        feedback=score.feedback,
+        prompt_tokens=generation.prompt_tokens,
+        completion_tokens=generation.completion_tokens,
+        seconds=generation.seconds,
+        candidate=candidate.key,
+        parts=dict(score.parts),
+    )

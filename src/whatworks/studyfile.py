@@ -1,0 +1,323 @@
+"""The study file: a few lines of YAML, checked, turned into a task and arms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whatworks.bench import Budget
+from whatworks.errors import InputError, nearest
+from whatworks.methods import Chain, chain
+from whatworks.task import (
+    Document,
+    Example,
+    MetricSpec,
+    Splits,
+    Task,
+    check_examples,
+    drop_overlap,
+    split,
+)
+
+DEFAULT_INSTRUCTIONS = {
+    "json": "Answer with one JSON object.",
+    "category": "Answer with one category.",
+    "mr": "Write the meaning representation.",
+    "sql": "Answer with one SQL query.",
+    "facts": "Answer the question.",
+}
+"""What a task says when its file does not: the form of the answer, nothing about its content."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitSection(_Section):
+    """How one file is split; sizes default to a fifth each, at most 200."""
+
+    dev: int | None = Field(default=None, ge=1)
+    test: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    on_overlap: Literal["error", "drop"] = "error"
+
+
+class LimitSection(_Section):
+    """Most rows to take of each split, from a reproducible shuffle."""
+
+    train: int | None = Field(default=None, ge=1)
+    dev: int | None = Field(default=None, ge=1)
+    test: int | None = Field(default=None, ge=1)
+
+
+class TaskSection(_Section):
+    """Where the task's data lies and how it is scored."""
+
+    train: str
+    dev: str | None = None
+    test: str | None = None
+    metric: str | dict[str, Any]
+    documents: str | None = None
+    instructions: str | None = None
+    format: str | None = None
+    columns: dict[str, str | list[str]] | None = None
+    split: SplitSection = SplitSection()
+    limit: LimitSection = LimitSection()
+
+
+class DecodingSection(_Section):
+    """How answers are drawn; ``max_tokens`` is measured on the train targets by default."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    stop: tuple[str, ...] = ()
+
+
+class StudyFile(_Section):
+    """A study: task, model, arms."""
+
+    task: TaskSection
+    model: str = "lab"
+    arms: list[str | dict[str, Any]] = Field(min_length=1)
+    name: str | None = None
+    baseline: str | None = None
+    seeds: int = Field(default=3, ge=1)
+    min_effect: float = Field(default=0.02, ge=0.0, lt=1.0)
+    template: str = "auto"
+    decoding: DecodingSection = DecodingSection()
+    budget: Budget = Budget()
+
+
+class Arm(BaseModel):
+    """A named chain of a study."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    chain: Chain
+
+
+def read_study(path: Path) -> StudyFile:
+    """Read and check a study file.
+
+    Raises:
+        InputError: If it is missing, empty, no YAML, or has unknown keys or unfit values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("no such study file", place=str(path), remedy="check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read as text ({error})", place=str(path)) from error
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "not valid"
+        raise InputError(f"broken YAML: {problem}", place=place) from error
+    if not isinstance(content, dict):
+        raise InputError(
+            "empty study file" if content is None else "a study file is a mapping",
+            place=str(path),
+            remedy="it needs at least `task:` and `arms:`",
+        )
+    try:
+        return StudyFile.model_validate(content)
+    except ValidationError as error:
+        raise _explained(error, path) from error
+
+
+def read_arms(study: StudyFile, only: Sequence[str] = ()) -> list[Arm]:
+    """The arms of a study, all or those named in ``only``.
+
+    An arm is ``rag+sft``; ``{few-shot: {k: 8}}``; or, with settings for several steps and a name
+    of its own, ``{arm: rag+sft, name: tuned-rag, rag: {k: 5}, sft: {epochs: 5}}``.
+
+    Raises:
+        InputError: If an arm, method or setting is unknown, or two arms share a name.
+    """
+    arms = [_arm(entry) for entry in study.arms]
+    names = [arm.name for arm in arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"two arms are called {name!r}",
+                remedy="name one of them: {arm: " + name + ", name: ...}",
+            )
+    for name in [*only, *([study.baseline] if study.baseline else [])]:
+        if name not in names:
+            raise InputError(f"unknown arm {name!r}", remedy=nearest(name, names))
+    return [arm for arm in arms if not only or arm.name in only]
+
+
+def read_task(study: StudyFile, root: Path) -> Task:
+    """Read the task's files, relative to ``root``; split, limit and check them.
+
+    Raises:
+        InputError: If a file is missing or wrong, or train and test share rows.
+    """
+    from whatworks.data import read, read_documents
+
+    section = study.task
+    documents: dict[str, Document] = {}
+
+    def rows(name: str) -> tuple[Example, ...]:
+        data = read(root / name, format=section.format, columns=section.columns)
+        documents.update({d.id: d for d in data.documents})
+        return data.examples
+
+    train = rows(section.train)
+    given = {part: rows(name) for part in ("dev", "test") if (name := getattr(section, part))}
+    splits = _splits(train, given, section.split)
+    splits = drop_overlap(splits) if section.split.on_overlap == "drop" else splits
+    limits = {part: getattr(section.limit, part) for part in ("train", "dev", "test")}
+    splits = Splits(
+        **{
+            part: _limited(getattr(splits, part), limit, section.split.seed)
+            for part, limit in limits.items()
+        }
+    )
+    check_examples(splits)
+    if section.documents:
+        documents = {d.id: d for d in read_documents(root / section.documents)}
+    metric = _metric(section.metric)
+    instructions = section.instructions
+    if instructions is None:
+        instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")
+    return Task(
+        name=study.name or Path(section.train).stem,
+        splits=splits,
+        metric=metric,
+        instructions=instructions,
+        documents=tuple(documents.values()),
+    )
+
+
+def _splits(
+    train: tuple[Example, ...], given: Mapping[str, tuple[Example, ...]], section: SplitSection
+) -> Splits:
+    """Split what the user did not split: test and dev are cut from train where not given."""
+    if len(given) == 2:
+        return Splits(train=train, **given)
+    if not given:
+        return split(train, dev=section.dev, test=section.test, seed=section.seed)
+    missing = "test" if "dev" in given else "dev"
+    # The same cut as above, with the split that is already there left out of it.
+    wanted: int | None = getattr(section, missing)
+    share = min(200, max(1, len(train) // 5)) if wanted is None else wanted
+    cut = split(train, dev=1, test=share, seed=section.seed)
+    return Splits(train=cut.train + cut.dev, **{**given, missing: cut.test})
+
+
+def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[Example, ...]:
+    if limit is None or limit >= len(rows):
+        return rows
+    import random
+
+    chosen = sorted(random.Random(f"limit {seed}").sample(range(len(rows)), limit))
+    return tuple(rows[i] for i in chosen)
+
+
+def _metric(value: str | dict[str, Any]) -> MetricSpec:
+    if isinstance(value, str):
+        return MetricSpec(name=value)
+    options = dict(value)
+    name = options.pop("name", None)
+    if name is None and len(options) == 1:
+        name, inner = next(iter(options.items()))
+        options = dict(inner or {})
+    if not isinstance(name, str):
+        raise InputError(
+            "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
+        )
+    return MetricSpec(name=name, options=options)
+
+
+def _arm(entry: str | dict[str, Any]) -> Arm:
+    if isinstance(entry, str):
+        return Arm(name=entry, chain=chain(entry))
+    fields = dict(entry)
+    if "arm" not in fields:
+        if len(fields) != 1:
+            raise InputError(
+                f"an arm with keys {', '.join(fields)} does not say which chain it is",
+                remedy="write {arm: rag+sft, name: ..., rag: {...}, sft: {...}}",
+            )
+        spec, settings = next(iter(fields.items()))
+        nested = settings if "+" in spec else {spec: settings}
+        return Arm(name=spec, chain=chain(spec, _mappings(spec, nested)))
+    spec = str(fields.pop("arm"))
+    name = str(fields.pop("name", spec))
+    return Arm(name=name, chain=chain(spec, _mappings(spec, fields)))
+
+
+def _mappings(spec: str, settings: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(settings, dict) or any(
+        value is not None and not isinstance(value, dict) for value in settings.values()
+    ):
+        raise InputError(
+            "settings are a mapping", place=f"arm {spec!r}", remedy="{few-shot: {k: 8}}"
+        )
+    return {str(name): dict(value or {}) for name, value in settings.items()}
+
+
+def _explained(error: ValidationError, path: Path) -> InputError:
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"] if not str(part).startswith("function-")]
+    where = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        section: Any = StudyFile
+        for part in location[:-1]:
+            section = section.model_fields[part].annotation
+        known = list(section.model_fields)
+        return InputError(
+            f"unknown key {where!r}", place=str(path), remedy=nearest(location[-1], known)
+        )
+    if problem["type"] == "missing":
+        return InputError(f"the key {where!r} is missing", place=str(path))
+    return InputError(f"key {where!r}: {problem['msg'].lower()}", place=str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars: ``1e-4`` is a number, ``no`` and ``on`` are words; no duplicate keys."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        letter: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if tag not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"}
+        ]
+        for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; a key that stands twice is an error, not silently the last one."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)

@@ -1,0 +1,158 @@
+"""Trainer callbacks: order of the rows, progress, checkpoints. Imported by the worker only."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from whatworks.errors import ArmFailure
+from whatworks.training.folder import RunFolder
+from whatworks.training.job import Checkpoint, Progress
+
+PROGRESS_SECONDS = 0.1
+
+
+class SeedEpochs(TrainerCallback):
+    """The order of an epoch's rows depends on the seed and the epoch alone.
+
+    The trainer's length-grouping sampler draws from torch's global generator. Seeding it where an
+    epoch ends and where one begins makes a training that resumes, at any step, go on with the
+    very rows it would have seen.
+    """
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Seed by the number of finished epochs."""
+        torch.manual_seed(args.seed + math.floor((state.epoch or 0.0) + 1e-6))
+
+    on_epoch_end = on_epoch_begin
+
+
+class Watch(TrainerCallback):
+    """Reports progress and refuses a loss that is not a number.
+
+    Args:
+        report: Takes the progress, at most every ``PROGRESS_SECONDS``.
+        earlier: Seconds that interrupted attempts have spent on the steps already taken.
+    """
+
+    def __init__(self, report: Callable[[Progress], None], earlier: float) -> None:
+        self._report = report
+        self._earlier = earlier
+        self._reported = -math.inf
+        self._start = 0.0
+        self._first = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent so far, earlier attempts included."""
+        return self._earlier + time.monotonic() - self._start
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock."""
+        self._start = time.monotonic()
+        self._first = state.global_step
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Check the loss of the step just taken, and report it.
+
+        Raises:
+            ArmFailure: If loss or gradient are not finite.
+        """
+        if logs is None or "loss" not in logs:
+            return
+        if not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", "grad_norm")):
+            raise diverged(state, args.learning_rate)
+        now = time.monotonic()
+        if now - self._reported < PROGRESS_SECONDS and state.global_step < state.max_steps:
+            return
+        self._reported = now
+        pace = (now - self._start) / max(1, state.global_step - self._first)
+        self._report(
+            Progress(
+                step=state.global_step,
+                steps=state.max_steps,
+                loss=logs["loss"],
+                seconds=self.seconds,
+                seconds_left=pace * (state.max_steps - state.global_step),
+            )
+        )
+
+
+class Keep(TrainerCallback):
+    """Publishes the checkpoint of each epoch and keeps one state to resume from.
+
+    Args:
+        folder: The run's files.
+        kept: Checkpoints that earlier attempts published; new ones are added.
+        watch: The clock.
+        every: Save resumable state within an epoch, too, after so many seconds.
+    """
+
+    def __init__(
+        self, folder: RunFolder, kept: list[Checkpoint], watch: Watch, every: float
+    ) -> None:
+        self._folder = folder
+        self._kept = kept
+        self._watch = watch
+        self._every = every
+        self._saved = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Ask for a save when the last one is long ago; the end of an epoch saves anyway."""
+        if finished_epoch(state) is None and time.monotonic() - self._saved >= self._every:
+            control.should_save = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Publish what the trainer has just written.
+
+        Raises:
+            ArmFailure: If a weight is not finite.
+        """
+        model: torch.nn.Module = kwargs["model"]
+        trained = (p for p in model.parameters() if p.requires_grad)
+        if not all(bool(p.isfinite().all()) for p in trained):
+            raise diverged(state, args.learning_rate)
+        saved = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        epoch = finished_epoch(state)
+        if epoch is not None:
+            self._folder.keep(saved, epoch)
+            self._kept.append(
+                Checkpoint(name=f"epoch-{epoch}", epoch=epoch, step=state.global_step)
+            )
+        self._folder.mark_done(saved, self._watch.seconds, self._kept)
+        self._saved = time.monotonic()
+
+
+def finished_epoch(state: TrainerState) -> int | None:
+    """The epoch whose last step was just taken, None in the middle of one."""
+    epoch = round(state.epoch or 0.0)
+    return epoch if abs((state.epoch or 0.0) - epoch) < 1e-6 else None
+
+
+def diverged(state: TrainerState, rate: float) -> ArmFailure:
+    """The failure of a training whose numbers left the finite."""
+    return ArmFailure(
+        f"the loss diverged (not a number) at step {state.global_step} of {state.max_steps}",
+        remedy=f"lower the learning rate, now {rate:.3g}",
+    )

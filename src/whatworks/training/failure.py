@@ -1,0 +1,91 @@
+"""What can go wrong while training, in words with a remedy.
+
+The child process tells its launcher a ``Failure``; the launcher turns it into an ``ArmFailure``,
+or, when memory ran out, into an attempt with a smaller micro-batch.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+from typing import Literal
+
+from whatworks.errors import ArmFailure, WhatworksError
+from whatworks.identity import Frozen
+
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "bad_alloc",
+    "cublas_status_alloc_failed",
+)
+# How safetensors and torch.save report a full disk; the second does not say more than this.
+_DISK_FULL = ("no space left on device", "os error 28", "pytorchstreamwriter failed writing")
+
+
+class Failure(Frozen):
+    """Why a training ended early; ``kind`` is ``memory`` when a smaller plan may still do."""
+
+    kind: Literal["memory", "other"]
+    cause: str
+    remedy: str = ""
+
+    def error(self, place: str) -> ArmFailure:
+        """The failure as an error of the arm."""
+        return ArmFailure(self.cause, place=place, remedy=self.remedy)
+
+
+def out_of_memory(detail: str) -> Failure:
+    """The failure of a process that wanted more memory than there is."""
+    return Failure(
+        kind="memory",
+        cause=f"training ran out of memory ({detail})",
+        remedy="use a smaller model, `kind: lora`, a smaller batch_size, or a smaller max_length",
+    )
+
+
+def diagnose(error: BaseException) -> Failure:
+    """What an exception raised during training means."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+        return out_of_memory(first_line(error))
+    if isinstance(error, WhatworksError):
+        return Failure(kind="other", cause=error.cause, remedy=error.remedy)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or any(sign in text for sign in _DISK_FULL):
+        return Failure(
+            kind="other",
+            cause="the disk is full: a checkpoint could not be written",
+            remedy="free some space and run again: training resumes from the last checkpoint",
+        )
+    return Failure(
+        kind="other",
+        cause=f"training failed: {type(error).__name__}: {first_line(error)}",
+        remedy="worker.log in the folder of the training has the details",
+    )
+
+
+def diagnose_exit(code: int, last_words: str) -> Failure:
+    """What the end of a process means that could not say it itself.
+
+    Args:
+        code: Its return code, negative for a signal.
+        last_words: The last line it wrote.
+    """
+    if code == -signal.SIGKILL:
+        # An out-of-memory killer leaves no other trace, so the micro-batch is not reduced on this
+        # evidence alone: someone else may have sent the signal.
+        failure = out_of_memory("the system killed the process, signal 9")
+        return failure.replace(kind="other")
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return Failure(
+        kind="other",
+        cause=f"the training process ended with {how}: {last_words or 'it said nothing'}",
+        remedy="worker.log in the folder of the training has the details",
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, shortened."""
+    return (str(error).strip().splitlines() or [""])[0][:200]

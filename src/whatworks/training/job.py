@@ -1,0 +1,145 @@
+"""The frozen job: everything that decides how training ends, and nothing about where it runs.
+
+Two jobs with the same key, on the same rows and the same base, end in the same weights on the
+same machine. Paths are handed to ``train`` beside the job, so the key does not depend on them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from whatworks.candidate import Stacking
+from whatworks.identity import Frozen
+
+Kind = Literal["lora", "full"]
+
+
+class SFTSettings(Frozen):
+    """The knobs of supervised fine-tuning.
+
+    Attributes:
+        kind: ``lora`` trains an adapter on every linear layer, ``full`` every weight.
+        epochs: Passes over the rows. One checkpoint is kept per epoch, so that the best can be
+            chosen by the task metric on dev: more epochs cost time, not the result.
+        learning_rate: Peak rate of AdamW; by default from kind and model width
+            (``learning_rate_for``). A tenth of the steps warm up, then a cosine falls to 0.
+        rank: Rank of the adapter.
+        alpha: Scale of the adapter: it is multiplied by ``alpha / rank``. 32 whatever the rank
+            makes the best learning rate nearly independent of it (Schulman et al. 2025, "LoRA
+            Without Regret").
+        batch_size: Rows per optimiser step, whatever fits into memory at once.
+        max_length: Most tokens of prompt and answer together; the model's context by default.
+            Longer rows are left out and counted, never cut.
+        packing: Lay the rows of a batch end to end instead of padding them, each seeing only
+            itself. Faster where FlashAttention is installed, slower elsewhere.
+    """
+
+    kind: Kind = "lora"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    max_length: int | None = Field(default=None, ge=2)
+    packing: bool = False
+
+    def learning_rate_for(self, width: int) -> float:
+        """The learning rate on a model of this hidden size.
+
+        ``5e-5 * (10 if lora else 1) * (2000 / width) ** 0.781``: the rule that Schulman et al.
+        ("LoRA Without Regret", 2025; Tinker cookbook, ``hyperparam_utils``) fitted to sweeps over
+        Llama models, LoRA wanting ten times the rate of full tuning.
+        """
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 5e-5 * (10 if self.kind == "lora" else 1) * (2000 / width) ** 0.781
+
+
+class TrainingJob(Frozen):
+    """What a training process needs, beside rows and paths.
+
+    Attributes:
+        trainer: Which trainer runs.
+        kind: What is trained: an adapter or every weight; the same as in the settings.
+        stacking: How this training stands on what was trained before (``Weights.stack``):
+            ``new`` starts an adapter, or tunes the base; ``continue`` trains the given adapter,
+            or the already tuned base, further; ``merge`` merges the adapter into the base first.
+        template: Name of a chat template, or ``auto``.
+        seed: Decides the adapter's first values and the order of the rows.
+        settings: The trainer's knobs.
+    """
+
+    trainer: Literal["sft"] = "sft"
+    kind: Kind = "lora"
+    stacking: Stacking = "new"
+    template: str = "auto"
+    seed: int = 0
+    settings: SFTSettings = Field(default_factory=SFTSettings)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.kind != self.settings.kind:
+            raise ValueError(f"the job trains {self.kind}, its settings {self.settings.kind}")
+        return self
+
+    @property
+    def takes_adapter(self) -> bool:
+        """Whether an existing adapter must be given."""
+        return self.stacking == "merge" or (self.stacking == "continue" and self.kind == "lora")
+
+
+class Checkpoint(Frozen):
+    """Weights kept at the end of an epoch.
+
+    Attributes:
+        name: Folder below the run's folder: a PEFT adapter (``lora``) or a Hugging Face model
+            with its tokenizer (``full``).
+        epoch: 1 for the first.
+        step: Optimiser steps taken.
+    """
+
+    name: str
+    epoch: int
+    step: int
+
+
+class Progress(Frozen):
+    """Where a running training stands.
+
+    Attributes:
+        step: Optimiser steps taken.
+        steps: Optimiser steps in all.
+        loss: Mean loss per trained token of the last step, in nats.
+        seconds: Seconds spent so far, interrupted parts included.
+        seconds_left: Estimated from the pace of this process.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+    seconds_left: float
+
+
+class Trained(Frozen):
+    """What a finished training left.
+
+    Attributes:
+        checkpoints: One per epoch, oldest first.
+        losses: Mean loss per trained token, in nats, of each optimiser step.
+        seconds: Time spent in optimiser steps and checkpoints, interrupted parts included.
+        tokens: Tokens read, prompts and answers, over all epochs.
+        dropped_rows: Rows left out because they are longer than the model can read.
+        parameters: Number of trained parameters.
+        learning_rate: The peak rate that was used.
+    """
+
+    checkpoints: tuple[Checkpoint, ...]
+    losses: tuple[float, ...]
+    seconds: float
+    tokens: int
+    dropped_rows: int
+    parameters: int
+    learning_rate: float

@@ -1,0 +1,260 @@
+"""The child process that trains: ``python -m whatworks.training.worker FOLDER``.
+
+The only module that imports trl. It reads the frozen job, rows and plan from the folder, builds
+the trainer that the job names, and runs it with callbacks; trainers are used as they are, never
+subclassed. On its standard output it writes one JSON object per line: ``{"progress": Progress}``,
+and ``{"failure": Failure}`` when it ends early. Everything else that is printed goes to standard
+error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whatworks.errors import ArmFailure
+from whatworks.training.failure import diagnose, first_line
+from whatworks.training.folder import Plan, RunFolder
+from whatworks.training.job import Trained, TrainingJob
+from whatworks.training.rows import TrainingRow
+
+PARENT_CHECK_SECONDS = 0.5
+WARM_UP = 0.1
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a trainer starts from: the model as the job stacks it, with context and hidden size."""
+
+    model: Any
+    tokenizer: Any
+    context: int | None
+    width: int
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Rows as token ids; ``labels`` are the ids to learn, -100 elsewhere."""
+
+    input_ids: list[list[int]]
+    labels: list[list[int]]
+    dropped: int
+
+
+def main() -> int:
+    """Run the training of the folder named on the command line; the process's exit code."""
+    send = _own_stdout()
+    folder = RunFolder(Path(sys.argv[1]))
+    try:
+        plan = folder.plan()
+        assert plan is not None
+        _end_with(plan.parent)
+        with folder.locked():
+            if folder.result() is None:
+                folder.finish(run(folder, plan, send))
+    except Exception as error:
+        traceback.print_exc()
+        send("failure", diagnose(error).model_dump())
+        return 1
+    return 0
+
+
+def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trained:
+    """Train to the end, from the beginning or the last resumable state.
+
+    Raises:
+        InputError: If the base cannot be loaded.
+        ArmFailure: If no row fits, or the loss diverges.
+    """
+    from transformers import PrinterCallback
+
+    from whatworks.training.callbacks import Keep, SeedEpochs, Watch
+
+    job = folder.job()
+    saved, earlier, kept = folder.resumable()
+    start = load(job, plan)
+    tokens = tokenise(folder.rows(), job, start)
+    rate = job.settings.learning_rate_for(start.width)
+    watch = Watch(lambda progress: send("progress", progress.model_dump()), earlier)
+    trainer = TRAINERS[job.trainer](job, start, tokens, _common(folder, job, plan, rate))
+    trainer.remove_callback(PrinterCallback)
+    for callback in (SeedEpochs(), watch, Keep(folder, kept, watch, plan.save_seconds)):
+        trainer.add_callback(callback)
+    trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+    return Trained(
+        checkpoints=tuple(kept),
+        losses=tuple(log["loss"] for log in trainer.state.log_history if "loss" in log),
+        seconds=watch.seconds,
+        tokens=sum(map(len, tokens.input_ids)) * job.settings.epochs,
+        dropped_rows=tokens.dropped,
+        parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        learning_rate=rate,
+    )
+
+
+def load(job: TrainingJob, plan: Plan) -> Start:
+    """The model as the job stacks it.
+
+    Raises:
+        InputError: If the base cannot be loaded.
+        ArmFailure: If the adapter cannot.
+    """
+    import torch
+
+    from whatworks.engines import models, templates
+
+    # Trained weights are kept in float32; frozen ones below an adapter may be coarser.
+    coarse = job.kind == "lora" and _bfloat16()
+    dtype = torch.bfloat16 if coarse else torch.float32
+    model = models.load_model(plan.base, dtype=dtype, device="cpu")
+    tokenizer = templates.use(models.load_tokenizer(plan.base), job.template)
+    config = model.config.get_text_config()
+    if plan.adapter is not None:
+        model = _with_adapter(model, plan.adapter, merge=job.stacking == "merge")
+    return Start(model, tokenizer, models.context_length(config), config.hidden_size)
+
+
+def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
+    from peft import PeftModel
+
+    try:
+        both: Any = PeftModel.from_pretrained(model, adapter, is_trainable=not merge)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if diagnose(error).kind == "memory":
+            raise
+        raise ArmFailure(
+            f"the adapter cannot be loaded: {first_line(error)}",
+            place=str(adapter),
+            remedy="give the folder of a PEFT adapter that was trained on this base model",
+        ) from error
+    return both.merge_and_unload() if merge else both
+
+
+def tokenise(rows: list[TrainingRow], job: TrainingJob, start: Start) -> Tokens:
+    """Rows as the engine will see them at generation time, the end of the answer included.
+
+    Raises:
+        ArmFailure: If there are no rows, or none fits.
+    """
+    from whatworks.engines import templates
+
+    limits = [n for n in (job.settings.max_length, start.context) if n is not None]
+    limit = min(limits, default=None)
+    tokens = Tokens([], [], 0)
+    lengths: list[int] = []
+    for row in rows:
+        prompt, answer = templates.training_ids(start.tokenizer, row.messages, row.target)
+        lengths.append(len(prompt) + len(answer))
+        if limit is None or lengths[-1] <= limit:
+            tokens.input_ids.append(prompt + answer)
+            tokens.labels.append([-100] * len(prompt) + answer)
+    if not rows:
+        raise ArmFailure("there are no rows to train on", remedy="give the task train examples")
+    if not tokens.input_ids:
+        raise ArmFailure(
+            f"all {len(rows)} rows are too long: the shortest has {min(lengths)} tokens, "
+            f"{limit} fit",
+            remedy="shorten the inputs, show fewer demonstrations or passages, or use a model "
+            "with a longer context",
+        )
+    return Tokens(tokens.input_ids, tokens.labels, len(rows) - len(tokens.input_ids))
+
+
+def sft(job: TrainingJob, start: Start, tokens: Tokens, common: dict[str, Any]) -> Any:
+    """TRL's trainer for supervised fine-tuning, on rows that are tokens already."""
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    settings = job.settings
+    adapter = None
+    if job.kind == "lora" and job.stacking == "new":
+        adapter = LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+    return SFTTrainer(
+        model=start.model,
+        processing_class=start.tokenizer,
+        train_dataset=Dataset.from_dict({"input_ids": tokens.input_ids, "labels": tokens.labels}),
+        peft_config=adapter,
+        args=SFTConfig(
+            **common,
+            max_length=None,
+            padding_free=settings.packing,
+            dataset_kwargs={"skip_prepare_dataset": True},
+        ),
+    )
+
+
+TRAINERS: dict[str, Callable[[TrainingJob, Start, Tokens, dict[str, Any]], Any]] = {"sft": sft}
+
+
+def _common(folder: RunFolder, job: TrainingJob, plan: Plan, rate: float) -> dict[str, Any]:
+    """Arguments that every trainer takes. Rows of similar length share a batch, longest first."""
+    import torch
+
+    return {
+        "output_dir": str(folder.state),
+        "num_train_epochs": job.settings.epochs,
+        "per_device_train_batch_size": plan.micro_batch,
+        "gradient_accumulation_steps": job.settings.batch_size // plan.micro_batch,
+        "gradient_checkpointing": plan.recompute,
+        "train_sampling_strategy": "group_by_length",
+        "learning_rate": rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": WARM_UP,
+        "seed": job.seed,
+        "use_cpu": not torch.accelerator.is_available(),
+        "bf16": _bfloat16(),
+        "dataloader_pin_memory": torch.accelerator.is_available(),
+        "save_strategy": "epoch",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+
+
+def _bfloat16() -> bool:
+    import torch
+
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def _own_stdout() -> Callable[[str, Any], None]:
+    """Keep standard output for messages to the launcher; other prints go to standard error."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def send(kind: str, content: Any) -> None:
+        channel.write(json.dumps({kind: content}) + "\n")
+        channel.flush()
+
+    return send
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after the launcher's, however that one ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""Every registered method, and some chains, keep the contracts. A new method is covered by
+standing in METHODS; if it needs settings, they go into SETTINGS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whatworks.bench import Bench, Budget, Examiner
+from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.engines import Engine, Generation, ModelFiles, Prompts
+from whatworks.errors import ArmFailure, BudgetExceeded
+from whatworks.methods import METHODS, Chain, chain
+from whatworks.metrics import load
+from whatworks.prompt import Prompt, render
+from whatworks.store import Store
+from whatworks.task import Document, Example, MetricSpec
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "prompt": {"variants": ["Say the town.", "Name the town that is asked for."]},
+    "few-shot": {"k": 3, "draws": 2},
+    "knn": {"k": 3, "diversity": 0.3, "embedder": "lexical"},
+    "rag": {"k": 2, "embedder": "lexical"},
+    "sft": {"epochs": 2, "batch_size": 8},
+}
+CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft"]
+CANARY = "zyxcanary"
+
+
+def build(spec: str) -> Chain:
+    return chain(spec, {name: SETTINGS.get(name, {}) for name in spec.split("+")})
+
+
+def marks(spec: str) -> Any:
+    trains = any(step.trains for step in build(spec).steps)
+    return pytest.param(spec, marks=[pytest.mark.slow] if trains else [])
+
+
+every_chain = pytest.mark.parametrize("spec", [marks(spec) for spec in CHAINS])
+
+
+def row(i: int, split: str, **fields: Any) -> Example:
+    """A row whose target can be told from all others."""
+    return Example(
+        id=f"{split}{i}",
+        inputs={"text": f"Where does person {i * 37 % 101} of {split} street {i} live?"},
+        target=f"answer{split}{i}x",
+        **fields,
+    )
+
+
+TRAIN = (
+    *(row(i, "train") for i in range(18)),
+    # Mates of one group, and near-duplicates, must never help one another.
+    *(row(i, "train", group="mates") for i in range(18, 21)),
+    *(
+        Example(
+            id=f"train{i}",
+            inputs={"text": "Which town is the home of the old clock maker" + "?" * (i - 20)},
+            target=f"answertrain{i}x",
+        )
+        for i in range(21, 24)
+    ),
+)
+DEV = tuple(row(i, "dev") for i in range(6))
+TEST = tuple(
+    Example(id=f"{CANARY}{i}", inputs={"text": f"{CANARY} {i}?"}, target=f"{CANARY} is {i}")
+    for i in range(3)
+)
+DOCUMENTS = tuple(
+    Document(id=f"doc{i}", text=f"Person {i} of the valley lives in the town of Place{i}.")
+    for i in range(5)
+)
+
+
+@dataclass
+class Spy:
+    """An engine that remembers what it was asked."""
+
+    engine: Engine
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def identity(self) -> str:
+        return self.engine.identity
+
+    def generate(self, model: ModelFiles, prompts: Prompts, *args: Any, **more: Any) -> Any:
+        self.asked += ["\n".join(m.content for m in prompt) for prompt in prompts]
+        got: list[Generation] = self.engine.generate(model, prompts, *args, **more)
+        return got
+
+    def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
+        return self.engine.count_tokens(model, texts)
+
+    def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
+        return self.engine.prompt_tokens(model, prompts)
+
+    def context_length(self, model: ModelFiles) -> int | None:
+        return self.engine.context_length(model)
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    from whatworks.engines.local import LocalEngine
+
+    return LocalEngine()
+
+
+def bench(engine: Engine, folder: Path, *, seed: int = 3, budget: Budget | None = None) -> Bench:
+    spec = MetricSpec(name="exact")
+    return Bench(
+        Examiner(Spy(engine), load(spec, TRAIN), Store(folder)),
+        train=TRAIN,
+        dev=DEV,
+        documents=DOCUMENTS,
+        seed=seed,
+        budget=budget or Budget(),
+    )
+
+
+@pytest.fixture(scope="module")
+def start(tiny_model: Path) -> Candidate:
+    return Candidate(
+        prompt=Prompt(instructions="Answer the question."),
+        weights=Weights(base=str(tiny_model), digest="tiny", template="chatml"),
+        decoding=Decoding(max_tokens=5, temperature=0.7, top_p=0.9, seed=11),
+    )
+
+
+@dataclass
+class Adapted:
+    """One adaptation, shared by the tests that look at it."""
+
+    start: Candidate
+    before: str
+    made: Candidate
+    bench: Bench
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def adapted(engine: Engine, start: Candidate, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    kept: dict[str, Adapted] = {}
+
+    def get(spec: str) -> Adapted:
+        if spec not in kept:
+            folder = tmp_path_factory.mktemp("store")
+            before = start.model_dump_json()
+            mine = bench(engine, folder)
+            kept[spec] = Adapted(start, before, build(spec).adapt(start, mine), mine, folder)
+        return kept[spec]
+
+    return get
+
+
+def leaves(value: Any, path: str = "") -> dict[str, str]:
+    """Dotted paths of a candidate's fields, two levels deep."""
+    out: dict[str, str] = {}
+    for name, inner in value.items():
+        for deeper, leaf in inner.items():
+            out[f"{name}.{deeper}"] = json.dumps(leaf, sort_keys=True)
+    return out
+
+
+@every_chain
+def test_input_is_not_mutated(spec: str, adapted: Any) -> None:
+    got: Adapted = adapted(spec)
+    assert got.start.model_dump_json() == got.before
+
+
+@every_chain
+def test_only_owned_fields_change(spec: str, adapted: Any) -> None:
+    got: Adapted = adapted(spec)
+    before, after = (leaves(c.model_dump(mode="json")) for c in (got.start, got.made))
+    changed = {name for name in before if before[name] != after[name]}
+    owned = build(spec).owns
+    assert all(name in owned or name.split(".")[0] in owned for name in changed), changed
+    if owned:
+        assert changed, "a method that owns something should change something here"
+
+
+@every_chain
+def test_no_test_row_is_ever_seen(spec: str, adapted: Any) -> None:
+    got: Adapted = adapted(spec)
+    spy = got.bench.examiner.engine
+    assert isinstance(spy, Spy)
+    seen = [*spy.asked, got.made.model_dump_json()]
+    for path in got.folder.rglob("*"):
+        if path.is_file() and path.suffix in {".json", ".jsonl", ".txt"}:
+            seen.append(path.read_text(encoding="utf-8", errors="replace"))
+    assert not any(CANARY in text for text in seen)
+    reachable = json.dumps([e.model_dump(mode="json") for e in (*got.bench.train, *got.bench.dev)])
+    assert CANARY not in reachable
+    # The spy can see: the study's own look at the test rows would be noticed.
+    got.bench.examiner.ask(got.made, TEST)
+    assert any(CANARY in text for text in spy.asked)
+
+
+@every_chain
+def test_a_row_never_helps_itself(spec: str, adapted: Any) -> None:
+    got: Adapted = adapted(spec)
+    for example in (*TRAIN, *DEV):
+        shown = "\n".join(m.content for m in render(got.made.prompt, example, exclude=[example]))
+        assert example.target not in shown
+        if example.group == "mates":
+            assert not any(mate.target in shown for mate in TRAIN[18:21])
+        if example in TRAIN[21:24]:
+            assert not any(twin.target in shown for twin in TRAIN[21:24])
+
+
+@every_chain
+def test_budget_is_respected(spec: str, engine: Engine, start: Candidate, tmp_path: Path) -> None:
+    mine = bench(engine, tmp_path, budget=Budget(requests=3, seconds=0.0))
+    try:
+        build(spec).adapt(start, mine)
+    except BudgetExceeded as error:
+        assert "budget" in error.cause
+        assert error.remedy
+    except ArmFailure as error:  # pragma: no cover - tells what else went wrong
+        pytest.fail(str(error))
+    spy = mine.examiner.engine
+    assert isinstance(spy, Spy)
+    assert len(spy.asked) <= 3
+    assert mine.ledger.training_seconds == 0.0
+
+
+@every_chain
+def test_same_seed_same_key_and_weights(
+    spec: str, engine: Engine, start: Candidate, adapted: Any, tmp_path: Path
+) -> None:
+    got: Adapted = adapted(spec)
+    again = build(spec).adapt(start, bench(engine, tmp_path))
+    assert again.key == got.made.key
+    for stage in again.weights.stages:
+        first, second = (
+            {p.name: p.read_bytes() for p in folder.glob("*.safetensors")}
+            for folder in (
+                got.bench.examiner.store.artifact(stage.artifact),
+                Store(tmp_path).artifact(stage.artifact),
+            )
+        )
+        assert first and first == second
+
+
+@every_chain
+def test_saved_and_loaded_gives_the_same_outputs(
+    spec: str, adapted: Any, engine: Engine, tmp_path: Path
+) -> None:
+    got: Adapted = adapted(spec)
+    loaded = Candidate.model_validate_json(got.made.model_dump_json())
+    assert loaded.key == got.made.key
+    texts = []
+    for candidate in (got.made, loaded):
+        model = got.bench.examiner.files(candidate.weights)
+        prompts = [render(candidate.prompt, e, exclude=[e]) for e in DEV]
+        keys = [e.id for e in DEV]
+        answers = engine.generate(model, prompts, candidate.decoding, keys=keys)
+        texts.append([answer.text for answer in answers])
+    assert texts[0] == texts[1]
+
+
+def test_names_are_unique_and_every_method_is_documented() -> None:
+    names = [method.name for method in METHODS]
+    assert len(set(names)) == len(names)
+    docs = Path(__file__).parents[2] / "docs" / "methods"
+    assert [name for name in names if not (docs / f"{name}.md").is_file()] == []

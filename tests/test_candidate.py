@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from whatworks.candidate import Candidate, Decoding, Stage, Weights
+from whatworks.errors import StackingError
+from whatworks.methods import chain
+from whatworks.prompt import Prompt
+
+BASE = Weights(base="lab", digest="0")
+LORA = Stage(kind="lora", method="sft", artifact="a")
+FULL = Stage(kind="full", method="sft", artifact="b")
+SOFT = Stage(kind="soft-prompt", method="soft-prompt", artifact="c")
+
+
+def test_key_follows_content_and_replace_makes_a_new_one() -> None:
+    one = Candidate(prompt=Prompt(instructions="a"), weights=BASE)
+    assert one.key == Candidate(prompt=Prompt(instructions="a"), weights=BASE).key
+    other = one.with_prompt(instructions="b")
+    assert other.key != one.key
+    assert other.with_prompt(instructions="a").key == one.key
+    assert one.replace(decoding=Decoding(seed=1)).key != one.key
+
+
+def test_frozen_and_closed() -> None:
+    with pytest.raises(ValidationError):
+        Prompt().instructions = "x"  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        Prompt(unknown=1)  # type: ignore[call-arg]
+
+
+def test_stacking_rule() -> None:
+    assert BASE.stack("lora", "sft") == "new"
+    assert BASE.then(LORA).stack("lora", "dpo") == "continue"
+    assert BASE.then(LORA).stack("full", "dpo") == "merge"
+    assert BASE.then(FULL).stack("lora", "dpo") == "new"
+    assert BASE.then(FULL).stack("full", "dpo") == "continue"
+    for stages, kind, method in (
+        ((LORA,), "lora", "sft"),
+        ((LORA,), "soft-prompt", "soft-prompt"),
+        ((SOFT,), "lora", "sft"),
+    ):
+        with pytest.raises(StackingError) as caught:
+            Weights(base="lab", stages=stages).stack(kind, method)  # type: ignore[arg-type]
+        assert caught.value.remedy
+
+
+def test_what_cannot_stack_is_refused_at_planning() -> None:
+    with pytest.raises(StackingError, match="train twice"):
+        chain("sft+sft").plan(BASE)
+    assert len(chain("rag+sft").plan(BASE).stages) == 1

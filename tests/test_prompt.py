@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whatworks.prompt import Context, Demos, Prompt, near_duplicate, render
+from whatworks.task import Document, Example, Message
+
+
+def example(name: str, text: str, target: str = "t", **more: object) -> Example:
+    return Example.model_validate({"id": name, "inputs": {"text": text}, "target": target, **more})
+
+
+POOL = tuple(
+    example(f"p{i}", text, target=f"target{i}")
+    for i, text in enumerate(
+        ["I lost my card in town", "How do I top up by cheque", "My card was swallowed", "Exchange"]
+    )
+)
+
+
+def roles(messages: tuple[Message, ...]) -> list[str]:
+    return [m.role for m in messages]
+
+
+def test_order_of_the_parts() -> None:
+    prompt = Prompt(
+        instructions="Label it.",
+        demos=Demos(pool=POOL, k=2),
+        context=Context(
+            chunks=(Document(id="d#0", text="Cards are sent."), Document(id="e#0", text="Fees.")),
+            k=2,
+            search="lexical",
+        ),
+    )
+    row = example("q", "Are cards sent")
+    messages = render(prompt, row, exclude=[row])
+    assert roles(messages) == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert messages[0].content == "Label it."
+    assert messages[2].content == "target0"
+    assert messages[-1].content == "[1] Cards are sent.\n[2] Fees.\n\nAre cards sent"
+
+
+def test_empty_instructions_make_no_message() -> None:
+    row = example("q", "hello")
+    assert roles(render(Prompt(), row, exclude=[row])) == ["user"]
+
+
+def test_several_inputs_are_named_and_conversations_kept() -> None:
+    row = Example(id="a", inputs={"question": "who", "table": "t"}, target="x")
+    assert render(Prompt(), row, exclude=[])[0].content == "question: who\ntable: t"
+    turns = (
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="Hi"),
+        Message(role="assistant", content="Hello"),
+        Message(role="user", content="Bye"),
+    )
+    chat = Example(id="b", messages=turns, target="x")
+    got = render(Prompt(instructions="Chat."), chat, exclude=[])
+    assert roles(got) == ["system", "user", "assistant", "user"]
+    assert got[0].content == "Chat.\nBe brief."
+
+
+def test_fixed_demonstrations_leave_out_the_row_itself() -> None:
+    prompt = Prompt(demos=Demos(pool=POOL, k=2))
+    targets = [m.content for m in render(prompt, POOL[0], exclude=[POOL[0]])]
+    assert "target0" not in targets
+    assert {"target1", "target2"} <= set(targets)
+    assert "target0" in [m.content for m in render(prompt, POOL[0], exclude=[])]
+
+
+def test_nearest_is_last_and_fixed_ones_come_first() -> None:
+    demos = Demos(pool=POOL, k=3, select="nearest", embedder="lexical", fixed=1)
+    asked = example("q", "a machine swallowed my card")
+    shown = [m.content for m in render(Prompt(demos=demos), asked, exclude=[asked])]
+    assert shown[1] == "target0"
+    assert shown[-2] == "target2"
+
+
+def test_groups_and_near_duplicates_are_left_out() -> None:
+    mates = (example("a", "one two three", "secret", group="g"), *POOL)
+    row = example("q", "something else", group="g")
+    prompt = Prompt(demos=Demos(pool=mates, k=5, select="nearest", embedder="lexical"))
+    assert "secret" not in [m.content for m in render(prompt, row, exclude=[row])]
+    twin = example("r", "i LOST my card  in town!")
+    assert "target0" not in [m.content for m in render(prompt, twin, exclude=[twin])]
+
+
+def test_a_passage_that_is_the_row_itself_is_left_out() -> None:
+    row = example("q", "Where does Bo live?", "Bo lives in Porto.")
+    chunks = (
+        Document(id="q#0", text="anything"),
+        Document(id="x#0", text="Where does Bo live? Bo lives in Porto."),
+        Document(id="y#0", text="Bo moved to Porto with his four cats in May."),
+    )
+    prompt = Prompt(context=Context(chunks=chunks, k=3, search="lexical"))
+    (message,) = render(prompt, row, exclude=[row])
+    assert message.content.startswith("[1] Bo moved to Porto")
+    assert "[2]" not in message.content
+
+
+@given(st.text(min_size=1))
+def test_near_duplicate_is_reflexive_and_ignores_space(text: str) -> None:
+    assert near_duplicate(text, text)
+    assert near_duplicate(f"  {text} \n", text)
+
+
+def test_near_duplicate_tells_different_questions_apart() -> None:
+    assert not near_duplicate("Where does Alma Reed live?", "Where does Otto Lind work?")
+    assert not near_duplicate("", "something")
+    assert near_duplicate("What is my card PIN number?", "what is my card  pin number")

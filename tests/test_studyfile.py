@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from whatworks.errors import InputError
+from whatworks.studyfile import read_arms, read_study, read_task
+
+MINIMAL = "task: {train: rows.jsonl, metric: exact}\narms: [zero-shot, few-shot]\n"
+
+
+def write(folder: Path, text: str, rows: int = 20) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    lines = [json.dumps({"input": f"say {i * 7919}", "target": f"{i}"}) for i in range(rows)]
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    return path
+
+
+def refused(folder: Path, text: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        study = read_study(write(folder, text))
+        read_arms(study)
+        read_task(study, folder)
+    assert len(str(caught.value).splitlines()) <= 2
+    return caught.value
+
+
+def test_minimal_study(tmp_path: Path) -> None:
+    study = read_study(write(tmp_path, MINIMAL))
+    assert study.model == "lab"
+    assert [arm.name for arm in read_arms(study)] == ["zero-shot", "few-shot"]
+    task = read_task(study, tmp_path)
+    assert task.splits.counts() == {"train": 12, "dev": 4, "test": 4}
+    assert task.key == read_task(study, tmp_path).key
+
+
+def test_yaml_numbers_and_words(tmp_path: Path) -> None:
+    text = """
+task: {train: rows.jsonl, metric: exact, instructions: no}
+arms:
+- {sft: {learning_rate: 1e-4}}
+- {arm: few-shot, name: one-shot, few-shot: {k: 1}}
+"""
+    study = read_study(write(tmp_path, text))
+    assert study.task.instructions == "no"
+    sft, few = read_arms(study)
+    assert sft.chain.steps[0].model_dump()["learning_rate"] == 1e-4
+    assert (few.name, few.chain.steps[0].model_dump()["k"]) == ("one-shot", 1)
+
+
+def test_settings_of_chains(tmp_path: Path) -> None:
+    text = MINIMAL.replace("few-shot]", "{rag+sft: {rag: {k: 2}, sft: {epochs: 1}}}]")
+    (arm,) = read_arms(read_study(write(tmp_path, text)), only=["rag+sft"])
+    assert [step.name for step in arm.chain.steps] == ["rag", "sft"]
+    assert arm.chain.steps[1].model_dump()["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "remedy"),
+    [
+        ("", "empty study file", "task"),
+        ("task: [", "broken YAML", ""),
+        ("- a\n- b\n", "mapping", "task"),
+        (MINIMAL + "modle: lab\n", "unknown key 'modle'", "model"),
+        (MINIMAL.replace("metric", "metrik"), "unknown key 'task.metrik'", "metric"),
+        ("arms: [zero-shot]\n", "'task' is missing", ""),
+        (MINIMAL + "seeds: many\n", "'seeds'", ""),
+        (MINIMAL + "seeds: 1\nseeds: 2\n", "stands twice", ""),
+        (MINIMAL.replace("few-shot", "fewshot"), "unknown method 'fewshot'", "few-shot"),
+        (MINIMAL.replace("few-shot", "zero-shot"), "two arms", "name"),
+        (MINIMAL.replace("few-shot", "{few-shot: {kk: 1}}"), "unknown setting 'kk'", "k"),
+        (MINIMAL.replace("few-shot", "{few-shot: {k: 0}}"), "setting 'k'", ""),
+        (MINIMAL.replace("few-shot", "prompt"), "needs the setting 'variants'", "variants"),
+        (MINIMAL + "baseline: knn\n", "unknown arm 'knn'", "zero-shot"),
+        (MINIMAL.replace("rows.jsonl", "none.jsonl"), "no such file", ""),
+        (MINIMAL.replace("rows.jsonl, ", "rows.jsonl, test: rows.jsonl, "), "share", "overlap"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, text: str, cause: str, remedy: str) -> None:
+    error = refused(tmp_path, text)
+    assert cause in str(error)
+    assert remedy in error.remedy
+
+
+def test_missing_study_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such study file"):
+        read_study(tmp_path / "none.yaml")
+
+
+def test_whole_groups_stay_in_one_split(tmp_path: Path) -> None:
+    study = read_study(write(tmp_path, MINIMAL))
+    lines = [
+        json.dumps({"input": f"say {i * 7919}", "target": f"{i}", "group": f"g{i % 7}"})
+        for i in range(60)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    splits = read_task(study, tmp_path).splits
+    where: dict[str | None, set[str]] = {}
+    for name in ("train", "dev", "test"):
+        for example in getattr(splits, name):
+            where.setdefault(example.group, set()).add(name)
+    assert len(where) == 7
+    assert all(len(names) == 1 for names in where.values())
+
+
+def test_limits_are_reproducible(tmp_path: Path) -> None:
+    text = MINIMAL.replace("metric: exact", "metric: exact, limit: {train: 5, test: 2}")
+    study = read_study(write(tmp_path, text))
+    one, two = (read_task(study, tmp_path).splits for _ in range(2))
+    assert (len(one.train), len(one.dev), len(one.test)) == (5, 4, 2)
+    assert one == two
