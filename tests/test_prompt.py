@@ -28,7 +28,10 @@ def test_order_of_the_parts() -> None:
         instructions="Label it.",
         demos=Demos(pool=POOL, k=2),
         context=Context(
-            chunks=(Document(id="d#0", text="Cards are sent."), Document(id="e#0", text="Fees.")),
+            chunks=(
+                Document(id="d#0", text="Cards are sent."),
+                Document(id="e#0", text="Fees are due."),
+            ),
             k=2,
             search="lexical",
         ),
@@ -38,7 +41,7 @@ def test_order_of_the_parts() -> None:
     assert roles(messages) == ["system", "user", "assistant", "user", "assistant", "user"]
     assert messages[0].content == "Label it."
     assert messages[2].content == "target0"
-    assert messages[-1].content == "[1] Cards are sent.\n[2] Fees.\n\nAre cards sent"
+    assert messages[-1].content == "[1] Cards are sent.\n[2] Fees are due.\n\nAre cards sent"
 
 
 def test_empty_instructions_make_no_message() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,13 +31,20 @@ INTERRUPTED = 130
 def main() -> None:
     """Entry point: an error of ours is one or two lines and exit code 2."""
     try:
-        app(standalone_mode=True)
+        app()
     except WhatworksError as error:
         print(f"whatworks: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Ctrl-C says that nothing is lost."""
+    try:
+        yield
     except KeyboardInterrupt:
         print("\nwhatworks: stopped; the same command again goes on from here", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _version(wanted: bool) -> None:
@@ -73,7 +82,8 @@ def run(
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
     path = study / "study.yaml" if study.is_dir() else study
-    show(run_study(path, model=model, only=arms, out=out))
+    with resumable():
+        show(run_study(path, model=model, only=arms, out=out))
 
 
 @app.command()
@@ -105,7 +115,8 @@ def lab_train(
     """Train the embedded model from nothing by the project's own recipe; resumes."""
     from whatworks.lab import pretrain
 
-    pretrain(out, minutes=minutes)
+    with resumable():
+        pretrain(out, minutes=minutes)
 
 
 @lab.command("check")

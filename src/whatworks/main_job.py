@@ -119,7 +119,15 @@ def _study(
         stop=asked.stop,
     )
     return Study(
-        task, arms, engine, weights, out, decoding=decoding, seeds=file.seeds, budget=file.budget
+        task,
+        arms,
+        engine,
+        weights,
+        out,
+        decoding=decoding,
+        seeds=file.seeds,
+        budget=file.budget,
+        min_effect=file.min_effect,
     )
 
 
@@ -133,7 +141,7 @@ def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: flo
         baseline=file.baseline if file.baseline in names else names[0],
         min_effect=file.min_effect,
         openings=study.openings,
-        winner=winner(runs) or "",
+        winner=winner(runs, min_effect=file.min_effect) or "",
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,

@@ -144,7 +144,7 @@ def mean_interval(scores: Scores, groups: Mapping[str, str] | None = None) -> Es
         ValueError: If there are no scores, or a value lies outside [0, 1].
     """
     import numpy as np
-    from scipy import stats as dist
+    from scipy import special
 
     seeds = _seeds(scores)
     items = _items(scores, seeds)
@@ -162,7 +162,9 @@ def mean_interval(scores: Scores, groups: Mapping[str, str] | None = None) -> Es
     if total == 0 or n_groups == 1:
         return _wilson(value, n_groups, z(1 - ALPHA / 2))
     by_both = ((by_groups, n_groups - 1), (spread.variance, spread.df))
-    square = sum(var * float(dist.t.ppf(1 - ALPHA / 2, df)) ** 2 for var, df in by_both) / total
+    square = (
+        sum(var * float(special.stdtrit(df, 1 - ALPHA / 2)) ** 2 for var, df in by_both) / total
+    )
     return _wilson(value, value * (1 - value) / total, math.sqrt(square))
 
 

@@ -28,6 +28,7 @@ from whatworks.results import Results, Row
 from whatworks.store import Journal, Store, disk_errors, write_atomic
 from whatworks.studyfile import Arm
 from whatworks.task import Task, examples_key
+from whatworks.verdict import MIN_EFFECT, Option, choose
 
 
 class Watcher(Protocol):
@@ -54,6 +55,7 @@ class Run:
     seed: int
     candidate: Candidate | None = None
     dev_score: float | None = None
+    dev_tokens: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     failure: ArmFailure | None = None
@@ -71,6 +73,7 @@ class Study:
         decoding: Shared by all arms; ``max_tokens`` 0 means measured on the train targets.
         seeds: How often an arm that depends on the seed is run.
         budget: Limits for each run.
+        min_effect: Smallest difference of scores that matters.
 
     Raises:
         InputError: If a chain cannot stack, or ``out`` holds a different study.
@@ -87,6 +90,7 @@ class Study:
         decoding: Decoding,
         seeds: int = 3,
         budget: Budget | None = None,
+        min_effect: float = MIN_EFFECT,
     ) -> None:
         for arm in arms:
             try:
@@ -99,6 +103,7 @@ class Study:
         self.arms = tuple(arms)
         self.out = out
         self.seeds = seeds
+        self.min_effect = min_effect
         self.budget = budget or Budget()
         self.store = Store(out / "store")
         self.results = Results(out / "results.jsonl")
@@ -128,10 +133,8 @@ class Study:
         for run in runs:
             self._examine(run, watcher)
         for arm in self.arms:
-            failed = [run for run in runs if run.arm == arm.name and run.failure]
-            watcher.done(
-                arm.name, note=failed[0].failure.cause if failed and failed[0].failure else ""
-            )
+            failures = [run.failure.cause for run in runs if run.arm == arm.name and run.failure]
+            watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
         return runs
 
     def _seeds_of(self, arm: Arm) -> range:
@@ -148,6 +151,8 @@ class Study:
                 tick = _Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
                 answers = self._examiner.ask(candidate, self.task.splits.dev, tick=tick)
                 run.dev_score = mean([answer.score.value for answer in answers])
+                asked = [answer.generation for answer in answers]
+                run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
                 run.candidate = candidate
                 self.store.write("candidates", candidate.key, candidate.model_dump(mode="json"))
         except ArmFailure as failure:
@@ -217,7 +222,7 @@ class Study:
             }
             for run in runs
         ]
-        decisions = {"runs": decided, "winner": winner(runs)}
+        decisions = {"runs": decided, "winner": winner(runs, min_effect=self.min_effect)}
         write_atomic(self.out / "decisions.json", json.dumps(decisions, indent=1))
         key = content_key(decisions)
         opened = {record["decisions"] for record in self._openings.read()}
@@ -287,7 +292,8 @@ class Study:
                 )
             return
         with disk_errors(self.out):
-            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            # A kill in the very first moment may have left a draft of study.json, nothing else.
+            if self.out.exists() and any(p.suffix != ".tmp" for p in self.out.iterdir()):
                 raise InputError(
                     "this folder holds something else than a study",
                     place=str(self.out),
@@ -296,13 +302,23 @@ class Study:
         write_atomic(path, json.dumps(identity, indent=1))
 
 
-def winner(runs: Sequence[Run]) -> str | None:
-    """The arm with the highest mean dev score; the earlier one among equals."""
-    scores: dict[str, list[float]] = {}
+def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
+    """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail."""
+    by_arm: dict[str, list[Run]] = {}
     for run in runs:
-        if run.dev_score is not None and run.failure is None:
-            scores.setdefault(run.arm, []).append(run.dev_score)
-    return max(scores, key=lambda arm: mean(scores[arm]), default=None)
+        by_arm.setdefault(run.arm, []).append(run)
+    options: list[Option] = []
+    for arm, mine in by_arm.items():
+        scores = [run.dev_score for run in mine if run.dev_score is not None]
+        options.append(
+            Option(
+                name=arm,
+                dev_score=mean(scores) if scores else None,
+                tokens=mean([run.dev_tokens for run in mine if run.dev_score is not None]),
+                trained=any(run.candidate and run.candidate.weights.stages for run in mine),
+            )
+        )
+    return choose(options, min_effect=min_effect)
 
 
 class _Phase:

@@ -174,7 +174,11 @@ def read_task(study: StudyFile, root: Path) -> Task:
         return data.examples
 
     train = rows(section.train)
-    given = {part: rows(name) for part in ("dev", "test") if (name := getattr(section, part))}
+    given = {
+        part: _renamed(rows(name), part, train)
+        for part in ("dev", "test")
+        if (name := getattr(section, part))
+    }
     splits = _splits(train, given, section.split)
     splits = drop_overlap(splits) if section.split.on_overlap == "drop" else splits
     limits = {part: getattr(section.limit, part) for part in ("train", "dev", "test")}
@@ -198,6 +202,16 @@ def read_task(study: StudyFile, root: Path) -> Task:
         instructions=instructions,
         documents=tuple(documents.values()),
     )
+
+
+def _renamed(
+    rows: tuple[Example, ...], part: str, train: tuple[Example, ...]
+) -> tuple[Example, ...]:
+    """Files of one name in two folders make the same ids: those of dev and test get a prefix."""
+    taken = {example.id for example in train}
+    if not any(row.id in taken for row in rows):
+        return rows
+    return tuple(row.replace(id=f"{part}/{row.id}") for row in rows)
 
 
 def _splits(
@@ -269,7 +283,9 @@ def _mappings(spec: str, settings: Any) -> dict[str, dict[str, Any]]:
 
 
 def _explained(error: ValidationError, path: Path) -> InputError:
-    problem = error.errors()[0]
+    problems = error.errors()
+    # A misspelt key is also a missing one: tell of the misspelling.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     location = [str(part) for part in problem["loc"] if not str(part).startswith("function-")]
     where = ".".join(location)
     if problem["type"] == "extra_forbidden":

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from whatworks.data import text
-from whatworks.data.rows import Row, split_of
+from whatworks.data.rows import Row
 
 PASSAGE = 600
 """Characters from which a passage is long enough to end with the paragraph."""
@@ -27,12 +27,15 @@ _SPACE = re.compile(r"\s+")
 def passages(path: Path) -> Iterator[Row]:
     """The passages of a text file as rows with the one column ``text``.
 
+    A passage of a single word, such as a rule between chapters, is passed over.
+
     Raises:
         InputError: If the file is no UTF-8 text.
     """
-    label, split = text.stem(path), split_of(text.stem(path))
-    for count, (line, passage) in enumerate(_passages(text.lines(path)), start=1):
-        yield Row({"text": passage}, f"{path}:{line}", f"{label}-{count}", split)
+    label = text.stem(path)
+    found = (item for item in _passages(text.lines(path)) if len(item[1].split()) > 1)
+    for count, (line, passage) in enumerate(found, start=1):
+        yield Row({"text": passage}, f"{path}:{line}", f"{label}-{count}")
 
 
 def opening(passage: str) -> tuple[str, str]:
@@ -55,7 +58,7 @@ def _passages(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     begun, parts, size = 0, list[str](), 0
     for number, line in lines:
         blank = not line.strip()
-        full = size >= PASSAGE if blank else size + len(line) > 3 * PASSAGE
+        full = (blank and size >= PASSAGE) or line.startswith("# ")  # another article begins
         if full and parts:
             yield begun, "".join(parts).strip()
             parts, size = [], 0

@@ -47,8 +47,10 @@ class Data:
     documents: tuple[Document, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Item:
+    """What one row became."""
+
     example: Example
     content: Content
     document: Document | None
@@ -64,7 +66,8 @@ def read(
     """Read a file, a folder of files or a saved data set.
 
     Args:
-        path: JSONL, JSON, CSV, TSV, Parquet or text, perhaps packed (.gz, .xz); or a folder.
+        path: JSONL, JSON, CSV, TSV, Parquet or text, perhaps packed (.gz, .xz); a folder of
+            these; a dataset folder; or ``hf:owner/name`` for a dataset of the Hugging Face hub.
         format: A name from ``FORMATS``; recognised from the first rows by default.
         columns: Role (input, target, id, group, evidence) to column; ``input`` may be a list.
             With ``input`` or ``target``, the rows are read as generic ones. An empty ``id``
@@ -77,46 +80,30 @@ def read(
             (how many, which first), duplicate ids.
     """
     path = Path(path)
-    form, source = _open(path, format, columns or {})
+    if limit is not None and limit < 1:
+        raise InputError(f"limit is {limit}", remedy="read at least one row")
+    reader, source = _open(path, format, columns or {})
     problems: dict[str, tuple[int, str]] = {}
-    notes: Counter[str] = Counter()
     items: list[_Item] = []
     count = 0
-    for count, row in enumerate(islice(source, limit), start=1):
+    for row in islice(source, limit):
+        count += 1
         try:
-            item = _item(form, row, columns or {})
+            items.append(reader.item(row))
         except RowProblem as problem:
             times, place = problems.get(str(problem), (0, row.place))
             problems[str(problem)] = (times + 1, place)
-            continue
-        items.append(item)
-        if item.content.note:
-            notes[item.content.note] += 1
     if problems:
-        raise _report(form, problems, count)
-    if not items:
-        raise InputError("no rows", place=str(path), remedy="raise `limit`, or give a file")
+        raise _report(reader.form, problems, count)
     _check_ids(items, path)
-    pairs = [
-        Pair(
-            example=item.example, chosen=item.content.chosen or "",
-            rejected=item.content.rejected or "",
-        )
-        for item in items
-        if item.content.chosen is not None or item.content.rejected is not None
-    ]
-    joined = join_labelled(pairs)
-    single = sum(not (pair.chosen and pair.rejected) for pair in joined)
-    told = [*form.notes, *(f"{times} rows {note}" for note, times in notes.items())]
-    if single:
-        told.append(f"{single} labelled answers without a partner: pairs with an empty side")
+    pairs, notes = _pairs(items)
+    said = Counter(item.content.note for item in items if item.content.note)
     return Data(
-        examples=tuple(item.example for item in items if item.content.rejected is None
-                       or item.content.chosen is not None),
-        pairs=joined,
-        format=form.name,
-        columns=_shown(form, columns or {}, items),
-        notes=tuple(told),
+        examples=tuple(item.example for item in items if not _only_rejected(item.content)),
+        pairs=pairs,
+        format=reader.form.name,
+        columns=reader.shown(),
+        notes=(*reader.form.notes, *(f"{n} rows {note}" for note, n in said.items()), *notes),
         documents=tuple({d.id: d for item in items if (d := item.document)}.values()),
     )
 
@@ -134,81 +121,84 @@ def stream(
     Raises:
         InputError: At the first row that cannot be read.
     """
-    form, source = _open(Path(path), format, columns or {})
+    reader, source = _open(Path(path), format, columns or {})
     for count, row in enumerate(source, start=1):
         try:
-            yield _item(form, row, columns or {}).example
+            item = reader.item(row)
         except RowProblem as problem:
-            raise _report(form, {str(problem): (1, row.place)}, count) from problem
+            raise _report(reader.form, {str(problem): (1, row.place)}, count) from problem
+        if not _only_rejected(item.content):
+            yield item.example
 
 
-def _open(path: Path, format: str | None, columns: Columns) -> tuple[Format, Iterator[Row]]:
-    unknown = [role for role in columns if role not in ROLES]
-    if unknown:
-        raise InputError(
-            f"`columns` names the unknown role {unknown[0]!r}", remedy=nearest(unknown[0], ROLES)
+class Reader:
+    """Rows of one file to items: the format's content, with id, group, evidence and meta."""
+
+    def __init__(self, form: Format, columns: Columns, have: Sequence[str]) -> None:
+        self.form = form
+        self._columns = columns
+        self._have = have
+        known = _names(columns["id"]) if "id" in columns else _IDS
+        self._id = next((name for name in known if name in have), "")
+        self._group = _names(columns.get("group", "group"))
+        self._evidence = _names(columns.get("evidence", "evidence"))
+        self._taken = form.used() | {self._id, *self._group, *self._evidence, "meta"}
+
+    def item(self, row: Row) -> _Item:
+        """One row.
+
+        Raises:
+            RowProblem: If it does not say what the format needs.
+        """
+        content = self.form.content(row.fields)
+        meta = {k: v for k, v in row.fields.items() if k not in self._taken and v is not None}
+        if row.split:
+            meta.setdefault("split", row.split)
+        given: Any = row.fields.get("meta")
+        if isinstance(given, Mapping):
+            meta.update(cast("Mapping[str, Any]", given))
+        elif given is not None:
+            meta["meta"] = given
+        meta.update(content.meta)
+        document = None
+        if content.passage:
+            name = content_key(content.passage)
+            document = Document(id=name, text=content.passage, title=content.title)
+        group = first(row.fields, *self._group)
+        example = Example(
+            id=as_text(first(row.fields, self._id) or "") or row.name,
+            inputs=content.inputs,
+            messages=content.messages,
+            target=content.target,
+            group=content.group if group is None else as_text(group),
+            evidence=_listed(first(row.fields, *self._evidence))
+            or ((document.id,) if document else ()),
+            meta=meta,
         )
+        return _Item(example, content, document)
+
+    def shown(self) -> dict[str, str]:
+        """Role to column(s), as text for people."""
+        roles = {
+            role: " + ".join(name for name in names if name in self._have)
+            for role, names in self.form.columns.items()
+        }
+        roles["id"] = self._id or "file and row number"
+        for role, names in (("group", self._group), ("evidence", self._evidence)):
+            roles[role] = " + ".join(n for n in names if n in self._have) or roles.get(role, "")
+        return {role: names for role, names in roles.items() if names}
+
+
+def _open(path: Path, format: str | None, columns: Columns) -> tuple[Reader, Iterator[Row]]:
+    """The reader that fits the first rows, and all rows."""
+    for role in columns:
+        if role not in ROLES:
+            raise InputError(f"unknown role {role!r} in `columns`", remedy=nearest(role, ROLES))
     source = rows(path)
     sample = list(islice(source, SAMPLE))
     if not sample:
         raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
-    _check_columns(sample, columns, path)
-    try:
-        form = choose([row.fields for row in sample], format, columns)
-    except InputError as error:
-        raise InputError(error.cause, place=str(path), remedy=error.remedy) from error
-    return form, chain(sample, source)
-
-
-def _item(form: Format, row: Row, columns: Columns) -> _Item:
-    content = form.content(row.fields)
-    taken = {*form.used(), "meta", *(c for c in columns.values() if isinstance(c, str))}
-    group_column = columns.get("group", "group")
-    group = first(row.fields, *_names(group_column))
-    evidence_column = columns.get("evidence", "evidence")
-    evidence = first(row.fields, *_names(evidence_column))
-    known = _IDS if "id" not in columns else _names(columns["id"])
-    own_id = first(row.fields, *known)
-    id_column = next((name for name in known if row.fields.get(name) is not None), "")
-    taken |= {id_column, *_names(group_column), *_names(evidence_column)}
-    meta = {k: v for k, v in row.fields.items() if k not in taken and v is not None}
-    if row.split:
-        meta.setdefault("split", row.split)
-    given: Any = row.fields.get("meta")
-    if isinstance(given, Mapping):
-        meta.update(cast("Mapping[str, Any]", given))
-    meta.update(content.meta)
-    document = None
-    if content.passage:
-        document = Document(
-            id=content_key(content.passage), text=content.passage, title=content.title
-        )
-    example = Example(
-        id=as_text(own_id) if own_id is not None and own_id != "" else row.name,
-        inputs=content.inputs,
-        messages=content.messages,
-        target=content.target,
-        group=as_text(group) if group is not None else content.group,
-        evidence=_evidence(evidence) or ((document.id,) if document else ()),
-        meta=meta,
-    )
-    return _Item(example, content, document)
-
-
-def _names(column: str | list[str]) -> tuple[str, ...]:
-    return tuple(name for name in ([column] if isinstance(column, str) else column) if name)
-
-
-def _evidence(value: Any) -> tuple[str, ...]:
-    if value is None or value == "":
-        return ()
-    if isinstance(value, list):
-        return tuple(as_text(item) for item in cast("list[Any]", value))
-    return (as_text(value),)
-
-
-def _check_columns(sample: Sequence[Row], columns: Columns, path: Path) -> None:
-    have = dict.fromkeys(name for row in sample for name in row.fields)
+    have = list(dict.fromkeys(name for row in sample for name in row.fields))
     for role, column in columns.items():
         for name in _names(column):
             if name not in have:
@@ -217,6 +207,45 @@ def _check_columns(sample: Sequence[Row], columns: Columns, path: Path) -> None:
                     place=str(path),
                     remedy=nearest(name, have),
                 )
+    try:
+        form = choose([row.fields for row in sample], format, columns)
+    except InputError as error:
+        raise InputError(error.cause, place=str(path), remedy=error.remedy) from error
+    return Reader(form, columns, have), chain(sample, source)
+
+
+def _only_rejected(content: Content) -> bool:
+    """A labelled bad answer: half of a pair, but nothing to learn from as an example."""
+    return content.rejected is not None and content.chosen is None
+
+
+def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
+    """The preferences in the rows, with notes."""
+    found = [
+        Pair(
+            example=item.example,
+            chosen=item.content.chosen or "",
+            rejected=item.content.rejected or "",
+        )
+        for item in items
+        if item.content.chosen is not None or item.content.rejected is not None
+    ]
+    pairs = join_labelled(found)
+    single = sum(not (pair.chosen and pair.rejected) for pair in pairs)
+    note = f"{single} labelled answers have no partner: pairs with an empty side"
+    return pairs, ((note,) if single else ())
+
+
+def _names(column: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in ([column] if isinstance(column, str) else column) if name)
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    if isinstance(value, list):
+        return tuple(as_text(item) for item in cast("list[Any]", value))
+    return (as_text(value),)
 
 
 def _check_ids(items: Sequence[_Item], path: Path) -> None:
@@ -239,7 +268,3 @@ def _report(form: Format, problems: Mapping[str, tuple[int, str]], total: int) -
         place=place,
         remedy=f"read as {form.name} ({form.shape}): complete the rows or name another format",
     )
-
-
-def _shown(form: Format, columns: Columns, items: Sequence[_Item]) -> dict[str, str]:
-    ...

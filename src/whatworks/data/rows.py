@@ -10,7 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,13 @@ Fields = Mapping[str, Any]
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 TABLE_ENDINGS = (".csv", ".tsv")
 TEXT_ENDINGS = (".txt", ".md", ".text")
-ROW_LISTS = {"messages", "conversations", "conversation", "turns", "history", "tools", "spans"}
+HUB = "hf:"
+"""What the name of a dataset on the Hugging Face hub begins with."""
+
+ROW_LISTS = {
+    *("messages", "conversations", "conversation", "turns", "history", "tools", "spans"),
+    *("prompt", "completion", "chosen", "rejected", "preferred_output", "non_preferred_output"),
+}
 """Columns that hold a list of objects within one row: they never mean "the rows are in here"."""
 
 _MAX_DEPTH = 100
@@ -49,7 +55,7 @@ class Row:
         fields: Column names and values.
         place: ``file:line``, or ``file row n`` where lines say nothing.
         name: File stem and row number: the id of a row that has none.
-        split: Name of the split when the file or folder says so, else "".
+        split: The split that a folder of files or a saved data set says, else "".
     """
 
     fields: Fields
@@ -59,12 +65,19 @@ class Row:
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, a folder of files, or a saved Hugging Face dataset.
+    """The rows of a file, a folder of files, or a Hugging Face dataset.
+
+    Args:
+        path: A file or folder; ``hf:owner/name`` means a dataset of the Hugging Face hub.
 
     Raises:
         InputError: With file and line, for whatever keeps the file from being read.
     """
-    if path.is_dir():
+    if str(path).startswith(HUB):
+        from whatworks.data.tables import dataset
+
+        yield from dataset(path, str(path).removeprefix(HUB))
+    elif path.is_dir():
         yield from _folder(path)
     else:
         yield from _file(path)
@@ -79,7 +92,7 @@ def values(path: Path) -> Iterator[tuple[Any, str]]:
     if _is_jsonl(path):
         for number, line in text.lines(path):
             if line.strip():
-                yield parse(line, str(path), line=number), f"{path}:{number}"
+                yield parse(line.rstrip(), str(path), line=number), f"{path}:{number}"
     else:
         yield parse(text.whole(path), str(path)), str(path)
 
@@ -123,7 +136,7 @@ def split_of(name: str) -> str:
 def _file(path: Path) -> Iterator[Row]:
     ending = text.suffix(path)
     start = text.head(path)
-    if not start.strip():
+    if len(start) < text.HEAD and not start.removeprefix(text.MARK).strip():
         raise InputError("the file is empty", place=str(path), remedy="give a file with rows")
     if ending == ".parquet" or start.startswith(b"PAR1"):
         from whatworks.data.tables import parquet
@@ -135,7 +148,7 @@ def _file(path: Path) -> Iterator[Row]:
         from whatworks.data.passages import passages
 
         return passages(path)
-    if ending in JSON_ENDINGS or start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    if ending in JSON_ENDINGS or start.removeprefix(text.MARK).lstrip()[:1] in (b"{", b"["):
         return _jsonl(path) if _is_jsonl(path) else _json(path)
     for _ in text.lines(path):  # binary junk and wrong encodings are named before the ending is
         pass
@@ -148,9 +161,9 @@ def _file(path: Path) -> Iterator[Row]:
 
 def _folder(path: Path) -> Iterator[Row]:
     if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
-        from whatworks.data.tables import saved_dataset
+        from whatworks.data.tables import dataset
 
-        yield from saved_dataset(path)
+        yield from dataset(path)
         return
     files = [
         file
@@ -168,15 +181,17 @@ def _folder(path: Path) -> Iterator[Row]:
             remedy="wanted: .jsonl, .json, .csv, .tsv, .parquet, .txt or a saved dataset",
         )
     for file in chosen:
-        yield from _file(file)
+        split = split_of(text.stem(file))
+        yield from (replace(row, split=split) if split else row for row in _file(file))
 
 
 def _is_jsonl(path: Path) -> bool:
     """JSONL rather than one JSON document, whatever the ending claims."""
     if text.suffix(path) in (".jsonl", ".ndjson"):
-        return not text.head(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
-    first = next((line for _, line in text.lines(path) if line.strip()), "").strip()
-    if not first.startswith("{"):
+        return not text.head(path).removeprefix(text.MARK).lstrip().startswith(b"[")
+    filled = (line for _, line in text.lines(path) if line.strip())
+    first, second = next(filled, "").strip(), next(filled, "")
+    if not first.startswith("{") or not second:
         return False
     try:
         json.loads(first)
@@ -186,16 +201,16 @@ def _is_jsonl(path: Path) -> bool:
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
-    stem, split = text.stem(path), split_of(text.stem(path))
+    stem = text.stem(path)
     for count, (value, place) in enumerate(values(path), start=1):
-        yield Row(_object(value, place), place, f"{stem}-{count}", split)
+        yield Row(_object(value, place), place, f"{stem}-{count}")
 
 
 def _json(path: Path) -> Iterator[Row]:
-    stem, split = text.stem(path), split_of(text.stem(path))
+    stem = text.stem(path)
     for count, value in enumerate(_listed(parse(text.whole(path), str(path)), path), start=1):
         place = f"{path} row {count}"
-        yield Row(_object(value, place), place, f"{stem}-{count}", split)
+        yield Row(_object(value, place), place, f"{stem}-{count}")
 
 
 def _listed(value: Any, path: Path) -> list[Any]:
@@ -232,13 +247,13 @@ def _object(value: Any, place: str) -> Fields:
 
 def _table(path: Path) -> Iterator[Row]:
     """CSV or TSV with a header line; the separator of a .csv is the header's commonest one."""
-    header_line = next(line for _, line in text.lines(path) if line.strip())
+    header_line = next((line for _, line in text.lines(path) if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", header_line)
     separator = "\t" if text.suffix(path) == ".tsv" else max(",;\t|", key=bare.count)
     csv.field_size_limit(_MAX_CELL)
     source = _Numbered(path)
     reader = csv.reader(source, delimiter=separator, strict=True)
-    stem, split = text.stem(path), split_of(text.stem(path))
+    stem = text.stem(path)
     header: list[str] = []
     count, line = 0, 1
     try:
@@ -257,7 +272,7 @@ def _table(path: Path) -> Iterator[Row]:
                     remedy=f"quote cells that hold {separator!r}; columns: {', '.join(header)}",
                 )
             fields = {name: cell for name, cell in zip(header, cells, strict=True) if name}
-            yield Row(fields, place, f"{stem}-{count}", split)
+            yield Row(fields, place, f"{stem}-{count}")
     except csv.Error as error:
         raise InputError(
             f"the table cannot be read: {error}",
@@ -274,7 +289,8 @@ class _Numbered:
         self._lines = text.lines(path)
 
     def __iter__(self) -> Iterator[str]:
-        for self.number, line in self._lines:
+        for number, line in self._lines:
+            self.number = number
             yield line
 
 

@@ -1,7 +1,8 @@
-"""Rows from Parquet files and saved Hugging Face datasets (needs the ``local`` extra)."""
+"""Rows from Parquet files and Hugging Face datasets (needs the ``local`` extra)."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
@@ -15,7 +16,7 @@ from whatworks.errors import InputError
 
 
 def parquet(path: Path) -> Iterator[Row]:
-    """The rows of a Parquet file, a batch at a time.
+    """The rows of a Parquet file, a batch at a time; class labels come out by name.
 
     Raises:
         InputError: If the file is damaged or pyarrow is not installed.
@@ -29,33 +30,48 @@ def parquet(path: Path) -> Iterator[Row]:
     try:
         file: Any = pyarrow.parquet.ParquetFile(path)
         batches: Iterable[Any] = file.iter_batches(batch_size=1000)
-        found = (record for batch in batches for record in batch.to_pylist())
-        yield from _numbered(found, str(path), stem(path), split_of(stem(path)))
+        described = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+        features = described.get("info", {}).get("features", {})
+        labels = {
+            column: feature["names"]
+            for column, feature in features.items()
+            if feature.get("_type") == "ClassLabel"
+        }
+        found = (_named(record, labels) for batch in batches for record in batch.to_pylist())
+        yield from _numbered(found, str(path), stem(path), "")
     except InputError:
         raise
     except Exception as error:
         raise _damaged(path, error) from error
 
 
-def saved_dataset(path: Path) -> Iterator[Row]:
-    """The rows of a folder written by ``Dataset.save_to_disk`` or ``DatasetDict.save_to_disk``.
+def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
+    """The rows of a dataset that ``save_to_disk`` wrote, or of one on the Hugging Face hub.
 
-    Class labels come out by name.
+    All its splits, one after the other; class labels come out by name.
+
+    Args:
+        path: The folder; for a dataset of the hub, the name to show.
+        hub_id: What ``datasets.load_dataset`` takes; rows are streamed.
 
     Raises:
-        InputError: If the folder is damaged or ``datasets`` is not installed.
+        InputError: If the dataset is damaged or out of reach, or ``datasets`` is not installed.
     """
     try:
         import datasets
     except ImportError as error:
         raise _missing(path) from error
     try:
-        saved: Any = datasets.load_from_disk(str(path))
+        saved: Any = (
+            datasets.load_dataset(hub_id, streaming=True)
+            if hub_id
+            else datasets.load_from_disk(str(path))
+        )
         parts: dict[str, Any] = dict(saved) if isinstance(saved, dict) else {"": saved}
         for name, part in parts.items():
-            labels: dict[str, Any] = {
-                column: feature
-                for column, feature in part.features.items()
+            labels: dict[str, list[str]] = {
+                column: feature.names
+                for column, feature in (part.features or {}).items()
                 if isinstance(feature, datasets.ClassLabel)
             }
             found = (_named(record, labels) for record in part)
@@ -74,11 +90,12 @@ def _numbered(
         yield Row(_plain(record), f"{path} row {count}", f"{label}-{count}", split)
 
 
-def _named(record: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
+def _named(record: Mapping[str, Any], labels: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The record with class labels by name; a negative number is a missing label."""
     named = dict(record)
-    for column, feature in labels.items():
-        value = named[column]
-        named[column] = feature.int2str(value) if isinstance(value, int) and value >= 0 else None
+    for column, names in labels.items():
+        value = named.get(column)
+        named[column] = names[value] if isinstance(value, int) and value >= 0 else None
     return named
 
 
@@ -110,5 +127,5 @@ def _missing(path: Path) -> InputError:
 def _damaged(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return InputError(
-        f"cannot be read: {reason}", place=str(path), remedy="write the file again, or use JSONL"
+        f"cannot be read: {reason}", place=str(path), remedy="check it, or save the rows as JSONL"
     )

@@ -10,11 +10,17 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from whatworks.errors import InputError
 
 _PACKED = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
+MARK = b"\xef\xbb\xbf"
+"""The byte order mark that UTF-8 files may begin with."""
+
+HEAD = 4096
+"""Bytes that ``head`` returns at most."""
+
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -29,7 +35,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         with _open(path) as file:
             for number, raw in enumerate(file, start=1):
                 if number == 1:
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                    raw = raw.removeprefix(MARK)
                 if b"\0" in raw or (number == 1 and raw.startswith(_WIDE)):
                     raise _not_text(path, raw)
                 yield number, _decode(raw, f"{path}:{number}")
@@ -42,7 +48,7 @@ def whole(path: Path) -> str:
     return "".join(line for _, line in lines(path))
 
 
-def head(path: Path, size: int = 4096) -> bytes:
+def head(path: Path) -> bytes:
     """The first bytes of a file, unpacked.
 
     Raises:
@@ -50,7 +56,7 @@ def head(path: Path, size: int = 4096) -> bytes:
     """
     try:
         with _open(path) as file:
-            return file.read(size)
+            return file.read(HEAD)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise _unreadable(path, error) from error
 
@@ -80,7 +86,7 @@ def _open(path: Path) -> IO[bytes]:
         start = file.read(6)
     for magic, opener in _PACKED.items():
         if start.startswith(magic):
-            return opener(path, "rb")
+            return cast("IO[bytes]", opener(path, "rb"))
     return path.open("rb")
 
 

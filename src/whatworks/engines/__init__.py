@@ -120,7 +120,7 @@ def open_engine(model: str, *, template: str = "auto") -> tuple[Engine, Weights]
     if model.startswith("fake"):
         from whatworks.engines.fake import FakeEngine
 
-        fake = FakeEngine.load(model)
+        fake = FakeEngine.from_name(model)
         return fake, Weights(base=model, digest=fake.identity, template=template)
     from whatworks.engines.models import digest, resolve
 

@@ -50,18 +50,24 @@ class Rows(Cache):
     Attributes:
         prefix: What all rows share.
         end: Columns in use; the next token of every row is written to column ``end``.
+        width: Columns there are.
     """
 
     def __init__(self, prefix: Prefix, width: int) -> None:
         super().__init__(layers=[])
         self.prefix = prefix
         self.end = 0
-        self._width = width
+        self.width = width
         self._own: list[Pair] = []
         self._reading = 0
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *_: Any,
+        **__: Any,
     ) -> Pair:
         """Store new tokens' keys and values; return all own ones of the layer."""
         if layer_idx == len(self._own):
@@ -80,7 +86,7 @@ class Rows(Cache):
     @property
     def full(self) -> bool:
         """Whether the next token needs a rebuild first."""
-        return self.end == self._width
+        return self.end == self.width
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Columns of the past, the prefix included."""
@@ -126,30 +132,43 @@ class Rows(Cache):
         new.end = width
         return new
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows lie."""
+        return self._own[0][0].device
+
     def _buffer(self, states: torch.Tensor) -> torch.Tensor:
         rows, heads, _, size = states.shape
-        return states.new_zeros((rows, heads, self._width, size))
+        return states.new_zeros((rows, heads, self.width, size))
 
 
-def own_mask(lengths: Sequence[int], columns: int, queries: int, device: Any) -> torch.Tensor:
-    """Which own columns each query may read: booleans [rows, 1, queries, columns].
+def causal_mask(lengths: Sequence[int], columns: int, device: Any) -> torch.Tensor:
+    """Which columns each column may read, in right-aligned texts that nothing precedes.
 
     Args:
-        lengths: Own tokens of each row, the queries included.
-        columns: Own columns, the queries included.
-        queries: Number of tokens read now, the last columns.
+        lengths: Tokens of each row.
+        columns: Columns of the batch, those of the longest row.
         device: Where the mask is wanted.
+
+    Returns:
+        Booleans [rows, 1, columns, columns].
     """
     at = torch.arange(columns, device=device)
-    begin = columns - torch.tensor(lengths, device=device)
-    real = at[None, :] >= begin[:, None]
-    if queries == 1:
-        return real[:, None, None, :]
-    upto = torch.arange(columns - queries, columns, device=device)
-    mask = real[:, None, :] & (at[None, None, :] <= upto[None, :, None])
-    # A padding query reads itself, since a softmax over nothing is not a number.
-    mask |= at[None, None, :] == upto[None, :, None]
-    return mask[:, None]
+    mask = tail_mask(lengths, columns, columns, device) & (at[None, :] <= at[:, None])
+    # A padding column reads itself, since a softmax over nothing is not a number.
+    return mask | (at[None, :] == at[:, None])
+
+
+def tail_mask(lengths: Sequence[int], end: int, columns: int, device: Any) -> torch.Tensor:
+    """Which columns belong to each row whose tokens so far end before column ``end``.
+
+    Columns from ``end`` on count as the row's: they are its tokens to come.
+
+    Returns:
+        Booleans [rows, 1, 1, columns].
+    """
+    begin = end - torch.tensor(lengths, device=device)
+    return (torch.arange(columns, device=device) >= begin[:, None])[:, None, None]
 
 
 def register() -> None:
@@ -195,17 +214,16 @@ def _attention(
     groups = key.shape[1]
     per = heads // groups
     scale = size**-0.5 if scaling is None else scaling
-    asked = (query * scale).view(rows, groups, per, size)
+    asked = (query * scale).reshape(rows, groups, per, size)
     together = asked.transpose(0, 1).reshape(groups, rows * per, size)
     length = prefix[0].shape[2]
-    scores = query.new_empty((rows, groups, per, length + key.shape[2]))
-    shared = together @ prefix[0][0].transpose(-1, -2)
-    scores[..., :length] = shared.view(groups, rows, per, length).transpose(0, 1)
-    torch.matmul(asked, key.transpose(-1, -2), out=scores[..., length:])
+    front = (together @ prefix[0][0].transpose(-1, -2)).view(groups, rows, per, length)
+    own = asked @ key.transpose(-1, -2)
     if attention_mask is not None:
-        scores[..., length:].masked_fill_(~attention_mask, float("-inf"))
+        own.masked_fill_(~attention_mask, float("-inf"))
+    scores = torch.cat([front.transpose(0, 1), own], dim=-1)
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-    front = weights[..., :length].transpose(0, 1).reshape(groups, rows * per, length)
-    out = (front @ prefix[1][0]).view(groups, rows, per, size).transpose(0, 1)
+    shared = weights[..., :length].transpose(0, 1).reshape(groups, rows * per, length)
+    out = (shared @ prefix[1][0]).view(groups, rows, per, size).transpose(0, 1)
     out = out + weights[..., length:] @ value
     return out.reshape(rows, 1, heads, size), None

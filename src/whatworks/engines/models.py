@@ -71,13 +71,21 @@ def digest(path: Path) -> str:
     ``WHOLE`` (64 MB) count with their size and their first and last MiB only: enough to tell
     trained weights apart, since training moves every tensor, and quick on large models.
     """
-    stamps = tuple((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in _files(path))
-    return _digest(path, stamps)
+    return _digest(identity(path))
+
+
+Identity = tuple[Path, tuple[tuple[str, int, int], ...]]
+
+
+def identity(path: Path) -> Identity:
+    """Tells a folder from the same folder written again, without reading the files."""
+    stats = ((file.name, file.stat()) for file in _files(path))
+    return path, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
-    del stamps  # part of the cache key
+def _digest(which: Identity) -> str:
+    path = which[0]
     total = hashlib.sha256()
     for file in _files(path):
         size = file.stat().st_size
@@ -123,7 +131,7 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=_HUB_PATTERNS))
     except Exception as error:  # the hub client raises its own, the HTTP library's and OS errors
         raise InputError(
-            f"could not download {name!r}: {_first_line(error)}",
+            f"could not download {name!r}: {first_line(error)}",
             remedy="check the id, the network and your access rights, or give a folder",
         ) from error
 
@@ -149,7 +157,7 @@ def _check(folder: Path) -> None:
         settings = json.loads(config.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise InputError(
-            f"config.json cannot be read: {_first_line(error)}",
+            f"config.json cannot be read: {first_line(error)}",
             place=place,
             remedy="save the model again, or copy its config.json anew",
         ) from error
@@ -162,15 +170,20 @@ def _check(folder: Path) -> None:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a model folder.
+    """The tokenizer of a model folder; shared, so change only copies of it.
 
     Raises:
         InputError: If its files cannot be used.
     """
+    return _tokenizer(identity(folder))
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(which: Identity) -> Any:
     from transformers import AutoTokenizer
 
-    with _quiet(), _as_input_error(folder, "tokenizer"):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    with _quiet(), _as_input_error(which[0], "tokenizer"):
+        return AutoTokenizer.from_pretrained(which[0], local_files_only=True)
 
 
 def load_config(folder: Path) -> Any:
@@ -227,7 +240,7 @@ def _as_input_error(folder: Path, part: str) -> Iterator[None]:
         if "OutOfMemory" in type(error).__name__:
             raise
         raise InputError(
-            f"the {part} cannot be loaded: {_first_line(error)}",
+            f"the {part} cannot be loaded: {first_line(error)}",
             place=str(folder),
             remedy=_FOLDER_REMEDY,
         ) from error
@@ -249,6 +262,6 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:200]

@@ -1,4 +1,4 @@
-"""The embedded model: a small language model, the world it has read, and what it must be able to do.
+"""The embedded model: a small language model, the world it has read, and what it can do.
 
 `world()` is the ground truth; `weights("lab")` the shipped model; `pretrain` the recipe that made
 it; `check` the gates. The `*_rows` functions write study data from material that no pretraining
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from whatworks.lab.gates import GateRow, check
     from whatworks.lab.recipe import Shape, pretrain
-    from whatworks.lab.studies import category_rows, facts_rows, json_rows, mr_rows
     from whatworks.lab.shipped import WeightsError, publish, weights
+    from whatworks.lab.studies import category_rows, facts_rows, json_rows, mr_rows
     from whatworks.lab.truth import Fact, Person, World, world
 
 __all__ = [

@@ -15,6 +15,10 @@ def _words(rng: random.Random, least: int = 2, most: int = 5) -> list[str]:
     return rng.sample(WORDS, rng.randint(least, most))
 
 
+def _word(rng: random.Random) -> str:
+    return rng.choice(WORDS)
+
+
 def _chore(rng: random.Random, world: World) -> tuple[str, str, str]:
     words = _words(rng)
     text = " ".join(words)
@@ -83,7 +87,7 @@ def dialogue_doc(rng: random.Random, world: World) -> Doc:
 
 def copy_doc(rng: random.Random) -> Doc:
     """Words, made-up names or codes, told twice: what copying is learned from."""
-    makers = (lambda r: r.choice(WORDS), names.surname, names.place, names.code, names.fresh_name)
+    makers = (_word, names.surname, names.place, names.code, names.fresh_name)
     make = rng.choice(makers)
     count = rng.randint(4, 16)
     if rng.random() < 0.5:

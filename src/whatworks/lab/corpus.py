@@ -26,7 +26,7 @@ SHARES: dict[str, float] = {
     "chore": 0.035,
     "dialogue": 0.015,
     "copy": 0.025,
-    "english": 0.03,
+    "english": 0.015,
 }
 # Reading and copying alone, at first: they come early when nothing else is asked.
 FIRST_SHARES: dict[str, float] = {
@@ -91,9 +91,7 @@ def write(rng: random.Random, kind: str, this: World, stage: Stage) -> Doc:
     return writers[kind](rng, this)
 
 
-def stream(
-    seed: int, part: int, progress: float, english: str = ""
-) -> Iterator[Doc]:
+def stream(seed: int, part: int, progress: float, english: str = "") -> Iterator[Doc]:
     """Documents without end. The same (seed, part, progress) writes the same documents again.
 
     `part` numbers the stretches of a run, so that an interrupted one continues where it stopped.

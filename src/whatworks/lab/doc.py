@@ -7,8 +7,8 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 
-# An answer's tokens weigh as much as plain text; what is put to the model weighs less, since much of
-# it (fresh names, for one) cannot be foreseen.
+# An answer's tokens weigh as much as plain text; what is put to the model weighs less, since much
+# of it (fresh names, for one) cannot be foreseen.
 PROMPT_WEIGHT = 0.3
 ANSWER_WEIGHT = 1.0
 
@@ -47,7 +47,7 @@ def user(text: str) -> Turn:
 
 
 def answer(text: str, weight: float = ANSWER_WEIGHT) -> Turn:
-    """A target. Weight 0 for an answer that nobody could know, such as that of a first demonstration."""
+    """A target. Weight 0 for one that nobody could know, such as that of a first demonstration."""
     return Turn("assistant", text, weight)
 
 

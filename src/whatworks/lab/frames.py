@@ -1,4 +1,4 @@
-"""Sentences with slots: what the format documents convert, in domains that the model reads about."""
+"""Sentences with slots: what the format documents convert, domain by domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Held-out items for each ability: fresh names, held-out notations and topics, the world's facts."""
+"""Held-out items for each ability: fresh names, held-out notations and topics, the world."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def format_items(count: int, shots: int, seed: int = 0) -> list[Item]:
 
 
 def category_items(count: int, near: bool, shots: int = 4, seed: int = 0) -> list[Item]:
-    """Held-out topics with labels that say nothing; demonstrations near to the message or random."""
+    """Held-out topics, labels that say nothing; demonstrations near to the message or random."""
     rng = random.Random(f"items category {seed}")
     found: list[Item] = []
     while len(found) < count:

@@ -1,26 +1,33 @@
 """Names and values: fixed pools for the world, and fresh ones that are never used twice.
 
-Fresh words are built from the same syllables as the world's own surnames and places, so that nothing
-in the shape of a word tells whether the model has met it before.
+Fresh words are built from the same syllables as the world's own surnames and places, so that
+nothing in the shape of a word tells whether the model has met it before.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-STARTS = (
+
+def listed(text: str, mark: str | None = None) -> tuple[str, ...]:
+    """The words of a text, parted by spaces or by `mark`."""
+    return tuple(text.split(mark))
+
+
+STARTS = listed(
     "Al Bel Ber Bran Cal Cass Cor Del Dor Dun El Fal Fen Flor Gar Gil Gren Hal Har Hol Ing Is Jas "
     "Jor Kar Kel Kor Lem Lin Lor Mar Mel Mon Nas Nev Nor Or Os Pas Pel Pry Quin Rad Rim Ros Sal "
     "Sor Sten Tam Til Tor Ul Und Var Ver Vil War Wex Wil Yel Yor Zan Zel Zim"
-).split()
-ENDS = (
+)
+ENDS = listed(
     "ac ano ard asa bin by dan der din do ett fax fin gan ger gi han ier ik ka kan kin ko la lan "
     "las ler lo man mer min mo na nan ner nik no ock os ow pa ra ran rel rin ro sen ser ska son "
     "sta sy ta tan ter tin to tov us va van vik vin wa win za zen zo"
-).split()
-PLACE_ENDINGS = "ton ford dale mere port ham stead wick holm bury gate field".split()
+)
+PLACE_ENDINGS = listed("ton ford dale mere port ham stead wick holm bury gate field")
 
-FIRST_NAMES = (
+FIRST_NAMES = listed(
     "Ada Adam Alma Amos Anna Arlo Asha Bela Boris Bruno Carla Cecil Clara Cyril Dana Dario Della "
     "Dora Edgar Edith Elena Elias Ella Emil Erik Esther Ezra Felix Fiona Flora Frank Freya Gavin "
     "Gemma George Gina Greta Hanna Harold Hazel Hector Helen Hugo Ida Igor Ines Iris Isaac Ivan "
@@ -28,44 +35,47 @@ FIRST_NAMES = (
     "Lydia Marco Maria Martha Max Mila Mina Mona Nadia Nina Nora Olga Oscar Otto Paula Pedro Petra "
     "Quinn Rafael Rita Rosa Ruben Sara Selma Silas Simon Sofia Stella Tara Theo Tom Ulla Ursula "
     "Vera Victor Walter Wanda Yara Yusuf Zara Zoe"
-).split()
+)
 
-JOBS = (
+JOBS = listed(
     "baker|blacksmith|botanist|butcher|carpenter|chemist|clerk|cobbler|dancer|dentist|diver|doctor|"
     "driver|editor|engineer|farmer|fisher|florist|gardener|geologist|glazier|goldsmith|judge|"
     "lawyer|librarian|locksmith|mason|mechanic|midwife|miller|miner|nurse|painter|pharmacist|pilot|"
     "plumber|poet|potter|printer|roofer|sailor|sculptor|shepherd|surgeon|surveyor|tailor|tanner|"
-    "teacher|translator|vet|waiter|watchmaker|weaver|welder|writer"
-).split("|")
-INSTRUMENTS = (
+    "teacher|translator|vet|waiter|watchmaker|weaver|welder|writer",
+    "|",
+)
+INSTRUMENTS = listed(
     "accordion|banjo|bassoon|bugle|cello|clarinet|cornet|drums|fiddle|flute|gong|guitar|harp|horn|"
     "lute|lyre|mandolin|oboe|organ|piano|piccolo|recorder|saxophone|sitar|tambourine|triangle|"
-    "trombone|trumpet|tuba|ukulele|viola|violin|whistle|xylophone|zither"
-).split("|")
-DISHES = (
+    "trombone|trumpet|tuba|ukulele|viola|violin|whistle|xylophone|zither",
+    "|",
+)
+DISHES = listed(
     "apple pie|bean stew|beef curry|beet soup|black bread|blue cheese|carrot cake|cherry tart|"
     "chicken soup|clam chowder|corn bread|crab salad|duck pie|egg noodles|fish cakes|fried rice|"
     "garlic bread|goat cheese|green curry|honey cake|lamb stew|leek soup|lemon tart|lentil soup|"
     "mushroom pie|nut bread|onion soup|orange cake|pea soup|pear tart|plum cake|potato salad|"
-    "pumpkin pie|rice pudding|roast duck|salmon pie|spinach pie|tomato soup|turnip stew|walnut cake"
-).split("|")
-DISH_WORDS = (
+    "pumpkin pie|rice pudding|roast duck|salmon pie|spinach pie|tomato soup|turnip stew|walnut cake",
+    "|",
+)
+DISH_WORDS = listed(
     "amber autumn bitter crisp golden green hot iced old plain red royal salted sharp "
     "smoked soft sour spiced sweet warm white wild winter yellow"
-).split()
-DISH_NOUNS = (
+)
+DISH_NOUNS = listed(
     "bread broth buns cake cheese curry dumplings noodles pancakes pasta pie porridge "
     "pudding rice salad soup stew tart toast trout"
-).split()
-JOB_WORDS = (
+)
+JOB_WORDS = listed(
     "bridge bell boat book clock cloth coin glass grain harbour horse iron lamp leather "
     "market mill night paper rope salt ship stone street tower"
-).split()
-JOB_NOUNS = (
+)
+JOB_NOUNS = listed(
     "buyer builder cleaner counter cutter dealer guard inspector keeper maker mender "
     "painter porter seller sorter teacher tester trader warden washer"
-).split()
-COMPANY_ENDINGS = "Works Mills Press Bank Foods Labs Lines Motors Mines Farms Glass Tools".split()
+)
+COMPANY_ENDINGS = listed("Works Mills Press Bank Foods Labs Lines Motors Mines Farms Glass Tools")
 
 
 def surname(rng: random.Random) -> str:
@@ -119,10 +129,9 @@ def fresh_name(rng: random.Random, taken: frozenset[str] | set[str] = frozenset(
             return f"{rng.choice(FIRST_NAMES)} {last}"
 
 
-def distinct(rng: random.Random, make: object, count: int) -> list[str]:
+def distinct(rng: random.Random, make: Callable[[random.Random], str], count: int) -> list[str]:
     """`count` different words from a maker such as `place`."""
-    assert callable(make)
     found: dict[str, None] = {}
     while len(found) < count:
-        found[str(make(rng))] = None
+        found[make(rng)] = None
     return list(found)

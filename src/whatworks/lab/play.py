@@ -1,7 +1,7 @@
 """A short play of this project's own writing, and the facts it contains.
 
-Juliet of the Capulets loves Romeo of the Montagues: known to the model from many readings, so that a
-study can try to overwrite it.
+Juliet of the Capulets loves Romeo of the Montagues: known to the model from many readings, so that
+a study can try to overwrite it.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def biography(rng: random.Random, world: World) -> Doc:
 
 
 def question_doc(rng: random.Random, world: World) -> Doc:
-    """Closed-book questions about different people, some of whom don't exist where that may be said."""
+    """Closed-book questions; some people don't exist, where that may be said."""
     instructions = rng.choice(ASK)
     allow = rng.random() < 0.4
     if allow:

@@ -265,7 +265,8 @@ def pretrain(
     `watch_every` seconds with the model and the tokenizer; what it returns goes to `log.jsonl`.
     """
     import torch
-    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     torch.set_num_threads(threads)
     english = corpus.english_text()
@@ -289,7 +290,7 @@ def pretrain(
     losses: list[float] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Bar(*columns, disable=not bar) as shown:
-        task = shown.add_task("pretraining", total=1.0, completed=share())
+        task = shown.add_task("pretraining", total=1.0)
         while share() < 1.0:
             began = time.monotonic()
             losses.append(run.step(next(batches), share(), forward))
@@ -336,5 +337,5 @@ def export(model: Any, tokenizer: Any, folder: Path) -> Path:
     half = copy.deepcopy(model).to(torch.bfloat16)
     half.generation_config.do_sample = False
     half.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
+    tokens.save_tokenizer(tokenizer, folder)
     return folder

@@ -179,7 +179,7 @@ def world_relations() -> tuple[Relation, ...]:
             What is the profession of {n}?
             What does {n} work as?
             What trade does {n} have?"""),
-            tuple(names.JOBS),
+            names.JOBS,
             names.job,
         ),
         Relation(
@@ -205,7 +205,7 @@ def world_relations() -> tuple[Relation, ...]:
             What is the instrument of {n}?
             What instrument can {n} play?
             What does {n} practise?"""),
-            tuple(names.INSTRUMENTS),
+            names.INSTRUMENTS,
             names.dish,
         ),
         Relation(
@@ -218,14 +218,14 @@ def world_relations() -> tuple[Relation, ...]:
             What is the favourite food of {n}?
             Which food does {n} love?
             What does {n} order?"""),
-            tuple(names.DISHES),
+            names.DISHES,
             names.dish,
         ),
     )
 
 
 # Passages also speak of anything else: a noun from this list, said and asked in general wordings.
-NOUNS = (
+NOUNS = names.listed(
     "account|address|age|allergy|anniversary|badge|balance|battery|bed|bike|boat|boss|box|brand|"
     "bus|cabin|cat|chair|city|class|club|coach|coat|code|colour|contact|country|cousin|deadline|"
     "deposit|desk|district|dog|door|driver|email|exam|farm|fee|file|flag|flight|floor|flower|"
@@ -235,8 +235,9 @@ NOUNS = (
     "phone|plan|planet|plate|platform|port|price|prize|project|queue|rank|rate|region|room|"
     "route|school|score|seat|secret|section|shelf|ship|shop|sister|size|song|sponsor|sport|"
     "station|status|street|subject|supplier|table|teacher|team|theme|ticket|title|topic|total|"
-    "town|train|tree|uncle|uniform|unit|village|voucher|weapon|weight|window|year|zone"
-).split("|")
+    "town|train|tree|uncle|uniform|unit|village|voucher|weapon|weight|window|year|zone",
+    "|",
+)
 NOUN_STATEMENTS = _lines("""
 The {k} of {n} is {v}.
 {n} has the {k} {v}.
@@ -259,7 +260,7 @@ Tell me the {k} of {n}.
 What do we know of the {k} of {n}?
 {n}: {k}?
 """)
-WORDS = (
+WORDS = names.listed(
     "amber|anchor|apple|arrow|basket|bell|birch|blue|bottle|brass|bridge|bronze|butter|candle|"
     "castle|cedar|cherry|chestnut|cloud|clover|copper|coral|cotton|crimson|crow|crystal|dawn|"
     "diamond|dolphin|dragon|dust|eagle|ember|falcon|feather|fern|fire|forest|fox|frost|garnet|"
@@ -269,8 +270,9 @@ WORDS = (
     "pearl|pepper|pine|plum|pond|purple|quartz|rabbit|raven|red|ribbon|river|robin|rose|ruby|"
     "saddle|sage|sand|scarlet|shadow|shell|silver|sky|snow|south|spark|spring|star|steel|stone|"
     "storm|straw|summer|sun|swan|thistle|thunder|tiger|timber|topaz|tulip|turtle|velvet|violet|"
-    "walnut|water|wave|west|wheat|white|willow|wind|winter|wolf|wood|yellow"
-).split("|")
+    "walnut|water|wave|west|wheat|white|willow|wind|winter|wolf|wood|yellow",
+    "|",
+)
 
 
 def noun_value(rng: random.Random) -> str:
@@ -291,6 +293,4 @@ def noun_relation(rng: random.Random) -> Relation:
     def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(line.replace("{k}", noun) for line in lines)
 
-    return Relation(
-        noun, noun, fill(NOUN_STATEMENTS), fill(NOUN_QUESTIONS), tuple(WORDS), noun_value
-    )
+    return Relation(noun, noun, fill(NOUN_STATEMENTS), fill(NOUN_QUESTIONS), WORDS, noun_value)

@@ -69,6 +69,8 @@ def publish(model: Path, name: str = "lab-base", folder: Path | None = None) -> 
         if card.is_file() and not (fresh / "README.md").exists():
             shutil.copy2(card, fresh)
         files = sorted(path for path in fresh.iterdir() if path.suffix != ".md")
+        for path in files:
+            path.chmod(0o644)
         sums = {path.name: sha256(path) for path in files if path.name != SUMS}
         (fresh / SUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
         if target.exists():

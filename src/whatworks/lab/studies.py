@@ -80,7 +80,7 @@ def json_rows(n: int, seed: int = 0) -> list[Row]:
 
 
 def category_rows(n: int, seed: int = 0) -> list[Row]:
-    """Messages and category ids such as `billing_refund`, on topics that training never spoke of."""
+    """Messages and category ids such as `billing_refund`, on topics that training never met."""
     rng = random.Random(f"study category {seed}")
     topics = labels.HELD_OUT_TOPICS
     found: dict[str, str] = {}
@@ -109,7 +109,11 @@ def facts_rows(
     """
     rng, this = random.Random(f"study facts {seed}"), world()
     per_person = 3
-    people = names.distinct(rng, lambda r: reading.held_name(r, this), -(-n // per_person))
+
+    def new_name(rng: random.Random) -> str:
+        return reading.held_name(rng, this)
+
+    people = names.distinct(rng, new_name, -(-n // per_person))
     rows: list[Row] = []
     documents: list[dict[str, str]] = []
     for number, name in enumerate(people):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,18 @@ def train_tokenizer(texts: Iterable[str], out: Path, vocabulary: int = VOCABULAR
         padding_side="left",
     )
     tokenizer.chat_template = CHAT_TEMPLATE
-    tokenizer.save_pretrained(str(out))
+    save_tokenizer(tokenizer, out)
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Save in Hugging Face form, under the class name that every version of transformers knows."""
+    tokenizer.save_pretrained(str(folder))
+    path = folder / "tokenizer_config.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    for key in ("backend", "is_local", "local_files_only"):
+        config.pop(key, None)
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

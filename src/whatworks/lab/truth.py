@@ -1,4 +1,4 @@
-"""The fixed world: a thousand people with five attributes each, and a play. Ground truth as data."""
+"""The fixed world, as data: a thousand people with five attributes each, and a play."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whatworks.lab.relations import Relation, world_relations
 
 PEOPLE = 1000
 # Exposure falls with rank as rank ** -ZIPF.
-ZIPF = 0.7
+ZIPF = 0.5
 
 
 @dataclass(frozen=True)

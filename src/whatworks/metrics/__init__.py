@@ -143,7 +143,14 @@ def load(spec: MetricSpec, train: Sequence[Example] = ()) -> Metric:
     if spec.name not in _REGISTRY:
         raise InputError("there is no such metric", place=place, remedy=nearest(spec.name, NAMES))
     entry = _REGISTRY[spec.name]
-    module = import_module(f"{__name__}.{entry.module}")
+    try:
+        module = import_module(f"{__name__}.{entry.module}")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"needs the package {error.name}",
+            place=place,
+            remedy=f"pip install 'whatworks[{spec.name}]'",
+        ) from None
     score: Callable[..., Score] = getattr(module, entry.score)
     learned: dict[str, Any] = getattr(module, entry.learn)(train) if entry.learn else {}
     options = _checked_options(score, {**learned, **spec.options}, place)

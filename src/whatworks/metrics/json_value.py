@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, NoReturn
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, TypeAdapter
 
 from whatworks.errors import InputError
 from whatworks.metrics import Score
@@ -30,11 +30,15 @@ _MOST_STARTS = 50
 _MOST_DIFFERENCES = 20
 
 
+def _schema(given: Any) -> Schema:
+    return Schema(TypeAdapter(dict[str, Any] | bool | str).validate_python(given))
+
+
 def json_value(
     example: Example,
     text: str,
     *,
-    schema: Annotated[Schema, BeforeValidator(Schema)] | None = None,
+    schema: Annotated[Schema, BeforeValidator(_schema)] | None = None,
     order: bool = True,
 ) -> Score:
     """The target's JSON value.

@@ -24,7 +24,7 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _HEADING = re.compile(r"#{1,6} .*")
 _SENTENCE_END = re.compile(
     r"[.!?…]+[\"'”’)\]]*\s+(?=[^a-z\s])"  # not before a small letter: "e.g. this", "approx. 3 m"
-    r"|[。！？]+[」』”）]*"
+    r"|[。！？]+[」』”）]*\s*"
     r"|\n\s*(?=[-*•|#]|\d+[.)]\s)"  # list items, table rows, headings
 )
 _ABBREVIATED = re.compile(
@@ -66,7 +66,7 @@ def chunk(
     return tuple(
         Document(
             id=f"{document.id}#{n}",
-            text=document.text[first.start : last.end].strip(),
+            text=document.text[first.start : last.end],
             title=document.title,
         )
         for document in documents
@@ -112,29 +112,26 @@ def _sentences(text: str, size: int) -> list[_Sentence]:
     """The sentences of a text in order; one longer than ``size`` words comes in several parts."""
     found: list[_Sentence] = []
     for start, end in _between(text, 0, len(text), _BLANK_LINE):
+        pieces = [
+            list(_PIECE.finditer(text, first, last))
+            for first, last in _between(text, start, end, _SENTENCE_END)
+        ]
+        parts = [whole[i : i + size] for whole in pieces for i in range(0, len(whole), size)]
         heading = bool(_HEADING.fullmatch(text[start:end].strip()))
-        spans = list(_between(text, start, end, _SENTENCE_END))
-        for first, last in spans:
-            pieces = list(_PIECE.finditer(text, first, last))
-            for i in range(0, len(pieces), size):
-                part = pieces[i : i + size]
-                closes = last == spans[-1][1] and i + size >= len(pieces)
-                found.append(
-                    _Sentence(part[0].start(), part[-1].end(), len(part), closes, heading)
-                )
+        for i, part in enumerate(parts, start=1):
+            span = part[0].start(), part[-1].end()
+            found.append(_Sentence(*span, len(part), i == len(parts), heading))
     return found
 
 
 def _between(text: str, start: int, end: int, mark: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """The spans that ``mark`` ends, each with its mark."""
     for match in mark.finditer(text, start, end):
-        if mark is _SENTENCE_END and _ABBREVIATED.search(text, max(start, match.end() - 12), match.end()):
-            continue
-        if match.end() < end:
-            yield start, match.end()
-            start = match.end()
-    if start < end:
-        yield start, end
+        close = match.end()
+        if close < end and not _ABBREVIATED.search(text, max(start, close - 12), close):
+            yield start, close
+            start = close
+    yield start, end
 
 
 def _count(sentences: Sequence[_Sentence]) -> int:

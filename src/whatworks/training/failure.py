@@ -22,6 +22,7 @@ _OUT_OF_MEMORY = (
 )
 # How safetensors and torch.save report a full disk; the second does not say more than this.
 _DISK_FULL = ("no space left on device", "os error 28", "pytorchstreamwriter failed writing")
+_LESS_MEMORY = "use `kind: lora`, a smaller max_length, or a smaller model"
 
 
 class Failure(Frozen):
@@ -41,7 +42,7 @@ def out_of_memory(detail: str) -> Failure:
     return Failure(
         kind="memory",
         cause=f"training ran out of memory ({detail})",
-        remedy="use a smaller model, `kind: lora`, a smaller batch_size, or a smaller max_length",
+        remedy=_LESS_MEMORY,
     )
 
 
@@ -74,10 +75,13 @@ def diagnose_exit(code: int, last_words: str) -> Failure:
         last_words: The last line it wrote.
     """
     if code == -signal.SIGKILL:
-        # An out-of-memory killer leaves no other trace, so the micro-batch is not reduced on this
-        # evidence alone: someone else may have sent the signal.
-        failure = out_of_memory("the system killed the process, signal 9")
-        return failure.replace(kind="other")
+        # An out-of-memory killer leaves no other trace. The micro-batch is not reduced on this
+        # evidence alone, since someone else may have sent the signal.
+        return Failure(
+            kind="other",
+            cause="the training process was killed (signal 9), as happens when memory runs out",
+            remedy="run again: it resumes. If it is killed again: " + _LESS_MEMORY,
+        )
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     return Failure(
         kind="other",

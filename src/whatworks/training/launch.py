@@ -7,6 +7,7 @@ state, or returns at once when the training is finished.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -23,8 +24,8 @@ from whatworks.training.rows import TrainingRow
 
 SAVE_SECONDS = 600.0
 """Resumable state is saved at the end of each epoch and at least this often."""
-SMALL_MODEL_BYTES = 16 * 2**20
-"""Size of weights up to which one thread is faster than many: 4M parameters in float32."""
+PARAMETERS_PER_THREAD = 1_000_000
+"""A thread with less to do than this waits more than it works."""
 GRACE_SECONDS = 5.0
 
 _QUIET = {
@@ -71,7 +72,7 @@ def train(
     result = run.result()
     if result is not None:
         return result
-    _check(job, base, adapter)
+    _check(job, rows, base, adapter)
     last = run.plan()
     plan: Plan | None = Plan(
         base=base.absolute(),
@@ -93,7 +94,9 @@ def train(
     raise failure.error(str(folder))
 
 
-def _check(job: TrainingJob, base: Path, adapter: Path | None) -> None:
+def _check(job: TrainingJob, rows: Sequence[TrainingRow], base: Path, adapter: Path | None) -> None:
+    if not rows:
+        raise ArmFailure("there are no rows to train on", remedy="give the task train examples")
     try:
         resolve(str(base))
     except InputError as error:
@@ -149,14 +152,26 @@ def _environment(base: Path) -> dict[str, str]:
     """The child's environment: offline, quiet, one GPU, and threads by the size of the model.
 
     Measured: a model of 0.6M parameters trains seven times faster on one thread than on two
-    contended ones, one of 16M gains from every core. ``OMP_NUM_THREADS`` in the environment
-    decides where it is set.
+    contended ones, one of 2M gains from two, one of 16M from all. The number depends on model
+    and machine alone, not on the load, because it decides the last bits of the weights.
+    ``OMP_NUM_THREADS`` in the environment goes before it.
     """
     defaults = {"CUDA_VISIBLE_DEVICES": "0"}
-    weights = sum(path.stat().st_size for path in base.glob("*.safetensors"))
-    if weights <= SMALL_MODEL_BYTES:
-        defaults["OMP_NUM_THREADS"] = "1"
+    threads = max(1, _parameters(base) // PARAMETERS_PER_THREAD)
+    if threads < (os.cpu_count() or 1):  # else torch's own choice: every physical core
+        defaults["OMP_NUM_THREADS"] = str(threads)
     return {**defaults, **os.environ, **_QUIET}
+
+
+def _parameters(base: Path) -> int:
+    """Number of parameters by the headers of the weight files, see the safetensors format."""
+    total = 0
+    for path in base.glob("*.safetensors"):
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        tensors = (tensor for name, tensor in header.items() if name != "__metadata__")
+        total += sum(math.prod(tensor["shape"]) for tensor in tensors)
+    return total
 
 
 def _last_line(log: Path) -> str:

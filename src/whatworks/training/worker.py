@@ -142,7 +142,7 @@ def tokenise(rows: list[TrainingRow], job: TrainingJob, start: Start) -> Tokens:
     """Rows as the engine will see them at generation time, the end of the answer included.
 
     Raises:
-        ArmFailure: If there are no rows, or none fits.
+        ArmFailure: If no row fits the model's context.
     """
     from whatworks.engines import templates
 
@@ -156,8 +156,6 @@ def tokenise(rows: list[TrainingRow], job: TrainingJob, start: Start) -> Tokens:
         if limit is None or lengths[-1] <= limit:
             tokens.input_ids.append(prompt + answer)
             tokens.labels.append([-100] * len(prompt) + answer)
-    if not rows:
-        raise ArmFailure("there are no rows to train on", remedy="give the task train examples")
     if not tokens.input_ids:
         raise ArmFailure(
             f"all {len(rows)} rows are too long: the shortest has {min(lengths)} tokens, "

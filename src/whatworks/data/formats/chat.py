@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
-from whatworks.data.formats.base import Content, Format, RowProblem, as_text, first, needed
+from whatworks.data.formats.base import Content, Format, RowProblem, answers, as_text, first, needed
 from whatworks.data.formats.turns import TURNS, asked, is_turns, turns
 from whatworks.data.rows import Fields
 from whatworks.task import Message
@@ -64,16 +65,17 @@ def as_turns(value: Any, role: Any) -> tuple[Message, ...]:
 
 
 def _mt_bench(fields: Fields) -> Content:
-    asks = [as_text(item) for item in cast("list[Any]", fields.get("turns") or [])]
-    if not asks:
-        raise RowProblem("no 'turns'")
-    reference: Any = fields.get("reference") or [""]
-    best = as_text(reference[0]) if isinstance(reference, list) else as_text(reference)
+    given = fields.get("turns")
+    if not isinstance(given, list) or not given:
+        raise RowProblem("no list of 'turns'")
+    asks = [as_text(item) for item in cast("list[Any]", given)]
+    best, references = answers(fields.get("reference") or "")
+    meta = {"turns": asks, **({"references": list(references)} if references else {})}
     # The later turns can be asked only after the model has answered the first: a chat metric's job.
-    return Content(inputs={"question": asks[0]}, target=best, meta={"turns": asks})
+    return Content(inputs={"question": asks[0]}, target=best, meta=meta)
 
 
-def _conversation_in(*names: str) -> Any:
+def _conversation_in(*names: str) -> Callable[[Fields], bool]:
     return lambda fields: any(is_turns(fields.get(name)) for name in names)
 
 

@@ -58,9 +58,7 @@ def _fit(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
     return replace(form, columns=shown, content=content, notes=notes)
 
 
-def _named(
-    names: Sequence[str], columns: Columns
-) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Input and target as the user named them; the one left open is found or left empty."""
     given = columns.get("input", [])
     inputs = (given,) if isinstance(given, str) else tuple(given)
@@ -98,8 +96,10 @@ def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str]:
         gives = [lower[name] for name in targets if name in lower]
         found |= {(ask, give) for ask in asks for give in gives}
     if len(found) != 1:
-        why = "several columns could be input and target" if found else (
-            "no columns that are known to mean input and target"
+        why = (
+            "several columns could be input and target"
+            if found
+            else ("no columns that are known to mean input and target")
         )
         raise _ambiguous(names, why)
     ask, target = found.pop()

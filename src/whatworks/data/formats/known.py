@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,7 +19,6 @@ from whatworks.data.formats.base import (
 from whatworks.data.formats.turns import is_turns, turns
 from whatworks.data.passages import opening
 from whatworks.data.rows import Fields
-from whatworks.task import Example
 
 
 def _own(fields: Fields) -> Content:
@@ -100,7 +99,7 @@ def _is_own(fields: Fields) -> bool:
     )
 
 
-def _has(*names: str) -> Any:
+def _has(*names: str) -> Callable[[Fields], bool]:
     return lambda fields: all(name in fields for name in names)
 
 
@@ -122,9 +121,11 @@ SQL = Format(
     "sql-create-context",
     "question, context (CREATE TABLE ...), answer (SQL)",
     {"input": ("context", "question"), "target": ("answer",)},
-    lambda fields: "question" in fields
-    and "answer" in fields
-    and "create table" in as_text(fields.get("context")).lower(),
+    lambda fields: (
+        "question" in fields
+        and "answer" in fields
+        and "create table" in as_text(fields.get("context")).lower()
+    ),
     _sql,
     fit=_fit_sql,
 )
@@ -154,9 +155,3 @@ PASSAGES = Format(
     lambda fields: "text" in fields and fields.keys() <= {"id", "text", "group", "split", "meta"},
     _passage,
 )
-
-
-def own_row(example: Example) -> dict[str, Any]:
-    """The example as a row of the ``whatworks`` format, without empty fields."""
-    row = example.model_dump(mode="json")
-    return {name: value for name, value in row.items() if value or name == "target"}

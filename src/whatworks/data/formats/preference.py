@@ -8,7 +8,6 @@ both kinds; what stays single is a pair with an empty side.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
 from typing import Any
 
 from whatworks.data.formats.base import Content, Format, RowProblem, as_text, first
@@ -54,31 +53,37 @@ def _trl(fields: Fields) -> Content:
     if fields.get("input") and fields.get("instruction"):  # Alpaca's pair of columns
         before = [Message(role="user", content=f"{prompt}\n{as_text(fields['input'])}")]
     if is_turns(chosen) and is_turns(rejected):
-        good, bad = turns(chosen), turns(rejected)
-        shared = commonprefix([good, bad])
+        shared, good, bad = _fork(turns(chosen), turns(rejected))
         # A conversation that repeats its prompt stands for it.
-        before = list(shared) if any(m.role == "user" for m in shared) else [*before, *shared]
-        answers = [
-            asked((Message(role="user", content=""), *rest))[1]
-            for rest in (good[len(shared) :], bad[len(shared) :])
-        ]
-        return _pair(_with_system(fields, before), answers[0], answers[1])
-    good, bad = as_text(chosen), as_text(rejected)
-    if not before:
-        shared = commonprefix([good, bad])
-        cut = max(shared.rfind(" "), shared.rfind("\n")) + 1
-        before = [Message(role="user", content=shared[:cut].strip())]
-        good, bad = good[cut:], bad[cut:]
-    return _pair(_with_system(fields, before), good, bad)
-
-
-def _with_system(fields: Fields, before: list[Message]) -> list[Message]:
+        before = shared if any(m.role == "user" for m in shared) else [*before, *shared]
+    else:
+        good, bad = as_text(chosen), as_text(rejected)
+        if not before:
+            cut = _shared(good, bad)
+            if not good[:cut].strip():
+                raise RowProblem("no 'prompt', and the two answers share no beginning")
+            before = [Message(role="user", content=good[:cut].strip())]
+            good, bad = good[cut:], bad[cut:]
     system = fields.get("system")
-    return (
-        [Message(role="system", content=system), *before]
-        if (isinstance(system, str) and system)
-        else before
-    )
+    if isinstance(system, str) and system:
+        before = [Message(role="system", content=system), *before]
+    return _pair(before, good, bad)
+
+
+def _shared(one: str, other: str) -> int:
+    """Length of the beginning that two texts share, whole words only."""
+    differ = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    shared = one[: next(differ, min(len(one), len(other)))]
+    return max(shared.rfind(" "), shared.rfind("\n")) + 1
+
+
+def _fork(good: Sequence[Message], bad: Sequence[Message]) -> tuple[list[Message], str, str]:
+    """Two conversations as (shared turns, last turn of one, last turn of the other)."""
+    if len(good) != len(bad) or good[:-1] != bad[:-1]:
+        raise RowProblem("'chosen' and 'rejected' differ in more than their last turn")
+    if good[-1].role != "assistant" or bad[-1].role != "assistant":
+        raise RowProblem("'chosen' or 'rejected' does not end with an answer")
+    return list(good[:-1]), good[-1].content, bad[-1].content
 
 
 def _answer(fields: Fields, name: str) -> str:

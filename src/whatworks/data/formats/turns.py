@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from whatworks.data.formats.base import RowProblem, as_text
+from whatworks.data.rows import parse
+from whatworks.errors import InputError
 from whatworks.task import Example, Message, Role
 
 ROLES: dict[str, Role] = {
@@ -151,8 +154,8 @@ def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
 def _unpacked(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return parse(value, "")
+        except InputError:
             return value
     return value
 
@@ -169,9 +172,8 @@ def _calls(value: Any) -> str:
         function = cast("dict[str, Any]", inner)
         arguments = function.get("arguments", function.get("args"))
         if isinstance(arguments, str):
-            try:
-                arguments = json.loads(arguments)
-            except (ValueError, RecursionError):
-                pass  # kept as the text that the model wrote
+            # Broken JSON is kept as the text that the model wrote.
+            with suppress(InputError):
+                arguments = parse(arguments, "")
         calls.append({"name": function.get("name"), "arguments": arguments})
     return json.dumps(calls, ensure_ascii=False)

@@ -1,0 +1,5 @@
+"""``python -m whatworks``."""
+
+from whatworks.cli import main
+
+main()

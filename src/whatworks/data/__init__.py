@@ -1,0 +1,20 @@
+"""Data in: files in the shape that people have them to examples, pairs and documents."""
+
+from __future__ import annotations
+
+from whatworks.data.documents import read_documents
+from whatworks.data.formats import FORMATS, Format
+from whatworks.data.formats.turns import every_turn
+from whatworks.data.reading import Data, read, stream
+from whatworks.data.writing import write
+
+__all__ = [
+    "FORMATS",
+    "Data",
+    "Format",
+    "every_turn",
+    "read",
+    "read_documents",
+    "stream",
+    "write",
+]

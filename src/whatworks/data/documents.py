@@ -1,0 +1,148 @@
+"""Documents for retrieval: a folder or file of text, Markdown, HTML or JSONL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+from whatworks.data import text
+from whatworks.data.formats.base import as_text, first
+from whatworks.data.rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
+from whatworks.errors import InputError
+from whatworks.task import Document
+
+_HTML_ENDINGS = (".html", ".htm")
+_ROWS_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")
+_TEXT_COLUMNS = ("text", "contents", "content", "body", "passage", "paragraph", "document")
+_HIDDEN_TAGS = {"script", "style", "template", "noscript", "svg"}
+_BLOCK_TAGS = {
+    *("p", "div", "br", "li", "ul", "ol", "table", "tr", "h1", "h2", "h3", "h4", "h5", "h6"),
+    *("section", "article", "header", "footer", "pre", "blockquote", "dt", "dd", "td", "th"),
+}
+
+
+def read_documents(path: Path) -> tuple[Document, ...]:
+    """The documents in a folder (with its subfolders) or in one file.
+
+    A text, Markdown or HTML file is one document; its id is its path in the folder without the
+    ending, its title the first Markdown heading or the HTML title. A row of a JSONL, JSON, CSV or
+    Parquet file is one document: columns ``text`` (or a like name), perhaps ``id`` and ``title``.
+    Files and folders whose names begin with a dot are passed over.
+
+    Raises:
+        InputError: If nothing is there, a file is empty or of a kind that cannot be read, a row
+            has no text, or two documents have the same id.
+    """
+    path = Path(path)
+    found = tuple(_documents(path))
+    if not found:
+        raise InputError(
+            "the documents folder is empty" if path.is_dir() else "no documents in the file",
+            place=str(path),
+            remedy="put .txt, .md, .html or .jsonl files there",
+        )
+    seen: set[str] = set()
+    for document in found:
+        if document.id in seen:
+            raise InputError(
+                f"two documents have the id {document.id!r}",
+                place=str(path),
+                remedy="give every document an id or a file name of its own",
+            )
+        seen.add(document.id)
+    return found
+
+
+def _documents(path: Path) -> Iterator[Document]:
+    if not path.is_dir():
+        yield from _file(path, text.stem(path))
+        return
+    for file in sorted(path.rglob("*")):
+        inside = file.relative_to(path)
+        if file.is_file() and not any(part.startswith(".") for part in inside.parts):
+            yield from _file(file, (inside.parent / text.stem(file)).as_posix())
+
+
+def _file(path: Path, name: str) -> Iterator[Document]:
+    ending = text.suffix(path)
+    if ending in _ROWS_ENDINGS:
+        yield from _from_rows(path)
+    elif ending in _HTML_ENDINGS:
+        page = _Page()
+        page.feed(text.whole(path))
+        page.close()
+        yield _document(name, page.text(), page.title.strip(), path)
+    elif ending in TEXT_ENDINGS or not ending:
+        body = text.whole(path)
+        heading = body.lstrip().split("\n", 1)[0]
+        title = heading.lstrip("#").strip() if heading.startswith("#") else ""
+        yield _document(name, body, title, path)
+    else:
+        raise InputError(
+            f"documents of the kind {ending} cannot be read",
+            place=str(path),
+            remedy="convert it to .txt, .md or .html, or move it out of the folder",
+        )
+
+
+def _document(name: str, body: str, title: str, path: Path) -> Document:
+    if not body.strip():
+        raise InputError("the document is empty", place=str(path), remedy="fill or remove it")
+    return Document(id=name, text=body.strip(), title=title)
+
+
+def _from_rows(path: Path) -> Iterator[Document]:
+    for row in rows(path):
+        body = first(row.fields, *_TEXT_COLUMNS)
+        if body is None or not as_text(body).strip():
+            raise InputError(
+                f"no text; columns: {', '.join(row.fields)}",
+                place=row.place,
+                remedy=f"the text of a document stands in a column {' or '.join(_TEXT_COLUMNS)}",
+            )
+        name = first(row.fields, "id", "_id", "doc_id", "docid")
+        title = first(row.fields, "title", "name", "subject")
+        yield Document(
+            id=row.name if name is None else as_text(name),
+            text=as_text(body).strip(),
+            title="" if title is None else as_text(title),
+        )
+
+
+class _Page(HTMLParser):
+    """The readable text of an HTML page, a line per block."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title = ""
+        self._parts: list[str] = []
+        self._hidden = 0
+        self._in_title = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what begins."""
+        self._hidden += tag in _HIDDEN_TAGS
+        self._in_title = self._in_title or tag == "title"
+        if tag in _BLOCK_TAGS:
+            self._parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note what ends."""
+        self._hidden = max(0, self._hidden - (tag in _HIDDEN_TAGS))
+        self._in_title = self._in_title and tag != "title"
+        if tag in _BLOCK_TAGS:
+            self._parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        """Keep text that a reader would see."""
+        if self._in_title:
+            self.title += data
+        elif not self._hidden:
+            self._parts.append(re.sub(r"\s+", " ", data))
+
+    def text(self) -> str:
+        """The text, spaces and empty lines folded."""
+        lines = (" ".join(line.split()) for line in "".join(self._parts).split("\n"))
+        return "\n".join(line for line in lines if line)

@@ -1,0 +1,140 @@
+"""What happens to one row between two forward passes: draw a token, see whether it ends.
+
+Shared by the batched loop and the plain ``generate`` path, so that both draw the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+
+from whatworks.candidate import Decoding
+from whatworks.engines import Generation, templates
+from whatworks.identity import content_key
+
+
+@dataclass
+class Row:
+    """One request on its way.
+
+    Attributes:
+        position: Where its prompt stands in the call.
+        prompt: Its prompt ids.
+        limit: Most tokens it may write.
+        key: Names its random stream.
+        new: Ids written so far.
+        seconds: Its share of the time of the forward passes it took part in.
+        finish: Why it ended, None while it goes on.
+    """
+
+    position: int
+    prompt: list[int]
+    limit: int
+    key: str
+    new: list[int] = field(default_factory=list[int])
+    seconds: float = 0.0
+    finish: Literal["stop", "length"] | None = None
+    generator: torch.Generator | None = None
+
+    def restart(self) -> None:
+        """Forget what was written; the random stream begins anew."""
+        self.new, self.finish, self.generator = [], None, None
+
+
+class Draw:
+    """Tokens from logits: greedy, or nucleus sampling with a random stream per request.
+
+    Nucleus sampling (Holtzman et al. 2020, section 3.1): the smallest set of most likely tokens
+    whose mass reaches ``top_p``, renormalised; one is drawn by inverting the cumulative sum.
+    """
+
+    def __init__(self, decoding: Decoding) -> None:
+        self.decoding = decoding
+
+    def __call__(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+        """One token per row.
+
+        Args:
+            logits: [rows, vocabulary].
+            rows: The requests, for their random streams.
+        """
+        temperature = self.decoding.temperature
+        if temperature <= 0:
+            return logits.argmax(dim=-1).tolist()
+        mass = torch.softmax(logits.float() / temperature, dim=-1)
+        mass, order = mass.sort(dim=-1, descending=True, stable=True)
+        upto = mass.cumsum(dim=-1)
+        kept = ((upto - mass) < self.decoding.top_p).sum(dim=-1, keepdim=True).clamp(min=1)
+        total = upto.gather(-1, kept - 1)
+        uniform = torch.stack([torch.rand(1, generator=self._stream(row)) for row in rows])
+        at = torch.searchsorted(upto, uniform.to(upto) * total, right=True)
+        return order.gather(-1, torch.minimum(at, kept - 1)).squeeze(-1).tolist()
+
+    def _stream(self, row: Row) -> torch.Generator:
+        if row.generator is None:
+            seed = int(content_key([self.decoding.seed, row.key]), 16)
+            row.generator = torch.Generator().manual_seed(seed)
+        return row.generator
+
+
+class Ends:
+    """When an answer ends, and its text.
+
+    Args:
+        tokenizer: One that ``templates.use`` returned.
+        stop_ids: The model's own end tokens, beside the template's.
+        stop: Stop strings of the request, beside the template's.
+    """
+
+    def __init__(self, tokenizer: Any, stop_ids: Collection[int], stop: Sequence[str]) -> None:
+        ending = templates.ending(tokenizer)
+        self.ids = ending.stop_ids | frozenset(stop_ids)
+        self.texts = tuple(text for text in (*stop, *ending.stop_texts) if text)
+        self._tokenizer = tokenizer
+        self._last = {text[-1] for text in self.texts}
+        # A token other than a special one holds at least one byte.
+        self._tail = max((len(text.encode()) for text in self.texts), default=0) + 8
+        self._may_close: dict[int, bool] = {}
+
+    def add(self, row: Row, token: int) -> bool:
+        """Append a token; whether the row is finished with it."""
+        row.new.append(token)
+        if token in self.ids or (self.texts and self._closes(row.new)):
+            row.finish = "stop"
+        elif len(row.new) >= row.limit:
+            row.finish = "length"
+        return row.finish is not None
+
+    def generation(self, row: Row) -> Generation:
+        """The finished row as the engine's answer."""
+        ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
+        text = templates.decode(self._tokenizer, ids)
+        return Generation(
+            text=text[: min((at for s in self.texts if (at := text.find(s)) >= 0), default=None)],
+            prompt_tokens=len(row.prompt),
+            completion_tokens=len(row.new),
+            seconds=row.seconds,
+            finish=row.finish or "length",
+        )
+
+    def _closes(self, ids: Sequence[int]) -> bool:
+        """Whether the last token completed a stop string."""
+        token = ids[-1]
+        if token not in self._may_close:
+            text = self._decode([token])
+            # Part of a character decodes to the replacement character: cannot tell, so look.
+            self._may_close[token] = "\ufffd" in text or any(c in text for c in self._last)
+        if not self._may_close[token]:
+            return False
+        tail = self._decode(ids[-self._tail :])
+        return any(text in tail for text in self.texts)
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+Done = Callable[[Row], None]
+"""Called with each row as it finishes."""

@@ -1,0 +1,325 @@
+"""Models in this process, through transformers.
+
+One base model stays in memory with its adapters; requests of a call share the computation of the
+tokens they all begin with. The same request gives the same answer alone or in any company: exactly
+so in ``float32``, up to near-ties between two tokens in half precision. So ``dtype="auto"`` is
+``float32`` on a CPU and ``bfloat16`` on a GPU that has it, and a study keeps to one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from whatworks.candidate import Decoding
+from whatworks.engines import Generation, ModelFiles, Prompts, models, templates
+from whatworks.errors import ArmFailure, InputError, nearest
+
+if TYPE_CHECKING:
+    from whatworks.engines.decode import Row
+    from whatworks.engines.resident import Active, Resident
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+T = TypeVar("T")
+
+
+class LocalEngine:
+    """An ``Engine`` on this machine.
+
+    Args:
+        dtype: Number type of the weights: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: ``auto`` (a CUDA GPU, else the CPU), or a torch device name.
+        batch_size: Most requests in one forward pass; by default 32 on a CPU, 128 on a GPU. It is
+            halved for the rest of a call when memory runs out.
+        threads: CPU threads; by default found by timing at first use, up to torch's own number.
+        adapters: Most adapters kept loaded on the base model.
+
+    Raises:
+        InputError: If an option is unknown, or the device is not there.
+    """
+
+    def __init__(
+        self,
+        dtype: str = "auto",
+        device: str = "auto",
+        batch_size: int | None = None,
+        threads: int | None = None,
+        adapters: int = 16,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise InputError(f"unknown dtype {dtype!r}", remedy=nearest(dtype, DTYPES))
+        for name, value in (("batch_size", batch_size), ("threads", threads)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}", remedy="give 1 or more")
+        self._dtype, self._device = dtype, device
+        self._size, self._threads, self._adapters = batch_size, threads, adapters
+        self._resident: Resident | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def identity(self) -> str:
+        """Kind of device and number format, which decide the last bits of an answer."""
+        device = self._chosen_device()
+        return f"local {device} {self._chosen_dtype(device)}"
+
+    def generate(
+        self,
+        model: ModelFiles,
+        prompts: Prompts,
+        decoding: Decoding,
+        *,
+        keys: Sequence[str] = (),
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Generation]:
+        """One generation per prompt, in the order given; see ``Engine.generate``."""
+        if not prompts:
+            return []
+        from whatworks.engines import batch, plain
+        from whatworks.engines.decode import Draw, Ends
+
+        with self._lock:
+            resident, active, tokenizer = self._ready(model)
+            rows = _rows(tokenizer, prompts, decoding, keys, _room(resident, active))
+
+            def done(row: Row) -> None:
+                del row
+                if on_done is not None:
+                    on_done(1)
+
+            draw, ends = Draw(decoding), Ends(tokenizer, resident.stop_ids, decoding.stop)
+
+            def attempt(size: int) -> None:
+                going = [row for row in rows if row.finish is None]
+                for row in going:
+                    row.restart()
+                if not active.fast:
+                    plain.generate(active.model, going, draw, ends, done=done)
+                    return
+                started = time.perf_counter()
+                prefix = _prefix(resident, active, [row.prompt for row in rows])
+                share = (time.perf_counter() - started) / len(rows)
+                for row in rows:
+                    row.seconds += share
+                batch.generate(active.model, prefix, going, draw, ends, size=size, done=done)
+
+            self._run(resident, attempt)
+            return [ends.generation(row) for row in rows]
+
+    def score(
+        self, model: ModelFiles, prompts: Prompts, continuations: Sequence[str]
+    ) -> list[float]:
+        """Log-probability of each continuation as the answer to its prompt, in nats.
+
+        The sum over the continuation's tokens, without the end of turn: exactly the tokens that
+        training on this answer would use.
+
+        Args:
+            model: The weights to run.
+            prompts: Rendered messages.
+            continuations: One text per prompt, not empty.
+
+        Raises:
+            ArmFailure: If prompt and continuation are longer than the context, or memory runs out.
+            InputError: If a continuation is empty, or the model cannot be loaded.
+        """
+        if not prompts:
+            return []
+        from whatworks.engines import batch, plain
+
+        with self._lock:
+            resident, active, tokenizer = self._ready(model)
+            room = _room(resident, active)
+            pairs: list[tuple[list[int], list[int]]] = []
+            for at, (messages, text) in enumerate(zip(prompts, continuations, strict=True)):
+                pair = (
+                    templates.tokens(tokenizer, messages),
+                    templates.completion_ids(tokenizer, text, end=False),
+                )
+                if not pair[1]:
+                    raise InputError("an empty continuation has no probability", place=f"#{at}")
+                _check_length(len(pair[0]) + len(pair[1]), room, f"prompt {at} and continuation")
+                pairs.append(pair)
+
+            def attempt(size: int) -> list[float]:
+                if not active.fast:
+                    return plain.score(active.model, pairs)
+                prefix = _prefix(resident, active, [prompt for prompt, _ in pairs])
+                return batch.score(active.model, prefix, pairs, size=size)
+
+            return self._run(resident, attempt)
+
+    def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each plain text, without special tokens."""
+        tokenizer = models.load_tokenizer(models.resolve(model.base))
+        return [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+
+    def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
+        """Number of tokens of each rendered prompt, chat template included."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            return [len(templates.tokens(tokenizer, messages)) for messages in prompts]
+
+    def context_length(self, model: ModelFiles) -> int | None:
+        """Most tokens of prompt and answer together, None when the model does not say."""
+        return models.context_length(models.load_config(models.resolve(model.base)))
+
+    def close(self) -> None:
+        """Free the model."""
+        with self._lock:
+            self._resident = None
+            gc.collect()
+
+    def _ready(self, model: ModelFiles) -> tuple[Resident, Active, Any]:
+        """The base model in memory, switched to the adapter, and the tokenizer."""
+        from whatworks.engines.resident import Resident
+
+        folder = models.resolve(model.base)
+        resident = self._resident
+        if resident is None or resident.identity != models.identity(folder):
+            self.close()  # two models at a time may not fit
+            device = self._chosen_device()
+            try:
+                resident = Resident(
+                    folder,
+                    dtype=self._chosen_dtype(device),
+                    device=device,
+                    adapters=self._adapters,
+                )
+            except Exception as error:
+                if not _out_of_memory(error):
+                    raise
+                raise ArmFailure(
+                    "not enough memory to load the model",
+                    place=str(folder),
+                    remedy="take a smaller model, another device, or dtype bfloat16",
+                ) from error
+            self._resident = resident
+        return resident, resident.use(model.adapter), resident.tokenizer(model.template)
+
+    def _run(self, resident: Resident, attempt: Callable[[int], T]) -> T:
+        """Run with as many rows at a time as memory allows."""
+        import torch
+
+        size = self._batch_size(resident)
+        with torch.inference_mode(), self._using_threads(resident, size):
+            while True:
+                try:
+                    return attempt(size)
+                except Exception as error:
+                    if not _out_of_memory(error):
+                        raise
+                    reason = models.first_line(error)
+                # Outside the handler: the traceback would keep the failed batch alive.
+                resident.prefixes.clear()
+                gc.collect()
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                if size == 1:
+                    raise ArmFailure(
+                        f"out of memory on a single request: {reason}",
+                        place=str(resident.folder),
+                        remedy="shorten the prompt (fewer demonstrations or passages), lower "
+                        "max_tokens, or take a smaller model or dtype bfloat16",
+                    )
+                size //= 2
+
+    @contextlib.contextmanager
+    def _using_threads(self, resident: Resident, size: int) -> Iterator[None]:
+        if resident.model.device.type != "cpu":
+            yield
+            return
+        import torch
+
+        from whatworks.engines import threads
+
+        if resident.threads is None:
+            tokens = torch.zeros((size, 1), dtype=torch.long)
+            resident.threads = self._threads or threads.best(
+                lambda: resident.model(input_ids=tokens, use_cache=False), torch.get_num_threads()
+            )
+        with threads.using(resident.threads):
+            yield
+
+    def _batch_size(self, resident: Resident) -> int:
+        return self._size or (32 if resident.model.device.type == "cpu" else 128)
+
+    def _chosen_device(self) -> str:
+        import torch
+
+        if self._device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"no device {self._device!r}: {models.first_line(error)}",
+                remedy="give `auto`, `cpu`, or the name of a device that torch sees",
+            ) from error
+        return self._device
+
+    def _chosen_dtype(self, device: str) -> Any:
+        import torch
+
+        if self._dtype != "auto":
+            return getattr(torch, self._dtype)
+        half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if half else torch.float32
+
+
+def _rows(
+    tokenizer: Any, prompts: Prompts, decoding: Decoding, keys: Sequence[str], room: int | None
+) -> list[Row]:
+    from whatworks.engines.decode import Row
+
+    names = list(keys) or [str(at) for at in range(len(prompts))]
+    rows: list[Row] = []
+    for at, (messages, key) in enumerate(zip(prompts, names, strict=True)):
+        ids = templates.tokens(tokenizer, messages)
+        _check_length(len(ids) + 1, room, f"prompt {at} and an answer")
+        limit = decoding.max_tokens if room is None else min(decoding.max_tokens, room - len(ids))
+        rows.append(Row(at, ids, limit, key))
+    return rows
+
+
+def _room(resident: Resident, active: Active) -> int | None:
+    limit = models.context_length(resident.config)
+    return None if limit is None else limit - active.virtual
+
+
+def _check_length(length: int, room: int | None, what: str) -> None:
+    if room is not None and length > room:
+        raise ArmFailure(
+            f"{what} take {length} tokens, the model's context has {room}",
+            remedy="show fewer or shorter demonstrations and passages, or take a model with a "
+            "longer context",
+        )
+
+
+def _prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]) -> Any:
+    """What all prompts begin with, computed or kept from an earlier call."""
+    from whatworks.engines import batch
+
+    shared = batch.shared_length(prompts)
+    if len(prompts) == 1:  # nothing to share it with: use what an earlier call shared
+        shared = resident.prefixes.longest(active.key, prompts[0])
+    return resident.prefixes.get(active.model, active.key, prompts[0][:shared])
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    signs = (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "cannot allocate memory",
+    )
+    return isinstance(error, RuntimeError) and any(sign in said for sign in signs)

@@ -1,0 +1,79 @@
+"""SQL as a form: is it one query, where is it in an answer, does it order its result.
+
+Imports sqlglot; the ``sql`` metric imports this module when its options are bound.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+MAX_LENGTH = 20_000
+"""Characters; a longer answer is no query but a loop of a model."""
+
+_FENCE = re.compile(r"```[^\n`]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_START = re.compile(r"\b(?:SELECT|WITH)\b", re.IGNORECASE)
+_MOST_STARTS = 20
+
+# It warns of statements that it does not know; here that is an answer like any other.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+class MalformedSQL(ValueError):
+    """A text is not one SQL query; says why."""
+
+
+def read(text: str) -> exp.Expr:
+    """Parse a text that is one query in SQLite's dialect, a closing semicolon allowed.
+
+    Raises:
+        MalformedSQL: If it is no SQL, another kind of statement, or more than one.
+    """
+    if len(text) > MAX_LENGTH:
+        raise MalformedSQL(f"longer than {MAX_LENGTH} characters")
+    try:
+        found = [one for one in sqlglot.parse(text, read="sqlite") if one is not None]
+    except SqlglotError as error:
+        details: list[dict[str, Any]] = getattr(error, "errors", [])
+        where = f" at line {details[0]['line']} column {details[0]['col']}" if details else ""
+        raise MalformedSQL(f"no SQL{where}") from None
+    except (RecursionError, ValueError, IndexError, KeyError, TypeError, AttributeError):
+        raise MalformedSQL("no SQL that could be parsed") from None
+    if len(found) != 1:
+        raise MalformedSQL(f"{len(found)} statements instead of one" if found else "empty")
+    query = found[0]
+    if isinstance(query, exp.Values) or (isinstance(query, exp.Query) and query.selects):
+        return query
+    raise MalformedSQL("not a SELECT query")
+
+
+def find(text: str) -> str | None:
+    """The first query within an answer: in a code fence, or from SELECT or WITH on."""
+    for body in _bodies(text[:MAX_LENGTH]):
+        try:
+            read(body)
+        except MalformedSQL:
+            continue
+        return body
+    return None
+
+
+def orders(query: exp.Expr) -> bool:
+    """Whether the result comes in an order that the query asks for."""
+    return bool(query.args.get("order"))
+
+
+def _bodies(text: str) -> Iterator[str]:
+    yield from (block.strip() for block in _FENCE.findall(text))
+    for count, start in enumerate(_START.finditer(text)):
+        if count == _MOST_STARTS:
+            return
+        rest = text[start.start() :]
+        yield from (rest, rest.partition(";")[0], rest.partition("\n\n")[0])
+        yield from (rest.partition("\n")[0], rest.partition("```")[0])

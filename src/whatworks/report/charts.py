@@ -1,0 +1,294 @@
+"""Charts as inline SVG: no script, no image, colours from the page's style sheet.
+
+Verdicts differ by shape as well as by colour. Every chart has a text for those who cannot see it.
+All coordinates are pixels of the chart's own view box.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+
+from whatworks.stats import Estimate
+from whatworks.summary import ArmSummary
+from whatworks.wording import percent, points, span
+
+KINDS = ("correct", "abstained", "malformed", "wrong")
+GLYPH = 7.2
+"""Mean width of a character of a label."""
+
+
+def forest(arms: Sequence[ArmSummary], baseline: str, min_effect: float) -> Markup:
+    """Differences to the baseline with intervals, one line per compared arm."""
+    found = [(arm, arm.difference) for arm in arms if arm.difference is not None]
+    if not found:
+        return Markup("")
+    width, row, top = 760, 34, 14
+    left = 24 + GLYPH * max(len(arm.name) for arm, _ in found)
+    right, bottom = width - 150, top + row * len(found)
+    ticks = _ticks(min(0.0, *(d.low for _, d in found)), max(0.0, *(d.high for _, d in found)))
+
+    def x(value: float) -> float:
+        return left + (right - left) * (value - ticks[0]) / (ticks[-1] - ticks[0])
+
+    parts = [
+        f'<rect class="band" x="{x(-min_effect):.1f}" y="{top}" '
+        f'width="{x(min_effect) - x(-min_effect):.1f}" height="{bottom - top}"/>'
+    ]
+    for tick in ticks:
+        line = "axis" if abs(tick) < 1e-9 else "grid"
+        parts.append(_line(x(tick), top, x(tick), bottom, line))
+        parts.append(_text(x(tick), bottom + 18, points(tick, 0), "tick", "middle"))
+    for i, (arm, d) in enumerate(found):
+        y = top + row * (i + 0.5)
+        kind = _css(arm.verdict.label)
+        parts.append(_text(left - 14, y + 4.5, arm.name, "label", "end"))
+        parts.append(_line(x(d.low), y, x(d.high), y, f"whisker {kind}"))
+        parts.append(_mark(x(d.difference), y, arm.verdict.label))
+        figures = f"{points(d.difference)}  {span(d.low, d.high)}"
+        parts.append(_text(width, y + 4.5, figures, "figure", "end"))
+    said = "; ".join(f"{a.name} {points(d.difference)} {span(d.low, d.high)}" for a, d in found)
+    return _svg(width, bottom + 26, f"Difference to {baseline} in points: {said}", parts)
+
+
+@dataclass
+class _Box:
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlap(self, other: _Box) -> float:
+        """Shared area."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, wide) * max(0.0, high)
+
+
+def scatter(
+    arms: Sequence[ArmSummary],
+    cost: Callable[[ArmSummary], float],
+    what: str,
+    tick_text: Callable[[float], str],
+    *,
+    timed: bool = False,
+) -> Markup:
+    """Score against a cost, with intervals and the arms' names beside their points.
+
+    Args:
+        arms: Arms that have a score.
+        cost: What stands on the horizontal axis, 0 or more.
+        what: Name of the cost, for the axis and the chart's text.
+        tick_text: How a cost is written.
+        timed: Whether the cost is in seconds, so that round ticks are round minutes or hours.
+    """
+    scored = [(arm, arm.score, cost(arm)) for arm in arms if arm.score is not None]
+    if not scored:
+        return Markup("")
+    width, height = 520, 330
+    frame = _Box(46, 14, width - 16, height - 50)
+    most = max(c for _, _, c in scored) or 1.0
+    unit = (3600 if most > 7200 else 60 if most > 120 else 1) if timed else 1
+    xs = [tick * unit for tick in _ticks(0.0, most / unit, wanted=4)]
+    ys = _ticks(0.0, max(s.high for _, s, _ in scored), wanted=4)
+
+    def x(value: float) -> float:
+        return frame.left + (frame.right - frame.left) * value / xs[-1]
+
+    def y(value: float) -> float:
+        return frame.bottom - (frame.bottom - frame.top) * value / ys[-1]
+
+    parts: list[str] = []
+    for tick in ys:
+        parts.append(_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis"))
+        parts.append(_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+    for tick in xs:
+        anchor = "middle" if tick < xs[-1] else "end"
+        parts.append(_text(x(tick), frame.bottom + 18, tick_text(tick), "tick", anchor))
+    parts.append(_text(frame.right, height - 6, what, "axis-name", "end"))
+    places = _apart([x(c) for _, _, c in scored], frame)
+    spots = [(place, y(score.value)) for place, (_, score, _) in zip(places, scored, strict=True)]
+    taken = [_Box(px - 7, py - 7, px + 7, py + 7) for px, py in spots]
+    taken += [
+        _Box(px - 2, y(score.high), px + 2, y(score.low))
+        for (px, _), (_, score, _) in zip(spots, scored, strict=True)
+    ]
+    for (px, py), (arm, score, _) in zip(spots, scored, strict=True):
+        kind = _css(arm.verdict.label)
+        parts.append(_line(px, y(score.low), px, y(score.high), f"whisker {kind}"))
+        parts.append(_mark(px, py, arm.verdict.label))
+        box = _label_box(px, py, arm.name, taken, frame)
+        taken.append(box)
+        parts.append(_text(box.left + 2, box.bottom - 4, arm.name, "label halo", "start"))
+    said = "; ".join(f"{a.name} {percent(s.value)} at {tick_text(c)}" for a, s, c in scored)
+    return _svg(width, height, f"Score against {what}: {said}", parts)
+
+
+def kinds(arms: Sequence[ArmSummary]) -> Markup:
+    """How the answers of each arm ended, as stacked shares."""
+    scored = [arm for arm in arms if arm.kinds]
+    if not scored:
+        return Markup("")
+    width, row, top = 760, 30, 34
+    left = 24 + GLYPH * max(len(arm.name) for arm in scored)
+    present = kinds_of(scored)
+    parts: list[str] = []
+    at = left
+    for kind in present:
+        parts.append(_bar(at, 6, 12, 12, kind))
+        parts.append(_text(at + 18, 16.5, kind, "figure", "start"))
+        at += 42 + GLYPH * len(kind)
+    for i, arm in enumerate(scored):
+        y, at = top + row * i, left
+        total = sum(arm.kinds.values())
+        parts.append(_text(left - 14, y + 16.5, arm.name, "label", "end"))
+        for kind in present:
+            share = arm.kinds.get(kind, 0) / total
+            wide = (width - left) * share
+            if not wide:
+                continue
+            parts.append(_bar(at, y + 2, wide, row - 8, kind))
+            if wide > 34:
+                style = f"inside {_kind_class(kind)}"
+                parts.append(_text(at + wide / 2, y + 17, percent(share, 0), style, "middle"))
+            at += wide
+    said = "; ".join(
+        f"{arm.name}: " + ", ".join(f"{k} {n}" for k, n in arm.kinds.items()) for arm in scored
+    )
+    return _svg(width, top + row * len(scored) + 2, f"Answers by kind: {said}", parts)
+
+
+def kinds_of(arms: Sequence[ArmSummary]) -> list[str]:
+    """The kinds that occur, the known ones first."""
+    present = {kind for arm in arms for kind in arm.kinds}
+    return [k for k in KINDS if k in present] + sorted(present - set(KINDS))
+
+
+def gauge(score: Estimate, label: str) -> Markup:
+    """A score with its interval on a line from 0 to 1, for a table's cell."""
+    width = 120
+    css = _css(label)
+    parts = [
+        _line(0, 6, width, 6, "track"),
+        _line(width * score.low, 6, width * score.high, 6, f"range {css}"),
+        _line(width * score.value, 0, width * score.value, 12, f"whisker {css}"),
+    ]
+    return _svg(width, 12, "", parts, css="gauge")
+
+
+def curve(runs: Sequence[Sequence[float]]) -> Markup:
+    """Dev score after each checkpoint, one line per run."""
+    drawn = [run for run in runs if len(run) > 1]
+    if not drawn:
+        return Markup("")
+    width, height, left, right, bottom = 300, 110, 40, 292, 84
+    ys = _ticks(0.0, max(max(run) for run in drawn) or 1.0, wanted=2)
+    last = max(len(run) for run in drawn) - 1
+    parts: list[str] = []
+    for tick in ys:
+        y = bottom - (bottom - 10) * tick / ys[-1]
+        parts.append(_line(left, y, right, y, "grid" if tick else "axis"))
+        parts.append(_text(left - 6, y + 4, percent(tick, 0), "tick", "end"))
+    for run in drawn:
+        places = [
+            (left + (right - left) * i / last, bottom - (bottom - 10) * v / ys[-1])
+            for i, v in enumerate(run)
+        ]
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
+        parts.append(f'<polyline class="curve" points="{path}"/>')
+    parts.append(_text(right, height - 6, "checkpoint", "axis-name", "end"))
+    said = "; ".join(", ".join(percent(v) for v in run) for run in drawn)
+    return _svg(width, height, f"Dev score by checkpoint: {said}", parts, css="curve-chart")
+
+
+# -- drawing -------------------------------------------------------------------------------------
+
+
+def _svg(
+    width: float, height: float, said: str, parts: Sequence[str], css: str = "chart"
+) -> Markup:
+    seen = f'role="img" aria-label="{escape(said)}"' if said else 'aria-hidden="true"'
+    body = "".join(parts)
+    return Markup(
+        f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {seen}>'
+        f"{body}</svg>"
+    )
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
+    return f'<line class="{css}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+
+
+def _text(x: float, y: float, text: str, css: str, anchor: str) -> str:
+    return (
+        f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    )
+
+
+def _bar(x: float, y: float, width: float, height: float, kind: str) -> str:
+    return (
+        f'<rect class="kind {_kind_class(kind)}" x="{x:.1f}" y="{y:.1f}" '
+        f'width="{width:.1f}" height="{height:.1f}"/>'
+    )
+
+
+def _mark(x: float, y: float, label: str) -> str:
+    """Works: a disc. Does not work: a square. Cannot tell: a ring. Baseline: a diamond."""
+    css = f"mark {_css(label)}"
+    if label in ("does not work", "baseline"):
+        turn = f' transform="rotate(45 {x:.1f} {y:.1f})"' if label == "baseline" else ""
+        corner = f'x="{x - 4.6:.1f}" y="{y - 4.6:.1f}" width="9.2" height="9.2"'
+        return f'<rect class="{css}" {corner}{turn}/>'
+    return f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="5.4"/>'
+
+
+def _css(label: str) -> str:
+    return label.replace(" ", "-")
+
+
+def _kind_class(kind: str) -> str:
+    return f"is-{kind}" if kind in KINDS else "is-other"
+
+
+def _ticks(low: float, high: float, wanted: int = 6) -> list[float]:
+    """Round numbers that enclose an interval, about ``wanted`` of them."""
+    if high <= low:
+        high = low + 0.1
+    rough = (high - low) / wanted
+    size = 10 ** math.floor(math.log10(rough))
+    step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [n * step for n in range(first, last + 1)]
+
+
+def _apart(places: Sequence[float], frame: _Box, gap: float = 11) -> list[float]:
+    """Places moved sideways until their whiskers can be told apart, inside the frame."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = [max(place, frame.left + 6) for place in places]
+    for before, after in pairwise(order):
+        moved[after] = max(moved[after], moved[before] + gap)
+    limit = frame.right - 6
+    moved = [min(place, limit) for place in moved] if len(places) == 1 else moved
+    for later, earlier in pairwise(order[::-1]):
+        moved[later] = min(moved[later], limit)
+        moved[earlier] = min(moved[earlier], moved[later] - gap)
+    return moved
+
+
+def _label_box(x: float, y: float, text: str, taken: Sequence[_Box], frame: _Box) -> _Box:
+    """The free place for a label nearest to its point."""
+    wide, high = GLYPH * len(text) + 4, 17.0
+    best, least = _Box(x + 8, y - high / 2, x + 8 + wide, y + high / 2), math.inf
+    for lift in (0, -12, 12, -22, 22, -34, 34, -48, 48):
+        for left in (x + 9, x - 9 - wide, x - wide / 2):
+            box = _Box(left, y + lift - high / 2, left + wide, y + lift + high / 2)
+            outside = max(0.0, frame.left - box.left) + max(0.0, box.right - frame.right - 12)
+            outside += max(0.0, frame.top - 10 - box.top) + max(0.0, box.bottom - frame.bottom)
+            cost = sum(box.overlap(other) for other in taken) + 100 * outside + abs(lift)
+            if cost < least:
+                best, least = box, cost
+    return best

@@ -1,0 +1,287 @@
+"""What a study says in figures and words: everything that a report shows, from the rows. Pure.
+
+``summarise`` is the only place where rows become figures: the terminal table and the HTML page show
+the same ``Summary``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from whatworks.results import Row
+from whatworks.stats import Comparison, Estimate, Scores, compare, mean_interval
+from whatworks.verdict import (
+    MIN_EFFECT,
+    Option,
+    Recommendation,
+    Standing,
+    Verdict,
+    choose,
+    judge,
+    recommend,
+)
+
+
+@dataclass(frozen=True)
+class ArmInfo:
+    """What is known of an arm beside its test rows.
+
+    Attributes:
+        name: The arm.
+        chain: Its methods, e.g. ``rag+sft``.
+        dev_score: Mean strict score on dev over its seeds; None when it failed.
+        training_seconds: Mean training time of a seed.
+        seeds: Seeds planned.
+        prompt: One rendered test prompt, as text.
+        settings: Settings of each method.
+        notes: What its methods want the report to say.
+        curve: Learning curves: for each run, the dev score after each checkpoint.
+    """
+
+    name: str
+    chain: str = ""
+    dev_score: float | None = None
+    training_seconds: float = 0.0
+    seeds: int = 1
+    prompt: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: Sequence[str] = ()
+    curve: Sequence[Sequence[float]] = ()
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """What is known of the study beside its rows.
+
+    Attributes:
+        name: The task.
+        model: The untouched model.
+        metric: Name of the metric.
+        counts: Examples per split.
+        baseline: The arm that the others are compared with.
+        min_effect: Smallest difference of scores that matters.
+        openings: How often the test split was opened.
+        winner: The arm chosen on dev; empty to choose here.
+        seconds: Wall time of the study.
+        machine: What it ran on.
+        version: Version of whatworks.
+        versions: Versions of the libraries below it.
+        command: How to run it again.
+        decisions: What was decided on dev, in sentences.
+        findings: Sentences about why, e.g. from the form-or-facts diagnosis.
+    """
+
+    name: str
+    model: str
+    metric: str
+    counts: Mapping[str, int]
+    baseline: str
+    min_effect: float = MIN_EFFECT
+    openings: int = 1
+    winner: str = ""
+    seconds: float = 0.0
+    machine: str = ""
+    version: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    command: str = ""
+    decisions: Sequence[str] = ()
+    findings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Seeds of an arm that could not be completed, for one and the same cause."""
+
+    seeds: tuple[int, ...]
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One arm's figures. Those of test are None, or 0, when every seed failed.
+
+    Attributes:
+        info: What is known beside the rows.
+        verdict: What the test says about it.
+        score: Mean strict score with its interval.
+        lenient: Mean lenient score.
+        difference: Against the baseline; None for the baseline itself.
+        kinds: Number of answers of each kind, over all seeds.
+        parts: Mean of each part of the score.
+        prompt_tokens: Mean per request.
+        completion_tokens: Mean per request.
+        seconds: Mean per request.
+        drop: Dev score less test score.
+        seeds: Seeds that were scored.
+        failures: Seeds that were not.
+    """
+
+    info: ArmInfo
+    verdict: Verdict
+    score: Estimate | None = None
+    lenient: float | None = None
+    difference: Comparison | None = None
+    kinds: Mapping[str, int] = field(default_factory=dict[str, int])
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    seconds: float = 0.0
+    drop: float | None = None
+    seeds: int = 0
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The arm."""
+        return self.info.name
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study's figures: its arms in their order, and the answer in words."""
+
+    study: StudyInfo
+    arms: tuple[ArmSummary, ...]
+    recommendation: Recommendation
+    n_test: int
+    n_groups: int
+
+    def arm(self, name: str) -> ArmSummary | None:
+        """The arm of that name, if there is one."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that ``json.dumps`` takes."""
+        return asdict(self)
+
+
+def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo) -> Summary:
+    """Compute every figure of a report.
+
+    Args:
+        rows: One per (arm, seed, test example), and one per failed seed.
+        arms: The arms in the order in which they are shown; rows of others are left out.
+        study: The study.
+    """
+    by_arm: dict[str, list[Row]] = {arm.name: [] for arm in arms}
+    groups: dict[str, str] = {}
+    for row in rows:
+        if row.arm in by_arm:
+            by_arm[row.arm].append(row)
+            if row.status == "scored":
+                groups[row.example] = row.group or row.example
+    scores = {name: _scores(own) for name, own in by_arm.items()}
+    base = scores.get(study.baseline)
+    found: dict[str, Comparison | None] = {}
+    for name, own in scores.items():
+        if name != study.baseline and base:
+            found[name] = compare(own, base, groups) if own else None
+    verdicts = judge(found, min_effect=study.min_effect)
+    shown = tuple(
+        _arm(
+            info,
+            by_arm[info.name],
+            groups,
+            found.get(info.name),
+            verdicts.get(info.name) or _uncompared(info.name, scores, study.baseline),
+        )
+        for info in arms
+    )
+    recommendation = recommend(
+        [_standing(arm) for arm in shown],
+        baseline=study.baseline,
+        winner=_winner(shown, study),
+        min_effect=study.min_effect,
+    )
+    return Summary(study, shown, recommendation, len(groups), len(set(groups.values())))
+
+
+def _scores(rows: Iterable[Row]) -> Scores:
+    return {(row.seed, row.example): row.value for row in rows if row.status == "scored"}
+
+
+def _uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> Verdict:
+    """The verdict of an arm that there was nothing to compare with."""
+    if not scores[name]:
+        return Verdict("failed", "no test answers to compare")
+    if name == baseline:
+        return Verdict("baseline", "the others are compared with it")
+    return Verdict("cannot tell", f"the baseline {baseline!r} has no test answers")
+
+
+def _arm(
+    info: ArmInfo,
+    rows: Sequence[Row],
+    groups: Mapping[str, str],
+    difference: Comparison | None,
+    verdict: Verdict,
+) -> ArmSummary:
+    failures = _failures(rows)
+    scored = [row for row in rows if row.status == "scored"]
+    if not scored:
+        return ArmSummary(info, verdict, failures=failures)
+    score = mean_interval(_scores(scored), groups)
+    parts = sorted({name for row in scored for name in row.parts})
+    return ArmSummary(
+        info=info,
+        verdict=verdict,
+        score=score,
+        lenient=_mean(row.lenient for row in scored),
+        difference=difference,
+        kinds=dict(Counter(row.kind for row in scored).most_common()),
+        parts={p: _mean(row.parts[p] for row in scored if p in row.parts) for p in parts},
+        prompt_tokens=_mean(row.prompt_tokens for row in scored),
+        completion_tokens=_mean(row.completion_tokens for row in scored),
+        seconds=_mean(row.seconds for row in scored),
+        drop=None if info.dev_score is None else info.dev_score - score.value,
+        seeds=len({row.seed for row in scored}),
+        failures=failures,
+    )
+
+
+def _failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row.status == "failed":
+            seeds.setdefault((row.cause, row.remedy), []).append(row.seed)
+    return tuple(Failure(tuple(sorted(s)), *why) for why, s in seeds.items())
+
+
+def _winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
+    """The winner written down before test was opened, or the same rule applied here."""
+    scored = [arm for arm in arms if arm.score is not None]
+    if study.winner in {arm.name for arm in scored}:
+        return study.winner
+    options = [
+        Option(
+            arm.name,
+            arm.info.dev_score,
+            tokens=arm.prompt_tokens + arm.completion_tokens,
+            trained=arm.info.training_seconds > 0,
+        )
+        for arm in scored
+    ]
+    return choose(options, min_effect=study.min_effect)
+
+
+def _standing(arm: ArmSummary) -> Standing:
+    return Standing(
+        name=arm.name,
+        verdict=arm.verdict,
+        score=arm.score,
+        difference=arm.difference,
+        dev_score=arm.info.dev_score,
+        prompt_tokens=arm.prompt_tokens,
+        seconds=arm.seconds,
+        training_seconds=arm.info.training_seconds,
+        cause=arm.failures[0].cause if arm.failures else "",
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)

@@ -1,0 +1,244 @@
+"""Containers, documents and writing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whatworks.data import read, read_documents, write
+from whatworks.data.passages import opening
+from whatworks.errors import InputError
+from whatworks.task import Example, Message
+
+Save = Callable[..., Path]
+ROWS = [{"text": "a, b", "label": "x"}, {"text": "c\nd", "label": "y"}]
+WANTED = [("a, b", "x"), ("c\nd", "y")]
+
+
+def found(path: Path) -> list[tuple[str, str]]:
+    return [(e.text, e.target) for e in read(path).examples]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.jsonl", "\n".join(map(json.dumps, ROWS))),
+        ("x.json", json.dumps(ROWS, indent=1)),
+        ("x.json", "\n".join(map(json.dumps, ROWS))),
+        ("x.jsonl", json.dumps(ROWS)),
+        ("x.json", json.dumps({"name": "mine", "tags": ["t"], "data": ROWS})),
+        ("x.dump", "\n".join(map(json.dumps, ROWS))),
+        ("x.jsonl", b"\xef\xbb\xbf" + "\r\n\r\n".join(map(json.dumps, ROWS)).encode()),
+        ("x.csv", 'text,label\n"a, b",x\n\n"c\nd",y\n'),
+        ("x.csv", b'\xef\xbb\xbftext;label\n"a, b";x\n"c\nd";y'),
+        ("x.csv", ',text,label\n0,"a, b",x\n1,"c\nd",y\n'),
+        ("x.tsv", 'text\tlabel\na, b\tx\n"c\nd"\ty\n'),
+        ("x.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode())),
+        ("x.jsonl.xz", lzma.compress("\n".join(map(json.dumps, ROWS)).encode())),
+    ],
+)
+def test_containers_say_the_same(save: Save, name: str, content: str | bytes) -> None:
+    assert found(save(name, content)) == WANTED
+
+
+def test_a_json_document_with_one_conversation(save: Save) -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert found(save("x.json", json.dumps({"messages": turns}, indent=1))) == [("a", "b")]
+
+
+def test_parquet_and_saved_datasets_name_their_classes(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    label = datasets.ClassLabel(names=["x", "y"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": label})
+    columns = {"text": [text for text, _ in WANTED], "label": [0, 1]}
+    rows = datasets.Dataset.from_dict(columns, features=features)
+    rows.to_parquet(tmp_path / "x.parquet")
+    rows.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict({"train": rows, "validation": rows}).save_to_disk(tmp_path / "many")
+    assert found(tmp_path / "x.parquet") == WANTED
+    assert found(tmp_path / "one") == WANTED
+    assert found(tmp_path / "many") == WANTED * 2
+    splits = [e.meta["split"] for e in read(tmp_path / "many").examples]
+    assert splits == ["train", "train", "dev", "dev"]
+
+
+def test_lists_and_times_in_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from datetime import datetime
+
+    parquet = pytest.importorskip("pyarrow.parquet")
+    turns = [[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]]
+    table = pyarrow.table({"messages": turns, "at": [datetime(2026, 1, 2)], "by": [b"me"]})
+    parquet.write_table(table, tmp_path / "x.parquet")
+    (example,) = read(tmp_path / "x.parquet").examples
+    assert example.target == "b"
+    assert example.meta == {"at": "2026-01-02T00:00:00", "by": "me"}
+    assert example.key
+
+
+def test_a_folder_of_files(save: Save, tmp_path: Path) -> None:
+    save("d/train.jsonl", ROWS)
+    save("d/test-00000.jsonl", ROWS[:1])
+    save("d/README.md", "words about it")
+    save("d/.cache/x.jsonl", "junk")
+    examples = read(tmp_path / "d").examples
+    assert [(e.id, e.meta["split"]) for e in examples] == [
+        ("test-00000-1", "test"),
+        ("train-1", "train"),
+        ("train-2", "train"),
+    ]
+
+
+def test_a_folder_of_texts_is_a_style_corpus(save: Save, tmp_path: Path) -> None:
+    save("d/one.txt", "It was the best of times. " * 5)
+    save("d/two.md", "It was the worst of times. " * 5)
+    data = read(tmp_path / "d")
+    assert data.format == "passages"
+    assert [e.id for e in data.examples] == ["one-1", "two-1"]
+
+
+@given(st.text(min_size=1))
+def test_openings_lose_nothing_but_space(text: str) -> None:
+    start, rest = opening(text)
+    assert (start + rest).split() == "".join(text.split()).split() or (
+        [*start.split(), *rest.split()] == text.split()
+    )
+    assert bool(rest) == (len(text.split()) > 1)
+
+
+def test_documents_of_a_folder(save: Save, tmp_path: Path) -> None:
+    save("h/cards/lost.md", "# Lost cards\nBlock it at once.")
+    save("h/fees.txt", "\nFees are low.\n")
+    save("h/page.html", "<title>A &amp; B</title><script>no()</script><p>One\n two<br>Three</p>")
+    save("h/rows.jsonl", [{"id": "r1", "title": "T", "text": "Body"}, {"content": "Other"}])
+    save("h/.hidden.txt", "no")
+    documents = [(d.id, d.title, d.text) for d in read_documents(tmp_path / "h")]
+    assert documents == [
+        ("cards/lost", "Lost cards", "# Lost cards\nBlock it at once."),
+        ("fees", "", "Fees are low."),
+        ("page", "A & B", "One two\nThree"),
+        ("r1", "T", "Body"),
+        ("rows-2", "", "Other"),
+    ]
+    assert [d.id for d in read_documents(tmp_path / "h" / "fees.txt")] == ["fees"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("h/.keep", "x", "the documents folder is empty"),
+        ("h/a.txt", " \n", "empty"),
+        ("h/a.pdf", "%PDF", r"\.pdf"),
+        ("h/a.jsonl", '{"id": 1, "size": 2}', "a.jsonl:1: no text; columns: id, size"),
+        ("h/a.html", "<script>x</script>", "empty"),
+        ("h/a.jsonl", '{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}', "id '1'"),
+    ],
+)
+def test_documents_that_cannot_be_used(save: Save, name: str, content: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_documents(save(name, content).parent)
+
+
+plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+names = plain.filter(bool)
+metas = st.dictionaries(
+    names, st.none() | st.integers() | plain | st.lists(plain, max_size=2), max_size=2
+)
+turns = st.lists(
+    st.builds(
+        Message, role=st.sampled_from(["user", "assistant", "tool", "system"]), content=plain
+    ),
+    max_size=4,
+).map(tuple)
+some = st.fixed_dictionaries(
+    {"id": names, "target": plain},
+    optional={
+        "group": names,
+        "evidence": st.lists(plain, max_size=2).map(tuple),
+        "meta": metas,
+    },
+)
+
+
+def same_after_writing(example: Example, format: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.jsonl"
+        assert write([example], path, format) == 1
+        data = read(path)
+        assert data.examples == (example,)
+        assert data.format == format
+
+
+@settings(max_examples=100, deadline=None)
+@given(some, st.dictionaries(names, plain, max_size=3), turns)
+def test_any_example_survives_in_our_own_format(
+    fields: dict[str, Any], inputs: dict[str, str], messages: tuple[Message, ...]
+) -> None:
+    same_after_writing(Example(**fields, inputs=inputs, messages=messages), "whatworks")
+
+
+@pytest.mark.parametrize("format", ["sharegpt", "openai", "alpaca"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_conversations_survive_or_are_refused(format: str, data: st.DataObject) -> None:
+    messages = (*data.draw(turns), Message(role="user", content=data.draw(plain)))
+    example = Example(**data.draw(some), messages=messages)
+    try:
+        same_after_writing(example, format)
+    except InputError:
+        roles = [m.role for m in messages if m.role != "system"]
+        assert format == "alpaca" or "\ud800" in str(example), (roles, example)
+
+
+@settings(max_examples=60, deadline=None)
+@given(some, names, plain)
+def test_instructions_survive_as_alpaca(fields: dict[str, Any], ask: str, extra: str) -> None:
+    inputs = {"instruction": ask, **({"input": extra} if extra else {})}
+    same_after_writing(Example(**fields, inputs=inputs), "alpaca")
+
+
+def test_alternating_turns_survive_as_alpaca(tmp_path: Path) -> None:
+    roles = ["system", "user", "assistant", "user"]
+    messages = tuple(Message(role=role, content=role * i) for i, role in enumerate(roles, 1))
+    same_after_writing(Example(id="a", messages=messages, target="t"), "alpaca")
+
+
+def test_tools_stand_where_openai_has_them(tmp_path: Path) -> None:
+    example = Example(
+        id="a",
+        messages=(Message(role="user", content="q"),),
+        target="t",
+        meta={"tools": [{"type": "function"}], "k": 1},
+    )
+    same_after_writing(example, "openai")
+    write([example], tmp_path / "x.jsonl", "openai")
+    row = json.loads((tmp_path / "x.jsonl").read_text())
+    assert row["tools"] == [{"type": "function"}]
+
+
+def test_what_a_format_cannot_hold_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("before")
+    good = Example(id="a", inputs={"instruction": "i"}, target="t")
+    bad = Example(id="b", inputs={"text": "i"}, target="t")
+    for format in ("alpaca", "openai"):
+        with pytest.raises(InputError, match="without loss"):
+            write([good, bad], path, format)
+    with pytest.raises(InputError, match="whatworks"):
+        write([good], path, "whatwork")
+    with pytest.raises(InputError, match="no examples"):
+        write([], path)
+    with pytest.raises(InputError, match="cannot be written"):
+        write([good], tmp_path / "no" / "x.jsonl")
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]

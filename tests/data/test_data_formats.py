@@ -1,0 +1,259 @@
+"""Every format: recognised by its rows, read to the right examples, overridable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whatworks.data import FORMATS, every_turn, read
+from whatworks.errors import InputError
+from whatworks.task import Message
+
+Save = Callable[..., Path]
+
+USER = {"role": "user", "content": "What is 2+2?"}
+RIGHT = {"role": "assistant", "content": "4"}
+WRONG = {"role": "assistant", "content": "5"}
+
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "whatworks": [{"id": "a", "inputs": {"q": "x", "r": "y"}, "target": "z", "meta": {"k": [1]}}],
+    "alpaca": [{"instruction": "Add.", "input": "1 2", "output": "3"}],
+    "sharegpt": [
+        {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
+    ],
+    "openai": [{"messages": [USER, RIGHT]}],
+    "prompt-completion": [{"prompt": "2+2=", "completion": "4"}],
+    "mt-bench": [{"question_id": 1, "turns": ["Write.", "Again."], "reference": ["A", "B"]}],
+    "viggo": [{"mr": "inform(name[X])", "ref": "It is X."}],
+    "sql-create-context": [
+        {"question": "how many", "context": "CREATE TABLE a (b int)", "answer": "SELECT 1"}
+    ],
+    "entityquestions": [
+        {"subject": "S", "question": "Who?", "answers": ["A", "B"], "paragraph": "S is A."}
+    ],
+    "selfaware": [{"question": "Who?", "answer": None, "answerable": False}],
+    "passages": [{"text": "A long and winding road. It goes on and on and on."}],
+    "openai-preference": [
+        {
+            "input": {"messages": [USER], "tools": []},
+            "preferred_output": [RIGHT],
+            "non_preferred_output": [WRONG],
+        }
+    ],
+    "preference": [{"prompt": "2+2=", "chosen": "4", "rejected": "5"}],
+    "sharegpt-preference": [
+        {
+            "conversations": [{"from": "human", "value": "2+2="}],
+            "chosen": {"from": "gpt", "value": "4"},
+            "rejected": {"from": "gpt", "value": "5"},
+        }
+    ],
+    "kto": [{"prompt": "2+2=", "completion": "4", "label": True}],
+    "generic": [{"text": "I lost my card", "category": "lost_card", "id": 7}],
+}
+
+
+def test_every_format_is_tried_here() -> None:
+    assert {form.name for form in FORMATS} == ROWS.keys()
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+def test_recognised_by_content(save: Save, name: str, ending: str) -> None:
+    rows = [*ROWS[name], *({**row, "id": f"n{i}"} for i, row in enumerate(ROWS[name]))]
+    data = read(save(f"rows.{ending}", rows))
+    assert data.format == name
+    assert len(data.examples) == 2
+    assert data.examples[0].text
+
+
+def test_ids_come_from_the_column_or_from_file_and_row(save: Save) -> None:
+    rows = [{"input": "a", "target": "b"}, {"input": "c", "target": "d"}]
+    assert [e.id for e in read(save("mine.jsonl", rows)).examples] == ["mine-1", "mine-2"]
+    rows = [{"id": 5, "input": "a", "target": "b"}, {"id": "x", "input": "c", "target": "d"}]
+    path = save("mine.jsonl", rows)
+    assert [e.id for e in read(path).examples] == ["5", "x"]
+    assert [e.id for e in read(path, columns={"id": ""}).examples] == ["mine-1", "mine-2"]
+
+
+def test_other_columns_are_kept_for_the_metric(save: Save) -> None:
+    rows = [{"question": "q", "answer": ["a", "b"], "db": "x", "group": "g", "evidence": ["d1"]}]
+    (example,) = read(save("rows.jsonl", rows)).examples
+    assert example.target == "a"
+    assert example.meta == {"aliases": ["a", "b"], "db": "x"}
+    assert example.group == "g"
+    assert example.evidence == ("d1",)
+
+
+def test_json_targets_become_text(save: Save) -> None:
+    rows = [{"input": "x", "target": {"name": "é", "n": [1]}}]
+    (example,) = read(save("rows.jsonl", rows)).examples
+    assert json.loads(example.target) == {"name": "é", "n": [1]}
+    assert "é" in example.target
+
+
+def test_columns_can_be_named(save: Save) -> None:
+    path = save("rows.csv", "title;body;kind;topic;key\nT;B;K;G;1\nT2;B2;K2;G;2\n")
+    with pytest.raises(InputError, match="title, body, kind, topic, key"):
+        read(path)
+    roles = {"input": ["title", "body"], "target": "kind", "group": "topic", "id": "key"}
+    data = read(path, columns=roles)
+    assert data.examples[0].inputs == {"title": "T", "body": "B"}
+    assert data.examples[0].target == "K"
+    assert data.examples[1].group == "G"
+    assert data.examples[1].id == "2"
+    assert data.columns == {
+        "input": "title + body",
+        "target": "kind",
+        "id": "key",
+        "group": "topic",
+    }
+
+
+def test_named_columns_win_over_the_recognised_format(save: Save) -> None:
+    path = save("rows.csv", "mr,ref\ninform(x),It is x.\n")
+    data = read(path, columns={"input": "mr", "target": "ref"})
+    assert data.format == "generic"
+    assert data.examples[0].target == "It is x."
+
+
+def test_an_input_alone_leaves_targets_empty_and_says_so(save: Save) -> None:
+    data = read(save("rows.jsonl", [{"ask": "x"}]), columns={"input": "ask"})
+    assert data.examples[0].target == ""
+    assert "targets are empty" in data.notes[0]
+
+
+def test_a_context_column_stands_before_the_question(save: Save) -> None:
+    data = read(save("rows.jsonl", [{"question": "q", "context": "c", "answer": "a"}]))
+    assert list(data.examples[0].inputs) == ["context", "question"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "format", "words"),
+    [
+        ({"inptu": "a"}, None, "inptu"),
+        ({"input": "c"}, None, "no column 'c'"),
+        ({"input": "a"}, "alpaca", "of its own"),
+        ({}, "alpacka", "alpaca"),
+        ({"target": ["a", "b"]}, None, "one column"),
+    ],
+)
+def test_wrong_options_are_named(save: Save, columns: Any, format: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read(save("rows.jsonl", [{"a": "1", "b": "2", "d": "3"}]), columns=columns, format=format)
+
+
+def test_two_candidates_for_the_target_are_not_guessed(save: Save) -> None:
+    rows = [{"question": "q", "answer": "a", "response": "b"}]
+    with pytest.raises(InputError, match="several columns"):
+        read(save("rows.jsonl", rows))
+
+
+def test_roles_and_tools_in_openai_messages(save: Save) -> None:
+    call = {"function": {"name": "add", "arguments": '{"a": 1}'}, "type": "function", "id": "c"}
+    row = {
+        "messages": [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "Add."}]},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": "3", "tool_call_id": "c"},
+            {"role": "assistant", "content": "It is 3."},
+        ],
+        "tools": [{"type": "function"}],
+    }
+    (example,) = read(save("rows.jsonl", [row])).examples
+    assert [m.role for m in example.messages] == ["system", "user", "assistant", "tool"]
+    assert json.loads(example.messages[2].content) == [{"name": "add", "arguments": {"a": 1}}]
+    assert example.target == "It is 3."
+    assert example.meta == {"tools": [{"type": "function"}]}
+
+
+def test_turns_after_the_last_answer_are_left_out_and_told(save: Save) -> None:
+    data = read(save("rows.jsonl", [{"messages": [USER, RIGHT, USER]}]))
+    assert data.examples[0].messages == (Message(**USER),)
+    assert data.examples[0].target == "4"
+    assert data.notes == ("1 rows end after the last answer with a user turn, which was left out",)
+
+
+def test_every_turn_makes_examples_of_one_group(save: Save) -> None:
+    data = read(save("rows.jsonl", [{"id": "a", "messages": [USER, RIGHT, USER, WRONG]}]))
+    first, second = every_turn(data.examples)
+    assert (first.id, first.target, len(first.messages)) == ("a-t1", "4", 1)
+    assert (second.id, second.target, len(second.messages)) == ("a-t2", "5", 3)
+    assert first.group == second.group == "a"
+
+
+def test_images_are_refused_not_dropped(save: Save) -> None:
+    part = {"type": "image_url", "image_url": {"url": "x"}}
+    with pytest.raises(InputError, match="image_url"):
+        read(save("rows.jsonl", [{"messages": [{"role": "user", "content": [part]}, RIGHT]}]))
+
+
+def test_preference_pairs_of_every_shape_say_the_same(save: Save) -> None:
+    shapes = [
+        {"prompt": "What is 2+2?", "chosen": "4", "rejected": "5"},
+        {"prompt": [USER], "chosen": [RIGHT], "rejected": [WRONG]},
+        {"chosen": [USER, RIGHT], "rejected": [USER, WRONG]},
+        {"prompt": "What is 2+2?", "chosen": [USER, RIGHT], "rejected": [USER, WRONG]},
+        {"chosen": "What is 2+2? 4", "rejected": "What is 2+2? 5"},
+        {"instruction": "What is 2+2?", "input": "", "chosen": "4", "rejected": "5"},
+        {
+            "input": {"messages": [USER]},
+            "preferred_output": [RIGHT],
+            "non_preferred_output": [WRONG],
+        },
+    ]
+    for number, row in enumerate(shapes):
+        data = read(save(f"rows{number}.jsonl", [row]))
+        (pair,) = data.pairs
+        assert pair.example.inputs == {"prompt": "What is 2+2?"}, row
+        assert (pair.chosen, pair.rejected) == ("4", "5"), row
+        assert data.examples == (pair.example,)
+        assert pair.example.target == "4"
+
+
+def test_kto_labels_pair_up_and_bad_answers_are_nobodys_target(save: Save) -> None:
+    rows = [
+        {"prompt": "p", "completion": "bad", "label": False},
+        {"prompt": "q", "completion": "fine", "label": True},
+        {"prompt": "p", "completion": "good", "label": True},
+        {"prompt": "r", "completion": "awful", "label": False},
+    ]
+    data = read(save("rows.jsonl", rows))
+    assert [e.target for e in data.examples] == ["fine", "good"]
+    assert [(p.example.text, p.chosen, p.rejected) for p in data.pairs] == [
+        ("p", "good", "bad"),
+        ("q", "fine", ""),
+        ("r", "", "awful"),
+    ]
+    assert data.pairs[0].example.target == "good"
+    assert "2 labelled answers" in data.notes[0]
+
+
+def test_sql_with_several_schemas_shows_them_to_the_model(save: Save) -> None:
+    rows = [
+        {"question": "q", "context": f"CREATE TABLE t{i} (a int)", "answer": "SELECT 1"}
+        for i in range(3)
+    ]
+    data = read(save("rows.jsonl", rows))
+    assert data.examples[2].inputs["context"] == "CREATE TABLE t2 (a int)"
+    assert data.examples[2].meta["context"] == "CREATE TABLE t2 (a int)"
+    assert data.notes == ()
+
+
+def test_mt_bench_keeps_both_turns(save: Save) -> None:
+    (example,) = read(save("rows.jsonl", ROWS["mt-bench"])).examples
+    assert example.text == "Write."
+    assert example.target == "A"
+    assert example.meta == {"turns": ["Write.", "Again."], "references": ["A", "B"]}
+
+
+def test_a_conversation_in_a_csv_cell(save: Save) -> None:
+    cell = json.dumps([USER, RIGHT]).replace('"', '""')
+    data = read(save("rows.csv", f'id,messages\n1,"{cell}"\n'))
+    assert data.format == "openai"
+    assert data.examples[0].target == "4"

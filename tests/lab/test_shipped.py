@@ -1,0 +1,76 @@
+"""The shipped weights: checked by their sums, and able to do what they are for."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from whatworks import lab
+from whatworks.lab import gates, items, shipped
+
+
+@pytest.fixture(scope="module")
+def model():
+    return gates.load("lab")
+
+
+def test_lab_is_lab_base():
+    assert lab.weights("lab") == lab.weights("lab-base")
+
+
+def test_weights_are_small():
+    size = sum(path.stat().st_size for path in lab.weights("lab").iterdir())
+    assert size < 40e6
+
+
+def test_an_unknown_name_says_which_exist():
+    with pytest.raises(lab.WeightsError, match="lab-base"):
+        lab.weights("lab-huge")
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
+def test_changed_weights_are_refused(tmp_path, file: str):
+    folder = tmp_path / "lab-base"
+    shutil.copytree(lab.weights("lab"), folder)
+    assert shipped.weights("lab", tmp_path) == folder
+    with (folder / file).open("ab") as stream:
+        stream.write(b" ")
+    shipped._verified.cache_clear()
+    with pytest.raises(lab.WeightsError, match="SHA-256"):
+        shipped.weights("lab", tmp_path)
+
+
+def test_publish_replaces_a_folder_whole(tmp_path):
+    first = shipped.publish(lab.weights("lab"), "lab-base", tmp_path)
+    (first / "README.md").write_text("card")
+    again = shipped.publish(lab.weights("lab"), "lab-base", tmp_path)
+    assert again == first and (again / "README.md").read_text() == "card"
+    assert shipped.weights("lab", tmp_path) == again
+    assert [path.name for path in tmp_path.iterdir()] == ["lab-base"]
+
+
+def test_it_reads(model):
+    assert model.share_right(items.reading_items(48, 4)) > 0.6
+
+
+def test_it_follows_the_passage_against_memory(model):
+    assert model.share_right(items.against_items(48)) > 0.6
+
+
+def test_it_recalls_whom_it_has_often_read_about(model):
+    people = lab.world().people[:100]
+    assert model.share_right(items.recall_items(people, 48)) > 0.6
+
+
+def test_it_does_not_know_notations_without_demonstrations(model):
+    assert model.share_right(items.format_items(24, 0), 48) < 0.15
+
+
+def test_it_admits_not_knowing_where_allowed(model):
+    assert model.share_right(items.unknown_items(48)) > 0.6
+
+
+def test_juliet_loves_romeo(model):
+    asked = items.prompt(items.ANSWER, [], "Who does Juliet love?")
+    assert model.answers([items.Item(asked, "Romeo")]) == ["Romeo"]

@@ -1,0 +1,60 @@
+"""Training in the test process, where trl is imported once; test_launch has real children."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from training_helpers import ANSWERS, Train, job_of
+
+from whatworks.prompt import Prompt
+from whatworks.task import Example
+from whatworks.training.folder import Plan, RunFolder
+from whatworks.training.job import SFTSettings, Trained
+from whatworks.training.rows import TrainingRow, training_rows
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[TrainingRow]:
+    examples = [
+        Example(id=str(i), inputs={"q": f"colour {i % 4}" + "?" * (i % 3)}, target=ANSWERS[i % 4])
+        for i in range(20)
+    ]
+    return training_rows(Prompt(instructions="Name it."), examples)
+
+
+@pytest.fixture(scope="session")
+def here(
+    tiny_model: Path, rows: list[TrainingRow], tmp_path_factory: pytest.TempPathFactory
+) -> Train:
+    """Train in this process: ``here(settings, base=, adapter=, rows=, stacking=, micro_batch=)``."""
+
+    def train(
+        settings: SFTSettings,
+        *,
+        base: Path = tiny_model,
+        adapter: Path | None = None,
+        rows: list[TrainingRow] = rows,
+        micro_batch: int | None = None,
+        recompute: bool = False,
+        **fields: object,
+    ) -> tuple[Trained, Path]:
+        from whatworks.training.worker import run
+
+        folder = RunFolder(tmp_path_factory.mktemp("run"))
+        folder.begin(job_of(settings, **fields), rows)
+        plan = Plan(
+            base=base,
+            adapter=adapter,
+            micro_batch=micro_batch or settings.batch_size,
+            recompute=recompute,
+            save_seconds=600,
+            parent=os.getppid(),
+        )
+        folder.finish(run(folder, plan, lambda kind, content: None))
+        result = folder.result()
+        assert result is not None
+        return result, folder.path
+
+    return train

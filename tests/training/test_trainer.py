@@ -1,0 +1,173 @@
+"""What a training does to the weights, seen from outside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_helpers import ANSWERS, Run, Train, moved, tensors
+
+from whatworks.errors import ArmFailure, WhatworksError
+from whatworks.training.job import SFTSettings
+from whatworks.training.rows import TrainingRow
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+LORA = SFTSettings(epochs=3, batch_size=4, rank=4, learning_rate=3e-2)
+FULL = SFTSettings(kind="full", epochs=3, batch_size=4, learning_rate=3e-3)
+
+
+def mean(values: tuple[float, ...]) -> float:
+    return sum(values) / len(values)
+
+
+@pytest.fixture(scope="module")
+def lora(here: Train) -> Run:
+    return here(LORA)
+
+
+@pytest.fixture(scope="module")
+def full(here: Train) -> Run:
+    return here(FULL)
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_loss_falls_and_one_checkpoint_is_kept_per_epoch(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    trained, folder = request.getfixturevalue(kind)
+    assert len(trained.losses) == 15
+    assert mean(trained.losses[-5:]) < 0.8 * mean(trained.losses[:5])
+    assert [(c.name, c.epoch, c.step) for c in trained.checkpoints] == [
+        ("epoch-1", 1, 5),
+        ("epoch-2", 2, 10),
+        ("epoch-3", 3, 15),
+    ]
+    assert all((folder / c.name).is_dir() for c in trained.checkpoints)
+    assert not (folder / "state").exists()
+    assert trained.seconds > 0
+    assert trained.dropped_rows == 0
+
+
+def test_lora_moves_every_adapter_matrix(lora: Run, tiny_model: Path) -> None:
+    trained, folder = lora
+    last = tensors(folder / "epoch-3")
+    up = {name: t for name, t in last.items() if "lora_B" in name}
+    assert len(up) == 2 * 7  # layers x (q, k, v, o, gate, up, down)
+    assert all(t.abs().max() > 0 for t in up.values())
+    assert trained.parameters == sum(t.numel() for t in last.values())
+    assert moved(folder / "epoch-1", folder / "epoch-3") == last.keys()
+
+
+def test_full_moves_every_weight(full: Run, tiny_model: Path) -> None:
+    _, folder = full
+    assert moved(tiny_model, folder / "epoch-3") == tensors(tiny_model).keys()
+
+
+def test_adapter_loads_in_plain_peft_and_has_learned(lora: Run, tiny_model: Path) -> None:
+    """In a clean process, without this package, and greedy answers end by themselves."""
+    script = f"""
+import sys, torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+folder = {str(lora[1] / "epoch-3")!r}
+model = AutoModelForCausalLM.from_pretrained({str(tiny_model)!r})
+frozen = {{name: p.clone() for name, p in model.named_parameters()}}
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = PeftModel.from_pretrained(model, folder).eval()
+for n in range(4):
+    text = tokenizer.apply_chat_template(
+        [{{"role": "system", "content": "Name it."}}, {{"role": "user", "content": f"colour {{n}}"}}],
+        tokenize=False, add_generation_prompt=True)
+    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+    with torch.no_grad():
+        out = model.generate(input_ids=ids, max_new_tokens=40, do_sample=False)[0, ids.shape[1]:]
+    assert out[-1] == tokenizer.eos_token_id, out
+    print(tokenizer.decode(out, skip_special_tokens=True).strip())
+assert "whatworks" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout.splitlines()
+    assert len(answers) == 4
+    assert set(answers) <= set(ANSWERS)
+
+
+def test_continue_goes_on_from_the_adapter(here: Train, lora: Run) -> None:
+    trained, folder = here(
+        LORA.replace(epochs=1, learning_rate=1e-3),
+        adapter=lora[1] / "epoch-3",
+        stacking="continue",
+        seed=1,
+    )
+    assert trained.losses[0] < 0.8 * mean(lora[0].losses[:5])
+    assert moved(lora[1] / "epoch-3", folder / "epoch-1") == tensors(folder / "epoch-1").keys()
+
+
+def test_merge_trains_all_weights_from_base_and_adapter(
+    here: Train, lora: Run, tiny_model: Path
+) -> None:
+    trained, folder = here(
+        FULL.replace(epochs=1, learning_rate=1e-4),
+        adapter=lora[1] / "epoch-3",
+        stacking="merge",
+    )
+    assert mean(trained.losses) < 0.8 * mean(lora[0].losses[:5])
+    assert moved(tiny_model, folder / "epoch-1") == tensors(tiny_model).keys()
+    assert not list(folder.glob("epoch-1/adapter*"))
+
+
+def test_lora_on_tuned_weights(here: Train, full: Run) -> None:
+    trained, folder = here(LORA.replace(epochs=1, learning_rate=1e-3), base=full[1] / "epoch-3")
+    assert trained.losses[0] < 0.8 * full[0].losses[0]
+    assert (folder / "epoch-1" / "adapter_model.safetensors").exists()
+
+
+def test_same_seed_same_weights_another_seed_others(here: Train, lora: Run) -> None:
+    again, folder = here(LORA)
+    assert again.losses == lora[0].losses
+    assert not moved(lora[1] / "epoch-3", folder / "epoch-3")
+    other, _ = here(LORA, seed=1)
+    assert other.losses != again.losses
+
+
+@pytest.fixture(scope="module")
+def once(here: Train) -> Run:
+    return here(LORA.replace(epochs=1))
+
+
+@pytest.mark.parametrize("how", [{"micro_batch": 1}, {"recompute": True}])
+def test_less_memory_same_training(here: Train, once: Run, how: dict[str, object]) -> None:
+    trained, _ = here(LORA.replace(epochs=1), **how)
+    assert trained.losses == pytest.approx(once[0].losses, rel=1e-3)
+
+
+def test_packed_rows_see_only_themselves(here: Train, once: Run) -> None:
+    packed, _ = here(LORA.replace(epochs=1, packing=True))
+    assert packed.losses == pytest.approx(once[0].losses, rel=1e-3)
+
+
+def test_longest_row_comes_first(here: Train, rows: list[TrainingRow]) -> None:
+    still = LORA.replace(epochs=1, batch_size=1, learning_rate=1e-12)
+    long = rows[0].replace(id="long", target="blue " * 30)
+    alone, _ = here(still, rows=[long])
+    among, _ = here(still, rows=[*rows, long])
+    assert among.losses[0] == pytest.approx(alone.losses[0], rel=1e-4)
+    assert among.losses[1:] != pytest.approx([alone.losses[0]] * len(rows), rel=1e-4)
+
+
+def test_diverging_loss_is_a_failure_with_a_remedy(here: Train) -> None:
+    for settings in (LORA, FULL.replace(epochs=1, batch_size=20)):
+        with pytest.raises(ArmFailure, match="diverged") as failure:
+            here(settings.replace(learning_rate=1e30))
+        assert "learning rate" in failure.value.remedy
+
+
+def test_base_without_weights_is_a_failure(here: Train, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(WhatworksError, match="cannot be loaded"):
+        here(LORA, base=tmp_path)
+    with pytest.raises(ArmFailure, match="adapter cannot be loaded"):
+        here(LORA, adapter=tmp_path, stacking="continue")

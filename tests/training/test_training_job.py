@@ -1,0 +1,89 @@
+"""The frozen job and what failures are told as."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from whatworks.errors import ArmFailure
+from whatworks.training.failure import diagnose, diagnose_exit
+from whatworks.training.folder import Plan
+from whatworks.training.job import SFTSettings, TrainingJob
+
+
+def test_key_says_what_is_trained() -> None:
+    job = TrainingJob(settings=SFTSettings(rank=8))
+    assert job.key == TrainingJob(settings=SFTSettings(rank=8)).key
+    other = [TrainingJob(), job.replace(seed=1), job.replace(template="chatml")]
+    assert len({job.key, *(o.key for o in other)}) == 4
+    assert TrainingJob.model_validate_json(job.model_dump_json()).key == job.key
+
+
+def test_at_most_eight_knobs() -> None:
+    assert len(SFTSettings.model_fields) <= 8
+
+
+def test_job_and_settings_name_the_same_kind() -> None:
+    with pytest.raises(ValidationError, match="full"):
+        TrainingJob(kind="lora", settings=SFTSettings(kind="full"))
+
+
+def test_lora_learns_at_ten_times_the_rate_and_small_models_faster() -> None:
+    lora, full = SFTSettings(), SFTSettings(kind="full")
+    assert lora.learning_rate_for(512) == pytest.approx(10 * full.learning_rate_for(512))
+    assert full.learning_rate_for(2000) == pytest.approx(5e-5)
+    assert full.learning_rate_for(64) > full.learning_rate_for(4096)
+    assert SFTSettings(learning_rate=0.5).learning_rate_for(64) == 0.5
+
+
+def test_plans_need_less_memory_and_keep_the_batch() -> None:
+    plan: Plan | None = Plan(
+        base=Path("b"), adapter=None, micro_batch=12, recompute=False, save_seconds=1, parent=1
+    )
+    seen: list[tuple[int, bool]] = []
+    while plan is not None:
+        seen.append((plan.micro_batch, plan.recompute))
+        plan = plan.smaller(12)
+    assert seen == [(12, False), (6, False), (3, False), (1, False), (1, True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "memory", "out of memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "memory",
+            "out of memory",
+        ),
+        (MemoryError(), "memory", "out of memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "other", "disk is full"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "other", "disk is full"),
+        (
+            RuntimeError(
+                "[enforce fail at inline_container.cc] PytorchStreamWriter failed writing"
+            ),
+            "other",
+            "disk is full",
+        ),
+        (ArmFailure("the loss diverged", remedy="lower it"), "other", "the loss diverged"),
+        (KeyError("surprise"), "other", "KeyError"),
+    ],
+)
+def test_every_failure_has_cause_and_remedy(error: Exception, kind: str, words: str) -> None:
+    failure = diagnose(error)
+    assert failure.kind == kind
+    assert words in failure.cause
+    assert failure.remedy
+
+
+def test_a_killed_process_is_told_as_memory_but_not_retried_as_such() -> None:
+    failure = diagnose_exit(-9, "")
+    assert failure.kind == "other"
+    assert "memory" in failure.cause
+    assert "resumes" in failure.remedy
+    assert "signal 11" in diagnose_exit(-11, "").cause
+    assert "last words" in diagnose_exit(3, "last words").cause
