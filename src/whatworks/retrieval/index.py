@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from whatworks.errors import InputError
 from whatworks.retrieval.embedding import Vectors
+from whatworks.retrieval.embedding import embedder as load_embedder
 from whatworks.retrieval.ranking import ByVector, ByWords, Fused, Ranking
 
 Search = Literal["vector", "lexical", "hybrid"]
@@ -102,11 +103,10 @@ def index_of(texts: tuple[str, ...], search: Search, embedder: str) -> Index:
 
 @lru_cache(maxsize=8)
 def _index(texts: tuple[str, ...], search: Search, embedder: str) -> Index:
-    if search == "vector":
-        return Index(ByVector(texts, embedder))
     if search == "lexical":
         return Index(ByWords(texts))
-    return Index(Fused(ByVector(texts, embedder), ByWords(texts)))
+    by_vector = ByVector(texts, load_embedder(embedder))
+    return Index(by_vector if search == "vector" else Fused(by_vector, ByWords(texts)))
 
 
 def spread(relevance: NDArray[np.float32], vectors: Vectors, k: int, diversity: float) -> list[int]:

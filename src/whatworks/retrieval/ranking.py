@@ -49,9 +49,9 @@ class Ranking(Protocol):
 class ByVector:
     """Exact search by cosine similarity. Score: the cosine."""
 
-    def __init__(self, texts: Sequence[str], name: str) -> None:
+    def __init__(self, texts: Sequence[str], by: Embedder) -> None:
         different = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-        self._embedder: Embedder = embedder(name).over(texts)
+        self._embedder = by.over(texts)
         # One row per different text: equal texts then score equally to the last bit.
         self._matrix = self._embedder.embed(list(different))
         self._row = np.array([different[text] for text in texts], np.int64)
