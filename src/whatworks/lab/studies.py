@@ -26,7 +26,7 @@ FACTS_INSTRUCTIONS = reading.READ[0]
 _MR = {
     "game": ("inform", {"title": "name", "genre": "genres", "system": "platforms",
                         "rating": "judgement"}),
-    "ticket": ("complain", {"item": "merchandise", "fault": "defect", "code": "reference"}),
+    "ticket": ("complain", {"item": "merchandise", "fault": "impairment", "code": "reference"}),
     "booking": ("reserve", {"who": "recipient", "count": "magnitude", "day": "weekday"}),
 }  # fmt: skip
 _JSON = {
@@ -151,4 +151,4 @@ def _document(
 
 def held_out_words() -> tuple[str, ...]:
     """Words of the studies' notations that the training text must not contain."""
-    return (*formats.HELD_OUT_KEYS, "genres", "platforms", "judgement", "defect", "reference")
+    return (*formats.HELD_OUT_KEYS, "genres", "platforms", "judgement", "impairment", "reference")
