@@ -17,6 +17,7 @@ Rows = list[dict[str, Any]]
 
 
 def write(folder: str, name: str, rows: Rows) -> None:
+    """Write one JSONL file."""
     path = HERE / folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -24,6 +25,7 @@ def write(folder: str, name: str, rows: Rows) -> None:
 
 
 def main() -> None:
+    """Write all of them."""
     write("json", "messages.jsonl", studies.json_rows(400))
     write("mr", "messages.jsonl", studies.mr_rows(700))
     write("category", "messages.jsonl", studies.category_rows(700))

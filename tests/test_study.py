@@ -83,7 +83,6 @@ def essence(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """All of a row but the seconds, which no two runs share."""
     return sorted(
         (r.arm, r.seed, r.status, r.example, r.output, r.value, r.kind, r.candidate, r.cause)
-        + (r.prompt_tokens, r.completion_tokens)
         for r in rows
     )
 

@@ -77,13 +77,14 @@ class Ledger:
         """
         tokens = self.prompt_tokens + self.completion_tokens
         seconds = self.generation_seconds + self.training_seconds
-        passed = {
-            "requests": (budget.requests, lambda limit: self.requests + requests > limit),
-            "tokens": (budget.tokens, lambda limit: tokens >= limit),
-            "seconds": (budget.seconds, lambda limit: seconds >= limit),
-        }
-        for name, (limit, over) in passed.items():
-            if limit is not None and over(limit):
+        # How many requests leave is known beforehand; of tokens and seconds some must be left.
+        passed = (
+            ("requests", budget.requests, self.requests + requests, False),
+            ("tokens", budget.tokens, tokens, True),
+            ("seconds", budget.seconds, seconds, True),
+        )
+        for name, limit, spent, equal_is_over in passed:
+            if limit is not None and (spent > limit or (equal_is_over and spent == limit)):
                 raise BudgetExceeded(
                     f"the budget of {limit:g} {name} for one arm is used up",
                     remedy=f"raise `budget: {{{name}: ...}}` or choose cheaper settings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 @contextmanager
-def resumable() -> Iterator[None]:
+def resumable() -> Generator[None]:
     """Ctrl-C says that nothing is lost."""
     try:
         yield
@@ -131,8 +131,9 @@ def lab_check(
     from whatworks.lab import check
 
     table = Table(title=f"gates of {model}")
-    for name in ("ability", "gate", "seen", "passed"):
+    for name in ("ability", "gate", "measured", "items", "met"):
         table.add_column(name)
-    for row in check(model, items=items):
-        table.add_row(row.ability, row.gate, row.seen, "yes" if row.passed else "no")
+    word = {True: "yes", False: "no", None: ""}
+    for row in check(model, items, say=lambda line: print(line, file=sys.stderr, flush=True)):
+        table.add_row(row.ability, row.gate, row.shown, str(row.items), word[row.met])
     Console().print(table)

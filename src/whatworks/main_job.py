@@ -181,7 +181,7 @@ def _located(model: str, root: Path) -> str:
     """A model path is relative to the study file when it exists there."""
     if model.startswith("fake:"):
         script = root / model.removeprefix("fake:")
-        return f"fake:{script}" if script.exists() else model
+        return f"fake:{script}" if script.is_file() else model
     beside = root / model
     return str(beside) if beside.is_dir() and not Path(model).is_dir() else model
 

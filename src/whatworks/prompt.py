@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from whatworks.identity import Frozen
@@ -42,6 +42,11 @@ class Demos(Frozen):
     diversity: float = 0.0
     fixed: int = 0
 
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """What ``nearest`` searches: the pool's inputs."""
+        return tuple(example.text for example in self.pool)
+
 
 class Context(Frozen):
     """Passages from documents, chosen for each request.
@@ -58,6 +63,11 @@ class Context(Frozen):
     k: int
     search: Literal["hybrid", "vector", "lexical"] = "hybrid"
     embedder: str = ""
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """What is searched: the passages."""
+        return tuple(chunk.passage for chunk in self.chunks)
 
 
 class Prompt(Frozen):
@@ -94,7 +104,7 @@ def render(
     asked = turns(example)
     passages = shown_passages(prompt, example, exclude=exclude)
     if passages:
-        lines = [f"[{i}] {chunk.text}" for i, chunk in enumerate(passages, start=1)]
+        lines = [f"[{i}] {chunk.passage}" for i, chunk in enumerate(passages, start=1)]
         block = "\n".join(lines) + "\n\n"
         asked[-1] = asked[-1].replace(content=block + asked[-1].content)
     return (*messages, *asked)
@@ -122,7 +132,7 @@ def shown_demos(prompt: Prompt, example: Example, *, exclude: Collection[Example
     from whatworks.retrieval import index_of
 
     always = [i for i in range(len(demos.pool)) if allowed(i)][: demos.fixed]
-    index = index_of(tuple(d.text for d in demos.pool), "vector", demos.embedder)
+    index = index_of(demos.texts, "vector", demos.embedder)
     hits = index.search(
         example.text,
         demos.k - len(always),
@@ -143,7 +153,7 @@ def shown_passages(
     from whatworks.retrieval import index_of
 
     chunks = context.chunks
-    index = index_of(tuple(c.text for c in chunks), context.search, context.embedder)
+    index = index_of(context.texts, context.search, context.embedder)
     query = turns(example)[-1].content
 
     def allowed(position: int) -> bool:
@@ -160,10 +170,10 @@ def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
     from whatworks.retrieval import index_of
 
     if demos is not None and demos.select == "nearest":
-        index = index_of(tuple(d.text for d in demos.pool), "vector", demos.embedder)
+        index = index_of(demos.texts, "vector", demos.embedder)
         index.warm([example.text for example in examples])
     if context is not None and context.chunks:
-        index = index_of(tuple(c.text for c in context.chunks), context.search, context.embedder)
+        index = index_of(context.texts, context.search, context.embedder)
         index.warm([turns(example)[-1].content for example in examples])
 
 
@@ -187,7 +197,9 @@ def near_duplicate(one: str, other: str) -> bool:
 
 def _repeats(chunk: Document, row: Example) -> bool:
     """Whether a passage is the row written out, question with answer, not evidence for it."""
-    if chunk.id.split("#")[0] == row.id:
+    from whatworks.retrieval.recall import document_of
+
+    if document_of(chunk.id) == row.id:
         return True
     return near_duplicate(chunk.text, f"{row.text}\n{row.target}")
 

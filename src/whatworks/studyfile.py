@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,7 +170,7 @@ def read_task(study: StudyFile, root: Path) -> Task:
     documents: dict[str, Document] = {}
 
     def rows(name: str) -> tuple[Example, ...]:
-        data = read(root / name, format=section.format, columns=section.columns)
+        data = read(_path(root, name), format=section.format, columns=section.columns)
         documents.update({d.id: d for d in data.documents})
         return data.examples
 
@@ -179,8 +180,11 @@ def read_task(study: StudyFile, root: Path) -> Task:
         for part in ("dev", "test")
         if (name := getattr(section, part))
     }
-    splits = _splits(train, given, section.split)
-    splits = drop_overlap(splits) if section.split.on_overlap == "drop" else splits
+    splits = Splits(train=train, dev=given.get("dev", ()), test=given.get("test", ()))
+    if section.split.on_overlap == "drop":
+        splits = drop_overlap(splits)
+    check_examples(splits)
+    splits = _completed(splits, section.split)
     limits = {part: getattr(section.limit, part) for part in ("train", "dev", "test")}
     splits = Splits(
         **{
@@ -188,9 +192,8 @@ def read_task(study: StudyFile, root: Path) -> Task:
             for part, limit in limits.items()
         }
     )
-    check_examples(splits)
     if section.documents:
-        documents = {d.id: d for d in read_documents(root / section.documents)}
+        documents = {d.id: d for d in read_documents(_path(root, section.documents))}
     metric = _metric(section.metric)
     instructions = section.instructions
     if instructions is None:
@@ -204,6 +207,17 @@ def read_task(study: StudyFile, root: Path) -> Task:
     )
 
 
+def _path(root: Path, name: str) -> Path:
+    """A path of the study file: relative to it, with environment variables filled in."""
+    filled = os.path.expandvars(os.path.expanduser(name))
+    if unset := re.search(r"\$\{?(\w+)", filled):
+        raise InputError(
+            f"the variable {unset[1]} in {name!r} is not set",
+            remedy=f"export {unset[1]}=FOLDER, or write the path itself",
+        )
+    return root / filled
+
+
 def _renamed(
     rows: tuple[Example, ...], part: str, train: tuple[Example, ...]
 ) -> tuple[Example, ...]:
@@ -214,20 +228,17 @@ def _renamed(
     return tuple(row.replace(id=f"{part}/{row.id}") for row in rows)
 
 
-def _splits(
-    train: tuple[Example, ...], given: Mapping[str, tuple[Example, ...]], section: SplitSection
-) -> Splits:
-    """Split what the user did not split: test and dev are cut from train where not given."""
-    if len(given) == 2:
-        return Splits(train=train, **given)
-    if not given:
-        return split(train, dev=section.dev, test=section.test, seed=section.seed)
-    missing = "test" if "dev" in given else "dev"
-    # The same cut as above, with the split that is already there left out of it.
+def _completed(splits: Splits, section: SplitSection) -> Splits:
+    """Cut the splits that the user did not give from train."""
+    if splits.dev and splits.test:
+        return splits
+    if not splits.dev and not splits.test:
+        return split(splits.train, dev=section.dev, test=section.test, seed=section.seed)
+    missing = "test" if splits.dev else "dev"
     wanted: int | None = getattr(section, missing)
-    share = min(200, max(1, len(train) // 5)) if wanted is None else wanted
-    cut = split(train, dev=1, test=share, seed=section.seed)
-    return Splits(train=cut.train + cut.dev, **{**given, missing: cut.test})
+    share = min(200, max(1, len(splits.train) // 5)) if wanted is None else wanted
+    cut = split(splits.train, dev=1, test=share, seed=section.seed)
+    return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
 
 
 def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[Example, ...]:

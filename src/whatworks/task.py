@@ -66,6 +66,13 @@ class Document(Frozen):
     text: str
     title: str = ""
 
+    @cached_property
+    def passage(self) -> str:
+        """The text as it is searched and shown: with its title, unless it names it itself."""
+        if not self.title or self.title.casefold() in self.text.casefold():
+            return self.text
+        return f"{self.title}: {self.text}"
+
 
 class Pair(Frozen):
     """A preference: for the same input, one answer is better than the other."""

@@ -73,10 +73,11 @@ def rows(path: Path) -> Iterator[Row]:
     Raises:
         InputError: With file and line, for whatever keeps the file from being read.
     """
-    if str(path).startswith(HUB):
+    hub_id = str(path).partition(HUB)[2]
+    if hub_id:  # perhaps joined to a study's folder, like any name in a study file
         from whatworks.data.tables import dataset
 
-        yield from dataset(path, str(path).removeprefix(HUB))
+        yield from dataset(Path(HUB + hub_id), hub_id)
     elif path.is_dir():
         yield from _folder(path)
     else:

@@ -32,7 +32,8 @@ def shared_length(prompts: Sequence[Sequence[int]]) -> int:
     """Tokens that all prompts begin with, leaving each at least one of its own; 0 if too few."""
     if len(prompts) < 2:
         return 0
-    low, high = min(prompts), max(prompts)
+    ordered = sorted(map(tuple, prompts))
+    low, high = ordered[0], ordered[-1]
     most = min(len(low), len(high), min(map(len, prompts)) - 1)
     length = next((i for i in range(most) if low[i] != high[i]), most)
     return length if length >= MIN_SHARED else 0
@@ -99,6 +100,7 @@ def generate(
     waiting = deque(sorted(rows, key=lambda row: (-len(row.prompt), row.position)))
     batch: list[Row] = []
     cache: Rows | None = None
+    state: _State | None = None
     while True:
         keep = [i for i, row in enumerate(batch) if row.finish is None]
         if not keep and not waiting:
@@ -121,7 +123,7 @@ def generate(
                 continue
             cache = Rows.rebuilt(parts, max(_own(row, prefix) for row in batch) - 1)
             state = _State(batch, prefix, cache)
-        assert cache is not None
+        assert cache is not None and state is not None
         _step(model, cache, state, batch, draw, ends, done)
 
 
@@ -196,7 +198,7 @@ def _probe(model: Any, *, batched: bool) -> torch.Tensor:
     ids = [(7 * i + 3) % known for i in range(14)]
     prompts = [ids[:5] + ids[5:7], ids[:5] + ids[7:12]]
     if not batched:
-        full = [torch.tensor([p + [ids[12]]], device=model.device) for p in prompts]
+        full = [torch.tensor([[*p, ids[12]]], device=model.device) for p in prompts]
         return torch.cat([model(input_ids=p, use_cache=False).logits[:, -1].float() for p in full])
     head, _ = _read(model, Prefix(), [ids[:5]])
     prefix = head.frozen()

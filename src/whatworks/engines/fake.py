@@ -227,20 +227,20 @@ class FakeEngine:
             )
         if self._latency:
             time.sleep(self._latency)
-        text, cut = _until(self._answer(messages), decoding.stop)
+        text = _until(self._answer(messages), decoding.stop)
         pieces = text.split()
         if len(pieces) > decoding.max_tokens:
-            text, cut = " ".join(pieces[: decoding.max_tokens]), True
+            text = " ".join(pieces[: decoding.max_tokens])
         seconds = time.perf_counter() - started
         written = len(text.split())
         over = len(pieces) > decoding.max_tokens
         return Generation(text, words, written, seconds, "length" if over else "stop")
 
 
-def _until(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """The text up to the first stop string, and whether there was one."""
+def _until(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first stop string."""
     found = [at for mark in stop if mark and (at := text.find(mark)) >= 0]
-    return (text[: min(found)], True) if found else (text, False)
+    return text[: min(found)] if found else text
 
 
 def _draw(messages: Sequence[Message], seed: int) -> float:

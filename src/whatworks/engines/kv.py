@@ -173,7 +173,7 @@ def tail_mask(lengths: Sequence[int], end: int, columns: int, device: Any) -> to
 
 def register() -> None:
     """Make the attention known to transformers, once."""
-    if ATTENTION not in AttentionInterface._global_mapping:
+    if ATTENTION not in AttentionInterface().valid_keys():
         AttentionInterface.register(ATTENTION, _attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 

@@ -12,7 +12,7 @@ import contextlib
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatworks.candidate import Decoding
@@ -229,7 +229,7 @@ class LocalEngine:
                 size //= 2
 
     @contextlib.contextmanager
-    def _using_threads(self, resident: Resident, size: int) -> Iterator[None]:
+    def _using_threads(self, resident: Resident, size: int) -> Generator[None]:
         if resident.model.device.type != "cpu":
             yield
             return

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -207,9 +207,10 @@ def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     with _quiet(), _as_input_error(folder, "model"):
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True
         )
+        model, info = loaded
     missing = sorted(str(key) for key in info.get("missing_keys", ()))
     if missing:  # transformers would go on with random numbers in their place
         raise InputError(
@@ -231,7 +232,7 @@ def context_length(config: Any) -> int | None:
 
 
 @contextlib.contextmanager
-def _as_input_error(folder: Path, part: str) -> Iterator[None]:
+def _as_input_error(folder: Path, part: str) -> Generator[None]:
     try:
         yield
     except MemoryError:
@@ -247,7 +248,7 @@ def _as_input_error(folder: Path, part: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """No progress bars and reports while loading: our own displays would be torn apart."""
     from transformers.utils import logging
 
@@ -263,5 +264,6 @@ def _quiet() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
+    """The first line of an error's text, at most 200 characters."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:200]

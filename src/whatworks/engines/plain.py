@@ -23,7 +23,7 @@ class _Chosen(LogitsProcessor):
     def __init__(self, row: Row, draw: Draw, ends: Ends) -> None:
         self._row, self._draw, self._ends = row, draw, ends
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> Any:
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> Any:
         del input_ids
         token = self._draw(scores, [self._row])[0]
         self._ends.add(self._row, token)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import torch
 
@@ -41,7 +41,7 @@ def best(run: Callable[[], object], most: int) -> int:
 
 
 @contextlib.contextmanager
-def using(count: int) -> Iterator[None]:
+def using(count: int) -> Generator[None]:
     """Run with this many threads, and put the process's own number back afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)

@@ -51,7 +51,7 @@ _ABSTAINS = [
     rf"{_SELF} {_ADVERB}(?:do not {_ADVERB}(?:have|possess)|have not|have no|lack|have got no)\b.*\b{_HAVING}\b",
     rf"{_SELF} have no (?:way|means|record)\b",
     rf"{_SELF} would not know\b",
-    rf"how (?:should|would|could) i know",
+    r"how (?:should|would|could) i know",
     rf"{_SELF} am drawing a blank",
     rf"{_SELF} am not in a position to",
     rf"{_SELF}(?: am going to| will)?(?: have to)? pass(?: on (?:this|that)\b.*)?{_END}",
@@ -100,17 +100,17 @@ _ABSTAINS = [
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:is|are|was|were) (?:not|never|nowhere) (?:\w+ly )?"
     rf"{_NOT_STATED}\b",
     r"but not (?:where|who|when|what|how|why|which)\b",
-    rf"(?:it|that|this|(?:the|his|her|its|their|no)\b.+)"
-    rf" (?:is|are|was|were) not (?:(?:definitively|certainly|precisely|exactly|publicly|yet) )*known"
-    rf"(?! (?:for|as|to many)\b)",
+    r"(?:it|that|this|(?:the|his|her|its|their|no)\b.+)"
+    r" (?:is|are|was|were) not (?:(?:definitively|certainly|precisely|exactly|publicly|yet) )*known"
+    r"(?! (?:for|as|to many)\b)",
     rf"(?:(?:it|that|this|(?:the|his|her|its|their|an?)\b.+) "
     rf"(?:is|are|was|were|remains?)(?: still| currently| largely)* )?unknown"
     rf"(?: (?:to (?:me|us|science)|from\b.*|at this time|at present|today))?{_END}",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:has|have) (?:never|not)(?: yet)? been (?:\w+ly )?"
     rf"(?:{_NOT_STATED}|known|solved|identified|proven|decided|announced|released|published)\b",
-    rf"(?:it|this|that|the answer|(?:the|this|that) question|(?:the|his|her|its|their)\b.+)"
-    rf" can not be (?:\w+ly )?(?:determined|answered|known|verified|said|found|established|inferred)",
-    rf"can not be (?:determined|answered|known|verified|established|inferred)",
+    r"(?:it|this|that|the answer|(?:the|this|that) question|(?:the|his|her|its|their)\b.+)"
+    r" can not be (?:\w+ly )?(?:determined|answered|known|verified|said|found|established|inferred)",
+    r"can not be (?:determined|answered|known|verified|established|inferred)",
     r"(?:it|this|that|(?:the|this|that) question) (?:is|has) (?:unanswerable|no (?:known )?answer)",
     rf"unanswerable{_END}",
     r"there (?:is|are|was|were) (?:no|not enough|not any|not sufficient|insufficient|too little)"
