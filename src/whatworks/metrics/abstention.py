@@ -1,8 +1,9 @@
 """Does an answer abstain? Rules for English.
 
 An answer abstains when it says that its speaker does not, cannot or will not answer, or that the
-answer is not there to be had, and then commits to nothing. The text is cut into clauses; each is an
-abstention (``_ABSTAINS``), a courtesy or advice that commits to nothing (``_IDLE``), or a statement.
+answer is not there to be had, and then commits to nothing. The text is cut into clauses; each is
+an abstention (``_ABSTAINS``), a doubt (``_DOUBTS``), a courtesy or advice that commits to nothing
+(``_IDLE``), or a statement.
 A statement after the last abstention is an answer ("I don't know why people say Paris, it is
 Lyon"), and so is one before a mere doubt ("Paris, but I'm not sure").
 
@@ -14,15 +15,21 @@ from __future__ import annotations
 import re
 
 _ASKED = r"(?:who|whom|whose|what|which|when|where|why|how|if|whether)\b"
-_TELL = r"(?:say|tell|know|determine|answer|establish|guess|verify|confirm|identify)"
+_TELL = (
+    r"(?:say|tell|know(?! that\b)|determine|answer|establish|guess|verify|confirm|identify|infer"
+    r"|deduce|conclude|respond|ascertain|pinpoint|figure|work out|make out|speculate)"
+)
 _SOURCE = (
     r"(?!(?:i|we|he|she|you)\b)(?:[\w-]+ ){0,4}?"
     r"(?:passages?|texts?|contexts?|documents?|articles?|paragraphs?|sources?|excerpts?|notes"
-    r"|records|questions?|information|data|snippets?|results?|materials?)(?: (?:provided|given|above))?"
+    r"|records|questions?|information|data|snippets?|results?|materials?)"
+    r"(?: (?:provided|given|above))?"
 )
 _STATED = (
     r"(?:mention|state|specify|specifie|clarify|say|give|provide|contain|include|answer|indicate|show|tell"
-    r"|disclose|reveal|discuss|cover|address|note|offer|describe|explain|list|name)"
+    r"|disclose|reveal|discuss|cover|address|note|offer|describe|explain|list|name"
+    r"|go into|get into|touch (?:up)?on|deal with|elaborate|talk about|speak (?:of|to|about)|report"
+    r"|identify|record)"
 )
 _NOT_STATED = (
     r"(?:mentioned|stated|given|specified|provided|available|included|indicated|disclosed|recorded"
@@ -32,8 +39,17 @@ _HAVING = (
     r"(?:answers?|information|info|access|knowledge|data|details?|opinions?|clue|idea|context"
     r"|records?|memory|recollection|enough|evidence)"
 )
+_NOT_HERE = (
+    r"(?:covered|addressed|discussed|described|explained|contained|present|answered|named|identified"
+    r"|clear)"
+)
+_EXPERTS = (
+    r"(?:scientists|historians|researchers|experts|scholars|doctors|physicists|archaeologists"
+    r"|biologists|linguists|economists|philosophers|sources)"
+)
 _SELF = r"(?:i|we)"
 _ADVERB = r"(?:(?:\w+ly|just|still|quite|yet|even) )*"
+_MORE = r"(?:more|further|additional) (?:information|context|details?|data)"
 _END = r"$"
 
 _ABSTAINS = [
@@ -44,30 +60,50 @@ _ABSTAINS = [
     r"(?:i )?(?:dunno|idk)\b",
     rf"(?:nobody|no one|no-one|none of us) (?:can (?:say|tell|know)|{_ADVERB}knows?)"
     rf"(?: (?:for|with) (?:sure|certain|certainty)| the answer.*| {_ADVERB}{_ASKED}.*)?{_END}",
-    rf"(?:scientists|historians|researchers|experts|scholars|doctors|physicists|archaeologists)"
-    rf" {_ADVERB}do not {_ADVERB}know",
-    rf"who knows{_END}",
+    r"(?:nobody|no one|no-one|science) (?:has|have) (?:not )?(?:ever |yet )?(?:figured|found|solved"
+    r"|determined|established|discovered|answered|identified|settled|explained|worked)\b",
+    r"(?:nobody|no one|no-one) has (?:the|any|an) (?:answer|idea|clue)\b",
+    rf"{_EXPERTS} {_ADVERB}(?:do not {_ADVERB}(?:know|agree)|disagree|differ"
+    r"|are (?:still )?(?:not (?:sure|certain)|unsure|uncertain|divided))",
+    rf"who (?:knows|can (?:say|tell|know)){_END}",
     rf"(?:{_SELF} )?(?:have |had )?(?:absolutely )?no (?:idea|clue)(?: {_ASKED}.*| about.*)?{_END}",
-    rf"{_SELF} {_ADVERB}(?:do not {_ADVERB}(?:have|possess)|have not|have no|lack|have got no)\b.*\b{_HAVING}\b",
+    rf"{_SELF} {_ADVERB}(?:do not {_ADVERB}(?:have|possess)|have not|have no|lack|have got no)\b"
+    rf".*\b{_HAVING}\b",
+    rf"{_SELF} have (?:got )?nothing (?:on|about|for)\b",
+    rf"{_SELF} (?:can |could )?(?:see|find|found|have found) no (?:\w+ )?"
+    rf"(?:mention|reference|{_HAVING})\b",
+    rf"{_SELF} do not see (?:an?|any|the) (?:\w+ )?(?:mention|reference|{_HAVING})\b",
+    rf"{_SELF} (?:have never|have not) (?:come across|encountered|read about|heard about)\b",
+    rf"{_SELF} am (?:\w+ly )?(?:at a loss|clueless|stumped|in the dark)",
+    r"(?:this|that) has (?:got )?me stumped|you(?: have)? got me\b",
+    rf"{_SELF} (?:do not feel|am not) (?:\w+ )?(?:confident|comfortable|qualified)\b",
+    r"not (?:a|the (?:faintest|slightest|foggiest)) (?:clue|idea)\b",
+    r"you would (?:have|need) to (?:ask|consult|check with)\b",
+    rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)\b",
     rf"{_SELF} have no (?:way|means|record)\b",
     rf"{_SELF} would not know\b",
     r"how (?:should|would|could) i know",
     rf"{_SELF} am drawing a blank",
     rf"{_SELF} am not in a position to",
     rf"{_SELF}(?: am going to| will)?(?: have to)? pass(?: on (?:this|that)\b.*)?{_END}",
-    rf"{_SELF} have not (?:got )?(?:a|any|the (?:faintest|slightest|foggiest)) (?:clue|idea|notion)\b",
+    rf"{_SELF} have not (?:got )?(?:a|any|the (?:faintest|slightest|foggiest))"
+    r" (?:clue|idea|notion)\b",
     rf"{_SELF} am not {_ADVERB}(?:aware|familiar)\b",
     rf"{_SELF} have never heard of\b",
     rf"{_SELF} (?:do|can|could) not {_ADVERB}(?:recall|remember)\b",
     rf"{_SELF} (?:have )?(?:forgot|forgotten)(?! to)\b",
     rf"{_SELF} do not (?:think|believe)"
     r" (?:i |anyone |anybody |there is |it is (?:known|possible|mentioned|stated)|(?:that )?i )",
+    rf"{_SELF} do not (?:think|believe) (?:that )?{_SOURCE} {_STATED}s?\b",
+    rf"{_SELF} doubt (?:that )?(?:anyone|anybody|it is known|there is)\b",
     rf"{_SELF} wish {_SELF} knew",
     rf"{_SELF} have not been told",
     r"you (?:have|did) not (?:told|tell|mention|mentioned|said|say|provided?|given?|specif\w+)\b",
     r"(?:we|humanity) (?:may|might|will|can) never know",
     r"my (?:knowledge|training data|memory) (?:does|do) not\b",
-    r".+ is not (?:something|anything|a question) (?:that )?(?:i|we)\b",
+    rf".+ is not (?:something|anything|a question) (?:that )?(?:(?:i|we)\b|{_SOURCE})",
+    rf"(?:(?:that|this|it) )?is (?:something|one|a question|information) (?:that |which )?{_SELF}"
+    r" (?:can|could|do|am) not\b",
     r"(?:i|we) (?:do|did) not understand\b",
     r"(?:i|we) am not (?:\w+ )?the right (?:one|person)",
     r"(?:that|this|it) is (?:outside|beyond) (?:of )?(?:my|the)\b",
@@ -76,13 +112,17 @@ _ABSTAINS = [
     rf"it is (?:anyone|anybody|everyone)'s guess{_END}",
     # Not being able or willing to answer
     rf"(?:{_SELF} )?{_ADVERB}(?:can|could|may|did) not {_ADVERB}"
-    rf"(?:{_TELL}|find|provide|give|offer|help|see|predict|assist|comment|access|locate|be sure)\b",
+    rf"(?:{_TELL}|find|provide|give|offer|help|see|predict|assist|comment|access|locate|be sure"
+    r"|begin to|hazard|discuss|share)\b",
     rf"{_SELF} can neither confirm nor deny",
     rf"(?:{_SELF} (?:am|was|were|are) )?(?:unable|not able)"
-    rf" to (?:{_TELL}|find|provide|give|offer|help|assist|locate|access)\b",
+    rf" to (?:{_TELL}|find|provide|give|offer|help|assist|locate|access|recall|remember|see"
+    r"|comment|predict|discuss|share)\b",
     rf"{_SELF} (?:would|prefer|will|do)(?: rather| prefer| want to| to)* not(?: want| like| wish)?"
     r"(?: to)? (?:guess|answer|say|speculate|comment)\b",
     rf"{_SELF} would (?:only|just|have to|need to|merely) (?:be )?guess",
+    rf"{_SELF} would be (?:guessing|speculating)",
+    r"any(?: \w+)? (?:answer|guess) would be\b",
     # The answer is not there
     rf"{_SOURCE} (?:(?:does|do|did) not|never) {_ADVERB}{_STATED}",
     rf"(?:it|they|nothing) (?:do|does|did) not {_ADVERB}(?:say|mention|state|specify|tell|answer)"
@@ -91,6 +131,20 @@ _ABSTAINS = [
     rf"there is nothing (?:in|on|from) {_SOURCE}\b",
     rf"{_SOURCE} (?:makes? no mention|(?:is|are) silent|leaves? (?:this|that|it) open)",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:is|are|was|were) not (?:anywhere )?in {_SOURCE}",
+    rf"(?!(?:i|we|he|she|they|you)\b).+ (?:is|are|was|were) not (?:\w+ly )?{_NOT_HERE}"
+    rf" (?:by|in|within|from) {_SOURCE}",
+    rf".+ (?:do|does|did) not appear (?:anywhere )?(?:in|on) {_SOURCE}",
+    rf"not in {_SOURCE}{_END}",
+    rf"{_SOURCE} (?:lacks?|omits?|fails? to|leaves? out)\b",
+    rf"{_SOURCE} (?:is|are) (?:unclear|vague|ambiguous|not clear)\b",
+    rf"{_SOURCE} (?:only|just|merely) {_STATED}s?\b.*, not (?:the|his|her|its|their|{_ASKED})",
+    r"no (?:\w+ )?(?:answer|conclusion|figure|date|name) (?:can|could) be\b",
+    rf"no (?:\w+ )?(?:answer|figure|date|name|mention|reference) (?:is|was|has been) {_NOT_STATED}",
+    r"no (?:mention|indication) of\b",
+    r".+ (?:is|are|was|were|have been|has been) lost to (?:history|time|us)",
+    r"(?:that|this|it|(?:the|his|her|its|their) .+) (?:is|remains?) (?:(?:still|highly|much|hotly"
+    r"|very much) )*(?:an open question|(?:a matter|the subject) of debate|disputed|debated"
+    r"|contested|unresolved|unsettled|undetermined|unclear)",
     r"no records? of .* (?:exists?|survives?|remains?|was (?:kept|found))",
     rf".+ (?:is|remains?)(?: still)? a (?:\w+ )?mystery{_END}",
     rf"{_SOURCE} (?:gives?|provides?|contains?|has|have|offers?|includes?) (?:no|insufficient)\b",
@@ -101,36 +155,41 @@ _ABSTAINS = [
     rf"{_NOT_STATED}\b",
     r"but not (?:where|who|when|what|how|why|which)\b",
     r"(?:it|that|this|(?:the|his|her|its|their|no)\b.+)"
-    r" (?:is|are|was|were) not (?:(?:definitively|certainly|precisely|exactly|publicly|yet) )*known"
-    r"(?! (?:for|as|to many)\b)",
+    r" (?:is|are|was|were) not (?:(?:definitively|certainly|precisely|exactly|publicly|yet) )*"
+    r"known(?! (?:for|as|to many)\b)",
     rf"(?:(?:it|that|this|(?:the|his|her|its|their|an?)\b.+) "
     rf"(?:is|are|was|were|remains?)(?: still| currently| largely)* )?unknown"
     rf"(?: (?:to (?:me|us|science)|from\b.*|at this time|at present|today))?{_END}",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:has|have) (?:never|not)(?: yet)? been (?:\w+ly )?"
     rf"(?:{_NOT_STATED}|known|solved|identified|proven|decided|announced|released|published)\b",
     r"(?:it|this|that|the answer|(?:the|this|that) question|(?:the|his|her|its|their)\b.+)"
-    r" can not be (?:\w+ly )?(?:determined|answered|known|verified|said|found|established|inferred)",
-    r"can not be (?:determined|answered|known|verified|established|inferred)",
+    r" can not be (?:\w+ly )?(?:determined|answered|known|verified|said|found|established|inferred"
+    r"|confirmed|deduced|identified|ascertained|concluded|derived)",
+    r"can not be (?:determined|answered|known|verified|established|inferred|confirmed|deduced)",
     r"(?:it|this|that|(?:the|this|that) question) (?:is|has) (?:unanswerable|no (?:known )?answer)",
     rf"unanswerable{_END}",
     r"there (?:is|are|was|were) (?:no|not enough|not any|not sufficient|insufficient|too little)"
     r"(?: \w+)? (?:information|info|answers?|consensus|records?|data|mention|context|details?"
     r"|agreement|indication)\b",
-    rf"there is no (?:(?:good|sure|certain|reliable) )?way (?:to|of) (?:{_TELL}|knowing|telling|saying|be)",
+    r"there is no (?:(?:good|sure|certain|reliable) )?way (?:for \w+ )?(?:to|of)"
+    rf" (?:{_TELL}|knowing|telling|saying|be)",
     r"(?:it|that|this) would be (?:pure |mere )?(?:speculation|guesswork|a guess|guessing)",
     rf"(?:(?:it|that|this) (?:is|would be) )?(?:very |almost |nearly |quite |too )?"
     rf"(?:impossible|hard|difficult|not possible|early) to {_TELL}"
     rf"(?:{_END}| (?:for (?:sure|certain)|without|with|exactly|from|given|the|this|that|{_ASKED}))",
-    rf"(?:(?:it|that|this|the (?:answer|text|passage|question)) is )?(?:unclear|not clear|uncertain)"
+    r"(?:(?:it|that|this|the (?:answer|text|passage|question)) is )?"
+    r"(?:unclear|not clear|uncertain)"
     rf"(?:{_END}| (?:from|in|to me|{_ASKED}))",
     r"(?:insufficient|not enough|no|not sufficient)"
-    r" (?:further |relevant )?(?:information|context|data|details?)(?! more)\b",
+    r" (?:further |relevant )?(?:information|context|data|details?)"
+    rf"(?:{_END}| (?:about|on|regarding|concerning|to|in|from|for|here)\b"
+    rf"| (?:(?:is|are|was|were|has been|can be|could be) )?{_NOT_STATED})",
     rf"(?:n/?a|no answer|none given|no comment|pass|not applicable){_END}",
 ]
 _DOUBTS = [
     rf"(?:{_SELF} (?:am|are) )?{_ADVERB}(?:unsure|uncertain)\b(?! principle)",
-    rf"(?:{_SELF} )?(?:would )?(?:need|require) (?:more|further|additional) (?:information|context|detail)",
-    r"(?:more|further|additional) (?:information|context|details?) (?:is|are|would be) (?:needed|required)",
+    rf"(?:{_SELF} )?(?:would )?(?:need|require) {_MORE}",
+    rf"{_MORE} (?:is|are|would be) (?:needed|required)",
     rf"(?:this|that|it) is (?:unclear|not clear|uncertain){_END}",
     rf"(?:{_SELF} (?:am|are|was) )?{_ADVERB}not (?:(?:\w+ly|100%|quite|so|too|very|all that) )*"
     r"(?:sure|certain)\b",
@@ -142,24 +201,28 @@ _IDLE = [
     r"(?:so )?(?:sorry|thanks|thank you|hello|hi|hmm+|well|apologies|(?:that is )?(?:a )?"
     r"(?:very |really )?(?:good|great|interesting|hard|tough|difficult) (?:question|one))",
     r"(?:that is )?something\b.*",
-    r"(?:so |and )?(?:please|you (?:should|may|might|could|can|will|would)|try|check|ask|consult|see"
-    r"|contact|feel free|let me know|could you|can you|would you|maybe (?:ask|try|check|you))\b.*",
+    r"(?:so |and )?(?:please|you (?:should|may|might|could|can|will|would)|try|check|ask|consult"
+    r"|see|contact|feel free|let me know|could you|can you|would you"
+    r"|maybe (?:ask|try|check|you))\b.*",
     r"(?:i|we) (?:can|could|would|will|am happy to|suggest|recommend|encourage|hope|apologi[sz]e)"
     r" (?!say|guess|bet|go|pick|tell|answer|think)\b.*",
     r"(?:an?|the|your) .*\b(?:(?:may|might|could|can|should|would) (?:be able to )?"
     r"(?:help|know|tell|answer|have))\b.*",
     r"if you\b.*",
+    rf"{_SOURCE} (?:is|are) (?:only |just |all )?about .*",
 ]
 _OPENERS = (
     r"(?:(?:(?:so |very )?sorry|unfortunately|sadly|regrettably|alas|hmm+|well|oh|um+|uh+|ok(?:ay)?"
     r"|honestly|frankly|to be honest|i apologi[sz]e|apologies|good question|in truth"
-    r"|(?:sorry )?about (?:that|this)|i (?:must|have to|should|will) (?:admit|say|confess)(?: that)?"
+    r"|(?:sorry )?about (?:that|this)"
+    r"|i (?:must|have to|should|will) (?:admit|say|confess)(?: that)?"
+    rf"|without (?:any )?{_MORE}"
     r"|(?:as far as|from what) (?:i|we) (?:know|can tell)|to (?:my|our) knowledge"
     r"|as of (?:my|the) last \w+"
     r"|i am (?:so |very |really )?(?:sorry|afraid)(?: to say)?(?: that)?"
     r"|as an? (?:\w+ ){0,3}model|as an ai(?: assistant)?"
-    r"|(?:based on|according to|from|given|in) (?:the|this|these) (?:\w+ )?(?:passages?|texts?|contexts?"
-    r"|documents?|information)|and|but|so|however|because|since|still|yet|though|although)\b"
+    r"|(?:based on|according to|from|given|in) (?:the|this|these) (?:\w+ )?(?:passages?|texts?"
+    r"|contexts?|documents?|information)|and|but|so|however|because|since|still|yet|though|although)\b"
     r"[\s,!.:-]*)+"
 )
 
@@ -172,17 +235,20 @@ _CONTRACTIONS = (
     (r"\b(it|that|there|he|she|what|who)'s\b", r"\1 is"),
     (r"\b(i|we|you|they)'ve\b", r"\1 have"),
     (r"\b(i|we|you|they)'re\b", r"\1 are"),
-    (r"\b(i|we|you|he|she|they)'d\b", r"\1 would"),
+    (r"\b(i|we|you|he|she|they|it)'d\b", r"\1 would"),
     (r"\b(i|we|you|it|he|she|they)'ll\b", r"\1 will"),
 )
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”")
 _CUT = re.compile(
     r"[.!?;:]+(?=\s|$)|\s+[-–—]+\s+"
-    r"|,?\s+(?=(?:but|however|though|although|yet)\b)"
+    r"|,?\s+(?=(?:but|however|though|although)\b)"
     r"|,?\s+and\s+(?=(?:nobody|no one|i|we|it|that|this) )"
     r"|,\s+(?=(?:so|and|it|he|she|they|the|i|we|that|this|these|you|please|my|maybe|perhaps|probably"
-    r"|possibly|likely|sorry)\b)"
+    r"|possibly|likely|sorry|yet)\b)"
 )
+
+MAX_LENGTH = 2_000
+"""Characters; a longer text is no short answer, whatever it says."""
 
 _CONTEXT = 2
 """Statements that may lead up to an abstention; a longer text has said something."""
@@ -190,6 +256,8 @@ _CONTEXT = 2
 
 def abstains(text: str) -> bool:
     """Whether an English answer declines to answer."""
+    if len(text) > MAX_LENGTH:
+        return False
     clauses = [_kind(clause) for clause in _clauses(text)]
     said = [kind for kind in clauses if kind != "idle"]
     if not said or said[-1] == "statement":

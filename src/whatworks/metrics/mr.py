@@ -30,7 +30,8 @@ from whatworks.task import Example
 summary = part_means
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
-_OPENING = re.compile(r"[^\W\d][\w.-]*\s*\(")
+# Each run of name characters is looked at once: a long answer takes time in proportion.
+_OPENING = re.compile(r"(?<![\w.-])[\d.-]*+([^\W\d][\w.-]*+)\s*+\(")
 _SPACE = re.compile(r"\s*")
 _MOST_STARTS = 50
 """Places at which a representation is looked for inside a longer answer."""
@@ -100,7 +101,7 @@ def find(text: str) -> MeaningRepresentation | None:
         if count == _MOST_STARTS:
             break
         try:
-            return _Reader(text, start.start()).representation()
+            return _Reader(text, start.start(1)).representation()
         except MalformedMR:
             continue
     return None

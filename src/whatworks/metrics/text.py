@@ -23,7 +23,7 @@ def exact(example: Example, text: str) -> Score:
     Lenient: equal after normalisation.
     """
     said, wanted = text.strip(), example.target.strip()
-    return _match(said == wanted, normalise(said) == normalise(wanted), said, wanted)
+    return match(said == wanted, normalise(said) == normalise(wanted), said, wanted)
 
 
 def normalised(example: Example, text: str) -> Score:
@@ -32,12 +32,12 @@ def normalised(example: Example, text: str) -> Score:
     Lenient: the target's words within the answer.
     """
     same = normalise(text) == normalise(example.target)
-    return _match(same, contained(example.target, text), text, example.target)
+    return match(same, contained(example.target, text), text, example.target)
 
 
 def contains(example: Example, text: str) -> Score:
     """The target's words within the answer, in one piece, normalised."""
-    return _match(contained(example.target, text), False, text, example.target)
+    return match(contained(example.target, text), False, text, example.target)
 
 
 def numeric(
@@ -74,7 +74,7 @@ def numeric(
 
     only = _only_number(text)
     last = _last_number(text) if only is None else only
-    score = _match(close(only), close(last), text, str(wanted))
+    score = match(close(only), close(last), text, str(wanted))
     return Score(
         score.value,
         score.kind,
@@ -85,7 +85,8 @@ def numeric(
     )
 
 
-def _match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:
+def match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:
+    """The score of a text that is right or wrong; ``lenient`` counts when it is not strictly right."""
     if strict:
         return Score(1.0, "correct", label=normalise(said))
     hint = "give only the answer: " if lenient else ""
