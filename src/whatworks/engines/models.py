@@ -183,7 +183,10 @@ def _tokenizer(which: Identity) -> Any:
     from transformers import AutoTokenizer
 
     with _quiet(), _as_input_error(which[0], "tokenizer"):
-        return AutoTokenizer.from_pretrained(which[0], local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(which[0], local_files_only=True)
+    # Lengths are checked where they matter; the library's own warning would tear the bars apart.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
 
 
 def load_config(folder: Path) -> Any:

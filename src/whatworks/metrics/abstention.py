@@ -7,6 +7,10 @@ an abstention (``_ABSTAINS``), a doubt (``_DOUBTS``), a courtesy or advice that 
 A statement after the last abstention is an answer ("I don't know why people say Paris, it is
 Lyon"), and so is one before a mere doubt ("Paris, but I'm not sure").
 
+On sentences written after the rules (tests/metrics/*_fresh.txt, 40 abstentions and 40 answers that
+are meant to mislead) precision is 0.97 and recall 0.75: an abstention rate measured so is rather
+too low than too high. An abstention that is missed counts as a wrong answer.
+
 Titles and quotations in quotation marks are not the speaker's own words and are left out.
 """
 
@@ -22,7 +26,8 @@ _TELL = (
 _SOURCE = (
     r"(?!(?:i|we|he|she|you)\b)(?:[\w-]+ ){0,4}?"
     r"(?:passages?|texts?|contexts?|documents?|articles?|paragraphs?|sources?|excerpts?|notes"
-    r"|records|questions?|information|data|snippets?|results?|materials?)"
+    r"|records|questions?|information|data|snippets?|results?|materials?|books?|story|report"
+    r"|pages?|chapters?|tables?|websites?|files?|transcripts?)"
     r"(?: (?:provided|given|above))?"
 )
 _STATED = (
@@ -59,7 +64,8 @@ _ABSTAINS = [
     rf"(?:that|this)(?: is (?:something|one thing))?,? {_SELF} do not {_ADVERB}know",
     r"(?:i )?(?:dunno|idk)\b",
     rf"(?:nobody|no one|no-one|none of us) (?:can (?:say|tell|know)|{_ADVERB}knows?)"
-    rf"(?: (?:for|with) (?:sure|certain|certainty)| the answer.*| {_ADVERB}{_ASKED}.*)?{_END}",
+    rf"(?: (?:for|with) (?:sure|certain|certainty)"
+    rf"| the answer.*)?(?: {_ADVERB}{_ASKED}.*)?{_END}",
     r"(?:nobody|no one|no-one|science) (?:has|have) (?:not )?(?:ever |yet )?(?:figured|found|solved"
     r"|determined|established|discovered|answered|identified|settled|explained|worked)\b",
     r"(?:nobody|no one|no-one) has (?:the|any|an) (?:answer|idea|clue)\b",
@@ -67,7 +73,8 @@ _ABSTAINS = [
     r"|are (?:still )?(?:not (?:sure|certain)|unsure|uncertain|divided))",
     rf"who (?:knows|can (?:say|tell|know)){_END}",
     rf"(?:{_SELF} )?(?:have |had )?(?:absolutely )?no (?:idea|clue)(?: {_ASKED}.*| about.*)?{_END}",
-    rf"{_SELF} {_ADVERB}(?:do not {_ADVERB}(?:have|possess)|have not|have no|lack|have got no)\b"
+    rf"{_SELF} {_ADVERB}(?:do not {_ADVERB}(?:have|possess)|have not|have no|lack|have got no"
+    rf"|have insufficient|have too little)\b"
     rf".*\b{_HAVING}\b",
     rf"{_SELF} have (?:got )?nothing (?:on|about|for)\b",
     rf"{_SELF} (?:can |could )?(?:see|find|found|have found) no (?:\w+ )?"
@@ -82,7 +89,7 @@ _ABSTAINS = [
     rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)\b",
     rf"{_SELF} have no (?:way|means|record)\b",
     rf"{_SELF} would not know\b",
-    r"how (?:should|would|could) i know",
+    r"how (?:should|would|could) i know$",
     rf"{_SELF} am drawing a blank",
     rf"{_SELF} am not in a position to",
     rf"{_SELF}(?: am going to| will)?(?: have to)? pass(?: on (?:this|that)\b.*)?{_END}",
@@ -90,7 +97,12 @@ _ABSTAINS = [
     r" (?:clue|idea|notion)\b",
     rf"{_SELF} am not {_ADVERB}(?:aware|familiar)\b",
     rf"{_SELF} have never heard of\b",
-    rf"{_SELF} (?:do|can|could) not {_ADVERB}(?:recall|remember)\b",
+    rf"{_SELF} {_ADVERB}(?:do|can|could) not {_ADVERB}(?:recall|remember)\b",
+    rf"{_SELF} would (?:need|have) to (?:look|check|search|see|read|consult)\b",
+    r".+ (?:do|does) not (?:allow|permit|enable|let) (?:us|me|one)\b",
+    rf"nowhere in {_SOURCE}",
+    rf"not known{_END}",
+    rf"{_ASKED}.* (?:is|are|was|remains?) (?:still )?(?:unknown|unclear|uncertain){_END}",
     rf"{_SELF} (?:have )?(?:forgot|forgotten)(?! to)\b",
     rf"{_SELF} do not (?:think|believe)"
     r" (?:i |anyone |anybody |there is |it is (?:known|possible|mentioned|stated)|(?:that )?i )",
@@ -98,9 +110,10 @@ _ABSTAINS = [
     rf"{_SELF} doubt (?:that )?(?:anyone|anybody|it is known|there is)\b",
     rf"{_SELF} wish {_SELF} knew",
     rf"{_SELF} have not been told",
-    r"you (?:have|did) not (?:told|tell|mention|mentioned|said|say|provided?|given?|specif\w+)\b",
+    r"you (?:have not|did not|never)"
+    r" (?:told|tell|mention|mentioned|said|say|provided?|given?|specif\w+)\b",
     r"(?:we|humanity) (?:may|might|will|can) never know",
-    r"my (?:knowledge|training data|memory) (?:does|do) not\b",
+    r"my (?:knowledge|training(?: data)?|memory|sources?|records?) (?:does|do) not\b",
     rf".+ is not (?:something|anything|a question) (?:that )?(?:(?:i|we)\b|{_SOURCE})",
     rf"(?:(?:that|this|it) )?is (?:something|one|a question|information) (?:that |which )?{_SELF}"
     r" (?:can|could|do|am) not\b",
@@ -187,7 +200,8 @@ _ABSTAINS = [
     rf"(?:n/?a|no answer|none given|no comment|pass|not applicable){_END}",
 ]
 _DOUBTS = [
-    rf"(?:{_SELF} (?:am|are) )?{_ADVERB}(?:unsure|uncertain)\b(?! principle)",
+    rf"{_SELF} am {_ADVERB}(?:unsure|uncertain)\b",
+    rf"(?:unsure|uncertain)(?:{_END}| (?:{_ASKED}|about\b))",
     rf"(?:{_SELF} )?(?:would )?(?:need|require) {_MORE}",
     rf"{_MORE} (?:is|are|would be) (?:needed|required)",
     rf"(?:this|that|it) is (?:unclear|not clear|uncertain){_END}",
@@ -198,8 +212,9 @@ _DOUBTS = [
 ]
 _IDLE = [
     r"",
-    r"(?:so )?(?:sorry|thanks|thank you|hello|hi|hmm+|well|apologies|(?:that is )?(?:a )?"
-    r"(?:very |really )?(?:good|great|interesting|hard|tough|difficult) (?:question|one))",
+    r"(?:so )?(?:sorry|honestly|frankly|thanks|thank you|hello|hi|hmm+|well|apologies"
+    r"|(?:that is )?(?:a )?(?:very |really )?"
+    r"(?:good|great|interesting|hard|tough|difficult) (?:question|one))",
     r"(?:that is )?something\b.*",
     r"(?:so |and )?(?:please|you (?:should|may|might|could|can|will|would)|try|check|ask|consult"
     r"|see|contact|feel free|let me know|could you|can you|would you"
@@ -222,7 +237,7 @@ _OPENERS = (
     r"|i am (?:so |very |really )?(?:sorry|afraid)(?: to say)?(?: that)?"
     r"|as an? (?:\w+ ){0,3}model|as an ai(?: assistant)?"
     r"|(?:based on|according to|from|given|in) (?:the|this|these) (?:\w+ )?(?:passages?|texts?"
-    r"|contexts?|documents?|information)|and|but|so|however|because|since|still|yet|though|although)\b"
+    r"|contexts?|documents?|information)|afraid|and|but|so|however|because|since|still|yet|though|although)\b"
     r"[\s,!.:-]*)+"
 )
 
@@ -244,7 +259,7 @@ _CUT = re.compile(
     r"|,?\s+(?=(?:but|however|though|although)\b)"
     r"|,?\s+and\s+(?=(?:nobody|no one|i|we|it|that|this) )"
     r"|,\s+(?=(?:so|and|it|he|she|they|the|i|we|that|this|these|you|please|my|maybe|perhaps|probably"
-    r"|possibly|likely|sorry|yet)\b)"
+    r"|possibly|likely|sorry|yet|honestly|frankly)\b)"
 )
 
 MAX_LENGTH = 2_000

@@ -7,7 +7,7 @@ does not say that there is no answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -58,7 +58,7 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
     unanswerable questions that got an answer. Either is left out where it has no questions.
     """
     pairs = list(zip((_known(example)[1] for example in examples), scores, strict=True))
-    figures: dict[str, Iterable[float]] = {
+    figures: dict[str, list[float]] = {
         "accuracy": [s.value for s in scores],
         "lenient_accuracy": [s.forgiving for s in scores],
         "abstention_rate": [s.parts["abstained"] for s in scores],
@@ -75,7 +75,7 @@ def _known(example: Example) -> tuple[Sequence[str], bool]:
     answerable: Any = example.meta.get("answerable")
     if not isinstance(aliases, list | tuple):
         raise InputError("`aliases` is not a list of texts", place=place)
-    if answerable not in (None, True, False):
+    if not isinstance(answerable, bool | None):
         raise InputError(f"`answerable` is {answerable!r}, not true or false", place=place)
     # What would be right if the question had an answer is not right when it has none.
     others: list[Any] = [] if answerable is False else list(aliases)

@@ -28,8 +28,10 @@ _COMPARES = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.Be
 
 @dataclass(frozen=True)
 class _Column:
+    """A column with its type in capitals, "" where the schema gives none."""
+
     name: str
-    numeric: bool
+    kind: str
 
 
 def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
@@ -68,13 +70,21 @@ def _tables(script: str) -> Iterator[tuple[str, list[_Column]]]:
         return
     for statement in statements:
         if isinstance(statement, exp.Create) and isinstance(statement.this, exp.Schema):
-            definitions = statement.this.find_all(exp.ColumnDef)
+            # Without a type or a constraint a column is parsed as a bare name.
+            columns = (exp.ColumnDef, exp.Identifier)
+            definitions = [one for one in statement.this.expressions if isinstance(one, columns)]
             yield statement.this.this.name, [_column(one) for one in definitions]
 
 
-def _column(definition: exp.ColumnDef) -> _Column:
-    kind = str(definition.args.get("kind") or "").upper()
-    return _Column(definition.name.lower(), any(word in kind for word in _NUMERIC))
+def _column(definition: exp.Expr) -> _Column:
+    return _Column(definition.name.lower(), str(definition.args.get("kind") or "").upper())
+
+
+def _numeric(column: _Column, constants: list[str]) -> bool:
+    """By its type or, where it has none, by what the query compares it with."""
+    if column.kind:
+        return any(word in column.kind for word in _NUMERIC)
+    return bool(constants) and all(map(_NUMBER.fullmatch, constants))
 
 
 def _constants(query: exp.Expr) -> Mapping[str, list[str]]:
@@ -107,7 +117,7 @@ def _is_string(column: exp.Column) -> bool:
 
 def _values(column: _Column, constants: list[str], rng: random.Random) -> list[Any]:
     """What a column draws from: constants, values around them, others."""
-    if not column.numeric:
+    if not _numeric(column, constants):
         words = [f"{column.name} {rng.randint(1, 99)}" for _ in range(4)]
         plain = [constant.strip("%") for constant in constants]
         return [*words, *plain, *plain]

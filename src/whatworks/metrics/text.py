@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import NonNegativeFloat
+from pydantic import Field
 
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, contained, normalise
 from whatworks.task import Example
 
+_Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 _NUMBER = r"[-+\u2212]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
 _WHOLE = re.compile(rf"[$€£¥]?\s*({_NUMBER})\s*[%$€£¥]?\.?", re.ASCII)
+_MOST_DIGITS = 1_000
 _WITHIN = re.compile(rf"(?<![\w.])({_NUMBER})", re.ASCII)
 
 
@@ -44,12 +48,13 @@ def numeric(
     example: Example,
     text: str,
     *,
-    tolerance: NonNegativeFloat = 0.0,
-    relative: NonNegativeFloat = 0.0,
+    tolerance: _Allowance = 0.0,
+    relative: _Allowance = 0.0,
 ) -> Score:
     """The target's number; thousands separators, a currency sign and a % sign are read over.
 
-    Strict: the answer is one number. Lenient: the last number of the answer.
+    Strict: the answer is one number; where the target itself is a text around a number, as in
+    "#### 42", the last number of any text. Lenient: the last number of the answer.
 
     Args:
         example: Its target is a number, or a text whose last number is meant ("#### 42").
@@ -60,7 +65,8 @@ def numeric(
     Raises:
         InputError: If the target has no number.
     """
-    wanted = _only_number(example.target) or _last_number(example.target)
+    alone = _only_number(example.target)
+    wanted = _last_number(example.target) if alone is None else alone
     if wanted is None:
         raise InputError(
             f"the target {brief(example.target)} has no number",
@@ -74,7 +80,7 @@ def numeric(
 
     only = _only_number(text)
     last = _last_number(text) if only is None else only
-    score = match(close(only), close(last), text, str(wanted))
+    score = match(close(last if alone is None else only), close(last), text, str(wanted))
     return Score(
         score.value,
         score.kind,
@@ -86,7 +92,7 @@ def numeric(
 
 
 def match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:
-    """The score of a text that is right or wrong; ``lenient`` counts when it is not strictly right."""
+    """A right or a wrong answer; ``lenient`` counts where it is not strictly right."""
     if strict:
         return Score(1.0, "correct", label=normalise(said))
     hint = "give only the answer: " if lenient else ""
@@ -109,6 +115,8 @@ def _last_number(text: str) -> Decimal | None:
     return _decimal(found[-1]) if found else None
 
 
-def _decimal(number: str) -> Decimal:
+def _decimal(number: str) -> Decimal | None:
     # Exponents have three digits at most, so the value stays far within Decimal's range.
+    if len(number) > _MOST_DIGITS:
+        return None
     return Decimal(number.replace(",", "").replace("\u2212", "-"))

@@ -1,0 +1,66 @@
+"""The main job on data and a model that this project did not make: every arm ends as rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from whatworks.main_job import run_study
+from whatworks.metrics import load
+from whatworks.results import Results
+from whatworks.task import Task
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "real"
+SIZES = {"train": 64, "dev": 8, "test": 16}
+
+
+class Quiet:
+    def start(self, name: str, total: int) -> None: ...
+    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
+    def done(self, name: str, note: str = "") -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+def smaller(study: dict[str, Any]) -> dict[str, Any]:
+    """The example study with fewer rows and one epoch."""
+    study["task"]["limit"] = SIZES
+    arms = [arm for arm in study["arms"] if not isinstance(arm, dict) or "arm" not in arm]
+    one = {"sft": {"epochs": 1}}
+    study["arms"] = [one if arm == "sft" else arm for arm in arms]
+    study["arms"].append({"arm": "knn+sft", "knn": {"k": 1}, **one})
+    return study
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["viggo", "banking77"])
+@pytest.mark.parametrize("model", ["lab", "stories260K"])
+def test_every_arm_ends_as_rows(
+    name: str, model: str, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHATWORKS_DATA", str(real_data))
+    study = smaller(yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text()))
+    study["model"] = model if model == "lab" else str(real_data / model)
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(study))
+    out = tmp_path / "out"
+    summary, page = run_study(path, out=out, watcher=Quiet())
+    rows = Results(out / "results.jsonl").rows()
+    arms = {row.arm for row in rows}
+    assert arms == {"zero-shot", "few-shot", "knn", "sft", "knn+sft"}
+    for arm in arms:
+        mine = [row for row in rows if row.arm == arm]
+        assert [row.cause for row in mine if row.status == "failed"] == []
+        assert len(mine) == SIZES["test"]
+    task = Task.model_validate_json((out / "task.json").read_text())
+    metric = load(task.metric, task.splits.train)
+    tests = {example.id: example for example in task.splits.test}
+    for row in rows:
+        # Scores are those of the recorded answers, computed here a second time.
+        if row.completion_tokens:
+            assert metric(tests[row.example], row.output).value == row.value
+    for example in tests.values():
+        assert metric(example, example.target).value == 1.0
+    assert page.exists() and len(summary.arms) == 5
