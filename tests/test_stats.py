@@ -36,7 +36,7 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant(pairs: list[tuple[bool, 
     assert found.p == pytest.approx(expected)
     assert found.difference == pytest.approx((better - worse) / len(pairs))
     assert found.low <= found.difference <= found.high
-    assert -1 <= found.low and found.high <= 1
+    assert found.low >= -1 and found.high <= 1
 
 
 def test_only_shared_examples_are_compared() -> None:

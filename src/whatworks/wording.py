@@ -45,7 +45,9 @@ def duration(seconds: float) -> str:
 
 
 def brief(seconds: float) -> str:
-    """Seconds in one unit, for narrow columns: ``0.012 s``, ``3.6 min``, ``2.1 h``."""
+    """Seconds in one unit, for narrow columns: ``12 ms``, ``3.6 min``, ``2.1 h``."""
+    if 0 < seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms" if seconds < 0.0995 else "0.1 s"
     if seconds < 59.5:
         return duration(seconds)
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

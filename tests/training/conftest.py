@@ -28,7 +28,7 @@ def rows() -> list[TrainingRow]:
 def here(
     tiny_model: Path, rows: list[TrainingRow], tmp_path_factory: pytest.TempPathFactory
 ) -> Train:
-    """Train in this process: ``here(settings, base=, adapter=, rows=, stacking=, micro_batch=)``."""
+    """Train in this process; see the inner function's parameters."""
 
     def train(
         settings: SFTSettings,

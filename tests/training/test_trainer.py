@@ -79,7 +79,8 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 model = PeftModel.from_pretrained(model, folder).eval()
 for n in range(4):
     text = tokenizer.apply_chat_template(
-        [{{"role": "system", "content": "Name it."}}, {{"role": "user", "content": f"colour {{n}}"}}],
+        [{{"role": "system", "content": "Name it."}},
+         {{"role": "user", "content": f"colour {{n}}"}}],
         tokenize=False, add_generation_prompt=True)
     ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
     with torch.no_grad():

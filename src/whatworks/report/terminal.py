@@ -29,6 +29,8 @@ STYLES = {
 }
 WIDE = 96
 """Columns from which the dev scores are shown too."""
+PIPED_WIDTH = 100
+"""Least width of a table that goes to a file or a pipe, where nothing wraps."""
 STEPS = 4
 """Lines that a bar leaves in a log, beside its beginning and its end."""
 
@@ -53,6 +55,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
     from rich.text import Text
 
     console = console or Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = max(console.width, PIPED_WIDTH)
     study, answer = summary.study, summary.recommendation
     console.print()
     console.print(Text(clean(answer.headline), style="bold"))
@@ -80,13 +84,13 @@ def _table(summary: Summary, width: int) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column(f"to {clean(summary.study.baseline)}", justify="right", max_width=16)
     table.add_column("verdict", min_width=13)
-    for heading in ("prompt\ntokens", "time a\nrequest", "training"):
+    for heading in ("prompt\ntokens", "time a\nrequest", "train"):
         table.add_column(heading, justify="right", no_wrap=True)
     if width >= WIDE:
         table.add_column("dev", justify="right", no_wrap=True)
     for arm in summary.arms:
         chosen = arm.name == summary.recommendation.winner
-        name = f"▸ {arm.name}" if chosen else f"  {arm.name}"
+        name = f"▸{arm.name}" if chosen else f" {arm.name}"
         cells = [
             Text(name, style="bold" if chosen else ""),
             *_scores(arm),
