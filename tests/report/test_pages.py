@@ -24,7 +24,7 @@ HOSTILE = "</script><script>document.title='owned'</script>\"'&<b>\ud800\u2028" 
 def printed(width: int) -> str:
     out = io.StringIO()
     print_summary(
-        summary(60)[0], Console(file=out, width=width, force_terminal=True, color_system=None)
+        summary(200)[0], Console(file=out, width=width, force_terminal=True, color_system=None)
     )
     return re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
 

@@ -56,7 +56,8 @@ DISHES = listed(
     "chicken soup|clam chowder|corn bread|crab salad|duck pie|egg noodles|fish cakes|fried rice|"
     "garlic bread|goat cheese|green curry|honey cake|lamb stew|leek soup|lemon tart|lentil soup|"
     "mushroom pie|nut bread|onion soup|orange cake|pea soup|pear tart|plum cake|potato salad|"
-    "pumpkin pie|rice pudding|roast duck|salmon pie|spinach pie|tomato soup|turnip stew|walnut cake",
+    "pumpkin pie|rice pudding|roast duck|salmon pie|spinach pie|tomato soup|turnip stew|"
+    "walnut cake",
     "|",
 )
 DISH_WORDS = listed(

@@ -63,7 +63,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
     for line in (*answer.details, *study.findings):
         console.print(Text(clean(line)))
     console.print()
-    console.print(_table(summary, console.width))
+    # Without its edge, rich draws the table two columns wider than it was told.
+    console.print(_table(summary, console.width), width=console.width - 2, crop=False)
     for arm in summary.arms:
         for failure in arm.failures:
             console.print(
