@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/whatworks run $(STUDY)
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from whatworks.results import Results
 from whatworks.task import Task
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "real"
-SIZES = {"train": 64, "dev": 8, "test": 16}
+SIZES = {"train": 48, "dev": 6, "test": 12}
 
 
 class Quiet:

@@ -120,8 +120,14 @@ def test_summary_keeps_answerable_and_unanswerable_apart():
         "abstention_rate": 0.4,
         "attempted_accuracy": 0.5,
         "made_up_rate": 0.5,
+        "f_score": pytest.approx(2 * 0.5 * (1 / 3) / (0.5 + 1 / 3)),
+        "score_at_50": pytest.approx((1 - 1 - 1) / 5),
+        "score_at_75": pytest.approx((1 - 3 - 3) / 5),
+        "score_at_90": pytest.approx((1 - 9 - 9) / 5),
     }
     assert "made_up_rate" not in FACTS.summary([known], scores[:1])
+    assert "f_score" not in FACTS.summary([open_], scores[3:4])
+    assert FACTS.summary([known], scores[2:3])["f_score"] == 0.0
 
 
 @pytest.mark.parametrize("text", ["I don’t know.", "**I don't know.**", "IDK", "(unknown)"])

@@ -63,9 +63,9 @@ _ABSTAINS = [
     rf"do not know(?: {_ASKED}.*)?{_END}",
     rf"(?:that|this)(?: is (?:something|one thing))?,? {_SELF} do not {_ADVERB}know",
     r"(?:i )?(?:dunno|idk)\b",
-    rf"(?:nobody|no one|no-one|none of us) (?:can (?:say|tell|know)|{_ADVERB}knows?)"
-    rf"(?: (?:for|with) (?:sure|certain|certainty)"
-    rf"| the answer.*)?(?: {_ADVERB}{_ASKED}.*)?{_END}",
+    rf"(?:nobody|no one|no-one|none of us) (?:can (?:say|tell|know|predict)|{_ADVERB}knows?)"
+    rf"(?: (?:for|with) (?:sure|certain|certainty)| exactly| precisely"
+    rf"| the (?:answer|future).*)?(?: {_ADVERB}{_ASKED}.*)?{_END}",
     r"(?:nobody|no one|no-one|science) (?:has|have) (?:not )?(?:ever |yet )?(?:figured|found|solved"
     r"|determined|established|discovered|answered|identified|settled|explained|worked)\b",
     r"(?:nobody|no one|no-one) has (?:the|any|an) (?:answer|idea|clue)\b",
@@ -88,6 +88,11 @@ _ABSTAINS = [
     r"you would (?:have|need) to (?:ask|consult|check with)\b",
     rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)\b",
     rf"{_SELF} have no (?:way|means|record)\b",
+    rf"{_SELF} know nothing (?:about|of)\b",
+    rf"(?:{_SELF} )?(?:give up|skip(?: this(?: one)?)?){_END}",
+    rf"{_SELF} choose not to\b",
+    rf"{_SELF} am not going to {_TELL}\b",
+    rf"{_SELF} (?:can|could|would) only (?:speculate|guess)",
     rf"{_SELF} would not know\b",
     r"how (?:should|would|could) i know$",
     rf"{_SELF} am drawing a blank",
@@ -125,7 +130,7 @@ _ABSTAINS = [
     rf"it is (?:anyone|anybody|everyone)'s guess{_END}",
     # Not being able or willing to answer
     rf"(?:{_SELF} )?{_ADVERB}(?:can|could|may|did) not {_ADVERB}"
-    rf"(?:{_TELL}|find|provide|give|offer|help|see|predict|assist|comment|access|locate|be sure"
+    rf"(?:{_TELL}|find|provide|give|offer|help|see|predict|assist|comment|access|locate|be sure|make sense"
     r"|begin to|hazard|discuss|share)\b",
     rf"{_SELF} can neither confirm nor deny",
     rf"(?:{_SELF} (?:am|was|were|are) )?(?:unable|not able)"
@@ -165,25 +170,28 @@ _ABSTAINS = [
     rf"{_SOURCE} (?:is|are) (?:insufficient|not (?:sufficient|enough))",
     rf"(?:not|nowhere) {_NOT_STATED}(?: (?:in|by|anywhere|here)\b.*)?{_END}",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:is|are|was|were) (?:not|never|nowhere) (?:\w+ly )?"
-    rf"{_NOT_STATED}\b",
+    rf"{_NOT_STATED}\b(?! (?:until|before|after|again|for)\b)",
     r"but not (?:where|who|when|what|how|why|which)\b",
     r"(?:it|that|this|(?:the|his|her|its|their|no)\b.+)"
     r" (?:is|are|was|were) not (?:(?:definitively|certainly|precisely|exactly|publicly|yet) )*"
     r"known(?! (?:for|as|to many)\b)",
     rf"(?:(?:it|that|this|(?:the|his|her|its|their|an?)\b.+) "
     rf"(?:is|are|was|were|remains?)(?: still| currently| largely)* )?unknown"
-    rf"(?: (?:to (?:me|us|science)|from\b.*|at this time|at present|today))?{_END}",
+    rf"(?: (?:to (?:me|us|science)|from\b.*|at this time|at present|today|to this day))?{_END}",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:has|have) (?:never|not)(?: yet)? been (?:\w+ly )?"
     rf"(?:{_NOT_STATED}|known|solved|identified|proven|decided|announced|released|published)\b",
     r"(?:it|this|that|the answer|(?:the|this|that) question|(?:the|his|her|its|their)\b.+)"
     r" can not be (?:\w+ly )?(?:determined|answered|known|verified|said|found|established|inferred"
-    r"|confirmed|deduced|identified|ascertained|concluded|derived)",
+    r"|confirmed|deduced|identified|ascertained|concluded|derived|predicted)",
     r"can not be (?:determined|answered|known|verified|established|inferred|confirmed|deduced)",
     r"(?:it|this|that|(?:the|this|that) question) (?:is|has) (?:unanswerable|no (?:known )?answer)",
+    r"(?:the|this|that|your) question (?:makes no sense|does not make sense|is too \w+)",
     rf"unanswerable{_END}",
     r"there (?:is|are|was|were) (?:no|not enough|not any|not sufficient|insufficient|too little)"
     r"(?: \w+)? (?:information|info|answers?|consensus|records?|data|mention|context|details?"
     r"|agreement|indication)\b",
+    r"(?:there is )?(?:not enough|insufficient|too little) evidence (?:to|for)\b",
+    rf"(?:evidence|information|data) (?:is|are) (?:lacking|missing|scarce){_END}",
     r"there is no (?:(?:good|sure|certain|reliable) )?way (?:for \w+ )?(?:to|of)"
     rf" (?:{_TELL}|knowing|telling|saying|be)",
     r"(?:it|that|this) would be (?:pure |mere )?(?:speculation|guesswork|a guess|guessing)",

@@ -54,8 +54,13 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
     """Accuracy, abstentions, and what becomes of answerable and of unanswerable questions.
 
     ``attempted_accuracy`` is the share of right answers among the answerable questions that were
-    not abstained from (Wei et al. 2024, SimpleQA, section 4); ``made_up_rate`` the share of
-    unanswerable questions that got an answer. Either is left out where it has no questions.
+    not abstained from, ``f_score`` its harmonic mean with the share of right answers among all of
+    them (Wei et al. 2024, SimpleQA, section 4); ``made_up_rate`` the share of unanswerable
+    questions that got an answer. Each is left out where it has no questions.
+
+    ``score_at_50``, ``_75`` and ``_90`` are mean points: 1 for a right answer, 0 for an abstention,
+    -t / (1 - t) for a wrong answer, t = .5, .75, .9 (Kalai et al. 2025, "Why Language Models
+    Hallucinate", section 4.2). They can be negative.
     """
     pairs = list(zip((_known(example)[1] for example in examples), scores, strict=True))
     figures: dict[str, list[float]] = {
@@ -65,7 +70,23 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
         "attempted_accuracy": [s.value for known, s in pairs if known and s.kind != "abstained"],
         "made_up_rate": [1 - s.value for known, s in pairs if not known],
     }
-    return {name: fmean(values) for name, values in figures.items() if values}
+    summed = {name: fmean(values) for name, values in figures.items() if values}
+    asked = [s for known, s in pairs if known]
+    if asked:
+        # 2ac / (a + c) with a = right / attempted and c = right / asked
+        tried = sum(s.kind != "abstained" for s in asked)
+        summed["f_score"] = 2 * sum(s.value for s in asked) / (tried + len(asked))
+    for t in (0.5, 0.75, 0.9):
+        points = (_points(known, score, t / (1 - t)) for known, score in pairs)
+        summed[f"score_at_{t * 100:.0f}"] = fmean(points)
+    return summed
+
+
+def _points(answerable: bool, score: Score, penalty: float) -> float:
+    """What an answer earns where a wrong one costs ``penalty``."""
+    if score.kind == "wrong":
+        return -penalty
+    return float(score.kind == "correct" and answerable)
 
 
 def _known(example: Example) -> tuple[Sequence[str], bool]:
