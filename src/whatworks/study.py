@@ -241,6 +241,8 @@ class Study:
                 run.failure = failure
             else:
                 self._record([_row(run, run.candidate, answer) for answer in answers])
+                figures = self._examiner.metric.summary(test, [a.score for a in answers])
+                run.notes.update({f"test.{n}": round(v, 4) for n, v in figures.items()})
         if run.failure is not None:
             failed = Row(
                 arm=run.arm,

@@ -86,7 +86,7 @@ _ABSTAINS = [
     rf"{_SELF} (?:do not feel|am not) (?:\w+ )?(?:confident|comfortable|qualified)\b",
     r"not (?:a|the (?:faintest|slightest|foggiest)) (?:clue|idea)\b",
     r"you would (?:have|need) to (?:ask|consult|check with)\b",
-    rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)\b",
+    rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)(?:{_END}| to {_TELL}\b)",
     rf"{_SELF} have no (?:way|means|record)\b",
     rf"{_SELF} know nothing (?:about|of)\b",
     rf"(?:{_SELF} )?(?:give up|skip(?: this(?: one)?)?){_END}",
@@ -130,8 +130,8 @@ _ABSTAINS = [
     rf"it is (?:anyone|anybody|everyone)'s guess{_END}",
     # Not being able or willing to answer
     rf"(?:{_SELF} )?{_ADVERB}(?:can|could|may|did) not {_ADVERB}"
-    rf"(?:{_TELL}|find|provide|give|offer|help|see|predict|assist|comment|access|locate|be sure|make sense"
-    r"|begin to|hazard|discuss|share)\b",
+    rf"(?:{_TELL}|find|provide|give|offer|help|see|predict|assist|comment|access|locate|be sure"
+    r"|begin to|make sense|hazard|discuss|share)\b",
     rf"{_SELF} can neither confirm nor deny",
     rf"(?:{_SELF} (?:am|was|were|are) )?(?:unable|not able)"
     rf" to (?:{_TELL}|find|provide|give|offer|help|assist|locate|access|recall|remember|see"
