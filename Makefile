@@ -4,12 +4,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STUDY ?= examples/json/study.yaml
+STUDIES ?= examples/category examples/facts
 
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed
-	$(BIN)/whatworks run $(STUDY)
+	@for study in $(STUDIES); do $(BIN)/whatworks run $$study || exit; done
 
 test: $(VENV)/.installed-test lint
 	$(BIN)/python -m pytest -n 2

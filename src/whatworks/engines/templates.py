@@ -297,9 +297,10 @@ def _adds_bos(tokenizer: Tokenizer) -> bool:
 
 
 def _brings_space(tokenizer: Tokenizer) -> bool:
-    """Whether the tokenizer itself puts a space before a text (SentencePiece style)."""
+    """Whether the tokenizer itself puts a space before a text (``add_prefix_space`` and the like)."""
     first = _encode(tokenizer, "a")[:1]
-    return bool(first) and str(tokenizer.convert_ids_to_tokens(first[0])).startswith("▁")
+    # SentencePiece and byte-level tokenizers write the space differently.
+    return bool(first) and str(tokenizer.convert_ids_to_tokens(first[0])).startswith(("▁", "Ġ"))
 
 
 def _special_ids(tokenizer: Tokenizer) -> frozenset[int]:

@@ -86,7 +86,8 @@ _ABSTAINS = [
     rf"{_SELF} (?:do not feel|am not) (?:\w+ )?(?:confident|comfortable|qualified)\b",
     r"not (?:a|the (?:faintest|slightest|foggiest)) (?:clue|idea)\b",
     r"you would (?:have|need) to (?:ask|consult|check with)\b",
-    rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)(?:{_END}| to {_TELL}\b)",
+    rf"{_SELF} (?:must |have to |will (?:have to )?|would )?(?:decline|refuse)"
+    rf"(?:{_END}| to {_TELL}\b)",
     rf"{_SELF} have no (?:way|means|record)\b",
     rf"{_SELF} know nothing (?:about|of)\b",
     rf"(?:{_SELF} )?(?:give up|skip(?: this(?: one)?)?){_END}",

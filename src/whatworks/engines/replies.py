@@ -1,0 +1,148 @@
+"""What a server answers: the text in it, the complaint in it, and the tokens it took.
+
+A server may send anything. What is not a chat completion is ``Unusable``; token counts that cannot
+be true are replaced by an estimate, and the reply says so.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+HIDDEN_PROMPT = 4096
+"""Tokens that a server's own template and instructions may add to a prompt."""
+
+WORDS_PER_TOKEN = 8
+"""No tokenizer packs more words than this into its average token."""
+
+
+class Unusable(ValueError):
+    """The body is not a chat completion; the message says what it is."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer as the server gave it.
+
+    Attributes:
+        text: The answer.
+        finish: ``length`` when the server says that it was cut off.
+        prompt_tokens: Tokens read, None when the server does not say.
+        completion_tokens: Tokens written, None when the server does not say.
+        seconds: Share of the wall time of the call that it came in.
+    """
+
+    text: str
+    finish: Literal["stop", "length"]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float = 0.0
+
+
+def read_reply(payload: bytes) -> Reply:
+    """Read a chat completion.
+
+    Raises:
+        Unusable: If it is none: no JSON, cut off, an error, or without an answer.
+    """
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise Unusable(f"the server's answer is not whole JSON ({len(payload)} bytes)") from None
+    if isinstance(body, Mapping) and body.get("error"):
+        raise Unusable(f"the server answered with an error: {read_complaint(payload)[0]}")
+    try:
+        choice = body["choices"][0]
+        text = _plain(choice["message"]["content"])
+    except (KeyError, IndexError, TypeError):
+        raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
+    usage = body.get("usage")
+    usage = usage if isinstance(usage, Mapping) else {}
+    return Reply(
+        text,
+        "length" if choice.get("finish_reason") == "length" else "stop",
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+    )
+
+
+def read_complaint(payload: bytes) -> tuple[str, str]:
+    """The server's message, on one line and not too long, and its error code; maybe empty."""
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        text = payload.decode("utf-8", "replace")
+        title = re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
+        return _line(title[1] if title else "" if "<html" in text.lower() else text), ""
+    found: Any = body
+    if isinstance(body, Mapping):
+        found = body.get("error") or body.get("message") or body.get("detail") or body
+    if not isinstance(found, Mapping):
+        return _line(found if isinstance(found, str) else json.dumps(found)), ""
+    code = str(found.get("code") or found.get("type") or "")
+    message = found.get("message")
+    return _line(message if isinstance(message, str) else json.dumps(found)), code
+
+
+def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]:
+    """Tokens read and written, and whether both are the server's own counts.
+
+    A count is the server's where it can be true: at least one token per eight words, at most one
+    per byte (and a hidden preamble) of the prompt, at most ``max_tokens`` of the answer.
+    """
+    prompt = "\n".join(message["content"] for message in body["messages"])
+    size = len(prompt.encode("utf-8", "surrogatepass"))
+    read, written = reply.prompt_tokens, reply.completion_tokens
+    # An end token, or two, may stand beside the limit.
+    read_fits = _fits(read, prompt, size + HIDDEN_PROMPT) and read != 0
+    written_fits = _fits(written, reply.text, body["max_tokens"] + 2)
+    if not written_fits and read_fits and written == 0 and not reply.text:
+        written_fits = True
+    return (
+        read if read is not None and read_fits else estimate(prompt),
+        written if written is not None and written_fits else estimate(reply.text),
+        read_fits and written_fits,
+    )
+
+
+def estimate(text: str) -> int:
+    """Tokens of a text without its tokenizer: its words or a quarter of its characters.
+
+    The larger of the two; within some 30% for English prose and most tokenizers, too low for
+    scripts that tokenizers split finely.
+    """
+    return max(len(text.split()), math.ceil(len(text) / 4))
+
+
+def until(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first stop string."""
+    found = [at for mark in stop if mark and (at := text.find(mark)) >= 0]
+    return text[: min(found)] if found else text
+
+
+def _fits(count: int | None, text: str, most: int) -> bool:
+    return count is not None and len(text.split()) / WORDS_PER_TOKEN <= count <= most
+
+
+def _plain(content: Any) -> str:
+    """Content as text: a string, null (a refusal), or a list of parts with text."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+    raise TypeError(content)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _line(text: str, longest: int = 300) -> str:
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
