@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from whatworks.stats import Comparison, compare
-from whatworks.verdict import Option, choose, judge
+from whatworks.stats import Comparison, Estimate, compare
+from whatworks.verdict import Option, Recommendation, Standing, Verdict, choose, judge, recommend
 
 
 def pair(right: int, base: int, n: int) -> Comparison:
@@ -54,3 +54,61 @@ def test_choice_is_by_dev_and_cost() -> None:
     assert choose(options) == "sft", "within two points the cheaper request wins"
     assert choose(options, min_effect=0.0) == "few-shot"
     assert choose([Option("broken", None)]) is None
+
+
+def advice(arms: dict[str, tuple[int, float]], winner: str, n: int = 100) -> Recommendation:
+    """Recommendation for arms given as (right on test, dev score); zero-shot is the baseline."""
+    base = arms["zero-shot"][0]
+    found = {name: pair(right, base, n) for name, (right, _) in arms.items() if name != "zero-shot"}
+    verdicts = {"zero-shot": Verdict("baseline", ""), **judge(found)}
+    standings = [
+        Standing(
+            name,
+            verdicts[name],
+            Estimate(right / n, 0.0, 1.0),
+            found.get(name),
+            dev,
+            prompt_tokens=100.0 * (1 + i),
+            seconds=0.5,
+            training_seconds=90.0 if name == "sft" else 0.0,
+        )
+        for i, (name, (right, dev)) in enumerate(arms.items())
+    ]
+    return recommend(standings, baseline="zero-shot", winner=winner)
+
+
+def test_a_winner_is_named_with_its_gain_and_its_cost() -> None:
+    said = advice({"zero-shot": (40, 0.4), "rag": (62, 0.6), "sft": (80, 0.8)}, "sft")
+    assert said.headline.startswith("sft works: 80.0% on test against 40.0% for zero-shot, +40.0")
+    assert "Also works: rag (+22.0)" in said.details[0]
+    assert "300 prompt tokens (zero-shot: 100)" in said.details[1]
+    assert "1 min 30 s of training" in said.details[1]
+
+
+def test_a_winner_that_proves_nothing_is_not_praised() -> None:
+    said = advice({"zero-shot": (10, 0.5), "rag": (13, 0.6)}, "rag", n=20)
+    assert said.headline.startswith("Cannot tell")
+    assert "20 test examples do not settle" in said.headline and " more." in said.headline
+    worse = advice({"zero-shot": (60, 0.5), "rag": (30, 0.6)}, "rag")
+    assert worse.headline.startswith("Keep zero-shot") and "does not work" in worse.headline
+    none = advice({"zero-shot": (60, 0.7), "rag": (30, 0.6)}, "zero-shot")
+    assert none.headline.startswith("Keep zero-shot: nothing did better on dev")
+
+
+def test_test_scores_do_not_change_the_choice_but_are_told() -> None:
+    said = advice({"zero-shot": (40, 0.4), "rag": (80, 0.6), "sft": (70, 0.8)}, "sft")
+    assert said.winner == "sft" and said.headline.startswith("sft works")
+    assert any("On test rag scored higher, 80.0% against 70.0%" in line for line in said.details)
+
+
+def test_ties_on_dev_are_told() -> None:
+    arms = {"zero-shot": (40, 0.4), "rag": (70, 0.79), "sft": (70, 0.80)}
+    assert any("rag came within 2.0 points" in line for line in advice(arms, "sft").details)
+    cheaper = advice(arms, "rag").details
+    assert any("sft was 1.0 points ahead" in line and "cheaper" in line for line in cheaper)
+
+
+def test_nothing_finished() -> None:
+    failed = Standing("sft", Verdict("failed", ""), None, None, None, 0, 0, 0, "out of memory")
+    said = recommend([failed], baseline="zero-shot", winner=None)
+    assert said.headline.startswith("No arm finished") and "out of memory" in said.details[0]

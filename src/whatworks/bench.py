@@ -354,7 +354,16 @@ class Bench:
             self.tick(what, done, total)
 
     def base_folder(self, model: ModelFiles) -> Any:
-        """Folder of the base model's files."""
+        """Folder of the base model's files.
+
+        Raises:
+            ArmFailure: If the model is served elsewhere.
+        """
+        if model.base.startswith(("http://", "https://")):
+            raise ArmFailure(
+                "the weights of a served model cannot be trained from here",
+                remedy="name the model's folder or Hugging Face id instead of its endpoint",
+            )
         from whatworks.engines.models import resolve
 
         return resolve(model.base)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import platform
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,12 @@ def run_study(
     else:
         runs = study.run(watcher)
     info = _study_info(file, study, runs, seconds=time.monotonic() - began)
-    infos = {arm.name: asdict(_arm_info(study, arm, runs)) for arm in arms}
+    info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
+    infos = {arm.name: dataclasses.asdict(_arm_info(study, arm, runs)) for arm in arms}
     # Arms that an earlier run of this study finished stay on the board.
     everything = {**_finished(out), **infos}
     order = [arm.name for arm in read_arms(file) if arm.name in everything]
-    record = {"study": asdict(info), "arms": [everything[name] for name in order]}
+    record = {"study": dataclasses.asdict(info), "arms": [everything[name] for name in order]}
     write_atomic(out / "summary.json", json.dumps(record, indent=1))
     engine.close()
     return report_study(out)
@@ -145,6 +147,7 @@ def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: flo
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,
+        versions=_versions(),
     )
 
 
@@ -170,6 +173,17 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run]) -> ArmInfo:
         notes=list(dict.fromkeys(notes)),
         curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
     )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the libraries that decide the results, as far as they are installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str] = {}
+    for name in ("torch", "transformers", "peft", "trl"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _short(value: Any) -> str:

@@ -195,7 +195,8 @@ def _headline(chosen: Standing, base: Standing | None) -> str:
     found = chosen.difference
     if found is None:
         return f"{chosen.name} is best on dev, with {scored}, but it was not compared."
-    gain = f"{points(found.difference)} points (95% interval {span(found.low, found.high)})"
+    between = span(found.low, found.high).strip("[]").replace(",", " to")
+    gain = f"{points(found.difference)} points (95% interval {between})"
     against = f"{scored} against {percent(base.score.value)} for {base.name}"
     match chosen.verdict.label:
         case "works":

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whatworks.data import FORMATS, read, read_documents
+from whatworks.data import FORMATS, read, read_documents, stream
 from whatworks.errors import InputError
 
 Save = Callable[..., Path]
@@ -95,6 +95,13 @@ def test_a_dataset_out_of_reach() -> None:
 def test_limit_must_be_positive(save: Save) -> None:
     with pytest.raises(InputError, match="limit is 0"):
         read(save("x.jsonl", GOOD), limit=0)
+
+
+def test_streaming_reads_no_further_than_asked(save: Save) -> None:
+    rows = stream(save("x.jsonl", GOOD * 300 + "{broken"))
+    assert [next(rows).id for _ in range(300)][-1] == "x-300"
+    with pytest.raises(InputError, match=r"x\.jsonl:301"):
+        next(rows)
 
 
 def no_traceback(name: str, content: bytes, **options: Any) -> None:

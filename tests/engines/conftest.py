@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import build_model
 from whatworks.engines.local import LocalEngine
 
 
 @pytest.fixture(scope="session")
-def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_model(tmp_path_factory.mktemp("llama"), kind="llama")
+def build() -> Callable[..., Path]:
+    """`build_model` of the conftest above; two modules named conftest cannot import each other."""
+    return runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["build_model"]
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("llama"), kind="llama")
 
 
 @pytest.fixture(scope="session")

@@ -138,7 +138,7 @@ def test_a_saved_tokenizer_says_the_same(tiny_model: Path, tmp_path: Path) -> No
 
 
 def test_an_answer_ends_by_text_where_no_token_ends_it(tiny_model: Path) -> None:
-    bare = copy.copy(models.load_tokenizer(tiny_model))
+    bare = copy.deepcopy(models.load_tokenizer(tiny_model))
     bare.eos_token = None
     tokenizer = templates.use(bare, "plain")
     end = templates.ending(tokenizer)
@@ -149,7 +149,7 @@ def test_an_answer_ends_by_text_where_no_token_ends_it(tiny_model: Path) -> None
 
 
 def test_system_text_is_folded_where_the_template_has_no_system_role(tiny_model: Path) -> None:
-    tokenizer = copy.copy(models.load_tokenizer(tiny_model))
+    tokenizer = copy.deepcopy(models.load_tokenizer(tiny_model))
     tokenizer.chat_template = (
         "{% for m in messages %}{% if m['role'] == 'system' %}"
         "{{ raise_exception('no system role') }}{% endif %}"
@@ -160,7 +160,7 @@ def test_system_text_is_folded_where_the_template_has_no_system_role(tiny_model:
 
 
 def test_a_template_that_refuses_is_a_user_error(tiny_model: Path) -> None:
-    tokenizer = copy.copy(models.load_tokenizer(tiny_model))
+    tokenizer = copy.deepcopy(models.load_tokenizer(tiny_model))
     tokenizer.chat_template = "{{ raise_exception('turns must alternate') }}"
     with pytest.raises(InputError, match="turns must alternate"):
         templates.tokens(tokenizer, conversation("single"))

@@ -80,6 +80,8 @@ def hostile() -> str:
 def test_hostile_text_stays_text() -> None:
     text = hostile()
     assert "<script>document.title" not in text
+    assert text.count("<script") == text.count("</script>") == 2
+    assert "\\ud800" not in text  # a lone surrogate would break readers of the page's data
     text.encode("utf-8")
 
 
@@ -99,10 +101,13 @@ def test_in_a_browser(tmp_path: Path) -> None:
         done = subprocess.run(
             [*command, f"file://{tmp_path / name}.html"], capture_output=True, text=True, timeout=90
         )
+        assert done.returncode == 0, done.stderr[-500:]
         seen[name] = done.stdout
     # The predictions are drawn by the page's own script.
     assert all(e.id in seen["report"] for e in items[:5])
+    assert all(e.id in seen["hostile"] for e in items[:5])
     assert "<title>owned" not in seen["hostile"]
+    assert seen["hostile"].count("<script") == seen["report"].count("<script") == 2
 
 
 def test_infos_are_json() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,15 +26,32 @@ def rows() -> list[TrainingRow]:
 
 
 @pytest.fixture(scope="session")
+def lively_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with embeddings large enough for an adapter to reach any answer with.
+
+    They are also the output layer, which an adapter leaves alone: as small as they begin, no
+    adapter could make a token likely.
+    """
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path_factory.mktemp("models") / "lively"
+    shutil.copytree(tiny_model, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"] *= 25
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+@pytest.fixture(scope="session")
 def here(
-    tiny_model: Path, rows: list[TrainingRow], tmp_path_factory: pytest.TempPathFactory
+    lively_model: Path, rows: list[TrainingRow], tmp_path_factory: pytest.TempPathFactory
 ) -> Train:
     """Train in this process; see the inner function's parameters."""
 
     def train(
         settings: SFTSettings,
         *,
-        base: Path = tiny_model,
+        base: Path = lively_model,
         adapter: Path | None = None,
         rows: list[TrainingRow] = rows,
         micro_batch: int | None = None,

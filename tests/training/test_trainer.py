@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from training_helpers import ANSWERS, Run, Train, moved, tensors
+from training_helpers import Run, Train, moved, tensors
 
 from whatworks.errors import ArmFailure, WhatworksError
 from whatworks.training.job import SFTSettings
@@ -51,7 +51,7 @@ def test_loss_falls_and_one_checkpoint_is_kept_per_epoch(
     assert trained.dropped_rows == 0
 
 
-def test_lora_moves_every_adapter_matrix(lora: Run, tiny_model: Path) -> None:
+def test_lora_moves_every_adapter_matrix(lora: Run, lively_model: Path) -> None:
     trained, folder = lora
     last = tensors(folder / "epoch-3")
     up = {name: t for name, t in last.items() if "lora_B" in name}
@@ -61,39 +61,47 @@ def test_lora_moves_every_adapter_matrix(lora: Run, tiny_model: Path) -> None:
     assert moved(folder / "epoch-1", folder / "epoch-3") == last.keys()
 
 
-def test_full_moves_every_weight(full: Run, tiny_model: Path) -> None:
+def test_full_moves_every_weight(full: Run, lively_model: Path) -> None:
     _, folder = full
-    assert moved(tiny_model, folder / "epoch-3") == tensors(tiny_model).keys()
+    assert moved(lively_model, folder / "epoch-3") == tensors(lively_model).keys()
 
 
-def test_adapter_loads_in_plain_peft_and_has_learned(lora: Run, tiny_model: Path) -> None:
-    """In a clean process, without this package, and greedy answers end by themselves."""
+def test_adapter_loads_in_plain_peft_and_has_learned_to_answer_and_stop(
+    here: Train, rows: list[TrainingRow], lively_model: Path
+) -> None:
+    """In a clean process, without this package."""
+    blue = [row.replace(target="blue") for row in rows]
+    _, folder = here(LORA.replace(epochs=6, rank=8, learning_rate=1e-2), rows=blue)
     script = f"""
 import sys, torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
-folder = {str(lora[1] / "epoch-3")!r}
-model = AutoModelForCausalLM.from_pretrained({str(tiny_model)!r})
-frozen = {{name: p.clone() for name, p in model.named_parameters()}}
+folder = {str(folder / "epoch-6")!r}
 tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained({str(lively_model)!r})
 model = PeftModel.from_pretrained(model, folder).eval()
-for n in range(4):
-    text = tokenizer.apply_chat_template(
-        [{{"role": "system", "content": "Name it."}},
-         {{"role": "user", "content": f"colour {{n}}"}}],
-        tokenize=False, add_generation_prompt=True)
-    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
-    with torch.no_grad():
-        out = model.generate(input_ids=ids, max_new_tokens=40, do_sample=False)[0, ids.shape[1]:]
-    assert out[-1] == tokenizer.eos_token_id, out
-    print(tokenizer.decode(out, skip_special_tokens=True).strip())
+messages = [{{"role": "system", "content": "Name it."}}, {{"role": "user", "content": "colour 2"}}]
+text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+with torch.no_grad():
+    out = model.generate(input_ids=ids, max_new_tokens=20, do_sample=False)[0, ids.shape[1]:]
+assert out[-1] == tokenizer.eos_token_id, out
 assert "whatworks" not in sys.modules
+print(tokenizer.decode(out, skip_special_tokens=True).strip())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    answers = done.stdout.splitlines()
-    assert len(answers) == 4
-    assert set(answers) <= set(ANSWERS)
+    assert done.stdout.strip() == "blue"
+
+
+def test_tuned_weights_load_in_transformers(full: Run) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = full[1] / "epoch-3"
+    assert AutoTokenizer.from_pretrained(folder).chat_template
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    state = model.state_dict()
+    assert all(state[name].equal(tensor) for name, tensor in tensors(folder).items())
 
 
 def test_continue_goes_on_from_the_adapter(here: Train, lora: Run) -> None:
@@ -108,7 +116,7 @@ def test_continue_goes_on_from_the_adapter(here: Train, lora: Run) -> None:
 
 
 def test_merge_trains_all_weights_from_base_and_adapter(
-    here: Train, lora: Run, tiny_model: Path
+    here: Train, lora: Run, lively_model: Path
 ) -> None:
     trained, folder = here(
         FULL.replace(epochs=1, learning_rate=1e-4),
@@ -116,7 +124,7 @@ def test_merge_trains_all_weights_from_base_and_adapter(
         stacking="merge",
     )
     assert mean(trained.losses) < 0.8 * mean(lora[0].losses[:5])
-    assert moved(tiny_model, folder / "epoch-1") == tensors(tiny_model).keys()
+    assert moved(lively_model, folder / "epoch-1") == tensors(lively_model).keys()
     assert not list(folder.glob("epoch-1/adapter*"))
 
 
@@ -159,8 +167,14 @@ def test_longest_row_comes_first(here: Train, rows: list[TrainingRow]) -> None:
     assert among.losses[1:] != pytest.approx([alone.losses[0]] * len(rows), rel=1e-4)
 
 
+def test_one_row_is_enough(here: Train, rows: list[TrainingRow]) -> None:
+    trained, _ = here(LORA.replace(epochs=4), rows=rows[:1])
+    assert len(trained.losses) == 4
+    assert trained.losses[-1] < trained.losses[0]
+
+
 def test_diverging_loss_is_a_failure_with_a_remedy(here: Train) -> None:
-    for settings in (LORA, FULL.replace(epochs=1, batch_size=20)):
+    for settings in (LORA, FULL):
         with pytest.raises(ArmFailure, match="diverged") as failure:
             here(settings.replace(learning_rate=1e30))
         assert "learning rate" in failure.value.remedy

@@ -5,14 +5,17 @@ from __future__ import annotations
 from whatworks.data.documents import read_documents
 from whatworks.data.formats import FORMATS, Format
 from whatworks.data.formats.turns import every_turn
+from whatworks.data.logs import LOG_FORMATS, import_logs
 from whatworks.data.reading import Data, read, stream
 from whatworks.data.writing import write
 
 __all__ = [
     "FORMATS",
+    "LOG_FORMATS",
     "Data",
     "Format",
     "every_turn",
+    "import_logs",
     "read",
     "read_documents",
     "stream",

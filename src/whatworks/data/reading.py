@@ -210,7 +210,14 @@ def _open(path: Path, format: str | None, columns: Columns) -> tuple[Reader, Ite
     try:
         form = choose([row.fields for row in sample], format, columns)
     except InputError as error:
-        raise InputError(error.cause, place=str(path), remedy=error.remedy) from error
+        from whatworks.data.logs import log_name  # it reads files through this module
+
+        log = log_name(sample[0].fields)
+        remedy = f"these look like {log} logs: `whatworks import` makes examples of them"
+        place = str(path)
+        raise InputError(
+            error.cause, place=place, remedy=remedy if log else error.remedy
+        ) from error
     return Reader(form, columns, have), chain(sample, source)
 
 

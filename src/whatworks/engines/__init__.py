@@ -1,7 +1,8 @@
 """The engine seam: the only way to get text out of a model.
 
-Implementations: ``local`` (transformers, in this process) and ``fake`` (a script, for tests and
-dry runs). An engine knows nothing of tasks, metrics or methods.
+Implementations: ``local`` (transformers, in this process), ``endpoint`` (any OpenAI-compatible
+server) and ``fake`` (a script, for tests and dry runs). An engine knows nothing of tasks, metrics
+or methods.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def open_engine(model: str, *, template: str = "auto") -> tuple[Engine, Weights]
     """The engine that runs ``model``, and the untouched weights to start from.
 
     Args:
-        model: ``lab``, a Hugging Face id, a folder, or ``fake:SCRIPT.json``.
+        model: ``lab``, a Hugging Face id, a folder, ``https://host/v1#name`` or
+            ``fake:SCRIPT.json``.
         template: Name of a chat template, or ``auto``.
 
     Raises:
@@ -122,6 +124,11 @@ def open_engine(model: str, *, template: str = "auto") -> tuple[Engine, Weights]
 
         fake = FakeEngine.from_name(model)
         return fake, Weights(base=model, digest=fake.identity, template=template)
+    if model.startswith(("http://", "https://")):
+        from whatworks.engines.endpoint import EndpointEngine
+
+        endpoint = EndpointEngine.from_name(model)
+        return endpoint, Weights(base=model, digest=endpoint.identity, template=template)
     from whatworks.engines.models import digest, resolve
 
     folder = resolve(model)

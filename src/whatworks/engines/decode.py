@@ -124,16 +124,14 @@ class Ends:
         """Whether the last token completed a stop string."""
         token = ids[-1]
         if token not in self._may_close:
-            text = self._decode([token])
+            # Twice, since decoders drop a space at the beginning of a text.
+            text = templates.decode(self._tokenizer, [token, token])
             # Part of a character decodes to the replacement character: cannot tell, so look.
             self._may_close[token] = "\ufffd" in text or any(c in text for c in self._last)
         if not self._may_close[token]:
             return False
-        tail = self._decode(ids[-self._tail :])
+        tail = templates.decode(self._tokenizer, ids[-self._tail :])
         return any(text in tail for text in self.texts)
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 Done = Callable[[Row], None]

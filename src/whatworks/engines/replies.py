@@ -58,7 +58,7 @@ def read_reply(payload: bytes) -> Reply:
     try:
         choice = body["choices"][0]
         text = _plain(choice["message"]["content"])
-    except (KeyError, IndexError, TypeError):
+    except (KeyError, IndexError, TypeError, AttributeError):
         raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
     usage = body.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
@@ -100,8 +100,6 @@ def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]
     # An end token, or two, may stand beside the limit.
     read_fits = _fits(read, prompt, size + HIDDEN_PROMPT) and read != 0
     written_fits = _fits(written, reply.text, body["max_tokens"] + 2)
-    if not written_fits and read_fits and written == 0 and not reply.text:
-        written_fits = True
     return (
         read if read is not None and read_fits else estimate(prompt),
         written if written is not None and written_fits else estimate(reply.text),

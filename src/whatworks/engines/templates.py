@@ -297,7 +297,7 @@ def _adds_bos(tokenizer: Tokenizer) -> bool:
 
 
 def _brings_space(tokenizer: Tokenizer) -> bool:
-    """Whether the tokenizer itself puts a space before a text (``add_prefix_space`` and the like)."""
+    """Whether the tokenizer itself puts a space before a text (``add_prefix_space``)."""
     first = _encode(tokenizer, "a")[:1]
     # SentencePiece and byte-level tokenizers write the space differently.
     return bool(first) and str(tokenizer.convert_ids_to_tokens(first[0])).startswith(("▁", "Ġ"))

@@ -8,6 +8,7 @@ writes text nodes. A content security policy refuses everything that is not in t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,7 @@ def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> 
         shown=shown,
         data=embedded(shown),
     )
-    # Lone surrogates, which models can emit, have no place in UTF-8.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return whole(text)
 
 
 def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
@@ -93,6 +93,11 @@ def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
     return [
         charts.scatter(scored, cost, what, text, timed=text is brief) for what, cost, text in costs
     ]
+
+
+def whole(text: str) -> str:
+    """Text with lone surrogates, which models can emit and UTF-8 cannot hold, replaced."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def embedded(value: Any) -> Any:
@@ -138,6 +143,7 @@ def _pack(
     numbers: dict[str, int] = {}
 
     def text(value: str) -> int:
+        value = whole(value)
         if len(value) > cut:
             value = f"{value[:cut]}… ({len(value) - cut:,} more characters)"
         return numbers.setdefault(value, len(numbers))

@@ -137,11 +137,13 @@ def _verdict(arm: ArmSummary) -> Text:
 def _cost(arm: ArmSummary) -> list[Text]:
     if arm.score is None:
         return [_stacked("–")] * 3
+    part = f"{arm.seeds}/" if arm.seeds < arm.info.seeds else ""
+    seeds = f"{part}{arm.info.seeds} seeds"
     training = brief(arm.info.training_seconds) if arm.info.training_seconds else "none"
     return [
         _stacked(count(arm.prompt_tokens)),
         _stacked(brief(arm.seconds)),
-        _stacked(training, f"{arm.seeds} seeds" if arm.seeds > 1 else ""),
+        _stacked(training, seeds if arm.info.seeds > 1 else ""),
     ]
 
 

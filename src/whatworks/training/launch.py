@@ -27,6 +27,7 @@ SAVE_SECONDS = 600.0
 PARAMETERS_PER_THREAD = 1_000_000
 """A thread with less to do than this waits more than it works."""
 GRACE_SECONDS = 5.0
+WORKER = "whatworks.training.worker"
 
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -114,7 +115,7 @@ def _attempt(run: RunFolder, plan: Plan, on_progress: Callable[[Progress], None]
     failure: Failure | None = None
     with run.log.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "whatworks.training.worker", str(run.path)],
+            [sys.executable, "-m", WORKER, str(run.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -10,6 +10,7 @@ error.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
@@ -27,7 +28,9 @@ from whatworks.training.job import Trained, TrainingJob
 from whatworks.training.rows import TrainingRow
 
 PARENT_CHECK_SECONDS = 0.5
-WARM_UP = 0.1
+WARM_UP = 10
+"""One in so many optimiser steps warms up. None of the few steps of a small task does: the first
+step of a warm-up has the learning rate 0."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     tokens = tokenise(folder.rows(), job, start)
     rate = job.settings.learning_rate_for(start.width)
     watch = Watch(lambda progress: send("progress", progress.model_dump()), earlier)
-    trainer = TRAINERS[job.trainer](job, start, tokens, _common(folder, job, plan, rate))
+    steps = math.ceil(len(tokens.input_ids) / job.settings.batch_size) * job.settings.epochs
+    common = _common(folder, job, plan, rate, steps)
+    trainer = TRAINERS[job.trainer](job, start, tokens, common)
     trainer.remove_callback(PrinterCallback)
     for callback in (SeedEpochs(), watch, Keep(folder, kept, watch, plan.save_seconds)):
         trainer.add_callback(callback)
@@ -135,7 +140,8 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
             place=str(adapter),
             remedy="give the folder of a PEFT adapter that was trained on this base model",
         ) from error
-    return both.merge_and_unload() if merge else both
+    # PEFT freezes the base when it puts an adapter on, and leaves it so when it takes it off.
+    return both.merge_and_unload().requires_grad_(True) if merge else both
 
 
 def tokenise(rows: list[TrainingRow], job: TrainingJob, start: Start) -> Tokens:
@@ -199,7 +205,9 @@ def sft(job: TrainingJob, start: Start, tokens: Tokens, common: dict[str, Any]) 
 TRAINERS: dict[str, Callable[[TrainingJob, Start, Tokens, dict[str, Any]], Any]] = {"sft": sft}
 
 
-def _common(folder: RunFolder, job: TrainingJob, plan: Plan, rate: float) -> dict[str, Any]:
+def _common(
+    folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int
+) -> dict[str, Any]:
     """Arguments that every trainer takes. Rows of similar length share a batch, longest first."""
     import torch
 
@@ -212,7 +220,7 @@ def _common(folder: RunFolder, job: TrainingJob, plan: Plan, rate: float) -> dic
         "train_sampling_strategy": "group_by_length",
         "learning_rate": rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": WARM_UP,
+        "warmup_steps": steps // WARM_UP,
         "seed": job.seed,
         "use_cpu": not torch.accelerator.is_available(),
         "bf16": _bfloat16(),

@@ -1,0 +1,257 @@
+"""Logs and traces of applications to examples: what was asked, what was answered, how it was rated.
+
+A log is a tree of objects: lines, pages, traces, spans, nested runs. The import walks the tree,
+asks every object which system wrote it, and collects the model calls and the feedback wherever
+they stand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from whatworks.data import text
+from whatworks.data.formats.base import RowProblem
+from whatworks.data.logs.base import Call, LogFormat, Node
+from whatworks.data.logs.cleaning import (
+    with_feedback,
+    without_secrets,
+    without_system,
+    without_template,
+)
+from whatworks.data.logs.platforms import (
+    LANGFUSE,
+    LANGSMITH,
+    OPENAI_CALLS,
+    OPENAI_EVENTS,
+    PROMPTFOO,
+    PROMPTFOO_TESTS,
+    stored_message,
+)
+from whatworks.data.logs.spans import MLFLOW_INFO, SPANS
+from whatworks.data.reading import Data
+from whatworks.data.rows import JSON_ENDINGS, TABLE_ENDINGS, rows, values
+from whatworks.errors import InputError, nearest
+from whatworks.task import Example, Message
+
+__all__ = [
+    "LOG_FORMATS",
+    "import_logs",
+    "with_feedback",
+    "without_secrets",
+    "without_system",
+    "without_template",
+]
+
+LOG_FORMATS: tuple[LogFormat, ...] = (
+    LANGSMITH,
+    MLFLOW_INFO,
+    SPANS,
+    LANGFUSE,
+    PROMPTFOO,
+    PROMPTFOO_TESTS,
+    OPENAI_CALLS,
+    OPENAI_EVENTS,
+)
+
+_CHILDREN = ("child_runs", "children", "observations", "spans", "scores")
+"""Where a recognised object keeps further ones; anything else in it is its own content."""
+
+_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet", ".yaml", ".yml", ".log")
+
+Strip = Literal["nothing", "system", "template"]
+
+
+def import_logs(
+    path: Path,
+    *,
+    format: str | None = None,
+    min_score: float | None = None,
+    strip: Strip = "nothing",
+    keep_secrets: bool = False,
+) -> Data:
+    """Read the model calls in a log file or a folder of them.
+
+    Each call becomes an example: messages, the answer as target, the trace as group, and in
+    ``meta`` what the log knows of ``score``, ``model`` and ``seconds``. A score given to a whole
+    trace counts for its calls; several are averaged.
+
+    Args:
+        path: JSON, JSONL, CSV, Parquet or YAML (promptfoo), perhaps packed; or a folder.
+        format: A name from ``LOG_FORMATS``, to read the objects of this system only.
+        min_score: Keep only calls with feedback of at least this.
+        strip: ``system`` drops system messages, ``template`` also the beginning that prompts share.
+        keep_secrets: Keep calls that seem to hold keys, tokens or passwords.
+
+    Raises:
+        InputError: If a file cannot be read, or no call is found or left.
+    """
+    path = Path(path)
+    known = {form.name: form for form in LOG_FORMATS}
+    if format is not None and format not in known:
+        raise InputError(f"unknown log format {format!r}", remedy=nearest(format, known))
+    log = _Log(tuple(form for form in LOG_FORMATS if format in (None, form.name)))
+    for value in _values(path):
+        log.walk(value)
+    data = log.data(text.stem(path), str(path))
+    if not keep_secrets:
+        data = without_secrets(data)
+    if min_score is not None:
+        data = with_feedback(data, min_score)
+    if strip != "nothing":
+        data = without_system(data)
+    if strip == "template":
+        data = without_template(data)
+    if not data.examples:
+        raise InputError(
+            f"no calls are left: {'; '.join(data.notes)}",
+            place=str(path),
+            remedy="lower min_score, or look at what was dropped",
+        )
+    return data
+
+
+def log_name(node: Node) -> str:
+    """Name of the system whose log an object looks like, "" for none."""
+    return next((form.name for form in LOG_FORMATS if form.matches(node)), "")
+
+
+@dataclass
+class _Log:
+    """What has been found in a log so far."""
+
+    formats: tuple[LogFormat, ...]
+    calls: list[Call] = field(default_factory=list[Call])
+    scores: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    asked_apart: dict[str, list[tuple[int, tuple[Message, ...]]]] = field(
+        default_factory=dict[str, list[tuple[int, tuple[Message, ...]]]]
+    )
+    seen: Counter[str] = field(default_factory=Counter[str])
+    problems: Counter[str] = field(default_factory=Counter[str])
+
+    def walk(self, value: Any) -> None:
+        """Collect the calls and the feedback in a value and whatever hangs below it."""
+        waiting = [value]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, list):
+                waiting.extend(reversed(cast("list[Any]", item)))
+            elif isinstance(item, Mapping):
+                waiting.extend(reversed(list(self._visit(cast("Node", item)))))
+
+    def _visit(self, node: Node) -> Iterator[Any]:
+        """Take in one object; yields where to look on."""
+        form = next((form for form in self.formats if form.matches(node)), None)
+        try:
+            if form is None:
+                apart = stored_message(node)
+                if apart:
+                    self.asked_apart.setdefault(apart[0], []).append(apart[1:])
+                # The configuration beside promptfoo's results repeats their tests.
+                yield from (v for k, v in node.items() if k != "config" or "results" not in node)
+                return
+            for about, score in form.feedback(node):
+                self.scores.setdefault(about, []).append(score)
+            for call in form.calls(node):
+                self.calls.append(call)
+                self.seen[form.name] += 1
+        except RowProblem as problem:
+            self.problems[str(problem)] += 1
+        if form is not None:
+            yield from (node[key] for key in _CHILDREN if isinstance(node.get(key), list))
+
+    def data(self, stem: str, place: str) -> Data:
+        """The calls as examples.
+
+        Raises:
+            InputError: If there are none.
+        """
+        notes = [f"{count} calls left out: {why}" for why, count in self.problems.items()]
+        found: dict[str, Example] = {}
+        unasked = 0
+        for number, call in enumerate(self.calls, start=1):
+            name = call.id or f"{stem}-{number}"
+            example = self._example(call, name)
+            if example is None:
+                unasked += 1
+            else:
+                found.setdefault(name, example)
+        if unasked:
+            notes.append(f"{unasked} calls left out: no record of what was asked")
+        if not found:
+            raise InputError(
+                "no model calls found" + (f" ({'; '.join(notes[:3])})" if notes else ""),
+                place=place,
+                remedy="known: " + "; ".join(f"{f.name} ({f.shape})" for f in LOG_FORMATS),
+            )
+        repeated = len(self.calls) - unasked - len(found)
+        if repeated:
+            notes.append(f"{repeated} calls left out: their id was there before")
+        return Data(
+            examples=tuple(found.values()),
+            pairs=(),
+            format=" + ".join(self.seen),
+            columns={"input": "what was asked", "target": "what was answered"},
+            notes=tuple(notes),
+        )
+
+    def _example(self, call: Call, name: str) -> Example | None:
+        apart = sorted(self.asked_apart.get(call.id, []), key=lambda item: item[0])
+        messages = call.messages or tuple(m for _, said in apart for m in said)
+        if not messages and not call.inputs:
+            return None
+        rated = self.scores.get(call.id) or self.scores.get(call.trace) or []
+        score = call.score if call.score is not None else _mean(rated)
+        facts = {"score": score, "model": call.model or None, "seconds": call.seconds}
+        return Example(
+            id=name,
+            inputs=call.inputs,
+            messages=messages,
+            target=call.answer,
+            group=call.trace or None,
+            meta={**call.meta, **{k: v for k, v in facts.items() if v is not None}},
+        )
+
+
+def _mean(scores: list[float]) -> float | None:
+    return sum(scores) / len(scores) if scores else None
+
+
+def _values(path: Path) -> Iterator[Any]:
+    """The objects in a log file, or in the log files of a folder."""
+    files = [path]
+    if path.is_dir():
+        files = [f for f in sorted(path.rglob("*")) if f.is_file() and text.suffix(f) in _ENDINGS]
+        if not files:
+            raise InputError(
+                "the folder holds no logs", place=str(path), remedy=f"wanted: {', '.join(_ENDINGS)}"
+            )
+    for file in files:
+        ending = text.suffix(file)
+        if ending in (*TABLE_ENDINGS, ".parquet"):
+            yield from (row.fields for row in rows(file))
+        elif ending in (".yaml", ".yml"):
+            yield _yaml(file)
+        elif not text.head(file).strip():
+            raise InputError("the file is empty", place=str(file), remedy="give a file with logs")
+        else:
+            yield from (value for value, _ in values(file))
+
+
+def _yaml(path: Path) -> Any:
+    """A YAML document as JSON would hold it; anchors are refused, they can grow without end."""
+    import json
+
+    import yaml
+
+    source = text.whole(path)
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source)):
+            raise InputError("YAML aliases are not read", place=str(path), remedy="write them out")
+        return json.loads(json.dumps(yaml.safe_load(source), default=str))
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"broken YAML: {reason}", place=str(path)) from error

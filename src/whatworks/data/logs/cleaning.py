@@ -1,0 +1,124 @@
+"""What is done to imported calls before they teach anything: feedback, prompts, secrets."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from whatworks.data.reading import Data
+from whatworks.task import Example, Message
+
+SECRETS: dict[str, re.Pattern[str]] = {
+    "API key": re.compile(
+        r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant|lf|or)?[-_]?[A-Za-z0-9_-]{20,}"
+        r"|\bAIza[A-Za-z0-9_-]{35}|\bhf_[A-Za-z0-9]{30,}|\blsv2_[a-z]{2}_[A-Za-z0-9_]{30,}"
+    ),
+    "AWS key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "GitHub or GitLab token": re.compile(
+        r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
+    ),
+    "Slack token": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
+    "web token": re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}"),
+    "bearer token": re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{20,}"),
+    "password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:[^\s:/@]{3,}@"),
+    "password or key in a setting": re.compile(
+        r"(?i)\b(?:password|passwd|secret|api[_-]?key|access[_-]?token)\b[\"']?\s*[:=]\s*"
+        r"[\"']?(?=\S*[0-9])[^\s\"',;]{8,}"
+    ),
+}
+"""Shapes of strings that must not end up in a model, by kind."""
+
+_SHARED_BY = 5
+"""Calls that must begin alike before the beginning counts as a template."""
+
+
+def with_feedback(data: Data, at_least: float) -> Data:
+    """The calls whose feedback score is at least this; those without feedback are dropped."""
+    return _kept(
+        data,
+        lambda e: isinstance(e.meta.get("score"), float) and e.meta["score"] >= at_least,
+        f"have no feedback of {at_least:g} or better: dropped",
+    )
+
+
+def without_secrets(data: Data) -> Data:
+    """The calls in which nothing looks like a key, a token or a password."""
+    kinds = Counter(kind for e in data.examples if (kind := secret_in(e)))
+    named = ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items()))
+    return _kept(data, lambda e: not secret_in(e), f"seem to hold secrets: dropped; {named}")
+
+
+def secret_in(example: Example) -> str:
+    """The kind of the first secret that an example seems to hold, "" if none."""
+    texts = [m.content for m in example.messages] + [*example.inputs.values(), example.target]
+    return next(
+        (kind for kind, shape in SECRETS.items() if any(shape.search(t) for t in texts)), ""
+    )
+
+
+def without_system(data: Data) -> Data:
+    """The calls without their system messages, to tune a model to do without the long prompt."""
+    examples = tuple(
+        e.replace(messages=tuple(m for m in e.messages if m.role != "system"))
+        for e in data.examples
+    )
+    changed = sum(a.messages != b.messages for a, b in zip(data.examples, examples, strict=True))
+    note = f"{changed} calls lost their system prompt"
+    return replace(data, examples=examples, notes=(*data.notes, note))
+
+
+def without_template(data: Data) -> Data:
+    """The calls without the beginning that their first user turns share.
+
+    Programs that write instructions into the user turn repeat them in every call. Turns with the
+    same first line count as one template; what at least 5 of them share, up to the last empty
+    line, is cut, as long as something is left of every one.
+    """
+    families: dict[str, list[int]] = {}
+    for number, example in enumerate(data.examples):
+        opening = _opening(example)
+        if opening is not None:
+            families.setdefault(opening.content.split("\n", 1)[0], []).append(number)
+    examples = list(data.examples)
+    changed = 0
+    for members in families.values():
+        texts = [opening.content for i in members if (opening := _opening(examples[i]))]
+        cut = _shared(texts) if len(texts) >= _SHARED_BY else 0
+        if not cut:
+            continue
+        for i in members:
+            examples[i] = _cut(examples[i], cut)
+            changed += 1
+    note = f"{changed} calls lost the beginning that their prompts share"
+    return replace(data, examples=tuple(examples), notes=(*data.notes, note))
+
+
+def _opening(example: Example) -> Message | None:
+    return next((m for m in example.messages if m.role == "user"), None)
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """Length of what all texts begin with, up to the last empty line in it."""
+    low, high = min(texts), max(texts)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    cut = low.rfind("\n\n", 0, same) + 2
+    return cut if cut > 2 and all(text[cut:].strip() for text in texts) else 0
+
+
+def _cut(example: Example, cut: int) -> Example:
+    opening = _opening(example)
+    return example.replace(
+        messages=tuple(
+            m.replace(content=m.content[cut:]) if m is opening else m for m in example.messages
+        )
+    )
+
+
+def _kept(data: Data, wanted: Callable[[Example], bool], why: str) -> Data:
+    examples = tuple(example for example in data.examples if wanted(example))
+    dropped = len(data.examples) - len(examples)
+    notes = (*data.notes, f"{dropped} calls {why}") if dropped else data.notes
+    return replace(data, examples=examples, notes=notes)

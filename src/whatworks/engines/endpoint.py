@@ -1,0 +1,305 @@
+"""Any OpenAI-compatible server as an engine.
+
+Every answer is kept on disk as it arrives, under its whole request, so that nothing is paid twice:
+a run killed in the middle loses the requests under way, no more. A request that fails for good
+fails its arm, with the server's words; answers already received stay kept.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+from whatworks.candidate import Decoding
+from whatworks.engines import Generation, ModelFiles, Prompts
+from whatworks.engines.connection import Connection, Stopped, Trouble
+from whatworks.engines.prices import price_of
+from whatworks.engines.replies import Reply, count_tokens, estimate, until
+from whatworks.errors import ArmFailure, InputError
+from whatworks.identity import content_key
+from whatworks.store import Store
+from whatworks.task import Message
+
+KIND = "completions"
+"""Below the cache folder: the answers, one file each."""
+
+
+class EndpointEngine:
+    """An ``Engine`` that asks ``{url}/chat/completions``; see ``docs/endpoint.md``.
+
+    The API key is that of ``WHATWORKS_API_KEY``, else of ``OPENAI_API_KEY``, else none is sent.
+
+    Args:
+        url: Address of the server, e.g. ``http://localhost:8000/v1``.
+        model: The model's name there.
+        concurrency: Most requests under way at once.
+        timeout: Most seconds for one try of a request.
+        retries: Tries after the first one.
+        backoff: Seconds before the second try, doubled for each further one, with jitter.
+        cache: Folder in which answers are kept; None keeps none.
+        prices: ``{model: {"input": 1, "output": 2}}``, US dollars per million tokens, over those
+            of ``WHATWORKS_PRICES`` and the shipped ones.
+
+    Attributes:
+        price: The model's price, None when no table names it.
+        spent: US dollars paid since the engine was opened; 0 without a price.
+        reused: Answers taken from the cache.
+        estimated: Answers whose token counts are estimates: the server sent none or false ones.
+
+    Raises:
+        InputError: If the address, the key or a price cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        concurrency: int = 8,
+        timeout: float = 60.0,
+        retries: int = 5,
+        backoff: float = 0.5,
+        cache: Path | None = None,
+        prices: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._url = _address(url)
+        self._model = model
+        self._concurrency = max(1, concurrency)
+        self._store = Store(cache) if cache is not None else None
+        self._lock = Lock()
+        self.price = price_of(self._url, model, prices)
+        self.spent = 0.0
+        self.reused = 0
+        self.estimated = 0
+        self._connection = Connection(
+            self._url,
+            connections=self._concurrency,
+            timeout=timeout,
+            retries=retries,
+            backoff=backoff,
+        )
+
+    @classmethod
+    def from_name(cls, name: str, *, cache: Path | None = None) -> EndpointEngine:
+        """The engine of ``https://host/v1#model``.
+
+        Args:
+            name: Address and model.
+            cache: Where answers are kept; by default ``$WHATWORKS_CACHE`` or
+                ``~/.cache/whatworks``.
+
+        Raises:
+            InputError: If there is no model in the name, or the address cannot be used.
+        """
+        url, _, model = name.partition("#")
+        if not model.strip():
+            raise InputError(
+                "the address names no model",
+                place=_address(url),
+                remedy="write https://host/v1#model-name",
+            )
+        return cls(url, model.strip(), cache=cache or default_cache())
+
+    @property
+    def identity(self) -> str:
+        """Address and model."""
+        return f"{self._url}#{self._model}"
+
+    @property
+    def sent(self) -> int:
+        """Requests that left, further tries included."""
+        return self._connection.sent
+
+    def generate(
+        self,
+        model: ModelFiles,
+        prompts: Prompts,
+        decoding: Decoding,
+        *,
+        keys: Sequence[str] = (),
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Generation]:
+        """One generation per prompt; see ``Engine.generate``.
+
+        Sampling sends a seed made from ``decoding.seed`` and the key. Equal requests are asked
+        once. After a final failure no further request leaves; those under way are waited for.
+
+        Raises:
+            ArmFailure: If a request fails for good: which prompt, what the server said.
+        """
+        if model.adapter is not None:
+            raise ArmFailure(
+                f"{self.identity} runs its own weights, not an adapter",
+                remedy="use a local model for arms that train",
+            )
+        names = list(keys) or [str(at) for at in range(len(prompts))]
+        bodies = [
+            self._body(messages, decoding, name)
+            for messages, name in zip(prompts, names, strict=True)
+        ]
+        places: dict[str, list[int]] = {}
+        for at, body in enumerate(bodies):
+            places.setdefault(content_key([self._url, body]), []).append(at)
+        done: Callable[[int], object] = on_done or int
+        replies: dict[str, Reply] = {}
+        for key, at in places.items():
+            kept = self._recall(key)
+            if kept is not None:
+                replies[key] = kept
+                self.reused += len(at)
+                done(len(at))
+        todo = {key: bodies[at[0]] for key, at in places.items() if key not in replies}
+        failures: dict[int, Trouble] = {}
+        for key, answer in self._ask(todo):
+            if isinstance(answer, Trouble):
+                failures[places[key][0]] = answer
+            else:
+                replies[key] = answer
+                done(len(places[key]))
+        if failures:
+            first = min(failures)
+            raise ArmFailure(
+                f"prompt {first} ({names[first]}): {failures[first].cause}",
+                remedy=failures[first].remedy,
+            )
+        by_place = {at: replies[key] for key, several in places.items() for at in several}
+        return [
+            self._generation(by_place[at], body, decoding.stop) for at, body in enumerate(bodies)
+        ]
+
+    def cost(self, generations: Sequence[Generation]) -> float | None:
+        """US dollars that these generations cost, kept or fresh; None without a price."""
+        if self.price is None:
+            return None
+        return sum(self.price.of(g.prompt_tokens, g.completion_tokens) for g in generations)
+
+    def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
+        """An estimate for each text: the server keeps its tokenizer to itself."""
+        del model
+        return [estimate(text) for text in texts]
+
+    def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
+        """An estimate for each prompt, without the server's chat template."""
+        del model
+        return [estimate("\n".join(m.content for m in messages)) for messages in prompts]
+
+    def context_length(self, model: ModelFiles) -> int | None:
+        """Unknown: the protocol has no place for it. A prompt too long is refused by the server."""
+        del model
+        return None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def _body(self, messages: Sequence[Message], decoding: Decoding, key: str) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "max_tokens": decoding.max_tokens,
+            "temperature": decoding.temperature,
+        }
+        if decoding.temperature > 0:
+            # Not sent with greedy decoding: it decides nothing, and equal prompts are paid once.
+            body["top_p"] = decoding.top_p
+            body["seed"] = int(content_key([decoding.seed, key]), 16) % 2**31
+        if decoding.stop:
+            body["stop"] = list(decoding.stop)
+        return body
+
+    def _ask(self, todo: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Reply | Trouble]]:
+        """Each request's answer or trouble as it comes; after a trouble nothing more leaves."""
+        if not todo:
+            return
+        stop = Event()
+        workers = min(self._concurrency, len(todo))
+        with ThreadPoolExecutor(workers, thread_name_prefix="endpoint") as pool:
+            asked = {
+                pool.submit(self._one, key, body, workers, stop): key for key, body in todo.items()
+            }
+            try:
+                for future in as_completed(asked):
+                    try:
+                        yield asked[future], future.result()
+                    except Trouble as trouble:
+                        yield asked[future], trouble
+                    except Stopped:
+                        continue
+            finally:
+                # Also when the disk is full or the user interrupts: the queue empties at once.
+                stop.set()
+
+    def _one(self, key: str, body: Mapping[str, Any], workers: int, stop: Event) -> Reply:
+        """Ask one request and keep its answer."""
+        started = time.perf_counter()
+        try:
+            reply = self._connection.post(body, stop)
+        except Trouble:
+            stop.set()  # here, before this worker takes the next request
+            raise
+        # Requests run side by side: shares of the wall time add up to it.
+        reply = replace(reply, seconds=(time.perf_counter() - started) / workers)
+        if self._store is not None:
+            self._store.write(KIND, key, asdict(reply))
+        if self.price is not None:
+            read, written, _ = count_tokens(reply, body)
+            with self._lock:
+                self.spent += self.price.of(read, written)
+        return reply
+
+    def _recall(self, key: str) -> Reply | None:
+        """The kept answer to a request."""
+        if self._store is None:
+            return None
+        try:
+            record = self._store.read(KIND, key)
+            return None if record is None else Reply(**record)
+        except (ValueError, TypeError) as error:
+            raise ArmFailure(
+                f"the kept answer {key} in {self._store.root / KIND} cannot be read: {error}",
+                remedy="delete its file; the request is then asked again",
+            ) from error
+
+    def _generation(self, reply: Reply, body: Mapping[str, Any], stop: Sequence[str]) -> Generation:
+        read, written, counted = count_tokens(reply, body)
+        self.estimated += not counted
+        return Generation(until(reply.text, stop), read, written, reply.seconds, reply.finish)
+
+
+def default_cache() -> Path:
+    """Where answers are kept when nothing else is said."""
+    named = os.environ.get("WHATWORKS_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "whatworks"
+
+
+def _address(url: str) -> str:
+    """The address without its last slash and without ``/chat/completions``.
+
+    Raises:
+        InputError: If it is none, or holds a password, a key or anything else after the path.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise InputError(
+            "no address of a server", place="model", remedy="write https://host/v1#model-name"
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        # It would end up in every record; so it is not repeated here either.
+        raise InputError(
+            "the address holds a user, a key or options",
+            place=host,
+            remedy="write https://host/v1#model-name, and set WHATWORKS_API_KEY",
+        )
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return f"{parts.scheme}://{parts.netloc}{path}"

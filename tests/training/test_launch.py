@@ -1,0 +1,214 @@
+"""The child process: resuming, ending with its parent, failures told as failed arms."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from training_helpers import job_of, moved
+
+from whatworks.errors import ArmFailure
+from whatworks.training import launch
+from whatworks.training.folder import RunFolder
+from whatworks.training.job import Progress, SFTSettings, Trained
+from whatworks.training.rows import TrainingRow
+
+LORA = SFTSettings(epochs=3, batch_size=4, rank=4, learning_rate=1e-2)
+slow = pytest.mark.slow
+
+
+def child() -> psutil.Process:
+    """The training process that this test process has started."""
+    [found] = [
+        process
+        for process in psutil.Process().children()
+        if "whatworks.training.worker" in process.cmdline()
+    ]
+    return found
+
+
+def train(
+    rows: list[TrainingRow],
+    base: Path,
+    folder: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+    settings: SFTSettings = LORA,
+    **fields: object,
+) -> Trained:
+    return launch.train(
+        job_of(settings, **fields),
+        rows,
+        base=base,
+        adapter=None,
+        folder=folder,
+        on_progress=on_progress,
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    rows: list[TrainingRow], lively_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Trained, Path, list[Progress]]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    seen: list[Progress] = []
+    return train(rows, lively_model, folder, seen.append), folder, seen
+
+
+@slow
+def test_progress_is_told_up_to_the_last_step(
+    undisturbed: tuple[Trained, Path, list[Progress]],
+) -> None:
+    trained, _, seen = undisturbed
+    assert [p.step for p in seen] == sorted({p.step for p in seen})
+    last = seen[-1]
+    assert (last.step, last.steps, last.seconds_left) == (15, 15, 0)
+    assert last.loss == pytest.approx(trained.losses[-1])
+    assert 0 < last.seconds <= trained.seconds
+
+
+@slow
+def test_finished_training_returns_at_once_and_its_folder_is_its_own(
+    undisturbed: tuple[Trained, Path, list[Progress]], rows: list[TrainingRow], lively_model: Path
+) -> None:
+    trained, folder, _ = undisturbed
+    start = time.monotonic()
+    assert train(rows, lively_model, folder) == trained
+    assert time.monotonic() - start < 1
+    with pytest.raises(ArmFailure, match=r"rows\.jsonl"):
+        train(rows[1:], lively_model, folder)
+    with pytest.raises(ArmFailure, match=r"job\.json"):
+        train(rows, lively_model, folder, seed=7)
+
+
+@slow
+def test_killed_training_ends_in_the_same_weights(
+    undisturbed: tuple[Trained, Path, list[Progress]],
+    rows: list[TrainingRow],
+    lively_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed in the second epoch, with state saved after every step."""
+    monkeypatch.setattr(launch, "SAVE_SECONDS", 0.0)
+
+    def kill(progress: Progress) -> None:
+        if progress.step >= 7:
+            child().kill()
+
+    with pytest.raises(ArmFailure, match="killed") as failure:
+        train(rows, lively_model, tmp_path, kill)
+    assert "resumes" in failure.value.remedy
+    seen: list[Progress] = []
+    trained = train(rows, lively_model, tmp_path, seen.append)
+    assert seen[0].step > 5
+    expected, folder, _ = undisturbed
+    assert trained.losses == expected.losses
+    assert trained.checkpoints == expected.checkpoints
+    for checkpoint in trained.checkpoints:
+        assert not moved(folder / checkpoint.name, tmp_path / checkpoint.name)
+
+
+@pytest.mark.parametrize(
+    ("enough", "attempts"),
+    [("2", ["4", "2"]), ("1 recomputing", ["4", "2", "1", "1 recomputing"])],
+)
+def test_out_of_memory_is_answered_by_a_smaller_plan(
+    rows: list[TrainingRow],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    enough: str,
+    attempts: list[str],
+) -> None:
+    monkeypatch.setattr(launch, "WORKER", "stub_worker")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    train(rows, tiny_model, tmp_path / "a", template=enough)
+    assert (tmp_path / "a" / "attempts").read_text().splitlines() == attempts
+    with pytest.raises(ArmFailure, match="out of memory") as failure:
+        train(rows, tiny_model, tmp_path / "b", template="never")
+    assert failure.value.remedy
+    again = (tmp_path / "b" / "attempts").read_text().splitlines()
+    assert again == ["4", "2", "1", "1 recomputing"]
+
+
+@slow
+def test_leaving_the_call_ends_the_child(
+    rows: list[TrainingRow], lively_model: Path, tmp_path: Path
+) -> None:
+    started: list[psutil.Process] = []
+
+    def stop(progress: Progress) -> None:
+        started.append(child())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(rows, lively_model, tmp_path, stop, LORA.replace(epochs=500))
+    assert len(started) == 1
+    assert not started[0].is_running()
+
+
+@slow
+def test_child_ends_when_its_parent_is_killed(
+    rows: list[TrainingRow], lively_model: Path, tmp_path: Path
+) -> None:
+    settings = LORA.replace(epochs=5000)
+    job, folder = job_of(settings), tmp_path / "run"
+    RunFolder(folder).begin(job, rows)
+    script = f"""
+from pathlib import Path
+from whatworks.training.folder import RunFolder
+from whatworks.training.launch import train
+run = RunFolder(Path({str(folder)!r}))
+train(run.job(), run.rows(), base=Path({str(lively_model)!r}), adapter=None, folder=run.path,
+      on_progress=lambda p: print(p.step, flush=True))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline()
+        [worker] = psutil.Process(parent.pid).children()
+        parent.kill()
+    worker.wait(10)
+    assert not worker.is_running()
+
+
+def test_no_rows_and_no_model_fail_before_anything_starts(
+    rows: list[TrainingRow], tiny_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ArmFailure, match="no rows") as failure:
+        train([], tiny_model, tmp_path / "a")
+    assert failure.value.remedy
+    with pytest.raises(ArmFailure, match="model folder") as failure:
+        train(rows, tmp_path, tmp_path / "b")
+    assert failure.value.remedy
+    with pytest.raises(ArmFailure, match="takes an adapter"):
+        train(rows, tiny_model, tmp_path / "c", stacking="continue")
+
+
+@slow
+def test_rows_too_long_are_a_failed_arm_told_by_the_child(
+    rows: list[TrainingRow], tiny_model: Path, tmp_path: Path
+) -> None:
+    long = [row.replace(target="x" * 600) for row in rows[:2]]
+    with pytest.raises(ArmFailure, match="all 2 rows are too long") as failure:
+        train(long, tiny_model, tmp_path)
+    assert failure.value.place == str(tmp_path)
+    assert "longer context" in failure.value.remedy
+
+
+def test_small_models_get_one_thread_unless_the_user_says_otherwise(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = vars(launch)["_environment"]
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert environment(tiny_model)["OMP_NUM_THREADS"] == "1"
+    monkeypatch.setattr(launch, "PARAMETERS_PER_THREAD", 1000)
+    assert "OMP_NUM_THREADS" not in environment(tiny_model)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert environment(tiny_model)["OMP_NUM_THREADS"] == "3"
