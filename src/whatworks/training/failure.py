@@ -21,7 +21,12 @@ _OUT_OF_MEMORY = (
     "cublas_status_alloc_failed",
 )
 # How safetensors and torch.save report a full disk; the second does not say more than this.
-_DISK_FULL = ("no space left on device", "os error 28", "pytorchstreamwriter failed writing")
+_DISK_FULL = (
+    "no space left on device",
+    "os error 28",
+    "pytorchstreamwriter failed writing",
+    ". unexpected pos ",
+)
 _LESS_MEMORY = "use `kind: lora`, a smaller max_length, or a smaller model"
 
 
