@@ -42,9 +42,12 @@ def test_changed_weights_are_refused(tmp_path, file: str):
 
 
 def test_publish_replaces_a_folder_whole(tmp_path):
-    first = shipped.publish(lab.weights("lab"), "lab-base", tmp_path)
+    trained = tmp_path / "trained"
+    shutil.copytree(lab.weights("lab"), trained, ignore=shutil.ignore_patterns("*.md"))
+    tmp_path = tmp_path / "package"
+    first = shipped.publish(trained, "lab-base", tmp_path)
     (first / "README.md").write_text("card")
-    again = shipped.publish(lab.weights("lab"), "lab-base", tmp_path)
+    again = shipped.publish(trained, "lab-base", tmp_path)
     assert again == first and (again / "README.md").read_text() == "card"
     assert shipped.weights("lab", tmp_path) == again
     assert [path.name for path in tmp_path.iterdir()] == ["lab-base"]
