@@ -106,6 +106,19 @@ def test_whole_groups_stay_in_one_split(tmp_path: Path) -> None:
     assert all(len(names) == 1 for names in where.values())
 
 
+def test_splits_that_the_rows_name(tmp_path: Path) -> None:
+    study = read_study(write(tmp_path, MINIMAL))
+    parts = ["train"] * 30 + ["dev"] * 6 + ["test"] * 4
+    lines = [
+        json.dumps({"input": f"say {i * 7919}", "target": f"{i}", "split": part})
+        for i, part in enumerate(parts)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    splits = read_task(study, tmp_path).splits
+    assert splits.counts() == {"train": 30, "dev": 6, "test": 4}
+    assert [e.target for e in splits.test] == ["36", "37", "38", "39"]
+
+
 def test_limits_are_reproducible(tmp_path: Path) -> None:
     text = MINIMAL.replace("metric: exact", "metric: exact, limit: {train: 5, test: 2}")
     study = read_study(write(tmp_path, text))

@@ -180,6 +180,8 @@ def read_task(study: StudyFile, root: Path) -> Task:
         for part in ("dev", "test")
         if (name := getattr(section, part))
     }
+    if not given:
+        train, given = _by_column(train)
     splits = Splits(train=train, dev=given.get("dev", ()), test=given.get("test", ()))
     if section.split.on_overlap == "drop":
         splits = drop_overlap(splits)
@@ -205,6 +207,21 @@ def read_task(study: StudyFile, root: Path) -> Task:
         instructions=instructions,
         documents=tuple(documents.values()),
     )
+
+
+def _by_column(
+    rows: tuple[Example, ...],
+) -> tuple[tuple[Example, ...], dict[str, tuple[Example, ...]]]:
+    """The splits that the rows themselves name in a ``split`` column, if all of them do."""
+    names = [str(row.meta.get("split", "")) for row in rows]
+    if "train" not in names or not set(names) <= {"train", "dev", "test"}:
+        return rows, {}
+    parts = {
+        part: tuple(row for row, name in zip(rows, names, strict=True) if name == part)
+        for part in ("train", "dev", "test")
+    }
+    train = parts.pop("train")
+    return train, {part: chosen for part, chosen in parts.items() if chosen}
 
 
 def _path(root: Path, name: str) -> Path:
