@@ -92,6 +92,10 @@ def test_training_never_writes_held_out_material():
     words = set(everything.lower().replace("[", " ").replace("(", " ").split())
     for name in lab.world().unknown_names(300):
         assert name not in everything
+        assert corpus.names_held_out(f"Ask {name}, please.", lab.world())
+    assert not corpus.names_held_out(everything, lab.world())
+    for person in lab.world().people:
+        assert not corpus.names_held_out(person.name, lab.world())
     for word in studies.held_out_words():
         assert word not in words, word
     for topic in labels.HELD_OUT_TOPICS:

@@ -121,7 +121,7 @@ def _from_hub(name: str) -> Path:
     except HFValidationError as error:
         raise InputError(absent, remedy="give `lab`, a folder, or an id like org/model") from error
     except LocalEntryNotFoundError as error:
-        if os.environ.get(DOWNLOAD) != "1":
+        if not download_allowed():
             raise InputError(
                 absent,
                 remedy=f"set {DOWNLOAD}=1 to let it be downloaded, or run "
@@ -182,7 +182,7 @@ def load_tokenizer(folder: Path) -> Any:
 def _tokenizer(which: Identity) -> Any:
     from transformers import AutoTokenizer
 
-    with _quiet(), _as_input_error(which[0], "tokenizer"):
+    with quiet(), _as_input_error(which[0], "tokenizer"):
         tokenizer: Any = AutoTokenizer.from_pretrained(which[0], local_files_only=True)
     # Lengths are checked where they matter; the library's own warning would tear the bars apart.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
@@ -197,7 +197,7 @@ def load_config(folder: Path) -> Any:
     """
     from transformers import AutoConfig
 
-    with _quiet(), _as_input_error(folder, "config"):
+    with quiet(), _as_input_error(folder, "config"):
         return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
 
 
@@ -209,7 +209,7 @@ def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    with _quiet(), _as_input_error(folder, "model"):
+    with quiet(), _as_input_error(folder, "model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True
         )
@@ -250,8 +250,13 @@ def _as_input_error(folder: Path, part: str) -> Generator[None]:
         ) from error
 
 
+def download_allowed() -> bool:
+    """Whether the user allowed downloads from the Hugging Face hub."""
+    return os.environ.get(DOWNLOAD) == "1"
+
+
 @contextlib.contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """No progress bars and reports while loading: our own displays would be torn apart."""
     from transformers.utils import logging
 

@@ -64,7 +64,7 @@ class World:
     @property
     def surnames(self) -> frozenset[str]:
         """The surnames of the world's people."""
-        return frozenset(person.name.split()[-1] for person in self.people)
+        return _surnames(self.seed)
 
     def facts_of(self, name: str) -> tuple[Fact, ...]:
         """The facts whose subject is `name`."""
@@ -73,8 +73,8 @@ class World:
     def unknown_names(self, count: int, seed: int = 0) -> list[str]:
         """Names of people who don't exist, with surnames that nobody in the world carries.
 
-        Training uses unknown names as well, never these: surnames are assigned to the training
-        stream or to this list by their spelling.
+        Training uses unknown names as well, never these: a full name is assigned to the training
+        stream or to this list by the spelling of its surname.
         """
         rng = random.Random(f"unknown names {self.seed} {seed}")
         taken, found = self.surnames, dict[str, None]()
@@ -141,6 +141,11 @@ def world(seed: int = 0) -> World:
         for rank, name in enumerate(everyone)
     )
     return World(seed, relations, people, play.LINES, _play_facts())
+
+
+@cache
+def _surnames(seed: int) -> frozenset[str]:
+    return frozenset(person.name.split()[-1] for person in world(seed).people)
 
 
 @cache

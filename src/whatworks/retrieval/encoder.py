@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from whatworks.engines.models import download_allowed, quiet
 from whatworks.errors import InputError
 from whatworks.retrieval.embedding import Vectors
 
@@ -42,9 +42,14 @@ class Encoder:
                 remedy="pip install 'whatworks[local]', or use the embedder lexical",
             ) from error
         try:
-            with _quiet():
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(source)
-                self._model: Any = AutoModel.from_pretrained(source).float().eval()
+            with quiet():
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                    source, local_files_only=not download_allowed()
+                )
+                self._model: Any = AutoModel.from_pretrained(
+                    source, local_files_only=not download_allowed()
+                )
+                self._model = self._model.float().eval()
         except Exception as error:  # broken files raise whatever the reader of that format raises
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
@@ -113,19 +118,3 @@ class Encoder:
         with torch.inference_mode():
             hidden: torch.Tensor = self._model(input_ids=torch.tensor(tokens)).last_hidden_state
             return torch.nn.functional.normalize(hidden.mean(dim=1), dim=-1).numpy()
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """No progress bars and reports while loading: our own displays would be torn apart."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
