@@ -266,7 +266,7 @@ def test_killed_at_random_moments_it_ends_the_same(folder: Path, tmp_path: Path)
 
 def test_ctrl_c_stops_cleanly_and_run_resumes(folder: Path, tmp_path: Path) -> None:
     script = json.loads((folder / "script.json").read_text())
-    (folder / "script.json").write_text(json.dumps({**script, "latency": 0.01}))
+    (folder / "script.json").write_text(json.dumps({**script, "latency": 0.1}))
     command = [sys.executable, "-m", "whatworks", "run", str(folder), "--out", str(tmp_path / "o")]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: (tmp_path / "o" / "store" / "answers").exists())

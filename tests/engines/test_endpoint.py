@@ -244,9 +244,13 @@ def test_the_limit_of_requests_at_once_holds(server: Server) -> None:
     server.latency = 0.05
     engine = EndpointEngine(server.url, "m", concurrency=3)
     done: list[int] = []
+    began = time.monotonic()
     got = engine.generate(FILES, prompts(15), Decoding(), on_done=done.append)
+    wall = time.monotonic() - began
+    engine.close()
     assert server.most_under_way == 3 and sum(done) == 15
-    assert sum(g.seconds for g in got) == pytest.approx(5 * 0.05, abs=0.25)
+    # Shares of the wall time, not of the sum over requests under way at once.
+    assert 5 * 0.05 <= sum(g.seconds for g in got) <= wall + 0.05
     engine.close()
 
 

@@ -63,9 +63,7 @@ def test_plans_need_less_memory_and_keep_the_batch() -> None:
         (OSError(errno.ENOSPC, "No space left on device"), "other", "disk is full"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "other", "disk is full"),
         (
-            RuntimeError(
-                "[enforce fail at inline_container.cc] PytorchStreamWriter failed writing"
-            ),
+            RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"),
             "other",
             "disk is full",
         ),
