@@ -91,7 +91,7 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     common = _common(folder, job, plan, rate, steps)
     trainer = TRAINERS[job.trainer](job, start, tokens, common)
     trainer.remove_callback(PrinterCallback)
-    for callback in (watch, Keep(folder, kept, watch, plan.save_seconds)):
+    for callback in (SeedEpochs(), watch, Keep(folder, kept, watch, plan.save_seconds)):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)
     return Trained(
@@ -217,7 +217,7 @@ def _common(
         "per_device_train_batch_size": plan.micro_batch,
         "gradient_accumulation_steps": job.settings.batch_size // plan.micro_batch,
         "gradient_checkpointing": plan.recompute,
-        "train_sampling_strategy": "random",
+        "train_sampling_strategy": "group_by_length",
         "learning_rate": rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": steps // WARM_UP,
