@@ -114,6 +114,7 @@ class Examiner:
         examples: Sequence[Example],
         *,
         before: Callable[[int], None] | None = None,
+        after: Callable[[Sequence[Generation]], None] | None = None,
         tick: Callable[[int], None] | None = None,
     ) -> list[Answer]:
         """Answers in the order of ``examples``.
@@ -124,7 +125,8 @@ class Examiner:
         Args:
             candidate: What to ask.
             examples: Rows of one split; each is excluded from its own prompt.
-            before: Called with the number of requests about to be charged; may refuse.
+            before: Called with the number of requests about to leave; may refuse.
+            after: Called with what came back, to be charged before more leaves.
             tick: Called with the number of answers just completed.
 
         Raises:
@@ -148,6 +150,8 @@ class Examiner:
             answers += [
                 Answer(e, g, self._score(e, g)) for e, g in zip(chunk, generations, strict=True)
             ]
+            if after is not None:
+                after(generations)
             if tick is not None:
                 tick(len(chunk))
         if answers and all(a.generation.finish == "overflow" for a in answers):
@@ -243,14 +247,13 @@ class Bench:
             done += n
             self.report("asking", done, len(examples))
 
-        got = self.examiner.ask(
+        return self.examiner.ask(
             candidate,
             examples,
             before=lambda n: self.ledger.require(self.budget, requests=n),
+            after=self.ledger.charge,
             tick=advance,
         )
-        self.ledger.charge([answer.generation for answer in got])
-        return got
 
     def dev_score(self, candidate: Candidate) -> float:
         """Mean strict score on dev."""

@@ -1,0 +1,27 @@
+"""The bench meters every chunk before the next one leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whatworks.bench import CHUNK, Bench, Budget, Examiner
+from whatworks.candidate import Candidate, Weights
+from whatworks.engines.fake import FakeEngine
+from whatworks.errors import BudgetExceeded
+from whatworks.metrics import load
+from whatworks.prompt import Prompt
+from whatworks.store import Store
+from whatworks.task import Example, MetricSpec
+
+
+@pytest.mark.parametrize("budget", [Budget(requests=CHUNK + 10), Budget(tokens=CHUNK)])
+def test_a_budget_holds_over_several_chunks(budget: Budget, tmp_path: Path) -> None:
+    rows = tuple(Example(id=str(i), inputs={"q": f"word {i}"}) for i in range(3 * CHUNK))
+    engine = FakeEngine()
+    examiner = Examiner(engine, load(MetricSpec(name="exact")), Store(tmp_path))
+    bench = Bench(examiner, train=rows, dev=rows, budget=budget)
+    with pytest.raises(BudgetExceeded):
+        bench.dev_score(Candidate(prompt=Prompt(), weights=Weights(base="fake:")))
+    assert len(engine.seen) == bench.ledger.requests == CHUNK
