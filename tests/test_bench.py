@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.bench import CHUNK, Bench, Budget, Examiner
+from whatworks.bench import Bench
+from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Weights
 from whatworks.engines.fake import FakeEngine
 from whatworks.errors import BudgetExceeded
+from whatworks.examiner import CHUNK, Examiner
 from whatworks.metrics import load
 from whatworks.prompt import Prompt
 from whatworks.store import Store

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from whatworks.bench import Budget
+from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines.fake import FakeEngine
 from whatworks.errors import ArmFailure, InputError

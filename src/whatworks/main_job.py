@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from whatworks import __version__
-from whatworks.bench import mean
 from whatworks.candidate import Decoding, Weights
 from whatworks.engines import Engine, open_engine
 from whatworks.errors import InputError
+from whatworks.examiner import mean
+from whatworks.progress import Watcher
 from whatworks.prompt import render, transcript
 from whatworks.report.html import write_html
 from whatworks.report.terminal import RichWatcher
 from whatworks.results import Results
 from whatworks.store import write_atomic
-from whatworks.study import Run, Study, Watcher, winner
+from whatworks.study import Run, Study, winner
 from whatworks.studyfile import Arm, StudyFile, read_arms, read_study, read_task
 from whatworks.summary import ArmInfo, StudyInfo, Summary, summarise
 from whatworks.task import Task

@@ -13,38 +13,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from whatworks import __version__
-from whatworks.bench import Answer, Bench, Budget, Examiner, Ledger, mean
+from whatworks.bench import Bench
+from whatworks.budget import Budget, Ledger
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Engine
 from whatworks.errors import ArmFailure, InputError, StackingError, WhatworksError
+from whatworks.examiner import Answer, Examiner, mean
 from whatworks.identity import content_key
 from whatworks.methods.base import Method
 from whatworks.metrics import load
+from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
 from whatworks.results import Results, Row
 from whatworks.store import Journal, Store, disk_errors, write_atomic
 from whatworks.studyfile import Arm
 from whatworks.task import Task, examples_key
 from whatworks.verdict import MIN_EFFECT, Option, choose
-
-
-class Watcher(Protocol):
-    """Shows progress; one bar per name."""
-
-    def start(self, name: str, total: int) -> None:
-        """Begin, or begin anew, a bar of ``total`` units."""
-
-    def advance(self, name: str, n: int = 1, note: str = "") -> None:
-        """Move a bar by ``n`` units."""
-
-    def done(self, name: str, note: str = "") -> None:
-        """Finish a bar."""
-
-    def say(self, text: str) -> None:
-        """Print a line."""
 
 
 @dataclass
@@ -148,7 +135,7 @@ class Study:
             with _failures():
                 for step in arm.chain.steps:
                     candidate = self._step(step, candidate, run, watcher)
-                tick = _Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
+                tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
                 answers = self._examiner.ask(candidate, self.task.splits.dev, tick=tick)
                 run.dev_score = mean([answer.score.value for answer in answers])
                 asked = [answer.generation for answer in answers]
@@ -179,12 +166,12 @@ class Study:
         )
         stored = self.store.read("steps", key)
         if stored is None:
-            phases: dict[str, _Phase] = {}
+            phases: dict[str, Phase] = {}
 
             def tick(what: str, done: int, total: int) -> None:
                 name = f"seed {run.seed}: {step.name}, {what}"
                 if name not in phases or done <= phases[name].done:
-                    phases[name] = _Phase(watcher, run.arm, name, total)
+                    phases[name] = Phase(watcher, run.arm, name, total)
                 phases[name].to(done)
 
             spent = Ledger()
@@ -233,7 +220,7 @@ class Study:
         """Ask about the test rows and record them."""
         test = self.task.splits.test
         if run.candidate is not None:
-            tick = _Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
+            tick = Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
             try:
                 with _failures():
                     answers = self._examiner.ask(run.candidate, test, tick=tick)
@@ -321,23 +308,6 @@ def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
             )
         )
     return choose(options, min_effect=min_effect)
-
-
-class _Phase:
-    """One phase of a bar: callable with the number of units just done."""
-
-    def __init__(self, watcher: Watcher, bar: str, note: str, total: int) -> None:
-        self.watcher, self.bar, self.note, self.done = watcher, bar, note, 0
-        watcher.start(bar, total)
-        watcher.advance(bar, 0, note)
-
-    def __call__(self, n: int) -> None:
-        self.done += n
-        self.watcher.advance(self.bar, n, self.note)
-
-    def to(self, done: int) -> None:
-        """Move to an absolute position."""
-        self(done - self.done)
 
 
 class _failures:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from whatworks.bench import Budget
+from whatworks.budget import Budget
 from whatworks.errors import InputError, nearest
 from whatworks.methods import Chain, chain
 from whatworks.task import (
@@ -24,6 +23,7 @@ from whatworks.task import (
     drop_overlap,
     split,
 )
+from whatworks.yamlfile import read_mapping
 
 DEFAULT_INSTRUCTIONS = {
     "json": "Answer with one JSON object.",
@@ -110,25 +110,7 @@ def read_study(path: Path) -> StudyFile:
     Raises:
         InputError: If it is missing, empty, no YAML, or has unknown keys or unfit values.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such study file", place=str(path), remedy="check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text ({error})", place=str(path)) from error
-    try:
-        content = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "not valid"
-        raise InputError(f"broken YAML: {problem}", place=place) from error
-    if not isinstance(content, dict):
-        raise InputError(
-            "empty study file" if content is None else "a study file is a mapping",
-            place=str(path),
-            remedy="it needs at least `task:` and `arms:`",
-        )
+    content = read_mapping(path, "study file", "`task:` and `arms:`")
     try:
         return StudyFile.model_validate(content)
     except ValidationError as error:
@@ -327,41 +309,3 @@ def _explained(error: ValidationError, path: Path) -> InputError:
     if problem["type"] == "missing":
         return InputError(f"the key {where!r} is missing", place=str(path))
     return InputError(f"key {where!r}: {problem['msg'].lower()}", place=str(path))
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars: ``1e-4`` is a number, ``no`` and ``on`` are words; no duplicate keys."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012
-        letter: [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"}
-        ]
-        for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; a key that stands twice is an error, not silently the last one."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-        r"|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-    ),
-    list("-+0123456789."),
-)

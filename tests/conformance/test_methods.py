@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from whatworks.bench import Bench, Budget, Examiner
+from whatworks.bench import Bench
+from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Engine, Generation, ModelFiles, Prompts
 from whatworks.errors import ArmFailure, BudgetExceeded
+from whatworks.examiner import Examiner
 from whatworks.methods import METHODS, Chain, chain
 from whatworks.metrics import load
 from whatworks.prompt import Prompt, render

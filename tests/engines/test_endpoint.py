@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from test_endpoint_server import Handler, Server, answer, error
 
-from whatworks.bench import Examiner
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import ModelFiles
 from whatworks.engines.endpoint import EndpointEngine
 from whatworks.engines.prices import price_of
 from whatworks.errors import ArmFailure, InputError
+from whatworks.examiner import Examiner
 from whatworks.metrics import Score
 from whatworks.prompt import Prompt
 from whatworks.store import Store

@@ -6,9 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from whatworks.bench import Bench, mean
+from whatworks.bench import Bench
 from whatworks.candidate import Candidate
 from whatworks.errors import ArmFailure
+from whatworks.examiner import mean
 from whatworks.methods.base import Method
 from whatworks.prompt import Context, shown_passages
 

@@ -1,0 +1,54 @@
+"""Commands that run studies and show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from whatworks.cli.app import app, resumable
+
+if TYPE_CHECKING:
+    from whatworks.summary import Summary
+
+
+@app.command()
+def run(
+    study: Annotated[
+        Path, typer.Argument(help="Study file (YAML), or a folder holding study.yaml")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Instead of the study's: lab, a Hugging Face id, a folder.")
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="Only these arms, separated by commas.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results (runs/NAME-MODEL by default).")
+    ] = None,
+) -> None:
+    """Run a study: every arm on the same data, a table, and report.html."""
+    from whatworks.main_job import run_study
+
+    arms = tuple(name.strip() for name in only.split(",")) if only else ()
+    path = study / "study.yaml" if study.is_dir() else study
+    with resumable():
+        show(run_study(path, model=model, only=arms, out=out))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study that has run.")],
+) -> None:
+    """Show the table of a study again and write its report.html anew."""
+    from whatworks.main_job import report_study
+
+    show(report_study(folder))
+
+
+def show(result: tuple[Summary, Path]) -> None:
+    """Print the table of a finished study and where its report lies."""
+    from whatworks.report.terminal import print_summary
+
+    summary, page = result
+    print_summary(summary)
+    print(f"report: {page}")
