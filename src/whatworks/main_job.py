@@ -21,7 +21,7 @@ from whatworks.progress import Watcher
 from whatworks.prompt import render, transcript
 from whatworks.report.html import write_html
 from whatworks.report.terminal import RichWatcher
-from whatworks.results import Results
+from whatworks.results import Results, Row
 from whatworks.store import write_atomic
 from whatworks.study import Run, Study, winner
 from whatworks.studyfile import Arm, StudyFile, read_arms, read_study, read_task
@@ -79,8 +79,23 @@ def run_study(
     return report_study(out)
 
 
-def report_study(folder: Path) -> tuple[Summary, Path]:
-    """Compute the summary of a finished study anew from its rows, and write its report.
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A study that ran to its end, read from its folder."""
+
+    study: StudyInfo
+    arms: tuple[ArmInfo, ...]
+    task: Task
+    results: Results
+
+    def rows(self, *, back: int = 0) -> list[Row]:
+        """The rows of its arms; ``back`` as for ``Results.rows``."""
+        names = {arm.name for arm in self.arms}
+        return [row for row in self.results.rows(back=back) if row.arm in names]
+
+
+def read_finished(folder: Path) -> Finished:
+    """The study in a folder of results.
 
     Raises:
         InputError: If the folder holds no finished study.
@@ -94,12 +109,21 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
             place=str(folder),
             remedy="run it to the end first: whatworks run STUDY.yaml --out " + str(folder),
         ) from error
-    arms = [ArmInfo(**arm) for arm in record["arms"]]
-    names = {arm.name for arm in arms}
-    rows = [row for row in Results(folder / "results.jsonl").rows() if row.arm in names]
-    summary = summarise(rows, arms=arms, study=StudyInfo(**record["study"]))
+    arms = tuple(ArmInfo(**arm) for arm in record["arms"])
+    return Finished(StudyInfo(**record["study"]), arms, task, Results(folder / "results.jsonl"))
+
+
+def report_study(folder: Path) -> tuple[Summary, Path]:
+    """Compute the summary of a finished study anew from its rows, and write its report.
+
+    Raises:
+        InputError: If the folder holds no finished study.
+    """
+    found = read_finished(folder)
+    rows = found.rows()
+    summary = summarise(rows, arms=found.arms, study=found.study)
     page = folder / "report.html"
-    write_html(summary, rows, task.splits.test, page)
+    write_html(summary, rows, found.task.splits.test, page)
     return summary, page
 
 

@@ -47,17 +47,21 @@ class Results:
         """Add rows; nothing is ever rewritten."""
         self._journal.append(asdict(row) for row in rows)
 
-    def rows(self) -> list[Row]:
+    def rows(self, *, back: int = 0) -> list[Row]:
         """The rows that count: of each (arm, seed), those of its latest candidate.
 
         A later run of the same arm (other settings, or a retry after a failure) supersedes the
         earlier rows, which stay on disk.
+
+        Args:
+            back: 1 for the rows that the latest ones superseded, 2 for those before, and so on.
         """
-        latest: dict[tuple[str, int], dict[str, Row]] = {}
+        history: dict[tuple[str, int], list[dict[str, Row]]] = {}
         for record in self._journal.read():
             row = Row(**record)
-            runs = latest.setdefault((row.arm, row.seed), {})
-            if any(other.candidate != row.candidate for other in runs.values()):
-                runs.clear()
-            runs[row.example] = row
-        return [row for runs in latest.values() for row in runs.values()]
+            runs = history.setdefault((row.arm, row.seed), [{}])
+            if any(other.candidate != row.candidate for other in runs[-1].values()):
+                runs.append({})
+            runs[-1][row.example] = row
+        chosen = [runs[-1 - back] for runs in history.values() if len(runs) > back]
+        return [row for rows in chosen for row in rows.values()]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from whatworks.cli import lab, studies
+from whatworks.cli import errors, lab, studies
 from whatworks.cli.app import app
 from whatworks.errors import WhatworksError
 
-__all__ = ["app", "lab", "main", "studies"]
+__all__ = ["app", "errors", "lab", "main", "studies"]
 
 
 def main() -> None:

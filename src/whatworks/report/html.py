@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from whatworks.patterns import Pattern, patterns_of
 from whatworks.report import charts
 from whatworks.results import Row
 from whatworks.store import write_atomic
@@ -76,10 +77,25 @@ def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> 
         costs=_cost_charts(scored),
         lenient=any(arm.score and arm.lenient != arm.score.value for arm in scored),
         tests={arm.difference.test for arm in scored if arm.difference},
+        patterns=_patterns(summary, rows, examples),
         shown=shown,
         data=embedded(shown),
     )
     return whole(text)
+
+
+def _patterns(
+    summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
+) -> list[tuple[ArmSummary, tuple[Pattern, ...], int]]:
+    """Each arm with its error patterns and the number of its answers."""
+    asked = {example.id: example for example in examples}
+    found: list[tuple[ArmSummary, tuple[Pattern, ...], int]] = []
+    for arm in summary.arms:
+        mine = [row for row in rows if row.arm == arm.name and row.status == "scored"]
+        patterns = patterns_of(summary.study.metric, mine, asked)
+        if patterns:
+            found.append((arm, patterns, len(mine)))
+    return found
 
 
 def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
