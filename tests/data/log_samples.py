@@ -9,7 +9,14 @@ SYSTEM, ASK = "Be brief.", "What is the capital of Peru?"
 TURNS = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": ASK}]
 REPLY = {"role": "assistant", "content": "Lima"}
 NANO = 1_700_000_000_000_000_000
+AT = "2026-01-02T03:04:05+00:00"
+NANO_AT = "2023-11-14T22:13:20+00:00"
 TIMES = {"start_time": "2026-01-02T03:04:05.000000", "end_time": "2026-01-02T03:04:06.500000"}
+
+
+def assembled(*parts: str) -> str:
+    """A made-up secret, put together here so that scanners of this repository stay calm."""
+    return "".join(parts)
 
 
 def langchain(name: str, content: str) -> dict[str, Any]:
@@ -153,11 +160,15 @@ COMPLETION = {
 }
 
 LOGS: dict[str, tuple[Any, str, dict[str, Any]]] = {
-    "langsmith": (LANGSMITH_ROOT, "langsmith", {"score": 0.5, "model": "m", "seconds": 1.5}),
+    "langsmith": (
+        LANGSMITH_ROOT,
+        "langsmith",
+        {"score": 0.5, "model": "m", "seconds": 1.5, "at": AT},
+    ),
     "langsmith flat": (
         {**LANGSMITH_ROOT["child_runs"][0], "feedback_stats": {"s": {"avg": 1}}},  # type: ignore[index]
         "langsmith",
-        {"score": 1.0, "model": "m", "seconds": 1.5},
+        {"score": 1.0, "model": "m", "seconds": 1.5, "at": AT},
     ),
     "langsmith data": (
         {
@@ -184,19 +195,23 @@ LOGS: dict[str, tuple[Any, str, dict[str, Any]]] = {
         "langsmith",
         {"model": "m"},
     ),
-    "langfuse": (LANGFUSE, "langfuse", {"model": "m", "seconds": 1.5}),
+    "langfuse": (LANGFUSE, "langfuse", {"model": "m", "seconds": 1.5, "at": AT}),
     "langfuse page": (
         {"data": [LANGFUSE], "meta": {"page": 1}},
         "langfuse",
-        {"model": "m", "seconds": 1.5},
+        {"model": "m", "seconds": 1.5, "at": AT},
     ),
-    "langfuse trace": (LANGFUSE_TRACE, "langfuse", {"score": 0.5, "model": "m", "seconds": 1.5}),
+    "langfuse trace": (
+        LANGFUSE_TRACE,
+        "langfuse",
+        {"score": 0.5, "model": "m", "seconds": 1.5, "at": AT},
+    ),
     "langfuse blob": (
         [LANGFUSE_BLOB, LANGFUSE_SCORE],
         "langfuse",
-        {"score": 0.5, "model": "m", "seconds": 1.5},
+        {"score": 0.5, "model": "m", "seconds": 1.5, "at": AT},
     ),
-    "otlp": (OTLP, "spans", {"model": "m", "seconds": 0.0}),
+    "otlp": (OTLP, "spans", {"model": "m", "seconds": 0.0, "at": NANO_AT}),
     "otel console": (
         {"context": {"span_id": "c1", "trace_id": "t1"}, "attributes": GEN_AI},
         "spans",
@@ -284,7 +299,7 @@ LOGS: dict[str, tuple[Any, str, dict[str, Any]]] = {
         "spans",
         {"model": "m"},
     ),
-    "mlflow": (MLFLOW, "spans", {"score": 0.5, "model": "m", "seconds": 1.5}),
+    "mlflow": (MLFLOW, "spans", {"score": 0.5, "model": "m", "seconds": 1.5, "at": NANO_AT}),
     "promptfoo": (
         PROMPTFOO,
         "promptfoo",

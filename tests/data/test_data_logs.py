@@ -19,6 +19,7 @@ from log_samples import (
     MLFLOW,
     REPLY,
     TURNS,
+    assembled,
     langchain,
     text_part,
 )
@@ -162,16 +163,14 @@ def test_the_long_prompt_can_be_left_out(save: Save) -> None:
     assert [m.role for m in whole.examples[0].messages] == ["system", "user"]
     short = import_logs(path, strip="system")
     assert [m.content for m in short.examples[0].messages] == [f"{long}0?"]
-    assert short.notes == ("6 calls lost their system prompt",)
+    assert short.notes == ("6 system messages were left out",)
+    other = import_logs(path, system="Be brief.")
+    assert [m.content for m in other.examples[0].messages] == ["Be brief.", f"{long}0?"]
+    assert other.notes == ("6 system messages were replaced",)
     shorter = import_logs(path, strip="template")
     assert [m.content for m in shorter.examples[3].messages] == ["Question: 3?"]
     few = import_logs(save("y.jsonl", logs[:3]), strip="template")
     assert few.examples[0].messages[-1].content == f"{long}0?"
-
-
-def assembled(*parts: str) -> str:
-    """A made-up secret, put together here so that scanners of this repository stay calm."""
-    return "".join(parts)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +195,9 @@ def test_secrets_are_dropped(save: Save, secret: str) -> None:
     assert len(data.examples) == 1
     assert "seem to hold secrets" in data.notes[0] and secret not in data.notes[0]
     assert len(import_logs(path, keep_secrets=True).examples) == 2
+    aside = {"prompt": "Go", "response": {"output": "Lima"}, "vars": {"key": secret}}
+    with pytest.raises(InputError, match="no calls are left"):
+        import_logs(save("y.jsonl", [aside]))
 
 
 @pytest.mark.parametrize(

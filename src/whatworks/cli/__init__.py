@@ -1,18 +1,22 @@
 """The command line: one module per group of commands.
 
-Nothing heavy is imported before a command needs it. A new group is one module with commands on
-``app``, and its name in the import below.
+Nothing heavy is imported before a command needs it. A new group is one module here with commands
+on ``app``; it is found by being there.
 """
 
 from __future__ import annotations
 
+import pkgutil
 import sys
+from importlib import import_module
 
-from whatworks.cli import errors, lab, studies
 from whatworks.cli.app import app
 from whatworks.errors import WhatworksError
 
-__all__ = ["app", "errors", "lab", "main", "studies"]
+__all__ = ["app", "main"]
+
+for _found in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_found.name}")
 
 
 def main() -> None:

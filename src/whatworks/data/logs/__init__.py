@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from whatworks.data import text
 from whatworks.data.formats.base import RowProblem
-from whatworks.data.logs.base import Call, LogFormat, Node
+from whatworks.data.logs.base import Call, LogFormat, Node, began
 from whatworks.data.logs.cleaning import (
     with_feedback,
     without_secrets,
@@ -71,19 +71,21 @@ def import_logs(
     format: str | None = None,
     min_score: float | None = None,
     strip: Strip = "nothing",
+    system: str = "",
     keep_secrets: bool = False,
 ) -> Data:
     """Read the model calls in a log file or a folder of them.
 
     Each call becomes an example: messages, the answer as target, the trace as group, and in
-    ``meta`` what the log knows of ``score``, ``model`` and ``seconds``. A score given to a whole
-    trace counts for its calls; several are averaged.
+    ``meta`` what the log knows of ``score``, ``model``, ``seconds`` and the time ``at`` which it
+    began (UTC). A score given to a whole trace counts for its calls; several are averaged.
 
     Args:
         path: JSON, JSONL, CSV, Parquet or YAML (promptfoo), perhaps packed; or a folder.
         format: A name from ``LOG_FORMATS``, to read the objects of this system only.
         min_score: Keep only calls with feedback of at least this.
         strip: ``system`` drops system messages, ``template`` also the beginning that prompts share.
+        system: A short system message instead of the logged ones.
         keep_secrets: Keep calls that seem to hold keys, tokens or passwords.
 
     Raises:
@@ -101,8 +103,8 @@ def import_logs(
         data = without_secrets(data)
     if min_score is not None:
         data = with_feedback(data, min_score)
-    if strip != "nothing":
-        data = without_system(data)
+    if strip != "nothing" or system:
+        data = without_system(data, system)
     if strip == "template":
         data = without_template(data)
     if not data.examples:
@@ -156,7 +158,7 @@ class _Log:
             for about, score in form.feedback(node):
                 self.scores.setdefault(about, []).append(score)
             for call in form.calls(node):
-                self.calls.append(call)
+                self.calls.append(replace(call, at=began(node)))
                 self.seen[form.name] += 1
         except RowProblem as problem:
             self.problems[str(problem)] += 1
@@ -206,6 +208,7 @@ class _Log:
         rated = self.scores.get(call.id) or self.scores.get(call.trace) or []
         score = call.score if call.score is not None else _mean(rated)
         facts = {"score": score, "model": call.model or None, "seconds": call.seconds}
+        facts["at"] = call.at or None
         return Example(
             id=name,
             inputs=call.inputs,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from whatworks.data.formats.base import RowProblem, as_text
@@ -35,6 +35,7 @@ class Call:
         trace: Id of the request of the application that the call belongs to, else "".
         model: Name of the model, else "".
         seconds: Time that the call took.
+        at: When it began, in ISO form and UTC, else "".
         score: Feedback on this very call.
         inputs: Named inputs instead of messages.
         meta: Further facts worth keeping.
@@ -46,6 +47,7 @@ class Call:
     trace: str = ""
     model: str = ""
     seconds: float | None = None
+    at: str = ""
     score: float | None = None
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -161,6 +163,15 @@ def seconds(node: Node) -> float | None:
     return in_ms / 1000 if in_ms is not None else number(in_s)
 
 
+def began(node: Node) -> str:
+    """When a node began or was made, as ISO date and time in UTC; "" where nothing says so."""
+    moment = _moment(some(node, *_START, "timestamp", "created_at", "createdAt", "created"))
+    try:
+        return "" if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
 def number(value: Any) -> float | None:
     """A number from a number, a truth value, or text of one."""
     if isinstance(value, int | float):
@@ -239,7 +250,10 @@ def _moment(value: Any) -> float | None:
     count = number(value)
     if count is None:
         try:
-            return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else None
+            day = datetime.fromisoformat(value) if isinstance(value, str) else None
+            if day is not None and day.tzinfo is None:  # logs that name no zone mean UTC
+                day = day.replace(tzinfo=UTC)
+            return day.timestamp() if day else None
         except (ValueError, OverflowError, OSError):
             return None
     for limit, unit in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)):

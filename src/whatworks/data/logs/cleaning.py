@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -54,19 +55,31 @@ def without_secrets(data: Data) -> Data:
 def secret_in(example: Example) -> str:
     """The kind of the first secret that an example seems to hold, "" if none."""
     texts = [m.content for m in example.messages] + [*example.inputs.values(), example.target]
+    aside = json.dumps(dict(example.meta), ensure_ascii=False, default=str)
+    texts.append(aside.replace('\\"', '"'))
     return next(
         (kind for kind, shape in SECRETS.items() if any(shape.search(t) for t in texts)), ""
     )
 
 
-def without_system(data: Data) -> Data:
-    """The calls without their system messages, to tune a model to do without the long prompt."""
-    examples = tuple(
-        e.replace(messages=tuple(m for m in e.messages if m.role != "system"))
-        for e in data.examples
-    )
-    changed = sum(a.messages != b.messages for a, b in zip(data.examples, examples, strict=True))
-    note = f"{changed} calls lost their system prompt"
+def without_system(data: Data, instead: str = "") -> Data:
+    """The calls without their system messages, to tune a model to do without the long prompt.
+
+    Args:
+        data: The calls.
+        instead: A short system message that every call begins with then; "" for none.
+    """
+    opening = (Message(role="system", content=instead),) if instead else ()
+
+    def shortened(example: Example) -> Example:
+        if not example.messages:
+            return example
+        turns = tuple(m for m in example.messages if m.role != "system")
+        return example.replace(messages=(*opening, *turns))
+
+    examples = tuple(map(shortened, data.examples))
+    lost = sum(m.role == "system" for e in data.examples for m in e.messages)
+    note = f"{lost} system messages were " + ("replaced" if instead else "left out")
     return replace(data, examples=examples, notes=(*data.notes, note))
 
 
