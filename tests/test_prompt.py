@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatworks.prompt import Context, Demos, Prompt, near_duplicate, render
+from whatworks.prompt import Context, Demos, Prompt, near_duplicate, render, same_source
 from whatworks.task import Document, Example, Message
 
 
@@ -87,6 +88,70 @@ def test_groups_and_near_duplicates_are_left_out() -> None:
     assert "secret" not in [m.content for m in render(prompt, row, exclude=[row])]
     twin = example("r", "i LOST my card  in town!")
     assert "target0" not in [m.content for m in render(prompt, twin, exclude=[twin])]
+
+
+PASSAGE = (
+    "Lima is the capital of Peru and its largest city, founded in 1535 by Pizarro. "
+    + " ".join(
+        f"{word.title()} quarter, which took its name in {1600 + 7 * i}, makes {word[::-1]}."
+        for i, word in enumerate(
+            "amber basalt cedar dorado ermine fennel garnet hazel indigo jasper kelp linen".split()
+        )
+    )
+)
+FIRST, SECOND = "What is the capital of Peru?", "What year was the city founded?"
+
+
+def fields(name: str, **inputs: str) -> Example:
+    return Example(id=name, inputs=inputs, target="t")
+
+
+def chat(name: str, *said: str) -> Example:
+    roles_in_turn = ["user", "assistant"] * len(said)
+    turns = [{"role": r, "content": c} for r, c in zip(roles_in_turn, said, strict=False)]
+    return Example.model_validate({"id": name, "messages": turns, "target": "t"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (fields("a", text=PASSAGE, ask=FIRST), fields("b", text=PASSAGE, ask=SECOND)),
+        (fields("a", ask=FIRST, text=PASSAGE), fields("b", ask=SECOND, text=PASSAGE)),
+        (chat("a", PASSAGE, "I see.", FIRST), chat("b", PASSAGE, "I see.", SECOND)),
+        (chat("a", f"{PASSAGE}\n\n{FIRST}"), chat("b", f"{PASSAGE}\n\n{SECOND}")),
+        (
+            fields("a", text=f"Context: {PASSAGE}\nQuestion: {FIRST}\nThink step by step."),
+            fields("b", text=f"Context: {PASSAGE}\nQuestion: {SECOND}\nThink step by step."),
+        ),
+        (
+            fields("a", text=f"{PASSAGE}\n{FIRST}"),
+            fields("b", text=f"{PASSAGE}\n{SECOND}\nAnswer in one word."),
+        ),
+    ],
+    ids=["fields", "question first", "turns", "one turn", "lines in the middle", "another line"],
+)  # fmt: skip
+def test_a_shared_passage_does_not_make_rows_the_same(one: Example, other: Example) -> None:
+    assert near_duplicate(one.text, other.text)
+    assert not same_source(one, other) and not same_source(other, one)
+    prompt = Prompt(demos=Demos(pool=(other.replace(target="shown"),), k=1))
+    assert "shown" in [m.content for m in render(prompt, one, exclude=[one])]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (fields("a", text=PASSAGE, ask=FIRST), fields("b", text=f"{PASSAGE}!", ask=FIRST.upper())),
+        (chat("a", PASSAGE, "I see.", FIRST), chat("b", PASSAGE, "I see!", FIRST)),
+        (fields("a", text=f"Dear Bo,\n{PASSAGE}"), fields("b", text=f"Dear Al,\n{PASSAGE}")),
+        (fields("a", text=f"{PASSAGE}\n{FIRST}"), fields("b", text=f"{PASSAGE}\n{FIRST}\nBye.")),
+        (fields("a", text=PASSAGE), fields("b", text=PASSAGE.replace("1535", "1536", 1))),
+    ],
+    ids=["fields", "turns", "a greeting", "a line more", "an edited passage"],
+)  # fmt: skip
+def test_the_same_question_about_the_same_passage_is_the_same(one: Example, other: Example) -> None:
+    assert same_source(one, other) and same_source(other, one)
+    prompt = Prompt(demos=Demos(pool=(other.replace(target="shown"),), k=1))
+    assert "shown" not in [m.content for m in render(prompt, one, exclude=[one])]
 
 
 def test_a_passage_that_is_the_row_itself_is_left_out() -> None:

@@ -8,7 +8,6 @@ rows must not leak into the prompt (the row itself in training and evaluation, n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -18,6 +17,9 @@ from whatworks.task import Document, Example, Message
 
 NEAR_DUPLICATE = 0.85
 """Jaccard similarity of character 5-grams from which two inputs count as the same."""
+
+ASKS_SOMETHING = 3
+"""Words from which the parts in which two inputs differ can make them different questions."""
 
 
 class Demos(Frozen):
@@ -181,7 +183,42 @@ def same_source(one: Example, other: Example) -> bool:
     """Whether two rows are the same row, share a group, or have nearly the same input."""
     if one.id == other.id or (one.group is not None and one.group == other.group):
         return True
-    return near_duplicate(one.text, other.text)
+    return same_input(one, other)
+
+
+def same_input(one: Example, other: Example) -> bool:
+    """Whether two rows ask nearly the same.
+
+    As wholes they must be near-duplicates. Rows that share a long passage always are, whatever
+    they ask about it; so each part in which they differ (a field, a turn, a line of a text) must
+    be a near-duplicate of its counterpart as well, unless one of the two is too short to ask
+    anything (``ASKS_SOMETHING``).
+    """
+    if not near_duplicate(one.text, other.text):
+        return False
+    return all(
+        min(len(part.split()), len(counterpart.split())) < ASKS_SOMETHING
+        or near_duplicate(part, counterpart)
+        for part, counterpart in _counterparts(_parts(one), _parts(other))
+    )
+
+
+def _parts(example: Example) -> list[str]:
+    """What an input consists of: its turns, its fields, or the lines of its only one."""
+    if example.messages:
+        parts = [m.content for m in example.messages if m.role != "system"]
+    else:
+        parts = list(example.inputs.values())
+    return [_plain(line) for line in parts[0].splitlines()] if len(parts) == 1 else parts
+
+
+def _counterparts(parts: list[str], others: list[str]) -> list[tuple[str, str]]:
+    """The parts that correspond; where their numbers differ, all that is not in the other."""
+    if len(parts) == len(others):
+        return list(zip(parts, others, strict=True))
+    first = [part for part in parts if part not in others]
+    second = [part for part in others if part not in parts]
+    return [("\n".join(first), "\n".join(second))]
 
 
 def near_duplicate(one: str, other: str) -> bool:
@@ -206,10 +243,14 @@ def _repeats(chunk: Document, row: Example) -> bool:
 
 @lru_cache(maxsize=200_000)
 def _shingles(text: str) -> frozenset[str]:
-    plain = re.sub(r"\s+", " ", text).strip().casefold()
+    plain = _plain(text)
     if len(plain) < 5:
         return frozenset([plain] if plain else [])
     return frozenset(plain[i : i + 5] for i in range(len(plain) - 4))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def transcript(messages: Sequence[Message]) -> str:
