@@ -95,7 +95,20 @@ PASSAGE = (
     + " ".join(
         f"{word.title()} quarter, which took its name in {1600 + 7 * i}, makes {word[::-1]}."
         for i, word in enumerate(
-            "amber basalt cedar dorado ermine fennel garnet hazel indigo jasper kelp linen".split()
+            [
+                "amber",
+                "basalt",
+                "cedar",
+                "dorado",
+                "ermine",
+                "fennel",
+                "garnet",
+                "hazel",
+                "indigo",
+                "jasper",
+                "kelp",
+                "linen",
+            ]
         )
     )
 )
