@@ -138,7 +138,7 @@ class Examiner:
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
             return Score(value=0.0, kind="malformed", feedback=note)
-        return self.metric(example, generation.text)
+        return self.metric(example, generation.text, ended=generation.finish != "length")
 
 
 def mean(values: Sequence[float]) -> float:

@@ -24,7 +24,7 @@ from whatworks.errors import ArmFailure, InputError, StackingError, WhatworksErr
 from whatworks.examiner import Answer, Examiner, mean
 from whatworks.identity import content_key
 from whatworks.methods.base import Method
-from whatworks.metrics import load
+from whatworks.metrics import of as metric_of
 from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
 from whatworks.results import Results, Row
@@ -95,7 +95,7 @@ class Study:
         self.store = Store(out / "store")
         self.results = Results(out / "results.jsonl")
         self._openings = Journal(out / "test_openings.jsonl")
-        self._examiner = Examiner(engine, load(task.metric, task.splits.train), self.store)
+        self._examiner = Examiner(engine, metric_of(task), self.store)
         if decoding.max_tokens == 0:
             decoding = decoding.replace(max_tokens=self._longest_target(weights))
         prompt = Prompt(instructions=task.instructions)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatworks.budget import Budget
 from whatworks.errors import InputError, nearest
 from whatworks.methods import Chain, chain
+from whatworks.metrics import file_options
 from whatworks.task import (
     Document,
     Example,
@@ -40,10 +41,14 @@ class _Section(BaseModel):
 
 
 class SplitSection(_Section):
-    """How one file is split; sizes default to a fifth each, at most 200."""
+    """How one file is split; sizes default to a fifth each, at most 200.
+
+    ``aside`` rows of train are kept from every arm, for a metric to learn its measure from.
+    """
 
     dev: int | None = Field(default=None, ge=1)
     test: int | None = Field(default=None, ge=1)
+    aside: int | None = Field(default=None, ge=1)
     seed: int = 0
     on_overlap: Literal["error", "drop"] = "error"
 
@@ -168,7 +173,7 @@ def read_task(study: StudyFile, root: Path) -> Task:
     if section.split.on_overlap == "drop":
         splits = drop_overlap(splits)
     check_examples(splits)
-    splits = _completed(splits, section.split)
+    splits, aside = _set_aside(_completed(splits, section.split), section.split)
     limits = {part: getattr(section.limit, part) for part in ("train", "dev", "test")}
     splits = Splits(
         **{
@@ -178,7 +183,7 @@ def read_task(study: StudyFile, root: Path) -> Task:
     )
     if section.documents:
         documents = {d.id: d for d in read_documents(_path(root, section.documents))}
-    metric = _metric(section.metric)
+    metric = _metric(section.metric, root)
     instructions = section.instructions
     if instructions is None:
         instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")
@@ -188,6 +193,7 @@ def read_task(study: StudyFile, root: Path) -> Task:
         metric=metric,
         instructions=instructions,
         documents=tuple(documents.values()),
+        aside=aside,
     )
 
 
@@ -240,6 +246,14 @@ def _completed(splits: Splits, section: SplitSection) -> Splits:
     return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
 
 
+def _set_aside(splits: Splits, section: SplitSection) -> tuple[Splits, tuple[Example, ...]]:
+    """Take whole groups out of train, for the metric alone."""
+    if section.aside is None:
+        return splits, ()
+    cut = split(splits.train, dev=1, test=section.aside, seed=section.seed)
+    return splits.replace(train=cut.train + cut.dev), cut.test
+
+
 def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[Example, ...]:
     if limit is None or limit >= len(rows):
         return rows
@@ -249,7 +263,7 @@ def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[E
     return tuple(rows[i] for i in chosen)
 
 
-def _metric(value: str | dict[str, Any]) -> MetricSpec:
+def _metric(value: str | dict[str, Any], root: Path) -> MetricSpec:
     if isinstance(value, str):
         return MetricSpec(name=value)
     options = dict(value)
@@ -261,6 +275,9 @@ def _metric(value: str | dict[str, Any]) -> MetricSpec:
         raise InputError(
             "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
         )
+    for option in file_options(name) & options.keys():
+        if isinstance(options[option], str):
+            options[option] = str(_path(root, options[option]))
     return MetricSpec(name=name, options=options)
 
 

@@ -102,7 +102,10 @@ class MetricSpec(Frozen):
 
 
 class Task(Frozen):
-    """Instructions, frozen splits, a metric and, perhaps, documents and preference pairs."""
+    """Instructions, frozen splits, a metric and, perhaps, documents and preference pairs.
+
+    ``aside`` are rows that no arm sees: what a metric such as ``style`` learns its measure from.
+    """
 
     name: str
     splits: Splits
@@ -110,6 +113,7 @@ class Task(Frozen):
     instructions: str = ""
     documents: tuple[Document, ...] = ()
     preferences: tuple[Pair, ...] = ()
+    aside: tuple[Example, ...] = ()
 
 
 def split(

@@ -24,12 +24,24 @@ TARGETS = {
     "mr": "inform(name[A: B], genres[x/y, z])",
     "sql": "SELECT a FROM t ORDER BY b",
     "facts": "Bo Lind",
+    "chat": "You live in Bo Lind.",
+    "instructions": "Bo Lind, of course",
 }
+CONSTRAINTS = [
+    {"kind": "words", "at_least": 2, "at_most": 8},
+    {"kind": "starts", "phrase": "bo"},
+    {"kind": "includes", "words": ["lind"]},
+]
 EXAMPLES = {
     name: Example(
         id="e",
         target=target,
-        meta={"context": CONTEXT, "rows": {"t": [[1, "x"], [2, "y"]]}, "aliases": ["Bo"]},
+        meta={
+            "context": CONTEXT,
+            "rows": {"t": [[1, "x"], [2, "y"]]},
+            "aliases": ["Bo"],
+            "constraints": CONSTRAINTS,
+        },
     )
     for name, target in TARGETS.items()
 }
@@ -118,7 +130,7 @@ def test_facts_give_any_target_and_any_alias_full_marks(target: str, aliases: li
     ("name", "options", "says"),
     [
         ("fact", {}, "did you mean 'facts'"),
-        ("exact", {"case": True}, "this metric has no options"),
+        ("exact", {"case": True}, "this has no options"),
         ("numeric", {"tolerence": 1}, "did you mean 'tolerance'"),
         ("numeric", {"tolerance": -1}, "cannot be -1"),
         ("numeric", {"relative": float("inf")}, "cannot be inf"),

@@ -5,7 +5,8 @@ One metric has four uses: score, checkpoint selection, reward and feedback for p
 A new metric is one function and one entry in ``_REGISTRY``. Its options are its keyword-only
 parameters, checked against their annotations when a study is loaded. Two more functions may stand
 beside it: ``summary(examples, scores)`` gives figures that only a whole set of answers has, and
-``learn(train)`` gives options that the user may leave out because the training rows say them.
+``learn(train, aside)`` gives options that the user may leave out because rows say them. A metric
+that wants to know whether the model ended its turn has a third parameter, ``ended``.
 
 A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
 or the example's ``meta`` cannot be scored against; ``unscorable`` finds such rows beforehand.
@@ -22,10 +23,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal, Protocol, get_type_hints
+from types import ModuleType
+from typing import Any, Literal, Protocol
 
 from whatworks.errors import InputError, nearest
-from whatworks.task import Example, MetricSpec
+from whatworks.metrics.options import checked, files, keywords
+from whatworks.task import Example, MetricSpec, Task
 
 Kind = Literal["correct", "wrong", "abstained", "malformed"]
 
@@ -73,8 +76,13 @@ class Metric(Protocol):
         """The name by which a task asks for it."""
         ...
 
-    def __call__(self, example: Example, text: str) -> Score:
+    def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         """Score one answer.
+
+        Args:
+            example: What was asked.
+            text: The answer.
+            ended: Whether the model ended its turn itself; False where it was cut off.
 
         Raises:
             InputError: If the example itself cannot be scored against, never because of ``text``.
@@ -106,6 +114,8 @@ _REGISTRY: Mapping[str, _Entry] = {
     "mr": _Entry("mr", "mr", summary="summary"),
     "sql": _Entry("sql", "sql", summary="summary"),
     "facts": _Entry("facts", "facts", summary="summary"),
+    "chat": _Entry("chat", "chat", summary="summary"),
+    "instructions": _Entry("instructions", "instructions", summary="summary"),
 }
 
 NAMES: tuple[str, ...] = tuple(_REGISTRY)
@@ -116,11 +126,13 @@ class _Bound:
     """The metric that ``load`` gives: functions with their options bound."""
 
     name: str
-    _score: Callable[[Example, str], Score]
+    _score: Callable[..., Score]
     _summary: Callable[[Sequence[Example], Sequence[Score]], dict[str, float]] | None
+    _told: bool
+    """Whether the function wants to know if the turn was ended."""
 
-    def __call__(self, example: Example, text: str) -> Score:
-        return self._score(example, text)
+    def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
+        return self._score(example, text, ended) if self._told else self._score(example, text)
 
     def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
         if self._summary is None or not scores:
@@ -128,34 +140,57 @@ class _Bound:
         return self._summary(examples, scores)
 
 
-def load(spec: MetricSpec, train: Sequence[Example] = ()) -> Metric:
+def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Example] = ()) -> Metric:
     """The metric that a task names, with its options checked and bound.
 
     Args:
         spec: Name and options.
         train: Training rows, from which ``category`` takes the labels that options do not give.
+        aside: Rows that no arm sees, from which ``style`` learns what its options do not give.
 
     Raises:
         InputError: Unknown name, unknown option, an option of the wrong type, or one that is
             needed and missing.
     """
     place = f"metric {spec.name!r}"
-    if spec.name not in _REGISTRY:
-        raise InputError("there is no such metric", place=place, remedy=nearest(spec.name, NAMES))
-    entry = _REGISTRY[spec.name]
+    entry, module = _module(spec.name)
+    score: Callable[..., Score] = getattr(module, entry.score)
+    learned: dict[str, Any] = getattr(module, entry.learn)(train, aside) if entry.learn else {}
+    given = checked(score, {**learned, **spec.options}, place)
+    summary: Callable[..., dict[str, float]] | None = None
+    if entry.summary:
+        whole: Callable[..., dict[str, float]] = getattr(module, entry.summary)
+        summary = partial(whole, **{n: given[n] for n in keywords(whole) if n in given})
+    told = "ended" in inspect.signature(score).parameters
+    return _Bound(spec.name, partial(score, **given), summary, told)
+
+
+def of(task: Task) -> Metric:
+    """The metric of a task."""
+    return load(task.metric, task.splits.train, task.aside)
+
+
+def file_options(name: str) -> set[str]:
+    """Options of a metric that may name a file; a study's are relative to the study file."""
+    if name not in _REGISTRY:
+        return set()
+    entry, module = _module(name)
+    return files(getattr(module, entry.score))
+
+
+def _module(name: str) -> tuple[_Entry, ModuleType]:
+    place = f"metric {name!r}"
+    if name not in _REGISTRY:
+        raise InputError("there is no such metric", place=place, remedy=nearest(name, NAMES))
+    entry = _REGISTRY[name]
     try:
-        module = import_module(f"{__name__}.{entry.module}")
+        return entry, import_module(f"{__name__}.{entry.module}")
     except ModuleNotFoundError as error:
         raise InputError(
             f"needs the package {error.name}",
             place=place,
-            remedy=f"pip install 'whatworks[{spec.name}]'",
+            remedy=f"pip install 'whatworks[{name}]'",
         ) from None
-    score: Callable[..., Score] = getattr(module, entry.score)
-    learned: dict[str, Any] = getattr(module, entry.learn)(train) if entry.learn else {}
-    options = _checked_options(score, {**learned, **spec.options}, place)
-    summary = getattr(module, entry.summary) if entry.summary else None
-    return _Bound(spec.name, partial(score, **options), summary)
 
 
 def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
@@ -173,33 +208,6 @@ def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
             if score.value < 1.0:
                 reasons[example.id] = score.feedback
     return reasons
-
-
-def _checked_options(
-    score: Callable[..., Score], given: Mapping[str, Any], place: str
-) -> dict[str, Any]:
-    """The options as the function wants them: its keyword-only parameters, by annotation."""
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-    compiled = ConfigDict(arbitrary_types_allowed=True)
-    hints = get_type_hints(score, include_extras=True)
-    parameters = inspect.signature(score).parameters.values()
-    wanted = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
-    options: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in wanted:
-            remedy = nearest(name, wanted) if wanted else "this metric has no options"
-            raise InputError(f"unknown option {name!r}", place=place, remedy=remedy)
-        try:
-            options[name] = TypeAdapter(hints[name], config=compiled).validate_python(value)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            cause = f"option {name!r} cannot be {value!r}: {reason}"
-            raise InputError(cause, place=place) from None
-    for name, parameter in wanted.items():
-        if name not in options and parameter.default is parameter.empty:
-            raise InputError(f"needs the option {name!r}", place=place)
-    return options
 
 
 def _printable(line: str) -> str:

@@ -85,7 +85,7 @@ def category(
     return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})
 
 
-def learn(train: Sequence[Example]) -> dict[str, Any]:
+def learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
     """The labels that the training rows use."""
     return {"labels": sorted({example.target for example in train})}
 

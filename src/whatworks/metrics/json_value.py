@@ -19,6 +19,7 @@ from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, cut, overlap, part_means
 from whatworks.metrics.json_schema import Schema
+from whatworks.metrics.options import FILE
 from whatworks.task import Example
 
 summary = part_means
@@ -38,7 +39,7 @@ def json_value(
     example: Example,
     text: str,
     *,
-    schema: Annotated[Schema, BeforeValidator(_schema)] | None = None,
+    schema: Annotated[Schema, BeforeValidator(_schema), FILE] | None = None,
     order: bool = True,
 ) -> Score:
     """The target's JSON value.

@@ -1,0 +1,136 @@
+"""Chat: whether an answer is one turn of the conversation that it stands in.
+
+Four things are asked of it: it *ends* its turn, keeps its *role*, *uses* what was said turns ago
+where the target does, and has about the target's *length*. Whether it is the right answer is not
+asked here; ``judge`` or a metric of the answer's content does that. Empty answers are wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import PositiveFloat
+
+from whatworks.errors import InputError
+from whatworks.metrics import Score
+from whatworks.metrics.compare import brief, contained, normalise, overlap, part_means
+from whatworks.task import Example
+
+summary = part_means
+
+SLACK = 8
+"""Words by which any answer may be longer than ``length`` allows: short targets vary more."""
+
+_OTHER_TURN = re.compile(
+    r"<\|[\w ]+\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>"
+    r"|^\W*(?:user|human|assistant|system|bot|ai|gpt|instruction|response|input)\W*:"
+    r"|^#{2,}\s*(?:instruction|response|input|user|human|assistant)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FINISHED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*$|```$")
+_NAME = re.compile(r"\b[A-ZÀ-Þ][\w'’\-]*|\b[\w\-]*\d[\w\-]*")
+_OPENING = re.compile(r"(?:^|[.!?:]\s+|\n\s*)[\"'“]?([A-ZÀ-Þ][\w'’\-]*)")
+
+
+def chat(example: Example, text: str, ended: bool = True, *, length: PositiveFloat = 3.0) -> Score:
+    """One turn of the assistant's: ended, in its role, using what was said, of fitting length.
+
+    Strict: all that apply. Lenient: the share of them. Parts: ``ends`` (not cut off, and with a
+    full stop where the target has one), ``role`` (no other turn within it, no marker of a chat
+    template, no earlier turn said again), ``uses`` (the names and numbers that the target takes
+    from earlier turns; only where there are any), ``length`` (between 1/``length`` and
+    ``length`` times the target's words, and a few more), and ``overlap``, the F1 of the answer's
+    and the target's words, which does not count.
+
+    Args:
+        example: Its messages are the conversation, its target the answer that was given.
+            ``meta["uses"]``, a list of texts, says what must be used instead.
+        text: The answer.
+        ended: Whether the model ended its turn itself.
+        length: How many times longer or shorter than the target is still fitting.
+
+    Raises:
+        InputError: If there is no target, or ``meta`` is not as said.
+    """
+    if not example.target.strip():
+        raise InputError(
+            "there is no target to compare with",
+            place=f"example {example.id!r}",
+            remedy="use conversations that end with the assistant's answer",
+        )
+    said, wanted = text.strip(), example.target.strip()
+    problems: dict[str, str] = {
+        "ends": _unfinished(said, wanted, ended),
+        "role": _out_of_role(said, example),
+        "length": _misfit(said, wanted, length),
+    }
+    if used := _used(example):
+        missing = [one for one in used if not contained(one, said)]
+        problems["uses"] = f"does not use {missing[0]!r}, said before" if missing else ""
+    parts = {name: float(not problem) for name, problem in problems.items()}
+    share = sum(parts.values()) / len(parts)
+    words = (Counter(normalise(one).split()) for one in (said, wanted))
+    parts["overlap"] = overlap(*words).f1 if said else 0.0
+    if not said:
+        return Score(0.0, "wrong", "says nothing", parts={name: 0.0 for name in parts})
+    wrong = [problem for problem in problems.values() if problem]
+    if not wrong:
+        return Score(1.0, "correct", parts=parts)
+    return Score(0.0, "wrong", "; ".join(wrong), share, parts)
+
+
+def _unfinished(said: str, wanted: str, ended: bool) -> str:
+    if not ended:
+        return "does not end its turn: it was cut off"
+    if _FINISHED.search(wanted) and not _FINISHED.search(said):
+        return "does not end its last sentence"
+    return ""
+
+
+def _out_of_role(said: str, example: Example) -> str:
+    other = _OTHER_TURN.search(said)
+    if other:
+        return f"speaks for another: {brief(other[0])}"
+    earlier = {normalise(m.content) for m in example.messages} or {normalise(example.text)}
+    again = normalise(said) in earlier and normalise(said) != normalise(example.target)
+    return "says an earlier turn again" if again else ""
+
+
+def _misfit(said: str, wanted: str, length: float) -> str:
+    ours, theirs = len(said.split()), len(wanted.split())
+    if ours > theirs * length + SLACK:
+        return f"{ours} words, too long beside {theirs}"
+    if ours < (theirs - SLACK) / length:
+        return f"{ours} words, too short beside {theirs}"
+    return ""
+
+
+def _used(example: Example) -> Sequence[str]:
+    """What the answer must use of earlier turns: as the row says, else as the target does.
+
+    The names and numbers of the target that were said before the last turn and not in it.
+    """
+    given = example.meta.get("uses")
+    if given is not None:
+        if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):  # pyright: ignore[reportUnknownVariableType]
+            raise InputError("`uses` is not a list of texts", place=f"example {example.id!r}")
+        return [str(one) for one in given]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    before = " ".join(m.content for m in example.messages[:-1] if m.role != "system")
+    last = example.messages[-1].content if example.messages else ""
+    openings = set(_OPENING.findall(example.target))
+    names = dict.fromkeys(_NAME.findall(example.target))
+    return [
+        name
+        for name in names
+        if contained(name, before)
+        and not contained(name, last)
+        # A capital at the beginning of a sentence makes a name only of what is one elsewhere.
+        and (name not in openings or _named(name, before))
+    ]
+
+
+def _named(name: str, text: str) -> bool:
+    """Whether a word has its capital within a sentence too."""
+    return len(re.findall(rf"\b{re.escape(name)}\b", text)) > _OPENING.findall(text).count(name)

@@ -1,0 +1,67 @@
+"""Settings of a function from a study file: its keyword-only parameters, by name and annotation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from whatworks.errors import InputError, nearest
+
+
+def checked(
+    function: Callable[..., Any], given: Mapping[str, Any], place: str, *, noun: str = "option"
+) -> dict[str, Any]:
+    """The settings as the function wants them.
+
+    Args:
+        function: Its keyword-only parameters are what can be set; one without a default must be.
+        given: Names and values.
+        place: Where they stand, for errors.
+        noun: What they are called there.
+
+    Raises:
+        InputError: An unknown name, a value that does not fit its annotation, one that is missing.
+    """
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    compiled = ConfigDict(arbitrary_types_allowed=True)
+    hints = get_type_hints(function, include_extras=True)
+    wanted = keywords(function)
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in wanted:
+            remedy = nearest(name, wanted) if wanted else f"this has no {noun}s"
+            raise InputError(f"unknown {noun} {name!r}", place=place, remedy=remedy)
+        try:
+            options[name] = TypeAdapter(hints[name], config=compiled).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            cause = f"{noun} {name!r} cannot be {value!r}: {reason}"
+            raise InputError(cause, place=place) from None
+    for name, parameter in wanted.items():
+        if name not in options and parameter.default is parameter.empty:
+            raise InputError(f"needs the {noun} {name!r}", place=place)
+    return options
+
+
+def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters of a function."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+FILE = "a file"
+"""Marks the annotation of a setting that may name a file, beside whatever else it may be."""
+
+
+def files(function: Callable[..., Any]) -> set[str]:
+    """Names of the settings that may be the path of a file or folder."""
+    hints = get_type_hints(function, include_extras=True)
+    return {name for name in keywords(function) if _names_file(hints[name])}
+
+
+def _names_file(hint: Any) -> bool:
+    marked = FILE in getattr(hint, "__metadata__", ())
+    return marked or hint is Path or any(map(_names_file, get_args(hint)))
