@@ -8,7 +8,7 @@ import pytest
 
 from whatworks.bench import Bench
 from whatworks.budget import Budget
-from whatworks.candidate import Candidate, Weights
+from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines.fake import FakeEngine
 from whatworks.errors import BudgetExceeded
 from whatworks.examiner import CHUNK, Examiner
@@ -18,12 +18,19 @@ from whatworks.store import Store
 from whatworks.task import Example, MetricSpec
 
 
-@pytest.mark.parametrize("budget", [Budget(requests=CHUNK + 10), Budget(tokens=CHUNK)])
+@pytest.mark.parametrize("budget", [Budget(requests=CHUNK + 10), Budget(tokens=2 * CHUNK + 1)])
 def test_a_budget_holds_over_several_chunks(budget: Budget, tmp_path: Path) -> None:
     rows = tuple(Example(id=str(i), inputs={"q": f"word {i}"}) for i in range(3 * CHUNK))
     engine = FakeEngine()
     examiner = Examiner(engine, load(MetricSpec(name="exact")), Store(tmp_path))
     bench = Bench(examiner, train=rows, dev=rows, budget=budget)
     with pytest.raises(BudgetExceeded):
-        bench.dev_score(Candidate(prompt=Prompt(), weights=Weights(base="fake:")))
+        # Prompts of two words, answers of at most one and in fact none.
+        bench.dev_score(
+            Candidate(
+                prompt=Prompt(),
+                weights=Weights(base="fake:"),
+                decoding=Decoding(max_tokens=1),
+            )
+        )
     assert len(engine.seen) == bench.ledger.requests == CHUNK

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from whatworks import __version__
-from whatworks.budget import Budget, Ledger
+from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Stage, StageKind, Weights
 from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure, BudgetExceeded
 from whatworks.examiner import Answer, Examiner
+from whatworks.helper import Helper
 from whatworks.identity import content_key
 from whatworks.prompt import warm
 from whatworks.task import Document, Example, Pair
@@ -39,6 +40,7 @@ class Bench:
         seed: Seed of everything random in the method.
         budget: Limits; ``ledger`` holds what this arm has spent so far.
         notes: What the method wants the report to say (``note``).
+        helper: A second model to ask; None when the study names none (``helper.required``).
     """
 
     examiner: Examiner
@@ -51,6 +53,7 @@ class Bench:
     ledger: Ledger = field(default_factory=Ledger)
     tick: Tick | None = None
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    helper: Helper | None = None
 
     def answers(self, candidate: Candidate, examples: Sequence[Example]) -> list[Answer]:
         """Ask and score rows of train or dev; charged.
@@ -68,10 +71,26 @@ class Bench:
         return self.examiner.ask(
             candidate,
             examples,
-            before=lambda n: self.ledger.require(self.budget, requests=n),
-            after=self.ledger.charge,
+            meter=self._meter,
             tick=advance,
         )
+
+    def logprobs(
+        self, candidate: Candidate, examples: Sequence[Example], answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        """Natural-log probability of each token of an answer to each row of train or dev; charged.
+
+        The end of the turn is the last token. Teacher-forced, so never a score.
+
+        Raises:
+            ArmFailure: If a prompt with its answer is too long, or the engine cannot say.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        return self.examiner.logprobs(candidate, examples, answers, meter=self._meter)
+
+    @property
+    def _meter(self) -> Meter:
+        return Meter(self.budget, self.ledger, self.examiner.engine.price)
 
     def dev_score(self, candidate: Candidate) -> float:
         """Mean strict score on dev."""
@@ -191,7 +210,7 @@ class Bench:
 
     def _training_tick(self, step: int, steps: int, seconds: float) -> None:
         limit = self.budget.seconds
-        spent = self.ledger.generation_seconds + self.ledger.training_seconds + seconds
+        spent = self.ledger.all_seconds + seconds
         if limit is not None and spent > limit:
             raise BudgetExceeded(
                 f"training passed the budget of {limit:g} seconds at step {step} of {steps}",

@@ -6,10 +6,13 @@ dev rows, the study itself about test rows after the decisions are on disk.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from whatworks import __version__
+from whatworks.budget import Meter
 from whatworks.candidate import Candidate, Weights
 from whatworks.engines import Engine, Generation, ModelFiles
 from whatworks.errors import ArmFailure
@@ -45,8 +48,7 @@ class Examiner:
         candidate: Candidate,
         examples: Sequence[Example],
         *,
-        before: Callable[[int], None] | None = None,
-        after: Callable[[Sequence[Generation]], None] | None = None,
+        meter: Meter | None = None,
         tick: Callable[[int], None] | None = None,
     ) -> list[Answer]:
         """Answers in the order of ``examples``.
@@ -57,33 +59,32 @@ class Examiner:
         Args:
             candidate: What to ask.
             examples: Rows of one split; each is excluded from its own prompt.
-            before: Called with the number of requests about to leave; may refuse.
-            after: Called with what came back, to be charged before more leaves.
+            meter: Counts what leaves and what came back; may refuse.
             tick: Called with the number of answers just completed.
 
         Raises:
             ArmFailure: If no example's prompt fits the model's context.
+            BudgetExceeded: Before a request that would pass a limit leaves.
         """
         model = self.files(candidate.weights)
+        meter = meter or Meter(price=self.engine.price)
         answers: list[Answer] = []
         for start in range(0, len(examples), CHUNK):
             chunk = examples[start : start + CHUNK]
-            if before is not None:
-                before(len(chunk))
+            meter.require(len(chunk))
             key = content_key(
                 [candidate.key, examples_key(chunk), self.engine.identity, __version__]
             )
             stored = self.store.read("answers", key)
             if stored is None:
-                generations = self._generate(model, candidate, chunk)
+                generations = self._generate(model, candidate, chunk, meter)
                 self.store.write("answers", key, [asdict(g) for g in generations])
             else:
                 generations = [Generation(**record) for record in stored]
+                meter.charge(generations)
             answers += [
                 Answer(e, g, self._score(e, g)) for e, g in zip(chunk, generations, strict=True)
             ]
-            if after is not None:
-                after(generations)
             if tick is not None:
                 tick(len(chunk))
         if answers and all(a.generation.finish == "overflow" for a in answers):
@@ -94,6 +95,41 @@ class Examiner:
                 remedy="use fewer or shorter demonstrations and passages, or a longer model",
             )
         return answers
+
+    def logprobs(
+        self,
+        candidate: Candidate,
+        examples: Sequence[Example],
+        answers: Sequence[str],
+        *,
+        meter: Meter | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of an answer to each example; see ``Engine.logprobs``.
+
+        Asked, kept and metered like answers: a request each, its tokens all read.
+
+        Raises:
+            ArmFailure: If a prompt with its answer is too long, or the engine cannot say.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        model = self.files(candidate.weights)
+        meter = meter or Meter(price=self.engine.price)
+        found: list[tuple[float, ...]] = []
+        for start in range(0, len(examples), CHUNK):
+            chunk, given = examples[start : start + CHUNK], answers[start : start + CHUNK]
+            meter.require(len(chunk))
+            made_from = [candidate.prompt.key, candidate.weights.key, examples_key(chunk)]
+            key = content_key([*made_from, list(given), self.engine.identity, __version__])
+            stored = self.store.read("logprobs", key)
+            if stored is None:
+                stored = self._likelihoods(model, candidate, chunk, given, meter)
+                self.store.write("logprobs", key, stored)
+            meter.charge([Generation(**record) for record in stored["taken"]])
+            found += [tuple(values) for values in stored["values"]]
+            if tick is not None:
+                tick(len(chunk))
+        return found
 
     def prompt_tokens(self, candidate: Candidate, examples: Sequence[Example]) -> list[int]:
         """Length of each rendered prompt in tokens."""
@@ -115,7 +151,7 @@ class Examiner:
         return [render(candidate.prompt, example, exclude=[example]) for example in examples]
 
     def _generate(
-        self, model: ModelFiles, candidate: Candidate, chunk: Sequence[Example]
+        self, model: ModelFiles, candidate: Candidate, chunk: Sequence[Example], meter: Meter
     ) -> list[Generation]:
         prompts = self._render(candidate, chunk)
         lengths = self.engine.prompt_tokens(model, prompts)
@@ -124,15 +160,42 @@ class Examiner:
         fits = [context is None or length < context for length in lengths]
         asked = [i for i, fit in enumerate(fits) if fit]
         generations = [Generation("", length, 0, 0.0, "overflow") for length in lengths]
-        fresh = self.engine.generate(
-            model,
-            [prompts[i] for i in asked],
-            candidate.decoding,
-            keys=[chunk[i].id for i in asked],
-        )
-        for i, generation in zip(asked, fresh, strict=True):
-            generations[i] = generation
+        while asked:
+            # As many as the budget surely allows; what they did not use makes room for more.
+            count = meter.admit([(lengths[i], candidate.decoding.max_tokens) for i in asked])
+            now, asked = asked[:count], asked[count:]
+            fresh = self.engine.generate(
+                model,
+                [prompts[i] for i in now],
+                candidate.decoding,
+                keys=[chunk[i].id for i in now],
+            )
+            meter.charge(fresh)
+            for i, generation in zip(now, fresh, strict=True):
+                generations[i] = generation
         return generations
+
+    def _likelihoods(
+        self,
+        model: ModelFiles,
+        candidate: Candidate,
+        chunk: Sequence[Example],
+        answers: Sequence[str],
+        meter: Meter,
+    ) -> dict[str, Any]:
+        """The ``values`` of a chunk's answers, and what they have ``taken``."""
+        prompts = self._render(candidate, chunk)
+        lengths = self.engine.prompt_tokens(model, prompts)
+        answered = self.engine.count_tokens(model, answers)
+        meter.admit([(sum(lengths) + sum(answered) + len(chunk), 0)])  # all of them or none
+        began = time.perf_counter()
+        values = self.engine.logprobs(model, prompts, answers)
+        share = (time.perf_counter() - began) / len(chunk)
+        taken = [
+            asdict(Generation("", length + len(value), 0, share))
+            for length, value in zip(lengths, values, strict=True)
+        ]
+        return {"values": values, "taken": taken}
 
     def _score(self, example: Example, generation: Generation) -> Score:
         if generation.finish == "overflow":

@@ -17,6 +17,7 @@ from whatworks.candidate import Decoding, Weights
 from whatworks.engines import Engine, open_engine
 from whatworks.errors import InputError
 from whatworks.examiner import mean
+from whatworks.helper import HelperModel
 from whatworks.progress import Watcher
 from whatworks.prompt import render, transcript
 from whatworks.report.html import write_html
@@ -59,7 +60,8 @@ def run_study(
     task = read_task(file, path.parent)
     engine, weights = open_engine(_located(file.model, path.parent), template=file.template)
     out = out or Path("runs") / f"{_slug(file.name or path.parent.name)}-{_slug(file.model)}"
-    study = _study(file, task, arms, engine, weights, out)
+    helper = _helper(file, path.parent, engine, weights)
+    study = _study(file, task, arms, engine, weights, out, helper)
     write_atomic(out / "task.json", task.model_dump_json())
     began = time.monotonic()
     if watcher is None:
@@ -76,6 +78,8 @@ def run_study(
     record = {"study": dataclasses.asdict(info), "arms": [everything[name] for name in order]}
     write_atomic(out / "summary.json", json.dumps(record, indent=1))
     engine.close()
+    if helper is not None:
+        helper.engine.close()
     return report_study(out)
 
 
@@ -136,7 +140,13 @@ def _finished(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _study(
-    file: StudyFile, task: Task, arms: list[Arm], engine: Engine, weights: Weights, out: Path
+    file: StudyFile,
+    task: Task,
+    arms: list[Arm],
+    engine: Engine,
+    weights: Weights,
+    out: Path,
+    helper: HelperModel | None,
 ) -> Study:
     asked = file.decoding
     decoding = Decoding(
@@ -155,7 +165,17 @@ def _study(
         seeds=file.seeds,
         budget=file.budget,
         min_effect=file.min_effect,
+        helper=helper,
     )
+
+
+def _helper(file: StudyFile, root: Path, engine: Engine, weights: Weights) -> HelperModel | None:
+    """The study's helper; one that is the model itself shares its engine."""
+    if file.helper is None:
+        return None
+    if file.helper == file.model:
+        return HelperModel(engine, weights)
+    return HelperModel(*open_engine(_located(file.helper, root)))
 
 
 def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: float) -> StudyInfo:

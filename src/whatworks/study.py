@@ -17,11 +17,12 @@ from typing import Any
 
 from whatworks import __version__
 from whatworks.bench import Bench
-from whatworks.budget import Budget, Ledger
+from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Engine
 from whatworks.errors import ArmFailure, InputError, StackingError, WhatworksError
 from whatworks.examiner import Answer, Examiner, mean
+from whatworks.helper import Helper, HelperModel
 from whatworks.identity import content_key
 from whatworks.methods.base import Method
 from whatworks.metrics import of as metric_of
@@ -61,6 +62,7 @@ class Study:
         seeds: How often an arm that depends on the seed is run.
         budget: Limits for each run.
         min_effect: Smallest difference of scores that matters.
+        helper: A second model for the methods that ask one.
 
     Raises:
         InputError: If a chain cannot stack, or ``out`` holds a different study.
@@ -78,6 +80,7 @@ class Study:
         seeds: int = 3,
         budget: Budget | None = None,
         min_effect: float = MIN_EFFECT,
+        helper: HelperModel | None = None,
     ) -> None:
         for arm in arms:
             try:
@@ -91,6 +94,7 @@ class Study:
         self.out = out
         self.seeds = seeds
         self.min_effect = min_effect
+        self.helper = helper
         self.budget = budget or Budget()
         self.store = Store(out / "store")
         self.results = Results(out / "results.jsonl")
@@ -159,6 +163,7 @@ class Study:
                 examples_key(splits.dev),
                 [document.key for document in self.task.documents],
                 self.task.metric.key,
+                self.helper.key if self.helper else None,
                 self.budget.key,
                 asdict(run.ledger) if self.budget != Budget() else None,
                 __version__,
@@ -186,6 +191,7 @@ class Study:
                 budget=self.budget,
                 ledger=spent,
                 tick=tick,
+                helper=self._helper(spent),
             )
             made = step.adapt(start, bench)
             stored = {
@@ -197,6 +203,12 @@ class Study:
         run.ledger = Ledger(**stored["ledger"])
         run.notes.update({f"{step.name}.{name}": v for name, v in stored["notes"].items()})
         return Candidate.model_validate(stored["candidate"])
+
+    def _helper(self, ledger: Ledger) -> Helper | None:
+        if self.helper is None:
+            return None
+        meter = Meter(self.budget, ledger, self.helper.engine.price, helper=True)
+        return Helper(self.helper, self.store, meter)
 
     def _decide(self, runs: Sequence[Run]) -> None:
         """Write down what was decided on dev; only then is test opened."""

@@ -96,6 +96,7 @@ class StudyFile(_Section):
     seeds: int = Field(default=3, ge=1)
     min_effect: float = Field(default=0.02, ge=0.0, lt=1.0)
     template: str = "auto"
+    helper: str | None = None
     decoding: DecodingSection = DecodingSection()
     budget: Budget = Budget()
 

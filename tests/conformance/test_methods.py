@@ -15,6 +15,7 @@ from whatworks.bench import Bench
 from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Engine, Generation, ModelFiles, Prompts
+from whatworks.engines.prices import Price
 from whatworks.errors import ArmFailure, BudgetExceeded
 from whatworks.examiner import Examiner
 from whatworks.methods import METHODS, Chain, chain
@@ -95,6 +96,16 @@ class Spy:
         self.asked += ["\n".join(m.content for m in prompt) for prompt in prompts]
         got: list[Generation] = self.engine.generate(model, prompts, *args, **more)
         return got
+
+    @property
+    def price(self) -> Price | None:
+        return self.engine.price
+
+    def logprobs(
+        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        self.asked += ["\n".join(m.content for m in prompt) for prompt in prompts]
+        return self.engine.logprobs(model, prompts, answers)
 
     def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
         return self.engine.count_tokens(model, texts)

@@ -240,6 +240,12 @@ def test_the_newer_name_of_the_limit(server: Server, engine: EndpointEngine) -> 
     assert len(server.bodies) == 3 and server.bodies[-1]["max_completion_tokens"] == 64
 
 
+def test_a_server_that_cannot_say_how_likely_an_answer_is(engine: EndpointEngine) -> None:
+    with pytest.raises(ArmFailure, match=r"how likely .*status 404") as caught:
+        engine.logprobs(FILES, prompts(2), ["a", "b"])
+    assert "vLLM" in caught.value.remedy
+
+
 def test_the_limit_of_requests_at_once_holds(server: Server) -> None:
     server.latency = 0.05
     engine = EndpointEngine(server.url, "m", concurrency=3)

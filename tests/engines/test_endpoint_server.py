@@ -62,6 +62,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.path.endswith("/chat/completions"):
+            self.reply(404, error("no such place"))
+            return
         prompt = body["messages"][-1]["content"]
         server = self.server
         with server.lock:

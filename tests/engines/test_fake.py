@@ -10,7 +10,7 @@ import pytest
 
 from whatworks.candidate import Decoding
 from whatworks.engines import Generation, ModelFiles, open_engine
-from whatworks.engines.fake import FakeEngine, happens, knows
+from whatworks.engines.fake import SURE, FakeEngine, happens, knows
 from whatworks.errors import ArmFailure, InputError
 from whatworks.task import Message
 
@@ -102,7 +102,7 @@ def test_stop_strings_and_max_tokens_apply() -> None:
     engine = FakeEngine({"default": "one two three\nfour"})
     assert said(engine, asked("a"), how=Decoding(stop=("\n", " three"))) == ["one two"]
     answer = engine.generate(FILES, [asked("a b", "c")], Decoding(max_tokens=2))[0]
-    wanted = Generation("one two", 3, 2, answer.seconds, "length")
+    wanted = Generation("one two", 3, 2, answer.seconds, "length", 2 * SURE)
     assert answer == wanted
 
 

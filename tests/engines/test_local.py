@@ -333,8 +333,9 @@ def test_other_kinds_of_positions(
     folder, given = request.getfixturevalue(name), prompts(4, shared=True)
     files = ModelFiles(str(folder))
     assert brief(engine.generate(files, given, GREEDY)) == expected(folder, given)
-    alone = [engine.score(files, [p], ["Porto"])[0] for p in given]
-    assert engine.score(files, given, ["Porto"] * 4) == pytest.approx(alone, abs=1e-4)
+    alone = [engine.logprobs(files, [p], ["Porto"])[0] for p in given]
+    for value, single in zip(engine.logprobs(files, given, ["Porto"] * 4), alone, strict=True):
+        assert value == pytest.approx(single, abs=1e-4)
 
 
 def test_a_prompt_beyond_the_context_names_the_numbers(
@@ -346,7 +347,7 @@ def test_a_prompt_beyond_the_context_names_the_numbers(
     with pytest.raises(ArmFailure, match=rf"prompt 1 .* {tokens[1] + 1} tokens.* 64"):
         engine.generate(files, given, GREEDY)
     with pytest.raises(ArmFailure, match="context has 64"):
-        engine.score(files, given, ["a", "b"])
+        engine.logprobs(files, given, ["a", "b"])
 
 
 def test_an_answer_ends_with_the_context(
@@ -359,29 +360,6 @@ def test_an_answer_ends_with_the_context(
         if answer.finish == "length":
             assert answer.prompt_tokens + answer.completion_tokens == 64
     assert "length" in {answer.finish for answer in answers}
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_score_is_the_sum_of_log_probabilities(
-    engine: LocalEngine, model: Path, shared: bool
-) -> None:
-    given = prompts(6, shared=shared)
-    texts = ["Porto", "card_lost", "7", "The sky is blue.", "a", "Alma Reed lives in Porto."]
-    got = engine.score(ModelFiles(str(model)), given, texts)
-    reference = models.load_model(model, dtype=torch.float32, device="cpu")
-    tokenizer = templates.use(models.load_tokenizer(model))
-    for prompt, text, value in zip(given, texts, got, strict=True):
-        ids = templates.tokens(tokenizer, prompt)
-        answer = templates.completion_ids(tokenizer, text, end=False)
-        with torch.inference_mode():
-            logits = reference(input_ids=torch.tensor([ids + answer])).logits[0].log_softmax(-1)
-        wanted = sum(float(logits[len(ids) - 1 + i, token]) for i, token in enumerate(answer))
-        assert value == pytest.approx(wanted, abs=1e-3)
-
-
-def test_nothing_has_no_probability(engine: LocalEngine, tiny_model: Path) -> None:
-    with pytest.raises(InputError, match="empty continuation"):
-        engine.score(ModelFiles(str(tiny_model), template="alpaca"), prompts(1), [""])
 
 
 def test_counts(engine: LocalEngine, model: Path) -> None:
@@ -407,7 +385,7 @@ def test_progress_and_time_are_reported_once_per_prompt(
 
 def test_no_prompts_no_answers(engine: LocalEngine, tiny_model: Path) -> None:
     assert engine.generate(ModelFiles(str(tiny_model)), [], GREEDY) == []
-    assert engine.score(ModelFiles(str(tiny_model)), [], []) == []
+    assert engine.logprobs(ModelFiles(str(tiny_model)), [], []) == []
 
 
 def test_identity_names_the_number_format() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from whatworks.candidate import Decoding, Weights
+from whatworks.engines.prices import Price
 from whatworks.task import Message
 
 Prompts = Sequence[Sequence[Message]]
@@ -44,6 +45,9 @@ class Generation:
         seconds: This request's share of the wall time of the batch it ran in.
         finish: ``stop`` (the model or a stop string ended it), ``length`` (cut off) or
             ``overflow`` (not asked: the prompt leaves no room in the model's context).
+        logprob: Sum of the natural-log probabilities of the tokens written, by the model itself:
+            before temperature, nucleus and constraint. None where unknown.
+        samples: How many answers were drawn for it; tokens and seconds are those of all.
     """
 
     text: str
@@ -51,6 +55,8 @@ class Generation:
     completion_tokens: int
     seconds: float
     finish: Literal["stop", "length", "overflow"] = "stop"
+    logprob: float | None = None
+    samples: int = 1
 
 
 class Engine(Protocol):
@@ -59,10 +65,14 @@ class Engine(Protocol):
     Attributes:
         identity: What beside the model decides the answers (number format, script): part of the
             key under which answers are kept.
+        price: Of its tokens; None when unknown.
     """
 
     @property
     def identity(self) -> str: ...  # noqa: D102
+
+    @property
+    def price(self) -> Price | None: ...  # noqa: D102
 
     def generate(
         self,
@@ -87,6 +97,26 @@ class Engine(Protocol):
 
         Raises:
             ArmFailure: If a prompt is longer than the model's context, or memory runs out.
+            InputError: If the model cannot be loaded.
+        """
+        ...
+
+    def logprobs(
+        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        """Natural-log probability of each token of each answer to its prompt.
+
+        The tokens are exactly those that training on this answer would use, the end of the turn
+        last. Teacher-forced: it says how likely an answer is, never how good a model is.
+
+        Args:
+            model: The weights to run.
+            prompts: Rendered messages.
+            answers: One text per prompt.
+
+        Raises:
+            ArmFailure: If prompt and answer are longer than the context, memory runs out, or the
+                engine cannot say.
             InputError: If the model cannot be loaded.
         """
         ...

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from whatworks.engines.decode import Done, Draw, Ends, Row
+from whatworks.engines.decode import Done, Draw, Ends, Row, chosen
 from whatworks.engines.kv import ATTENTION, Prefix, Rows, causal_mask, register, tail_mask
 
 MIN_SHARED = 16
@@ -127,18 +127,18 @@ def generate(
         _step(model, cache, state, batch, draw, ends, done)
 
 
-def score(
+def logprobs(
     model: Any, prefix: Prefix, pairs: Sequence[tuple[list[int], list[int]]], *, size: int
-) -> list[float]:
-    """Sum of log-probabilities of each continuation after its prompt.
+) -> list[tuple[float, ...]]:
+    """Log-probability of each token of each answer after its prompt, in nats.
 
     Args:
         model: The causal language model.
         prefix: What all prompts begin with.
-        pairs: Prompt ids and continuation ids.
+        pairs: Prompt ids and answer ids.
         size: Most rows in a forward pass.
     """
-    totals = [0.0] * len(pairs)
+    found: list[tuple[float, ...]] = [()] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: -len(pairs[i][0]) - len(pairs[i][1]))
     waiting = deque(order)
     while waiting:
@@ -153,10 +153,8 @@ def score(
         keep = max(len(pairs[i][1]) for i in group)
         _, logits = _read(model, prefix, texts, keep=keep)
         for row, i in enumerate(group):
-            wanted = torch.tensor(pairs[i][1], device=logits.device)
-            chances = logits[row, -len(wanted) :].float().log_softmax(dim=-1)
-            totals[i] = float(chances.gather(-1, wanted[:, None]).sum())
-    return totals
+            found[i] = chosen(logits[row], pairs[i][1])
+    return found
 
 
 def prepare(model: Any) -> bool:

@@ -13,14 +13,14 @@ import os
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
-from whatworks.engines.replies import Reply, Unusable, read_complaint, read_reply
+from whatworks.engines.replies import Unusable, read_complaint
 from whatworks.errors import InputError, nearest
 
 KEY_VARIABLES = ("WHATWORKS_API_KEY", "OPENAI_API_KEY")
@@ -45,16 +45,24 @@ class Trouble(Exception):
         remedy: What the user can do.
         again: Whether another try may help.
         wait: Seconds that the server asked to wait.
+        status: The HTTP status, 0 when there was none.
     """
 
     def __init__(
-        self, cause: str, remedy: str = "", *, again: bool = False, wait: float = 0.0
+        self,
+        cause: str,
+        remedy: str = "",
+        *,
+        again: bool = False,
+        wait: float = 0.0,
+        status: int = 0,
     ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.remedy = remedy
         self.again = again
         self.wait = wait
+        self.status = status
 
 
 class Stopped(Exception):
@@ -87,9 +95,18 @@ class ApiKey:
         """
         return text.replace(self._value, "***") if len(self._value) >= 8 else text
 
+    def hide_bytes(self, payload: bytes) -> bytes:
+        """``hide``, before anything is read from what a server sent."""
+        if len(self._value) < 8:
+            return payload
+        return payload.replace(self._value.encode("ascii"), b"***")
+
+
+T = TypeVar("T")
+
 
 class Connection:
-    """Chat completions from one address.
+    """Completions from one address.
 
     Args:
         url: The address below which ``chat/completions`` lies.
@@ -121,8 +138,16 @@ class Connection:
             ),
         )
 
-    def post(self, body: Mapping[str, Any], stop: Event) -> Reply:
+    def post(
+        self, body: Mapping[str, Any], stop: Event, *, at: str, read: Callable[[bytes], T]
+    ) -> T:
         """The server's answer to one request; ``stop`` ends the waiting.
+
+        Args:
+            body: The request.
+            stop: Gives the request up when set.
+            at: The whole address.
+            read: Reads the answer; what it calls ``Unusable`` is asked again.
 
         Raises:
             Trouble: If there is none for good.
@@ -133,11 +158,12 @@ class Connection:
             self._hold(stop)
             tries += 1
             try:
-                return self._once(body)
+                return self._once(body, at, read)
             except Trouble as trouble:
                 if not trouble.again or tries > self._retries:
                     after = f", after {tries} tries" if tries > 1 else ""
-                    raise Trouble(self._key.hide(trouble.cause) + after, trouble.remedy) from None
+                    cause = self._key.hide(trouble.cause) + after
+                    raise Trouble(cause, trouble.remedy, status=trouble.status) from None
                 self._open_again = max(self._open_again, time.monotonic() + trouble.wait)
             pause = min(self._backoff * 2 ** (tries - 1), LONGEST_PAUSE)
             stop.wait(pause * random.uniform(0.5, 1.5))
@@ -153,30 +179,26 @@ class Connection:
         if stop.is_set():
             raise Stopped
 
-    def _once(self, body: Mapping[str, Any]) -> Reply:
+    def _once(self, body: Mapping[str, Any], at: str, read: Callable[[bytes], T]) -> T:
         limit = self._limit
         sent = {limit if name == "max_tokens" else name: value for name, value in body.items()}
-        status, headers, payload = self._exchange(sent)
+        status, headers, payload = self._exchange(sent, at)
         if 200 <= status < 300:
             try:
-                reply = read_reply(payload)
+                return read(self._key.hide_bytes(payload))
             except Unusable as error:
                 remedy = "see the server's log; is this an OpenAI-compatible address?"
                 raise Trouble(str(error), remedy, again=True) from None
-            return Reply(
-                self._key.hide(reply.text),
-                reply.finish,
-                reply.prompt_tokens,
-                reply.completion_tokens,
-            )
         message, code = read_complaint(payload)
         if status == 400 and limit == "max_tokens" and "max_completion_tokens" in message:
             # Newer models take the same limit under another name only, and say so.
             self._limit = "max_completion_tokens"
-            return self._once(body)
-        raise self._refusal(status, headers, message, code, str(body["model"]))
+            return self._once(body, at, read)
+        trouble = self._refusal(status, headers, message, code, str(body["model"]))
+        trouble.status = status
+        raise trouble
 
-    def _exchange(self, body: Mapping[str, Any]) -> tuple[int, httpx2.Headers, bytes]:
+    def _exchange(self, body: Mapping[str, Any], at: str) -> tuple[int, httpx2.Headers, bytes]:
         """Status, headers and whole body of one try."""
         self.sent += 1
         deadline = time.monotonic() + self._timeout
@@ -189,7 +211,7 @@ class Connection:
         payload = bytearray()
         try:
             with self._client.stream(
-                "POST", f"{self.url}/chat/completions", content=json.dumps(body).encode("ascii")
+                "POST", at, content=json.dumps(body).encode("ascii")
             ) as response:
                 for piece in response.iter_bytes():
                     payload += piece

@@ -26,6 +26,7 @@ class Row:
         limit: Most tokens it may write.
         key: Names its random stream.
         new: Ids written so far.
+        logprob: Sum of their log-probabilities by the model itself.
         seconds: Its share of the time of the forward passes it took part in.
         finish: Why it ended, None while it goes on.
     """
@@ -35,13 +36,14 @@ class Row:
     limit: int
     key: str
     new: list[int] = field(default_factory=list[int])
+    logprob: float = 0.0
     seconds: float = 0.0
     finish: Literal["stop", "length"] | None = None
     generator: torch.Generator | None = None
 
     def restart(self) -> None:
         """Forget what was written; the random stream begins anew."""
-        self.new, self.finish, self.generator = [], None, None
+        self.new, self.logprob, self.finish, self.generator = [], 0.0, None, None
 
 
 class Draw:
@@ -55,12 +57,20 @@ class Draw:
         self.decoding = decoding
 
     def __call__(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
-        """One token per row.
+        """One token per row; what it adds to the row's log-probability is noted there.
 
         Args:
             logits: [rows, vocabulary].
             rows: The requests, for their random streams.
         """
+        drawn = self._drawn(logits, rows)
+        at = torch.tensor(drawn, device=logits.device)[:, None]
+        chances = logits.float().log_softmax(dim=-1).gather(-1, at).squeeze(-1).tolist()
+        for row, chance in zip(rows, chances, strict=True):
+            row.logprob += 0.0 if row.finish else chance
+        return drawn
+
+    def _drawn(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
         temperature = self.decoding.temperature
         if temperature <= 0:
             return logits.argmax(dim=-1).tolist()
@@ -118,6 +128,7 @@ class Ends:
             completion_tokens=len(row.new),
             seconds=row.seconds,
             finish=row.finish or "length",
+            logprob=row.logprob,
         )
 
     def _closes(self, ids: Sequence[int]) -> bool:
@@ -132,6 +143,18 @@ class Ends:
             return False
         tail = templates.decode(self._tokenizer, ids[-self._tail :])
         return any(text in tail for text in self.texts)
+
+
+def chosen(logits: torch.Tensor, ids: Sequence[int]) -> tuple[float, ...]:
+    """Log-probability of each id under the last logits.
+
+    Args:
+        logits: [positions, vocabulary]; the last of them belong to ``ids``.
+        ids: The tokens.
+    """
+    wanted = torch.tensor(ids, device=logits.device)
+    chances = logits[-len(ids) :].float().log_softmax(dim=-1)
+    return tuple(chances.gather(-1, wanted[:, None]).squeeze(-1).tolist())
 
 
 Done = Callable[[Row], None]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Lock
@@ -18,17 +17,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from whatworks.candidate import Decoding
-from whatworks.engines import Generation, ModelFiles, Prompts
-from whatworks.engines.connection import Connection, Stopped, Trouble
+from whatworks.engines import Generation, ModelFiles, Prompts, echo
+from whatworks.engines.connection import Connection
+from whatworks.engines.pool import ask_all
 from whatworks.engines.prices import price_of
-from whatworks.engines.replies import Reply, count_tokens, estimate, until
+from whatworks.engines.replies import Reply, count_tokens, estimate, read_reply, until
 from whatworks.errors import ArmFailure, InputError
 from whatworks.identity import content_key
 from whatworks.store import Store
 from whatworks.task import Message
 
-KIND = "completions"
-"""Below the cache folder: the answers, one file each."""
+KIND, ECHOES = "completions", "echoes"
+"""Below the cache folder: answers, and log-probabilities of given answers, one file each."""
 
 
 class EndpointEngine:
@@ -134,45 +134,56 @@ class EndpointEngine:
         Raises:
             ArmFailure: If a request fails for good: which prompt, what the server said.
         """
-        if model.adapter is not None:
-            raise ArmFailure(
-                f"{self.identity} runs its own weights, not an adapter",
-                remedy="use a local model for arms that train",
-            )
-        names = list(keys) or [str(at) for at in range(len(prompts))]
+        self._own_weights(model)
+        names = _names(keys, prompts)
         bodies = [
             self._body(messages, decoding, name)
             for messages, name in zip(prompts, names, strict=True)
         ]
-        places: dict[str, list[int]] = {}
-        for at, body in enumerate(bodies):
-            places.setdefault(content_key([self._url, body]), []).append(at)
         done: Callable[[int], object] = on_done or int
-        replies: dict[str, Reply] = {}
-        for key, at in places.items():
-            kept = self._recall(key)
-            if kept is not None:
-                replies[key] = kept
-                self.reused += len(at)
-                done(len(at))
-        todo = {key: bodies[at[0]] for key, at in places.items() if key not in replies}
-        failures: dict[int, Trouble] = {}
-        for key, answer in self._ask(todo):
-            if isinstance(answer, Trouble):
-                failures[places[key][0]] = answer
-            else:
-                replies[key] = answer
-                done(len(places[key]))
-        if failures:
-            first = min(failures)
-            raise ArmFailure(
-                f"prompt {first} ({names[first]}): {failures[first].cause}",
-                remedy=failures[first].remedy,
-            )
-        by_place = {at: replies[key] for key, several in places.items() for at in several}
+        replies = ask_all(
+            [content_key([self._url, body]) for body in bodies],
+            names,
+            self._recall,
+            lambda at, workers, stop: self._one(bodies[at], workers, stop),
+            concurrency=self._concurrency,
+            done=done,
+        )
         return [
-            self._generation(by_place[at], body, decoding.stop) for at, body in enumerate(bodies)
+            self._generation(reply, body, decoding.stop)
+            for reply, body in zip(replies, bodies, strict=True)
         ]
+
+    def logprobs(
+        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of each answer; see ``Engine.logprobs`` and ``echo``.
+
+        Raises:
+            ArmFailure: If the server cannot say, or a request fails for good.
+        """
+        self._own_weights(model)
+        asked = list(zip(prompts, answers, strict=True))
+        keys = [
+            content_key([self.identity, [m.key for m in messages], answer])
+            for messages, answer in asked
+        ]
+
+        def ask(at: int, workers: int, stop: Event) -> tuple[float, ...]:
+            del workers
+            found = echo.logprobs(self._connection, self._model, *asked[at], stop)
+            if self._store is not None:
+                self._store.write(ECHOES, keys[at], found)
+            return found
+
+        return ask_all(
+            keys,
+            _names((), prompts),
+            self._recall_echo,
+            ask,
+            concurrency=self._concurrency,
+            done=int,
+        )
 
     def cost(self, generations: Sequence[Generation]) -> float | None:
         """US dollars that these generations cost, kept or fresh; None without a price."""
@@ -214,40 +225,15 @@ class EndpointEngine:
             body["stop"] = list(decoding.stop)
         return body
 
-    def _ask(self, todo: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Reply | Trouble]]:
-        """Each request's answer or trouble as it comes; after a trouble nothing more leaves."""
-        if not todo:
-            return
-        stop = Event()
-        workers = min(self._concurrency, len(todo))
-        with ThreadPoolExecutor(workers, thread_name_prefix="endpoint") as pool:
-            asked = {
-                pool.submit(self._one, key, body, workers, stop): key for key, body in todo.items()
-            }
-            try:
-                for future in as_completed(asked):
-                    try:
-                        yield asked[future], future.result()
-                    except Trouble as trouble:
-                        yield asked[future], trouble
-                    except Stopped:
-                        continue
-            finally:
-                # Also when the disk is full or the user interrupts: the queue empties at once.
-                stop.set()
-
-    def _one(self, key: str, body: Mapping[str, Any], workers: int, stop: Event) -> Reply:
+    def _one(self, body: Mapping[str, Any], workers: int, stop: Event) -> Reply:
         """Ask one request and keep its answer."""
         started = time.perf_counter()
-        try:
-            reply = self._connection.post(body, stop)
-        except Trouble:
-            stop.set()  # here, before this worker takes the next request
-            raise
+        at = f"{self._url}/chat/completions"
+        reply = self._connection.post(body, stop, at=at, read=read_reply)
         # Requests run side by side: shares of the wall time add up to it.
         reply = replace(reply, seconds=(time.perf_counter() - started) / workers)
         if self._store is not None:
-            self._store.write(KIND, key, asdict(reply))
+            self._store.write(KIND, content_key([self._url, body]), asdict(reply))
         if self.price is not None:
             read, written, _ = count_tokens(reply, body)
             with self._lock:
@@ -256,16 +242,39 @@ class EndpointEngine:
 
     def _recall(self, key: str) -> Reply | None:
         """The kept answer to a request."""
+        record = self._kept(KIND, key)
+        try:
+            reply = None if record is None else Reply(**record)
+        except TypeError as error:
+            raise self._damaged(KIND, key, error) from error
+        self.reused += reply is not None
+        return reply
+
+    def _recall_echo(self, key: str) -> tuple[float, ...] | None:
+        record = self._kept(ECHOES, key)
+        return None if record is None else tuple(record)
+
+    def _kept(self, kind: str, key: str) -> Any | None:
         if self._store is None:
             return None
         try:
-            record = self._store.read(KIND, key)
-            return None if record is None else Reply(**record)
-        except (ValueError, TypeError) as error:
+            return self._store.read(kind, key)
+        except ValueError as error:
+            raise self._damaged(kind, key, error) from error
+
+    def _damaged(self, kind: str, key: str, error: Exception) -> ArmFailure:
+        assert self._store is not None
+        return ArmFailure(
+            f"the kept answer {key} in {self._store.root / kind} cannot be read: {error}",
+            remedy="delete its file; the request is then asked again",
+        )
+
+    def _own_weights(self, model: ModelFiles) -> None:
+        if model.adapter is not None:
             raise ArmFailure(
-                f"the kept answer {key} in {self._store.root / KIND} cannot be read: {error}",
-                remedy="delete its file; the request is then asked again",
-            ) from error
+                f"{self.identity} runs its own weights, not an adapter",
+                remedy="use a local model for arms that train",
+            )
 
     def _generation(self, reply: Reply, body: Mapping[str, Any], stop: Sequence[str]) -> Generation:
         read, written, counted = count_tokens(reply, body)
@@ -277,6 +286,10 @@ def default_cache() -> Path:
     """Where answers are kept when nothing else is said."""
     named = os.environ.get("WHATWORKS_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "whatworks"
+
+
+def _names(keys: Sequence[str], prompts: Prompts) -> list[str]:
+    return list(keys) or [str(at) for at in range(len(prompts))]
 
 
 def _address(url: str) -> str:

@@ -7,6 +7,7 @@ asked, so that a test can prove that a row was never shown.
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,16 @@ from pydantic import Field, ValidationError
 
 from whatworks.candidate import Decoding
 from whatworks.engines import Generation, ModelFiles, Prompts
+from whatworks.engines.prices import FREE, Price
 from whatworks.errors import ArmFailure, InputError
 from whatworks.identity import Frozen, content_key
 from whatworks.prompt import transcript
 from whatworks.task import Message
 
 Answer = Callable[[Sequence[Message]], str]
+
+SURE, STRAY = math.log(0.9), math.log(1e-4)
+"""A scripted model's log-probability of each word of its own answer, and of any other word."""
 
 PREFIX = "fake:"
 """A study's ``model: fake:script.json`` names a script for ``FakeEngine.from_name``."""
@@ -112,6 +117,7 @@ class FakeEngine:
         latency: Seconds that each answer takes, beside the script's own.
         fail: Prompts that contain this text fail their arm.
         context: Context length in words.
+        price: What its tokens cost, nothing by default.
 
     Attributes:
         seen: The messages of every request, in the order received.
@@ -124,7 +130,9 @@ class FakeEngine:
         latency: float = 0.0,
         fail: str = "",
         context: int | None = None,
+        price: Price | None = FREE,
     ) -> None:
+        self.price = price
         if isinstance(answer, Mapping):
             answer = _script(answer, place="script")
         script = answer if isinstance(answer, Script) else Script()
@@ -188,6 +196,20 @@ class FakeEngine:
                 on_done(1)
         return answers
 
+    def logprobs(
+        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        """A value per word and for the end: ``SURE`` while the answer follows the script's own."""
+        del model
+        found: list[tuple[float, ...]] = []
+        for messages, text in zip(prompts, answers, strict=True):
+            self.seen.append(tuple(messages))
+            said, own = [*text.split(), ""], [*self._answer(messages).split(), ""]
+            pairs = enumerate(zip(said, own, strict=False))
+            same = next((i for i, (a, b) in pairs if a != b), len(said))
+            found.append((SURE,) * same + (STRAY,) * (len(said) - same))
+        return found
+
     def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
         """Number of words of each text."""
         del model
@@ -234,7 +256,8 @@ class FakeEngine:
         seconds = time.perf_counter() - started
         written = len(text.split())
         over = len(pieces) > decoding.max_tokens
-        return Generation(text, words, written, seconds, "length" if over else "stop")
+        logprob = SURE * (written + (not over))
+        return Generation(text, words, written, seconds, "length" if over else "stop", logprob)
 
 
 def _until(text: str, stop: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatworks.candidate import Decoding
 from whatworks.engines import Generation, ModelFiles, Prompts, models, templates
+from whatworks.engines.prices import FREE
 from whatworks.errors import ArmFailure, InputError, nearest
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class LocalEngine:
         self._size, self._threads, self._adapters = batch_size, threads, adapters
         self._resident: Resident | None = None
         self._lock = threading.RLock()
+
+    price = FREE
 
     @property
     def identity(self) -> str:
@@ -110,23 +113,10 @@ class LocalEngine:
             self._run(resident, attempt)
             return [ends.generation(row) for row in rows]
 
-    def score(
-        self, model: ModelFiles, prompts: Prompts, continuations: Sequence[str]
-    ) -> list[float]:
-        """Log-probability of each continuation as the answer to its prompt, in nats.
-
-        The sum over the continuation's tokens, without the end of turn: exactly the tokens that
-        training on this answer would use.
-
-        Args:
-            model: The weights to run.
-            prompts: Rendered messages.
-            continuations: One text per prompt, not empty.
-
-        Raises:
-            ArmFailure: If prompt and continuation are longer than the context, or memory runs out.
-            InputError: If a continuation is empty, or the model cannot be loaded.
-        """
+    def logprobs(
+        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of each answer, in nats; see ``Engine.logprobs``."""
         if not prompts:
             return []
         from whatworks.engines import batch, plain
@@ -135,21 +125,16 @@ class LocalEngine:
             resident, active, tokenizer = self._ready(model)
             room = _room(resident, active)
             pairs: list[tuple[list[int], list[int]]] = []
-            for at, (messages, text) in enumerate(zip(prompts, continuations, strict=True)):
-                pair = (
-                    templates.tokens(tokenizer, messages),
-                    templates.completion_ids(tokenizer, text, end=False),
-                )
-                if not pair[1]:
-                    raise InputError("an empty continuation has no probability", place=f"#{at}")
-                _check_length(len(pair[0]) + len(pair[1]), room, f"prompt {at} and continuation")
+            for at, (messages, text) in enumerate(zip(prompts, answers, strict=True)):
+                pair = templates.training_ids(tokenizer, messages, text)
+                _check_length(len(pair[0]) + len(pair[1]), room, f"prompt {at} and its answer")
                 pairs.append(pair)
 
-            def attempt(size: int) -> list[float]:
+            def attempt(size: int) -> list[tuple[float, ...]]:
                 if not active.fast:
-                    return plain.score(active.model, pairs)
+                    return plain.logprobs(active.model, pairs)
                 prefix = _prefix(resident, active, [prompt for prompt, _ in pairs])
-                return batch.score(active.model, prefix, pairs, size=size)
+                return batch.logprobs(active.model, prefix, pairs, size=size)
 
             return self._run(resident, attempt)
 

@@ -14,7 +14,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 
-from whatworks.engines.decode import Done, Draw, Ends, Row
+from whatworks.engines.decode import Done, Draw, Ends, Row, chosen
 
 
 class _Chosen(LogitsProcessor):
@@ -59,13 +59,11 @@ def generate(model: Any, rows: Sequence[Row], draw: Draw, ends: Ends, *, done: D
         done(row)
 
 
-def score(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> list[float]:
-    """Sum of log-probabilities of each continuation after its prompt."""
-    totals: list[float] = []
-    for prompt, continuation in pairs:
-        ids = torch.tensor([(prompt + continuation)[:-1]], device=model.device)
+def logprobs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> list[tuple[float, ...]]:
+    """Log-probability of each token of each answer after its prompt, in nats."""
+    found: list[tuple[float, ...]] = []
+    for prompt, answer in pairs:
+        ids = torch.tensor([(prompt + answer)[:-1]], device=model.device)
         logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
-        wanted = torch.tensor(continuation, device=model.device)
-        chances = logits[-len(wanted) :].float().log_softmax(dim=-1)
-        totals.append(float(chances.gather(-1, wanted[:, None]).sum()))
-    return totals
+        found.append(chosen(logits, answer))
+    return found

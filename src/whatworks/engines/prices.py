@@ -37,6 +37,10 @@ class Price(Frozen):
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
+FREE = Price(input=0.0, output=0.0)
+"""The price of a model on this machine."""
+
+
 def price_of(url: str, model: str, own: Mapping[str, Any] | None = None) -> Price | None:
     """The price of a model at an address, None when no table names it.
 
