@@ -19,7 +19,7 @@ from whatworks.errors import InputError
 from whatworks.examiner import mean
 from whatworks.helper import HelperModel
 from whatworks.progress import Watcher
-from whatworks.prompt import render, transcript
+from whatworks.prompt import outline, render, transcript
 from whatworks.report.html import write_html
 from whatworks.report.terminal import RichWatcher
 from whatworks.results import Results, Row
@@ -69,6 +69,10 @@ def run_study(
             runs = study.run(bars)
     else:
         runs = study.run(watcher)
+    for run in runs:
+        if run.candidate is not None:
+            text = out / "prompts" / f"{_slug(run.arm)}-{run.seed}.txt"
+            write_atomic(text, outline(run.candidate.prompt))
     info = _study_info(file, study, runs, seconds=time.monotonic() - began)
     info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
     infos = {arm.name: dataclasses.asdict(_arm_info(study, arm, runs)) for arm in arms}

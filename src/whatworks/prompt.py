@@ -253,6 +253,20 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+def outline(prompt: Prompt) -> str:
+    """A prompt as plain text to read and reuse: what is fixed in full, what is chosen described."""
+    parts = [f"<system> {prompt.instructions}"] if prompt.instructions else []
+    demos, context = prompt.demos, prompt.context
+    if demos is not None and demos.select == "nearest":
+        parts.append(f"[the {demos.k} nearest of {len(demos.pool)} examples, per request]")
+    elif demos is not None:
+        for demo in demos.pool[: demos.k]:
+            parts.append(transcript([*turns(demo), Message(role="assistant", content=demo.target)]))
+    if context is not None:
+        parts.append(f"[{context.k} of {len(context.chunks)} passages, per request]")
+    return "\n".join([*parts, "<user> [the input]"]) + "\n"
+
+
 def transcript(messages: Sequence[Message]) -> str:
     """Messages as readable text, for reports and errors."""
     return "\n".join(f"<{m.role}> {m.content}" for m in messages)

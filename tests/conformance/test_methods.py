@@ -26,6 +26,7 @@ from whatworks.task import Document, Example, MetricSpec
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "prompt": {"variants": ["Say the town.", "Name the town that is asked for."]},
+    "prompt-search": {"rounds": 2, "width": 3},
     "few-shot": {"k": 3, "draws": 2},
     "knn": {"k": 3, "diversity": 0.3, "embedder": "lexical"},
     "rag": {"k": 2, "embedder": "lexical"},

@@ -12,11 +12,12 @@ from whatworks.methods.base import Chain, Method
 from whatworks.methods.few_shot import FewShot
 from whatworks.methods.knn import Knn
 from whatworks.methods.manual_prompt import ManualPrompt
+from whatworks.methods.prompt_search import PromptSearch
 from whatworks.methods.rag import Rag
 from whatworks.methods.sft import SFT
 from whatworks.methods.zero_shot import ZeroShot
 
-METHODS: tuple[type[Method], ...] = (ZeroShot, ManualPrompt, FewShot, Knn, Rag, SFT)
+METHODS: tuple[type[Method], ...] = (ZeroShot, ManualPrompt, PromptSearch, FewShot, Knn, Rag, SFT)
 
 __all__ = ["METHODS", "Chain", "Method", "chain"]
 

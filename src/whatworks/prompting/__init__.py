@@ -1,0 +1,1 @@
+"""What the searches over prompts share: racing on dev, edits that error patterns suggest."""
