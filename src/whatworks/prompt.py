@@ -209,7 +209,7 @@ def _parts(example: Example) -> list[str]:
         parts = [m.content for m in example.messages if m.role != "system"]
     else:
         parts = list(example.inputs.values())
-    return [_plain(line) for line in parts[0].splitlines()] if len(parts) == 1 else parts
+    return [plain(line) for line in parts[0].splitlines()] if len(parts) == 1 else parts
 
 
 def _counterparts(parts: list[str], others: list[str]) -> list[tuple[str, str]]:
@@ -229,7 +229,8 @@ def near_duplicate(one: str, other: str) -> bool:
     small, large = sorted((len(first), len(second)))
     if small < NEAR_DUPLICATE * large:  # the Jaccard index cannot reach the threshold
         return False
-    return len(first & second) >= NEAR_DUPLICATE * len(first | second)
+    shared = len(first & second)
+    return shared >= NEAR_DUPLICATE * (len(first) + len(second) - shared)
 
 
 def _repeats(chunk: Document, row: Example) -> bool:
@@ -243,13 +244,19 @@ def _repeats(chunk: Document, row: Example) -> bool:
 
 @lru_cache(maxsize=200_000)
 def _shingles(text: str) -> frozenset[str]:
-    plain = _plain(text)
-    if len(plain) < 5:
-        return frozenset([plain] if plain else [])
-    return frozenset(plain[i : i + 5] for i in range(len(plain) - 4))
+    bare = plain(text)
+    if len(bare) < 5:
+        return frozenset([bare] if bare else [])
+    return frozenset(bare[i : i + 5] for i in range(len(bare) - 4))
 
 
-def _plain(text: str) -> str:
+def forget_texts() -> None:
+    """Give back the memory in which comparisons of texts keep what they may need again."""
+    _shingles.cache_clear()
+
+
+def plain(text: str) -> str:
+    """The text without what near-duplicates may differ in: case and spacing."""
     return " ".join(text.split()).casefold()
 
 

@@ -1,0 +1,1 @@
+"""Checks of a study's data before anything runs."""

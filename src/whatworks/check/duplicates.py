@@ -1,0 +1,220 @@
+"""Exact and near duplicates among many rows, in memory that grows by 136 bytes a row.
+
+Near-duplicates are what ``prompt.same_input`` says. Comparing all pairs is out of the question, so
+pairs are proposed by MinHash signatures in bands (Broder 1997; Leskovec et al., "Mining of Massive
+Datasets", ch. 3) over the same character 5-grams, and each proposed pair is then compared itself.
+A signature is 128 bytes, one per hash function (b-bit minwise hashing, Li and König 2010); its 16
+bands of 8 bytes find a pair at the threshold of .85 with a probability of 99%, nearly all above it.
+Only where more than 32 rows share most of a long text is a row not compared with all of them.
+
+The rows are read several times (``rows`` is a function) and never held together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatworks.prompt import NEAR_DUPLICATE, forget_texts, plain, same_input
+from whatworks.task import Example
+
+SHINGLE = 5
+HASHES, BAND = 128, 8
+BATCH = 2_000
+"""Rows whose shingles are hashed together: as many as the processor's cache holds."""
+HELD = 20_000
+"""Rows that are in memory at once when pairs are compared."""
+CROWD, NEIGHBOURS = 32, 8
+"""In buckets above the first size, a row is compared with so many neighbours and the first one."""
+MARGIN = 0.12
+"""By how much an estimate may fall short of the threshold (four standard errors)."""
+
+Rows = Callable[[], Iterable[Example]]
+Bytes = NDArray[np.uint8]
+Longs = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Groups of positions, each in order; a group has at least two members.
+
+    Attributes:
+        rows: Number of rows looked at.
+        exact: Rows with the same input up to case and spacing.
+        near: Rows with nearly the same input; of rows that are exactly the same, the first.
+        compared: Pairs that the signatures proposed and that were compared.
+    """
+
+    rows: int
+    exact: tuple[tuple[int, ...], ...]
+    near: tuple[tuple[int, ...], ...]
+    compared: int
+
+
+def find(rows: Rows, tick: Callable[[int], None] | None = None) -> Duplicates:
+    """The duplicates among rows.
+
+    Args:
+        rows: Gives the rows from the beginning, each time that it is called.
+        tick: Called with the number of rows just read for the first time.
+    """
+    keys, blocks = _read(rows, tick)
+    if not len(keys):
+        return Duplicates(0, (), (), 0)
+    _, first, place, counts = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
+    repeated = np.flatnonzero(counts[place] > 1)
+    exact = _groups(place[repeated], repeated)
+    unlike = np.sort(first).astype(np.int64)
+    pairs = unlike[_likely(_gathered(blocks, unlike))]
+    return Duplicates(len(keys), exact, _same(rows, pairs), len(pairs))
+
+
+def _read(rows: Rows, tick: Callable[[int], None] | None) -> tuple[NDArray[np.uint64], list[Bytes]]:
+    """A key of each row's text, and the signatures in blocks."""
+    keys = bytearray()
+    blocks: list[Bytes] = []
+    source = iter(rows())
+    while batch := [plain(row.text) for row in islice(source, BATCH)]:
+        for text in batch:
+            data = text.encode("utf-8", "surrogatepass")
+            keys += blake2b(data, digest_size=8).digest()
+        blocks.append(signature(batch))
+        if tick is not None:
+            tick(len(batch))
+    return np.frombuffer(keys, dtype=np.uint64), blocks
+
+
+def _gathered(blocks: list[Bytes], wanted: Longs) -> Bytes:
+    """The wanted rows of the blocks in one array; the blocks are given back on the way."""
+    made = np.empty((len(wanted), HASHES), np.uint8)
+    cuts = np.searchsorted(wanted, np.arange(0, (len(blocks) + 1) * BATCH, BATCH))
+    for number in range(len(blocks)):
+        here = wanted[cuts[number] : cuts[number + 1]] - number * BATCH
+        made[cuts[number] : cuts[number + 1]] = blocks[number][here]
+        blocks[number] = np.empty((0, HASHES), np.uint8)
+    return made
+
+
+def signature(texts: Sequence[str]) -> Bytes:
+    """MinHash signatures of texts that ``plain`` made, one row of ``HASHES`` bytes each."""
+    padded = [text if len(text) >= SHINGLE else text.ljust(SHINGLE, "\0") for text in texts]
+    codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    lengths = np.array([len(text) for text in padded])
+    windows = len(codes) - SHINGLE + 1
+    hashes = np.zeros(windows, dtype=np.uint32)
+    for offset, factor in enumerate(_odd(SHINGLE, seed=1)):
+        code = codes[offset : offset + windows]
+        hashes += (code ^ (code << np.uint32(7))) * factor
+        hashes ^= hashes >> np.uint32(15)
+    _mix(hashes)
+    # Windows that begin in one text and end in the next are none of either.
+    ends = np.cumsum(lengths)
+    inside = np.ones(windows, dtype=bool)
+    for back in range(1, SHINGLE):
+        inside[ends[:-1] - back] = False
+    hashes = hashes[inside]
+    starts = np.concatenate([[0], np.cumsum(lengths - SHINGLE + 1)[:-1]])
+    made = np.empty((len(texts), HASHES), dtype=np.uint8)
+    product = np.empty_like(hashes)
+    for number, factor in enumerate(_odd(HASHES, seed=2)):
+        np.multiply(hashes, factor, out=product)
+        smallest = np.minimum.reduceat(product, starts)
+        # The top bits of a minimum are nearly always 0; mixed, they say which shingle it was.
+        _mix(smallest)
+        made[:, number] = smallest >> np.uint32(24)
+    return made
+
+
+def _odd(count: int, seed: int) -> NDArray[np.uint32]:
+    return np.random.default_rng(seed).integers(0, 1 << 31, count).astype(np.uint32) * 2 + 1
+
+
+def _mix(values: NDArray[np.uint32]) -> None:
+    """Spread every bit over all others, in place (the finaliser of MurmurHash3)."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        values ^= values >> np.uint32(shift)
+        values *= np.uint32(factor)
+
+
+def _likely(signatures: Bytes) -> Longs:
+    """Pairs whose signatures agree enough, ``[n, 2]``, the earlier row first."""
+    bands = np.ascontiguousarray(signatures).view(np.uint64)
+    found: list[Longs] = []
+    for number in range(bands.shape[1]):
+        _, place, counts = np.unique(bands[:, number], return_inverse=True, return_counts=True)
+        shared = np.flatnonzero(counts[place] > 1)
+        if not len(shared):
+            continue
+        # Similar rows of one bucket become neighbours when sorted by a few further bands.
+        further = [bands[shared, (number + more) % bands.shape[1]] for more in (3, 2, 1)]
+        shared = shared[np.lexsort([shared, *further, place[shared]])]
+        buckets, sizes = place[shared], counts[place[shared]]
+        begins = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
+        leaders = shared[np.repeat(begins, np.diff(np.r_[begins, len(shared)]))]
+        crowded = sizes > CROWD
+        found.append(_agreeing(signatures, leaders[crowded], shared[crowded]))
+        for back in range(1, min(CROWD, len(shared))):
+            both = buckets[back:] == buckets[:-back]
+            if back > NEIGHBOURS:
+                both &= ~crowded[back:]
+            found.append(_agreeing(signatures, shared[:-back][both], shared[back:][both]))
+    if not found:
+        return np.empty((0, 2), np.int64)
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _agreeing(signatures: Bytes, one: Longs, other: Longs) -> Longs:
+    """Those pairs whose estimated similarity is near the threshold or above."""
+    kept: list[Longs] = []
+    for start in range(0, len(one), HELD):
+        a, b = one[start : start + HELD], other[start : start + HELD]
+        agree = (signatures[a] == signatures[b]).mean(axis=1)
+        estimate = (agree - 1 / 256) / (1 - 1 / 256)  # two bytes also agree by chance
+        wanted = (estimate >= NEAR_DUPLICATE - MARGIN) & (a != b)
+        kept.append(np.stack([np.minimum(a, b)[wanted], np.maximum(a, b)[wanted]], axis=1))
+    return np.concatenate(kept) if kept else np.empty((0, 2), np.int64)
+
+
+def _same(rows: Rows, pairs: Longs) -> tuple[tuple[int, ...], ...]:
+    """Rows connected by near-duplicates among the pairs; the rows in question are read again."""
+    parent: dict[int, int] = {}
+
+    def root(item: int) -> int:
+        while parent.setdefault(item, item) != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    for start in range(0, len(pairs), HELD // 2):
+        part = pairs[start : start + HELD // 2]
+        held = _picked(rows, set(part.ravel().tolist()))
+        for a, b in part.tolist():
+            first, second = sorted((root(a), root(b)))
+            if first != second and same_input(held[a], held[b]):
+                parent[second] = first
+        forget_texts()
+    connected = np.array(sorted(parent), dtype=np.int64)
+    groups = _groups(np.array([root(item) for item in connected.tolist()]), connected)
+    return tuple(group for group in groups if len(group) > 1)
+
+
+def _picked(rows: Rows, positions: set[int]) -> dict[int, Example]:
+    """The rows at these positions; nothing is read beyond the last."""
+    upto = islice(enumerate(rows()), max(positions) + 1)
+    return {position: row for position, row in upto if position in positions}
+
+
+def _groups(labels: NDArray[Any], positions: Longs) -> tuple[tuple[int, ...], ...]:
+    """Positions by label, in order of the first one."""
+    groups: dict[int, list[int]] = {}
+    for label, position in zip(labels.tolist(), positions.tolist(), strict=True):
+        groups.setdefault(label, []).append(position)
+    return tuple(tuple(group) for group in groups.values())
