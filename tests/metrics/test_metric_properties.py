@@ -26,7 +26,14 @@ TARGETS = {
     "facts": "Bo Lind",
     "chat": "You live in Bo Lind.",
     "instructions": "Bo Lind, of course",
+    "style": "Hear, good people: Bo Lind is a baker.",
 }
+STYLE = {
+    "wanted": [f"Hear, good people: {name} is a baker." for name in "abcdefghijklmnopqrst"],
+    "others": [f"{name} works as a baker." for name in "abcdefghijklmnopqrst"],
+    "embedder": "lexical",
+}
+OPTIONS = {"style": STYLE}
 CONSTRAINTS = [
     {"kind": "words", "at_least": 2, "at_most": 8},
     {"kind": "starts", "phrase": "bo"},
@@ -45,7 +52,10 @@ EXAMPLES = {
     )
     for name, target in TARGETS.items()
 }
-METRICS = {name: load(MetricSpec(name=name), [EXAMPLES[name]]) for name in NAMES}
+METRICS = {
+    name: load(MetricSpec(name=name, options=OPTIONS.get(name, {})), [EXAMPLES[name]])
+    for name in NAMES
+}
 PLAIN = [name for name in NAMES if name != "sql"]
 
 MARKS = ["{", "}", "[", "]", "(", ")", ",", ":", ";", "```", "```json", '"', "'", "\\", "\0", "\n"]
@@ -88,7 +98,8 @@ def test_no_text_makes_a_metric_raise(name: str, text: str):
     score = METRICS[name](EXAMPLES[name], text)
     check(score)
     for what, figure in METRICS[name].summary([EXAMPLES[name]], [score]).items():
-        assert math.isfinite(figure) and (figure >= 0.0 or what.startswith("score_at_"))
+        signed = what == "gap" or what.startswith("score_at_")
+        assert math.isfinite(figure) and (figure >= 0.0 or signed)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -140,6 +151,8 @@ def test_facts_give_any_target_and_any_alias_full_marks(target: str, aliases: li
         ("json", {"schema": {"$ref": "http://example.org/x"}}, "which it does not hold"),
         ("json", {"schema": "no/such/file.json"}, "cannot read"),
         ("sql", {"seconds": 0}, "cannot be 0"),
+        ("style", {"others": ["a"]}, "needs the option 'wanted'"),
+        ("style", {"wanted": "no/such.txt"}, "no/such.txt"),
     ],
 )
 def test_what_cannot_be_loaded_is_said(name: str, options: dict[str, Any], says: str):

@@ -115,6 +115,7 @@ _REGISTRY: Mapping[str, _Entry] = {
     "sql": _Entry("sql", "sql", summary="summary"),
     "facts": _Entry("facts", "facts", summary="summary"),
     "chat": _Entry("chat", "chat", summary="summary"),
+    "style": _Entry("style", "style", summary="summary", learn="learn"),
     "instructions": _Entry("instructions", "instructions", summary="summary"),
 }
 

@@ -16,6 +16,7 @@ from pydantic import PositiveFloat
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, contained, normalise, overlap, part_means
+from whatworks.metrics.entities import entities
 from whatworks.task import Example
 
 summary = part_means
@@ -30,8 +31,6 @@ _OTHER_TURN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*$|```$")
-_NAME = re.compile(r"\b[A-ZÀ-Þ][\w'’\-]*|\b[\w\-]*\d[\w\-]*")
-_OPENING = re.compile(r"(?:^|[.!?:]\s+|\n\s*)[\"'“]?([A-ZÀ-Þ][\w'’\-]*)")
 
 
 def chat(example: Example, text: str, ended: bool = True, *, length: PositiveFloat = 3.0) -> Score:
@@ -119,18 +118,5 @@ def _used(example: Example) -> Sequence[str]:
         return [str(one) for one in given]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     before = " ".join(m.content for m in example.messages[:-1] if m.role != "system")
     last = example.messages[-1].content if example.messages else ""
-    openings = set(_OPENING.findall(example.target))
-    names = dict.fromkeys(_NAME.findall(example.target))
-    return [
-        name
-        for name in names
-        if contained(name, before)
-        and not contained(name, last)
-        # A capital at the beginning of a sentence makes a name only of what is one elsewhere.
-        and (name not in openings or _named(name, before))
-    ]
-
-
-def _named(name: str, text: str) -> bool:
-    """Whether a word has its capital within a sentence too."""
-    return len(re.findall(rf"\b{re.escape(name)}\b", text)) > _OPENING.findall(text).count(name)
+    names = entities(example.target, before)
+    return [name for name in names if contained(name, before) and not contained(name, last)]

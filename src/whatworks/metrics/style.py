@@ -1,0 +1,219 @@
+"""Style: said in the wanted manner, with the content kept.
+
+Three measures, none of which any arm trains on. A *classifier* (logistic regression on n-grams of
+characters and words) tells the wanted style from other text; it decides. Two *language models* of
+characters, one of each style, give the gap in bits per character. *Content* is what an answer
+keeps: the likeness of its embedding to the target's, and the names and numbers that the target
+takes from the input. The score is their product for each answer, as in Krishna et al. 2020
+("Reformulating Unsupervised Style Transfer as Paraphrase Generation", section 4): style without
+content and content without style are both worth nothing. Empty answers are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, TypeAdapter
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
+
+from whatworks.errors import InputError
+from whatworks.metrics import Score
+from whatworks.metrics.compare import brief, contained, part_means
+from whatworks.metrics.entities import entities
+from whatworks.metrics.ngram import CharacterModel
+from whatworks.metrics.options import FILE
+from whatworks.task import Example
+
+PIECE = 30
+"""Words to which reference texts are cut, so that their length says nothing about their style."""
+LEAST = 20
+"""Fewest pieces of each style from which a classifier is trained."""
+MOST = 3_000
+FOLDS = 5
+
+
+Pieces = tuple[str, ...]
+
+
+def cut(texts: Sequence[str]) -> Pieces:
+    """Texts in pieces of at most ``PIECE`` words; every nth piece where there are too many."""
+    pieces: list[str] = []
+    for text in texts:
+        words = text.strip().split(" ")
+        pieces += [" ".join(words[i : i + PIECE]) for i in range(0, len(words), PIECE)]
+    kept = [piece.strip() for piece in pieces if piece.strip()]
+    return tuple(kept[:: max(0, len(kept) - 1) // MOST + 1])
+
+
+def _pieces(given: Any) -> Pieces:
+    if isinstance(given, list | tuple):
+        return cut(TypeAdapter(list[str]).validate_python(given))
+    from whatworks.data import read
+
+    data = read(Path(TypeAdapter(str).validate_python(given)))
+    whole = data.format == "passages"  # opening and continuation are one text
+    return cut([f"{e.text}\n{e.target}" if whole else e.target for e in data.examples])
+
+
+Reference = Annotated[Pieces, BeforeValidator(_pieces), FILE]
+
+
+def style(
+    example: Example,
+    text: str,
+    *,
+    wanted: Reference,
+    others: Reference,
+    content: Literal["target", "input", "none"] = "target",
+    embedder: str = "auto",
+) -> Score:
+    """In the wanted style, times the content kept.
+
+    Parts: ``style`` (the classifier takes it for the wanted one), ``probability`` (how surely),
+    ``gap`` (bits per character by which the wanted style's language model finds it likelier than
+    the other's), ``similarity``, ``entities`` (share kept; only where there are any). Lenient: the
+    classifier's probability times the content, where that is more.
+
+    Args:
+        example: Its target is the wanted answer, and may be blank unless content is measured by it.
+        text: The answer.
+        wanted: Text in the wanted style: a file, a folder, or texts; by default the targets of the
+            rows set aside (``split: {aside: N}``).
+        others: Text in other styles; by default the inputs of the rows set aside.
+        content: What the content is measured by; ``none`` for style alone.
+        embedder: ``auto``, ``lexical``, ``minilm``, or an encoder's folder or id.
+
+    Raises:
+        InputError: If there is too little reference text, or nothing to measure the content by.
+    """
+    measure = _measure(wanted, others)
+    reference = {"target": example.target, "input": example.text, "none": ""}[content]
+    if content != "none" and not reference.strip():
+        raise InputError(
+            f"there is no {content} to measure the content by",
+            place=f"example {example.id!r}",
+            remedy="set the option `content` to input or none",
+        )
+    said = text.strip()
+    if not said:
+        return Score(0.0, "wrong", "says nothing", parts={"style": 0.0, "probability": 0.0})
+    probability = measure.probability(said)
+    styled = probability >= 0.5
+    parts = {"style": float(styled), "probability": probability, "gap": measure.gap(said)}
+    missing: list[str] = []
+    kept = 1.0
+    if content != "none":
+        carried = [e for e in entities(reference, example.text) if contained(e, example.text)]
+        missing = [one for one in carried if not contained(one, said)]
+        parts["similarity"] = _similarity(said, reference.strip(), embedder)
+        shares = [parts["similarity"]]
+        if carried:
+            parts["entities"] = 1 - len(missing) / len(carried)
+            shares.append(parts["entities"])
+        kept = fmean(shares)
+    value = kept if styled else 0.0
+    lenient = max(value, kept * probability)
+    if value == 1.0:
+        return Score(1.0, "correct", parts=parts)
+    problems = [] if styled else [f"does not sound like the wanted style: {brief(said)}"]
+    problems += [f"leaves out {missing[0]!r}"] if missing else []
+    if content != "none" and parts["similarity"] < 1.0:
+        problems.append(f"content {kept:.2f} like {brief(reference)}")
+    return Score(value, "wrong", "; ".join(problems), lenient, parts)
+
+
+def learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
+    """Both styles from the rows set aside: targets are in the wanted one, inputs in the other."""
+    if not aside:
+        return {}
+    return {
+        "wanted": [row.target for row in aside],
+        "others": [row.text for row in aside],
+    }
+
+
+def summary(
+    examples: Sequence[Example],
+    scores: Sequence[Score],
+    *,
+    wanted: Pieces,
+    others: Pieces,
+) -> dict[str, float]:
+    """Means of the parts, and how often the classifier is right on reference text it has not seen.
+
+    ``classifier_accuracy`` is balanced, from five-fold cross-validation: .5 would be a coin.
+    """
+    figures = part_means(examples, scores)
+    return {**figures, "classifier_accuracy": _measure(wanted, others).accuracy}
+
+
+class Measure:
+    """What tells two styles apart.
+
+    Args:
+        wanted: Text in the wanted style.
+        others: Text in other styles.
+
+    Raises:
+        InputError: If there is too little of one.
+    """
+
+    def __init__(self, wanted: Pieces, others: Pieces) -> None:
+        for name, texts in (("wanted", wanted), ("others", others)):
+            if len(texts) < LEAST:
+                raise InputError(
+                    f"{len(texts)} pieces of text in the style {name!r} are too few",
+                    place="metric 'style'",
+                    remedy=f"give at least {LEAST} of up to {PIECE} words, in a file or by "
+                    "`split: {aside: N}`",
+                )
+        self._texts = [*wanted, *others]
+        self._labels = [1] * len(wanted) + [0] * len(others)
+        self._classifier = _classifier().fit(self._texts, self._labels)
+        self._models = CharacterModel(wanted), CharacterModel(others)
+
+    def probability(self, text: str) -> float:
+        """How surely the text is in the wanted style, in [0, 1]."""
+        return float(self._classifier.predict_proba([text])[0, 1])
+
+    def gap(self, text: str) -> float:
+        """Bits per character by which the wanted style's model finds the text likelier."""
+        mine, other = self._models
+        return other.bits(text) - mine.bits(text)
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Balanced accuracy of the classifier on reference text held out in turn."""
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+        found = cross_val_score(
+            _classifier(), self._texts, self._labels, cv=folds, scoring="balanced_accuracy"
+        )
+        return float(found.mean())
+
+
+_measure = lru_cache(maxsize=8)(Measure)
+
+
+def _classifier() -> Pipeline:
+    features: FeatureUnion = make_union(
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]"),
+    )
+    return make_pipeline(features, LogisticRegression(C=10, class_weight="balanced"))
+
+
+def _similarity(said: str, reference: str, embedder: str) -> float:
+    """Cosine of the two texts' embeddings, no less than 0."""
+    if said == reference:
+        return 1.0
+    from whatworks.retrieval import embedder as named
+
+    one, other = named(embedder).embed([said, reference])
+    return min(1.0, max(0.0, round(float(one @ other), 6)))
