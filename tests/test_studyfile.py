@@ -125,3 +125,16 @@ def test_limits_are_reproducible(tmp_path: Path) -> None:
     one, two = (read_task(study, tmp_path).splits for _ in range(2))
     assert (len(one.train), len(one.dev), len(one.test)) == (5, 4, 2)
     assert one == two
+
+
+def test_near_duplicates_of_one_file_stay_in_one_split(tmp_path: Path) -> None:
+    rows = [{"input": f"where is my parcel number {i * 7919}", "target": "t"} for i in range(40)]
+    rows += [{**row, "input": f"{row['input'].upper()}!"} for row in rows]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = "task: {train: rows.jsonl, metric: exact, split: {dev: 15, test: 20}}\narms: [knn]\n"
+    (tmp_path / "study.yaml").write_text(text)
+    splits = read_task(read_study(tmp_path / "study.yaml"), tmp_path).splits
+    for part in (splits.train, splits.dev, splits.test):
+        texts = {example.text.casefold().rstrip("!") for example in part}
+        assert len(part) == 2 * len(texts)
+    assert splits.counts() == {"train": 44, "dev": 16, "test": 20}

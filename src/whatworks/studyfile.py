@@ -239,11 +239,11 @@ def _completed(splits: Splits, section: SplitSection) -> Splits:
     if splits.dev and splits.test:
         return splits
     if not splits.dev and not splits.test:
-        return split(splits.train, dev=section.dev, test=section.test, seed=section.seed)
+        return _cut(splits.train, dev=section.dev, test=section.test, seed=section.seed)
     missing = "test" if splits.dev else "dev"
     wanted: int | None = getattr(section, missing)
     share = min(200, max(1, len(splits.train) // 5)) if wanted is None else wanted
-    cut = split(splits.train, dev=1, test=share, seed=section.seed)
+    cut = _cut(splits.train, dev=1, test=share, seed=section.seed)
     return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
 
 
@@ -251,8 +251,16 @@ def _set_aside(splits: Splits, section: SplitSection) -> tuple[Splits, tuple[Exa
     """Take whole groups out of train, for the metric alone."""
     if section.aside is None:
         return splits, ()
-    cut = split(splits.train, dev=1, test=section.aside, seed=section.seed)
+    cut = _cut(splits.train, dev=1, test=section.aside, seed=section.seed)
     return splits.replace(train=cut.train + cut.dev), cut.test
+
+
+def _cut(rows: tuple[Example, ...], *, dev: int | None, test: int | None, seed: int) -> Splits:
+    """Rows in three; near-duplicates stay together, as groups do."""
+    from whatworks.check.duplicates import find
+
+    found = find(lambda: rows)
+    return split(rows, dev=dev, test=test, seed=seed, alike=(*found.exact, *found.near))
 
 
 def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[Example, ...]:

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from whatworks.errors import InputError
 from whatworks.identity import Frozen, content_key
+from whatworks.joining import Joining
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -117,7 +118,12 @@ class Task(Frozen):
 
 
 def split(
-    examples: Sequence[Example], *, dev: int | None = None, test: int | None = None, seed: int = 0
+    examples: Sequence[Example],
+    *,
+    dev: int | None = None,
+    test: int | None = None,
+    seed: int = 0,
+    alike: Iterable[Sequence[int]] = (),
 ) -> Splits:
     """Split whole groups at random, reproducibly.
 
@@ -125,10 +131,12 @@ def split(
     the rest is train. Examples without a group are groups of one.
 
     Args:
-        examples: All examples, in any order; the outcome depends only on their ids and groups.
+        examples: All examples, in any order; the outcome depends only on their ids and groups,
+            and on which are alike.
         dev: Wanted dev size; a fifth of the examples, at most 200, by default.
         test: Wanted test size; the same default.
         seed: Seed of the shuffle.
+        alike: Positions of examples that stay together, too: near-duplicates.
 
     Raises:
         InputError: If no example would be left for one of the splits.
@@ -137,9 +145,13 @@ def split(
     share = min(200, max(1, total // 5))
     want_test = share if test is None else test
     want_dev = share if dev is None else dev
+    groups = [example.group or f"\0{example.id}" for example in examples]
+    joined = Joining[str]()
+    for positions in alike:
+        joined.join(groups[position] for position in positions)
     members: dict[str, list[Example]] = {}
-    for example in examples:
-        members.setdefault(example.group or f"\0{example.id}", []).append(example)
+    for group, example in zip(groups, examples, strict=True):
+        members.setdefault(joined.root(group), []).append(example)
     names = sorted(members)
     random.Random(seed).shuffle(names)
     parts: dict[str, list[Example]] = {"train": [], "dev": [], "test": []}

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.joining import Joining
 from whatworks.prompt import NEAR_DUPLICATE, forget_texts, plain, same_input
 from whatworks.task import Example
 
@@ -185,25 +186,15 @@ def _agreeing(signatures: Bytes, one: Longs, other: Longs) -> Longs:
 
 def _same(rows: Rows, pairs: Longs) -> tuple[tuple[int, ...], ...]:
     """Rows connected by near-duplicates among the pairs; the rows in question are read again."""
-    parent: dict[int, int] = {}
-
-    def root(item: int) -> int:
-        while parent.setdefault(item, item) != item:
-            parent[item] = parent[parent[item]]
-            item = parent[item]
-        return item
-
+    joined = Joining[int]()
     for start in range(0, len(pairs), HELD // 2):
         part = pairs[start : start + HELD // 2]
         held = _picked(rows, set(part.ravel().tolist()))
         for a, b in part.tolist():
-            first, second = sorted((root(a), root(b)))
-            if first != second and same_input(held[a], held[b]):
-                parent[second] = first
+            if joined.root(a) != joined.root(b) and same_input(held[a], held[b]):
+                joined.join((a, b))
         forget_texts()
-    connected = np.array(sorted(parent), dtype=np.int64)
-    groups = _groups(np.array([root(item) for item in connected.tolist()]), connected)
-    return tuple(group for group in groups if len(group) > 1)
+    return joined.groups()
 
 
 def _picked(rows: Rows, positions: set[int]) -> dict[int, Example]:
