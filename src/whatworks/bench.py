@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from whatworks import __version__
 from whatworks.budget import Budget, Ledger, Meter
-from whatworks.candidate import Candidate, Stage, StageKind, Weights
+from whatworks.candidate import Candidate, Stage, Weights
 from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure, BudgetExceeded
 from whatworks.examiner import Answer, Examiner
 from whatworks.helper import Helper
 from whatworks.identity import content_key
-from whatworks.prompt import warm
 from whatworks.task import Document, Example, Pair
 
 if TYPE_CHECKING:
-    from whatworks.training.job import TrainingJob
+    from whatworks.training.job import AnySettings
+    from whatworks.training.rows import Row
 
 Tick = Callable[[str, int, int], None]
 """Progress: (what is being done, units done so far, units in all)."""
@@ -138,8 +138,10 @@ class Bench:
                          f"rows even that is too long for {context} tokens")  # fmt: skip
         return build(1)
 
-    def fit(self, start: Candidate, job: TrainingJob, method: str) -> list[Weights]:
-        """Train on the train rows as ``start`` renders them; the weights of each checkpoint.
+    def fit(
+        self, start: Candidate, settings: AnySettings, rows: Sequence[Row], method: str
+    ) -> list[Weights]:
+        """Train ``start``'s weights on rows that it rendered; the weights of each checkpoint.
 
         Runs in a child process. The result is kept under the content of start, rows and job;
         a killed training resumes from its last checkpoint.
@@ -148,12 +150,15 @@ class Bench:
             ArmFailure: If memory runs out, the loss diverges or no row fits.
             BudgetExceeded: If training takes longer than the budget leaves.
         """
-        from whatworks.training.job import Trained
+        from whatworks.training.job import Trained, TrainingJob
         from whatworks.training.launch import train
-        from whatworks.training.rows import training_rows
 
-        warm(start.prompt, self.train)
-        rows = training_rows(start.prompt, self.train)
+        job = TrainingJob(
+            stacking=start.weights.stack(settings.kind, method),
+            template=start.weights.template,
+            seed=self.seed,
+            settings=settings,
+        )
         key = content_key(
             [start.weights.key, job.key, [row.key for row in rows], self.seed, __version__]
         )
@@ -178,9 +183,8 @@ class Bench:
         self.note("losses", list(trained.losses))
         if trained.dropped_rows:
             self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
-        kind: StageKind = job.kind
         return [
-            start.weights.then(Stage(kind=kind, method=method, artifact=f"{key}/{c.name}"))
+            start.weights.then(Stage(kind=job.kind, method=method, artifact=f"{key}/{c.name}"))
             for c in trained.checkpoints
         ]
 

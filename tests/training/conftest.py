@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from training_helpers import ANSWERS, Train, job_of
 from whatworks.prompt import Prompt
 from whatworks.task import Example
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import SFTSettings, Trained
-from whatworks.training.rows import TrainingRow, training_rows
+from whatworks.training.job import Settings, Trained
+from whatworks.training.rows import Row, TrainingRow, training_rows
 
 
 @pytest.fixture(scope="session")
@@ -49,11 +50,11 @@ def here(
     """Train in this process; see the inner function's parameters."""
 
     def train(
-        settings: SFTSettings,
+        settings: Settings,
         *,
         base: Path = lively_model,
         adapter: Path | None = None,
-        rows: list[TrainingRow] = rows,
+        rows: Sequence[Row] = rows,
         micro_batch: int | None = None,
         recompute: bool = False,
         **fields: object,

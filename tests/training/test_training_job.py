@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, diagnose_exit
 from whatworks.training.folder import Plan
-from whatworks.training.job import SFTSettings, TrainingJob
+from whatworks.training.job import SETTINGS, Settings, SFTSettings, TrainingJob
 
 
 def test_key_says_what_is_trained() -> None:
@@ -26,9 +26,14 @@ def test_at_most_eight_knobs() -> None:
     assert len(SFTSettings.model_fields) <= 8
 
 
-def test_job_and_settings_name_the_same_kind() -> None:
-    with pytest.raises(ValidationError, match="full"):
-        TrainingJob(kind="lora", settings=SFTSettings(kind="full"))
+@pytest.mark.parametrize("kind", SETTINGS.values())
+def test_a_job_read_again_has_the_settings_of_its_trainer(kind: type[Settings]) -> None:
+    job = TrainingJob(settings=kind(epochs=7))
+    again = TrainingJob.model_validate_json(job.model_dump_json())
+    assert type(again.settings) is kind
+    assert (again, again.key) == (job, job.key)
+    with pytest.raises(ValidationError, match="does not take"):
+        TrainingJob(trainer="sft" if kind.trainer != "sft" else "dpo", settings=kind())
 
 
 def test_lora_learns_at_ten_times_the_rate_and_small_models_faster() -> None:

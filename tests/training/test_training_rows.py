@@ -9,23 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from training_helpers import job_of
 
 from whatworks.engines import models, templates
 from whatworks.errors import ArmFailure
 from whatworks.prompt import Demos, Prompt, render
 from whatworks.task import Example, Message
-from whatworks.training.job import SFTSettings
 from whatworks.training.rows import TrainingRow, training_rows
-from whatworks.training.worker import Start, tokenise
-
-
-def start_of(folder: Path, template: str = "auto", context: int | None = 512) -> Start:
-    return Start(None, _tokenizer(folder, template), context, 32)
+from whatworks.training.tokens import tokenise
 
 
 @cache
-def _tokenizer(folder: Path, template: str) -> Any:
+def tokenizer_of(folder: Path, template: str = "auto") -> Any:
     return templates.use(models.load_tokenizer(folder), template)
 
 
@@ -54,26 +48,27 @@ def row_of(question: str, target: str) -> TrainingRow:
 def test_prompt_is_as_generated_and_answer_is_learned_with_its_end(
     tiny_model: Path, question: str, target: str, template: str
 ) -> None:
-    start = start_of(tiny_model, template)
+    tokenizer = tokenizer_of(tiny_model, template)
     row = row_of(question, target)
-    tokens = tokenise([row], job_of(SFTSettings(), template=template), start)
-    ids, labels = tokens.input_ids[0], tokens.labels[0]
-    prompt = templates.tokens(start.tokenizer, row.messages)
+    columns = tokenise([row], tokenizer, 512).columns
+    ids, labels = columns["input_ids"][0], columns["labels"][0]
+    prompt = templates.tokens(tokenizer, row.messages)
     assert ids[: len(prompt)] == prompt
     assert labels == [-100] * len(prompt) + ids[len(prompt) :]
-    assert labels[-1] in templates.ending(start.tokenizer).stop_ids
+    assert labels[-1] in templates.ending(tokenizer).stop_ids
     answer = [label for label in labels if label != -100]
-    assert templates.decode(start.tokenizer, answer) == target
+    assert templates.decode(tokenizer, answer) == target
 
 
 def test_rows_that_do_not_fit_are_left_out_whole(tiny_model: Path) -> None:
     short, long = row_of("a?", "b"), row_of("a" * 600, "b")
-    start = start_of(tiny_model)
-    tokens = tokenise([short, long, short], job_of(SFTSettings()), start)
-    assert (len(tokens.input_ids), tokens.dropped) == (2, 1)
-    exact = len(tokens.input_ids[0])
-    assert tokenise([short], job_of(SFTSettings(max_length=exact)), start).dropped == 0
+    tokenizer = tokenizer_of(tiny_model)
+    tokens = tokenise([short, long, short], tokenizer, 512)
+    assert (len(tokens.columns["input_ids"]), tokens.dropped) == (2, 1)
+    exact = len(tokens.columns["input_ids"][0])
+    assert tokens.lengths == [exact, exact]
+    assert tokenise([short], tokenizer, exact).dropped == 0
     with pytest.raises(ArmFailure, match="too long") as failure:
-        tokenise([short, long], job_of(SFTSettings(max_length=exact - 1)), start)
+        tokenise([short, long], tokenizer, exact - 1)
     assert failure.value.remedy
-    assert tokenise([long], job_of(SFTSettings()), start_of(tiny_model, context=None)).dropped == 0
+    assert tokenise([long], tokenizer, None).dropped == 0

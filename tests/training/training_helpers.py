@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from whatworks.training.job import SFTSettings, Trained, TrainingJob
+from whatworks.training.job import Settings, Trained, TrainingJob
 
 ANSWERS = ["red", "blue", "green", "a yellow one, please"]
 
@@ -11,8 +11,8 @@ Run = tuple[Trained, Path]
 Train = Callable[..., Run]
 
 
-def job_of(settings: SFTSettings, **fields: object) -> TrainingJob:
-    return TrainingJob(kind=settings.kind, settings=settings, **fields)
+def job_of(settings: Settings, **fields: object) -> TrainingJob:
+    return TrainingJob(settings=settings, **fields)
 
 
 def tensors(folder: Path) -> dict[str, object]:

@@ -7,7 +7,8 @@ from typing import ClassVar
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
 from whatworks.methods.base import Method
-from whatworks.training.job import SFTSettings, TrainingJob
+from whatworks.training.job import SFTSettings
+from whatworks.training.rows import training_rows
 
 
 class SFT(Method, SFTSettings):
@@ -29,15 +30,8 @@ class SFT(Method, SFTSettings):
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation."""
         settings = SFTSettings(**self.model_dump())
-        job = TrainingJob(
-            trainer="sft",
-            kind=self.kind,
-            stacking=start.weights.stack(self.kind, self.name),
-            template=start.weights.template,
-            seed=bench.seed,
-            settings=settings,
-        )
-        tried = [start.with_weights(weights) for weights in bench.fit(start, job, self.name)]
+        rows = training_rows(start.prompt, bench.train)
+        tried = [start.with_weights(w) for w in bench.fit(start, settings, rows, self.name)]
         best, scores = bench.best(tried)
         bench.note("curve", [round(score, 4) for score in scores])
         return best

@@ -1,5 +1,5 @@
 """Training: frozen jobs, rows made by the one renderer, and a child process that runs TRL.
 
-``training_rows`` makes the rows, ``train`` runs a job on them in a child process. Only
-``whatworks.training.worker``, which lives in that child, imports trl.
+``rows`` makes the rows, ``train`` runs a job on them in a child process. Only ``trainers``, which
+lives in that child, imports trl.
 """

@@ -25,11 +25,11 @@ from whatworks.errors import ArmFailure
 from whatworks.identity import Frozen
 from whatworks.store import write_atomic
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
-from whatworks.training.rows import TrainingRow
+from whatworks.training.rows import Row
 
 LOCK_SECONDS = 20.0
-# What the trainer adds to a checkpoint folder beside the model itself.
-_TRAINER_FILES = ("optimizer*", "scheduler*", "rng_state*", "scaler*", "train*", "README.md")
+# What the trainer adds to a checkpoint folder beside the model itself; `ref` is the state before.
+_TRAINER_FILES = ("ref", "optimizer*", "scheduler*", "rng_state*", "scaler*", "train*", "README.md")
 
 
 class Plan(Frozen):
@@ -71,7 +71,7 @@ class RunFolder:
         self._plan = path / "plan.json"
         self._result = path / "result.json"
 
-    def begin(self, job: TrainingJob, rows: Sequence[TrainingRow]) -> None:
+    def begin(self, job: TrainingJob, rows: Sequence[Row]) -> None:
         """Write job and rows, or check that the folder already holds the same.
 
         Raises:
@@ -97,10 +97,11 @@ class RunFolder:
         """The frozen job."""
         return TrainingJob.model_validate_json(self._job.read_text("utf-8"))
 
-    def rows(self) -> list[TrainingRow]:
-        """The frozen rows."""
+    def rows(self) -> list[Row]:
+        """The frozen rows, of the type that the job's trainer reads."""
+        kind = self.job().settings.row
         with self._rows.open(encoding="utf-8") as lines:
-            return [TrainingRow.model_validate_json(line) for line in lines]
+            return [kind.model_validate_json(line) for line in lines]
 
     def plan(self) -> Plan | None:
         """The plan of the last attempt, None before the first."""

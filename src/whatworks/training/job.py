@@ -6,18 +6,20 @@ same machine. Paths are handed to ``train`` beside the job, so the key does not 
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
 from whatworks.candidate import Stacking
 from whatworks.identity import Frozen
+from whatworks.training.rows import LabelledRow, PairRow, Row, TrainingRow
 
 Kind = Literal["lora", "full"]
 
 
-class SFTSettings(Frozen):
-    """The knobs of supervised fine-tuning.
+class Settings(Frozen):
+    """The knobs that every trainer has; ``trainer`` and ``row`` say which one and what it reads.
 
     Attributes:
         kind: ``lora`` trains an adapter on every linear layer, ``full`` every weight.
@@ -32,9 +34,12 @@ class SFTSettings(Frozen):
         batch_size: Rows per optimiser step, whatever fits into memory at once.
         max_length: Most tokens of prompt and answer together; the model's context by default.
             Longer rows are left out and counted, never cut.
-        packing: Lay the rows of a batch end to end instead of padding them, each seeing only
-            itself. Faster where FlashAttention is installed, slower elsewhere.
     """
+
+    trainer: ClassVar[str]
+    row: ClassVar[type[Row]]
+    rate: ClassVar[float] = 1.0
+    """Default learning rate as a share of that of supervised fine-tuning."""
 
     kind: Kind = "lora"
     epochs: int = Field(default=3, ge=1)
@@ -43,7 +48,6 @@ class SFTSettings(Frozen):
     alpha: int = Field(default=32, ge=1)
     batch_size: int = Field(default=16, ge=1)
     max_length: int | None = Field(default=None, ge=2)
-    packing: bool = False
 
     def learning_rate_for(self, width: int) -> float:
         """The learning rate on a model of this hidden size.
@@ -55,15 +59,66 @@ class SFTSettings(Frozen):
         """
         if self.learning_rate is not None:
             return self.learning_rate
-        return 5e-5 * (10 if self.kind == "lora" else 1) * (2000 / width) ** 0.781
+        base = 5e-5 * (10 if self.kind == "lora" else 1) * (2000 / width) ** 0.781
+        return self.rate * base
+
+
+class SFTSettings(Settings):
+    """The knobs of supervised fine-tuning, on (prompt, target).
+
+    Attributes:
+        packing: Lay the rows of a batch end to end instead of padding them, each seeing only
+            itself. Faster where FlashAttention is installed, slower elsewhere.
+    """
+
+    trainer: ClassVar[str] = "sft"
+    row: ClassVar[type[Row]] = TrainingRow
+
+    packing: bool = False
+
+
+class DPOSettings(Settings):
+    """The knobs of preference tuning on pairs; the reference is the model as it starts.
+
+    Attributes:
+        loss: ``sigmoid`` (Rafailov et al. 2023, "Direct Preference Optimization") or ``ipo``
+            (Azar et al. 2023, "A General Theoretical Paradigm", Eq. 17).
+        beta: How strongly the reference holds; IPO's tau.
+    """
+
+    trainer: ClassVar[str] = "dpo"
+    row: ClassVar[type[Row]] = PairRow
+    rate: ClassVar[float] = 0.1
+
+    loss: Literal["sigmoid", "ipo"] = "sigmoid"
+    beta: float = Field(default=0.1, gt=0)
+
+
+class KTOSettings(Settings):
+    """The knobs of preference tuning on single labelled answers.
+
+    Attributes:
+        beta: How strongly the reference holds (Ethayarajh et al. 2024, "KTO").
+    """
+
+    trainer: ClassVar[str] = "kto"
+    row: ClassVar[type[Row]] = LabelledRow
+    rate: ClassVar[float] = 0.1
+
+    beta: float = Field(default=0.1, gt=0)
+
+
+AnySettings = SFTSettings | DPOSettings | KTOSettings
+SETTINGS: Mapping[str, type[Settings]] = {
+    kind.trainer: kind for kind in (SFTSettings, DPOSettings, KTOSettings)
+}
 
 
 class TrainingJob(Frozen):
     """What a training process needs, beside rows and paths.
 
     Attributes:
-        trainer: Which trainer runs.
-        kind: What is trained: an adapter or every weight; the same as in the settings.
+        trainer: Which trainer runs: that of the settings.
         stacking: How this training stands on what was trained before (``Weights.stack``):
             ``new`` starts an adapter, or tunes the base; ``continue`` trains the given adapter,
             or the already tuned base, further; ``merge`` merges the adapter into the base first.
@@ -72,18 +127,28 @@ class TrainingJob(Frozen):
         settings: The trainer's knobs.
     """
 
-    trainer: Literal["sft"] = "sft"
-    kind: Kind = "lora"
+    trainer: str = ""
     stacking: Stacking = "new"
     template: str = "auto"
     seed: int = 0
-    settings: SFTSettings = Field(default_factory=SFTSettings)
+    settings: AnySettings = Field(default_factory=SFTSettings)
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if self.kind != self.settings.kind:
-            raise ValueError(f"the job trains {self.kind}, its settings {self.settings.kind}")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_trainer(cls, data: Any) -> Any:
+        """The trainer tells the settings that were read from a file, and the other way round."""
+        fields = dict(cast("Mapping[str, Any]", data))
+        settings = fields.get("settings", SFTSettings())
+        if not isinstance(settings, Settings):
+            settings = SETTINGS[fields["trainer"]].model_validate(settings)
+        if fields.setdefault("trainer", settings.trainer) != settings.trainer:
+            raise ValueError(f"{fields['trainer']} does not take settings of {settings.trainer}")
+        return {**fields, "settings": settings}
+
+    @property
+    def kind(self) -> Kind:
+        """What is trained: an adapter or every weight."""
+        return self.settings.kind
 
     @property
     def takes_adapter(self) -> bool:

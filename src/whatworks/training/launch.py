@@ -20,7 +20,7 @@ from whatworks.errors import ArmFailure, InputError
 from whatworks.training.failure import Failure, diagnose_exit
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Progress, Trained, TrainingJob
-from whatworks.training.rows import TrainingRow
+from whatworks.training.rows import Row
 
 SAVE_SECONDS = 600.0
 """Resumable state is saved at the end of each epoch and at least this often."""
@@ -43,7 +43,7 @@ _QUIET = {
 
 def train(
     job: TrainingJob,
-    rows: Sequence[TrainingRow],
+    rows: Sequence[Row],
     *,
     base: Path,
     adapter: Path | None,
@@ -95,9 +95,11 @@ def train(
     raise failure.error(str(folder))
 
 
-def _check(job: TrainingJob, rows: Sequence[TrainingRow], base: Path, adapter: Path | None) -> None:
+def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | None) -> None:
     if not rows:
         raise ArmFailure("there are no rows to train on", remedy="give the task train examples")
+    if not all(isinstance(row, job.settings.row) for row in rows):
+        raise TypeError(f"{job.trainer} reads rows of type {job.settings.row.__name__}")
     try:
         resolve(str(base))
     except InputError as error:

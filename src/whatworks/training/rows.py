@@ -1,29 +1,93 @@
 """Candidate + examples to training rows, through the one renderer.
 
-A row holds the messages that the engine would be asked with, and the answer to learn. Which tokens
-that makes is decided by ``whatworks.engines.templates``, for training and generation alike.
+A row holds the messages that the engine would be asked with, and what a trainer learns from: an
+answer, a better and a worse one, an answer with a label, or the example that a reward is computed
+from. Which tokens that makes is decided by ``whatworks.engines.templates``, for training and
+generation alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from whatworks.identity import Frozen
-from whatworks.prompt import Prompt, render
-from whatworks.task import Example, Message
+from whatworks.prompt import Prompt, render, warm
+from whatworks.task import Example, Message, Pair
 
 
-class TrainingRow(Frozen):
-    """Messages and the answer to learn; only the answer and its end token are trained."""
+class Row(Frozen):
+    """What every row has: an id and the rendered prompt."""
 
     id: str
     messages: tuple[Message, ...]
+
+
+class TrainingRow(Row):
+    """An answer to learn; only the answer and its end token are trained."""
+
     target: str
 
 
-def training_rows(prompt: Prompt, examples: Iterable[Example]) -> list[TrainingRow]:
+class PairRow(Row):
+    """A better and a worse answer to the same prompt."""
+
+    chosen: str
+    rejected: str
+
+
+class LabelledRow(Row):
+    """One answer that is wanted (``good``) or not."""
+
+    answer: str
+    good: bool
+
+
+class PromptRow(Row):
+    """A prompt that the model answers itself; the reward is computed from its example."""
+
+    example: Example
+
+
+def training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingRow]:
     """One row per example, rendered as for evaluation: the row itself never helps in its prompt."""
+    asked = _rendered(prompt, examples)
     return [
-        TrainingRow(id=e.id, messages=render(prompt, e, exclude=[e]), target=e.target)
-        for e in examples
+        TrainingRow(id=e.id, messages=messages, target=e.target)
+        for e, messages in zip(examples, asked, strict=True)
     ]
+
+
+def pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
+    """One row per pair that has two sides, rendered as ``training_rows`` does."""
+    whole = [pair for pair in pairs if pair.chosen and pair.rejected]
+    asked = _rendered(prompt, [pair.example for pair in whole])
+    return [
+        PairRow(id=p.example.id, messages=messages, chosen=p.chosen, rejected=p.rejected)
+        for p, messages in zip(whole, asked, strict=True)
+    ]
+
+
+def labelled_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[LabelledRow]:
+    """One row per side of a pair that is not empty."""
+    asked = _rendered(prompt, [pair.example for pair in pairs])
+    return [
+        LabelledRow(id=f"{p.example.id}/{side}", messages=messages, answer=text, good=side == "+")
+        for p, messages in zip(pairs, asked, strict=True)
+        for side, text in (("+", p.chosen), ("-", p.rejected))
+        if text
+    ]
+
+
+def prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[PromptRow]:
+    """One row per example, to be answered and rewarded."""
+    asked = _rendered(prompt, examples)
+    return [
+        PromptRow(id=e.id, messages=messages, example=e)
+        for e, messages in zip(examples, asked, strict=True)
+    ]
+
+
+def _rendered(prompt: Prompt, examples: Iterable[Example]) -> list[tuple[Message, ...]]:
+    examples = tuple(examples)
+    warm(prompt, examples)
+    return [render(prompt, example, exclude=[example]) for example in examples]

@@ -1,10 +1,9 @@
 """The child process that trains: ``python -m whatworks.training.worker FOLDER``.
 
-The only module that imports trl. It reads the frozen job, rows and plan from the folder, builds
-the trainer that the job names, and runs it with callbacks; trainers are used as they are, never
-subclassed. On its standard output it writes one JSON object per line: ``{"progress": Progress}``,
-and ``{"failure": Failure}`` when it ends early. Everything else that is printed goes to standard
-error.
+It reads the frozen job, rows and plan from the folder, takes the trainer that the job names from
+``trainers``, and runs it with callbacks. On its standard output it writes one JSON object per
+line: ``{"progress": Progress}``, and ``{"failure": Failure}`` when it ends early. Everything else
+that is printed goes to standard error.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,31 +23,13 @@ from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Trained, TrainingJob
-from whatworks.training.rows import TrainingRow
+from whatworks.training.tokens import tokenise
+from whatworks.training.trainers import TRAINERS, Setup, Start
 
 PARENT_CHECK_SECONDS = 0.5
 WARM_UP = 10
 """One in so many optimiser steps warms up. None of the few steps of a small task does: the first
 step of a warm-up has the learning rate 0."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a trainer starts from: the model as the job stacks it, with context and hidden size."""
-
-    model: Any
-    tokenizer: Any
-    context: int | None
-    width: int
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Rows as token ids; ``labels`` are the ids to learn, -100 elsewhere."""
-
-    input_ids: list[list[int]]
-    labels: list[list[int]]
-    dropped: int
 
 
 def main() -> int:
@@ -84,12 +64,13 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     job = folder.job()
     saved, earlier, kept = folder.resumable()
     start = load(job, plan)
-    tokens = tokenise(folder.rows(), job, start)
+    limits = [n for n in (job.settings.max_length, start.context) if n is not None]
+    tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None))
     rate = job.settings.learning_rate_for(start.width)
     watch = Watch(lambda progress: send("progress", progress.model_dump()), earlier)
-    steps = math.ceil(len(tokens.input_ids) / job.settings.batch_size) * job.settings.epochs
+    steps = math.ceil(len(tokens.rows) / job.settings.batch_size) * job.settings.epochs
     common = _common(folder, job, plan, rate, steps)
-    trainer = TRAINERS[job.trainer](job, start, tokens, common)
+    trainer = TRAINERS[job.trainer](Setup(job, start, tokens, common))
     trainer.remove_callback(PrinterCallback)
     for callback in (SeedEpochs(), watch, Keep(folder, kept, watch, plan.save_seconds)):
         trainer.add_callback(callback)
@@ -98,7 +79,7 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
         checkpoints=tuple(kept),
         losses=tuple(log["loss"] for log in trainer.state.log_history if "loss" in log),
         seconds=watch.seconds,
-        tokens=sum(map(len, tokens.input_ids)) * job.settings.epochs,
+        tokens=sum(tokens.lengths) * job.settings.epochs,
         dropped_rows=tokens.dropped,
         parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=rate,
@@ -142,67 +123,6 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
         ) from error
     # PEFT freezes the base when it puts an adapter on, and leaves it so when it takes it off.
     return both.merge_and_unload().requires_grad_(True) if merge else both
-
-
-def tokenise(rows: list[TrainingRow], job: TrainingJob, start: Start) -> Tokens:
-    """Rows as the engine will see them at generation time, the end of the answer included.
-
-    Raises:
-        ArmFailure: If no row fits the model's context.
-    """
-    from whatworks.engines import templates
-
-    limits = [n for n in (job.settings.max_length, start.context) if n is not None]
-    limit = min(limits, default=None)
-    tokens = Tokens([], [], 0)
-    lengths: list[int] = []
-    for row in rows:
-        prompt, answer = templates.training_ids(start.tokenizer, row.messages, row.target)
-        lengths.append(len(prompt) + len(answer))
-        if limit is None or lengths[-1] <= limit:
-            tokens.input_ids.append(prompt + answer)
-            tokens.labels.append([-100] * len(prompt) + answer)
-    if not tokens.input_ids:
-        raise ArmFailure(
-            f"all {len(rows)} rows are too long: the shortest has {min(lengths)} tokens, "
-            f"{limit} fit",
-            remedy="shorten the inputs, show fewer demonstrations or passages, or use a model "
-            "with a longer context",
-        )
-    return Tokens(tokens.input_ids, tokens.labels, len(rows) - len(tokens.input_ids))
-
-
-def sft(job: TrainingJob, start: Start, tokens: Tokens, common: dict[str, Any]) -> Any:
-    """TRL's trainer for supervised fine-tuning, on rows that are tokens already."""
-    from datasets import Dataset
-    from peft import LoraConfig
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    settings = job.settings
-    adapter = None
-    if job.kind == "lora" and job.stacking == "new":
-        adapter = LoraConfig(
-            r=settings.rank,
-            lora_alpha=settings.alpha,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
-    return SFTTrainer(
-        model=start.model,
-        processing_class=start.tokenizer,
-        train_dataset=Dataset.from_dict({"input_ids": tokens.input_ids, "labels": tokens.labels}),
-        peft_config=adapter,
-        args=SFTConfig(
-            **common,
-            max_length=None,
-            padding_free=settings.packing,
-            dataset_kwargs={"skip_prepare_dataset": True},
-        ),
-    )
-
-
-TRAINERS: dict[str, Callable[[TrainingJob, Start, Tokens, dict[str, Any]], Any]] = {"sft": sft}
 
 
 def _common(
