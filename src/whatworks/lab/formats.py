@@ -1,6 +1,8 @@
 """Notations drawn per document: the model has to take them from the demonstrations.
 
-Three families are held out: training never writes them, the gates and the studies use them.
+Three families are held out: training never writes them, the gates and the studies use them. The
+family ``free`` composes a notation from brackets, signs and gaps drawn anew for each document, so
+that structure has to be copied from the demonstrations; it never composes a held-out one.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from whatworks.lab.doc import Doc, Turn, answer, chat, user
 from whatworks.lab.frames import Frame, Item
 from whatworks.lab.relations import WORDS
 
-TRAINED_FAMILIES = ("json", "pairs", "call", "sql", "table", "lines", "xml", "values", "marked")
+NAMED_FAMILIES = ("json", "pairs", "call", "sql", "table", "lines", "xml", "values", "marked")
+TRAINED_FAMILIES = (*NAMED_FAMILIES, "free")
+FREE_SHARE = 0.55
 HELD_OUT_FAMILIES = ("square", "lisp", "arrow")
 HELD_OUT_KEYS = ("recipient", "merchandise", "municipality", "occupation", "weekday", "magnitude")
 
@@ -86,6 +90,8 @@ def _writer(rng: random.Random, family: str, act: str) -> Callable[[list[tuple[s
     if family == "marked":
         mark = pick("#@*%&")
         return lambda pairs: " ".join(f"{mark}{k} {v}" for k, v in pairs)
+    if family == "free":
+        return _free_writer(rng, act)
     if family == "square":
         return lambda pairs: f"{act}({', '.join(f'{k}[{v}]' for k, v in pairs)})"
     if family == "lisp":
@@ -93,6 +99,54 @@ def _writer(rng: random.Random, family: str, act: str) -> Callable[[list[tuple[s
     if family == "arrow":
         return lambda pairs: f"{act} > " + " > ".join(f"{k} -> {v}" for k, v in pairs)
     raise ValueError(f"unknown family of notations: {family}")
+
+
+_SIGNS = "=:~^|/#@%*+-_.!$&?<>;,"
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("'", "'"), ('"', '"'), ("*", "*"))
+
+
+def _sign(rng: random.Random) -> str:
+    """One or two signs, perhaps with spaces; never an arrow."""
+    while True:
+        sign = "".join(rng.choices(_SIGNS, k=rng.choice((1, 1, 2))))
+        if "->" not in sign:
+            return rng.choice(("{}", "{}", "{} ", " {} ")).format(sign)
+
+
+def _free_writer(rng: random.Random, act: str) -> Callable[[list[tuple[str, str]]], str]:
+    """A notation composed of brackets, signs and gaps.
+
+    The held-out families are what it must not compose: a value in square brackets right behind
+    its key, round brackets around a key and its value, arrows, and ``>`` between the pairs.
+    """
+    bare = ("", "")
+    around = {part: bare for part in ("key", "value", "pair", "all")}
+    around["all"] = rng.choice((bare, *_BRACKETS[:4]))
+    for part in rng.choice(((), ("key",), ("value",), ("value",), ("pair",), ("pair",))):
+        around[part] = rng.choice(_BRACKETS)
+    joint = rng.choice((_sign(rng), _sign(rng), " ", ""))
+    if joint == "" and around["key"] == bare and around["value"] == bare:
+        joint = _sign(rng)
+    if (joint == "" and around["value"][0] == "[") or (joint == " " and around["pair"][0] == "("):
+        joint = _sign(rng)
+    gap = rng.choice((", ", "; ", " ", ",", "\n", _sign(rng), _sign(rng)))
+    if gap.strip() == ">":
+        gap = " "
+    head = rng.choice(("outside", "inside", "none"))
+    behind = rng.choice(("", "", " ", _sign(rng)))
+    if behind.strip() == ">":
+        behind = " "
+
+    def put(part: str, text: str) -> str:
+        return f"{around[part][0]}{text}{around[part][1]}"
+
+    def write(pairs: list[tuple[str, str]]) -> str:
+        body = gap.join(put("pair", put("key", k) + joint + put("value", v)) for k, v in pairs)
+        if head == "inside":
+            return put("all", act + (behind or " ") + body)
+        return (act + behind if head == "outside" else "") + put("all", body)
+
+    return write
 
 
 def draw_notation(rng: random.Random, frame: Frame, family: str) -> Notation:
@@ -127,7 +181,7 @@ def format_pairs(
 
 def format_doc(rng: random.Random, most: int = 8) -> Doc:
     """Demonstrations of a notation and more sentences to convert."""
-    family = rng.choice(TRAINED_FAMILIES)
+    family = "free" if rng.random() < FREE_SHARE else rng.choice(NAMED_FAMILIES)
     pairs = format_pairs(rng, family, 1 + rng.randint(1, most))
     instructions = rng.choice(ASK_FORMAT)
     turns: list[Turn] = []

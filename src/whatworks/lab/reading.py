@@ -140,7 +140,7 @@ def reading_doc(
 
     `hard` from 0 to 1 lets in nouns, known people and questions without an answer.
     """
-    count = min(longest, rng.choice((1, 2, 3, 4, 4, 5, 6, 8, 10, 12)))
+    count = min(longest, rng.choice((1, 2, 3, 4, 4, 6, 8, 10, 12, 12)))
     known = rng.choice((0.0, 0.0, 0.3, 1.0)) * hard
     passage = make_passage(rng, world, count, known=known, nouns=0.4 * hard, wordings=wordings)
     instructions = rng.choice(READ)

@@ -10,8 +10,9 @@ from whatworks.lab import names, play
 from whatworks.lab.relations import Relation, world_relations
 
 PEOPLE = 1000
-# Exposure falls with rank as rank ** -ZIPF.
-ZIPF = 0.5
+# Exposure falls with rank as (rank + SHIFT) ** -POWER, the law of Zipf and Mandelbrot: without the
+# shift, what the few at the top get is lost on them, and the tail is known as well as the middle.
+SHIFT, POWER = 300, 2.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Person:
     @property
     def exposure(self) -> float:
         """How often this person is mentioned, relative to the most mentioned one."""
-        return float((self.rank + 1) ** -ZIPF)
+        return float((1 + self.rank / SHIFT) ** -POWER)
 
 
 @dataclass(frozen=True)
