@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from whatworks import lab
-from whatworks.lab import corpus, items, recipe, tokens, tuning
+from whatworks.lab import corpus, items, packing, recipe, tokens, tuning
 
 TINY = lab.Shape(hidden=32, layers=1, heads=1, inner=64)
 
@@ -18,7 +19,7 @@ def packed():
     tokenizer = tokens.load_tokenizer(lab.weights("lab"))
     docs = list(itertools.islice(corpus.stream(0, 7, 0.9), 100))
     encoded = tokens.encode(tokenizer, docs)
-    return docs, encoded, recipe.pack(encoded, 256, np.random.default_rng(0), 0)
+    return docs, encoded, packing.pack(encoded, 256, np.random.default_rng(0), 0)
 
 
 def test_packing_loses_and_doubles_nothing(packed):
@@ -58,7 +59,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
     )  # fmt: skip
 
     def run(out, million_tokens):
-        settings = {"shape": TINY, "bar": False, "say": lambda text: None}
+        settings = {"shape": TINY, "bar": False, "say": lambda text: None, "compiled": False}
         recipe.pretrain(out, million_tokens=million_tokens, **settings)
         return recipe.Run(out, 0, TINY, "")
 
@@ -80,6 +81,23 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
     cut = run(tmp_path / "cut", 0.02)
     assert cut.resume() and cut.progress.tokens == whole.progress.tokens
     assert (tmp_path / "cut" / "model" / "model.safetensors").is_file()
+
+
+def test_the_chat_course_goes_on_from_a_base(tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe, "TOKENS_PER_STEP", 512)
+    monkeypatch.setattr(recipe, "DOCS_PER_PART", 60)
+    course = replace(recipe.CHAT, start=str(lab.weights("lab-base")))
+    out = recipe.pretrain(
+        tmp_path, course, million_tokens=0.004, bar=False, say=lambda text: None, compiled=False
+    )
+    base, _ = recipe.load("lab-base")
+    tuned, tokenizer = recipe.load(str(out))
+    assert len(tokenizer) == base.config.vocab_size
+    moved = [
+        (a - b).abs().max().item()
+        for a, b in zip(base.parameters(), tuned.parameters(), strict=True)
+    ]
+    assert max(moved) > 0 and max(moved) < 0.5
 
 
 def test_tuning_teaches_and_leaves_the_model_alone():

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from whatworks import lab
-from whatworks.lab import corpus, formats, labels, reading, studies
+from whatworks.lab import corpus, formats, frames, labels, reading, studies
 from whatworks.lab.truth import held_out_name
 
 
@@ -110,6 +110,19 @@ def test_held_out_families_are_not_in_the_mixture(family: str):
     targets = {t for _ in range(50) for _, t in formats.format_pairs(rng, family, 2)}
     everything = "\n".join(documents())
     assert not [target for target in targets if target in everything]
+
+
+def test_free_notations_never_compose_a_held_out_family():
+    rng = random.Random(4)
+    frame = frames.training_frames()[0]
+    shapes = set()
+    for _ in range(4000):
+        notation = formats.draw_notation(rng, frame, "free")
+        made = notation.write([("k", "v"), ("q", "w")])
+        shapes.add(made.replace(notation.act, "act"))
+        assert "k[v]" not in made and "(k v)" not in made and "->" not in made
+        assert "v > q" not in made and "v > k" not in made
+    assert len(shapes) > 2000
 
 
 def test_people_without_trained_questions_are_never_asked_about_by_heart():

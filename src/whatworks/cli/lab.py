@@ -17,15 +17,21 @@ app.add_typer(lab, name="lab")
 @lab.command("train")
 def lab_train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the finished weights.")],
-    minutes: Annotated[
-        float | None, typer.Option(help="Stop after so long; the full recipe by default.")
-    ] = None,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Tune a base model to lab-chat instead of training one.")
+    ] = False,
+    start: Annotated[
+        str, typer.Option(help="With --chat: the base model, a name or a folder.")
+    ] = "lab-base",
 ) -> None:
-    """Train the embedded model from nothing by the project's own recipe; resumes."""
-    from whatworks.lab import pretrain
+    """Train the embedded model by the project's own recipe; tells the time it takes; resumes."""
+    from dataclasses import replace
 
+    from whatworks.lab import pretrain, recipe
+
+    course = replace(recipe.CHAT, start=start) if chat else recipe.BASE
     with resumable():
-        pretrain(out, minutes=minutes)
+        print(f"finished: {pretrain(out, course)}")
 
 
 @lab.command("check")

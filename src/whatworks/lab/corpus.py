@@ -70,9 +70,23 @@ STAGES = (
 )
 
 
-def stage_at(progress: float) -> Stage:
+# What turns lab-base into lab-chat: tasks told in words, conversations, answers, and refusals.
+# Biographies stay in, so that what is known is not lost.
+CHAT_SHARES: dict[str, float] = {
+    "biography": 0.15,
+    "question": 0.15,
+    "reading": 0.15,
+    "format": 0.08,
+    "label": 0.04,
+    "chore": 0.26,
+    "dialogue": 0.17,
+}
+CHAT_STAGES = (Stage(1.00, 512, 12, 1.0, 8, 99, CHAT_SHARES),)
+
+
+def stage_at(progress: float, stages: tuple[Stage, ...] = STAGES) -> Stage:
     """The stage for a share of training between 0 and 1."""
-    return next((stage for stage in STAGES if progress < stage.until), STAGES[-1])
+    return next((stage for stage in stages if progress < stage.until), stages[-1])
 
 
 def write(rng: random.Random, kind: str, this: World, stage: Stage) -> Doc:
@@ -97,13 +111,19 @@ def write(rng: random.Random, kind: str, this: World, stage: Stage) -> Doc:
     return writers[kind](rng, this)
 
 
-def stream(seed: int, part: int, progress: float, english: str = "") -> Iterator[Doc]:
-    """Documents without end. The same (seed, part, progress) writes the same documents again.
+def stream(
+    seed: int,
+    part: int,
+    progress: float,
+    english: str = "",
+    stages: tuple[Stage, ...] = STAGES,
+) -> Iterator[Doc]:
+    """Documents without end. The same (seed, part, stage) writes the same documents again.
 
     `part` numbers the stretches of a run, so that an interrupted one continues where it stopped.
     """
     rng = random.Random(f"whatworks corpus {seed} {part}")
-    this, stage = world(0), stage_at(progress)
+    this, stage = world(0), stage_at(progress, stages)
     mixture = {kind: s for kind, s in stage.shares.items() if english or kind != "english"}
     kinds, weights = list(mixture), list(mixture.values())
     while True:

@@ -119,8 +119,8 @@ def _free_writer(rng: random.Random, act: str) -> Callable[[list[tuple[str, str]
     The held-out families are what it must not compose: a value in square brackets right behind
     its key, round brackets around a key and its value, arrows, and ``>`` between the pairs.
     """
-    bare = ("", "")
-    around = {part: bare for part in ("key", "value", "pair", "all")}
+    bare: tuple[str, str] = ("", "")
+    around: dict[str, tuple[str, str]] = {part: bare for part in ("key", "value", "pair", "all")}
     around["all"] = rng.choice((bare, *_BRACKETS[:4]))
     for part in rng.choice(((), ("key",), ("value",), ("value",), ("pair",), ("pair",))):
         around[part] = rng.choice(_BRACKETS)

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from whatworks.lab import corpus, tokens
+from whatworks.lab.packing import pack
 
 TOKENS_PER_STEP = 4096
 DOCS_PER_PART = 4000
+UNTIMED = 3  # the first steps compile
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 
 
@@ -37,6 +39,25 @@ class Shape:
     positions: int = 1024
 
 
+@dataclass(frozen=True)
+class Course:
+    """What is trained: on which documents, for how many tokens, from which weights.
+
+    `rate` is the share of the full learning rates, `start` the model to go on from; from nothing
+    where it is empty.
+    """
+
+    name: str
+    stages: tuple[corpus.Stage, ...]
+    million_tokens: float
+    rate: float = 1.0
+    start: str = ""
+
+
+BASE = Course("lab-base", corpus.STAGES, 22.0)
+CHAT = Course("lab-chat", corpus.CHAT_STAGES, 1.5, rate=0.2, start="lab-base")
+
+
 @dataclass
 class Progress:
     """Where a run is; saved with every checkpoint."""
@@ -47,52 +68,6 @@ class Progress:
     part: int = 0
     row: int = 0
     loss: float = 0.0
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Packed rows: ids, loss weights of predicting them, document numbers and positions."""
-
-    ids: np.ndarray
-    weights: np.ndarray
-    docs: np.ndarray
-    positions: np.ndarray
-
-
-def pack(encoded: tokens.Encoded, context: int, rng: np.random.Generator, pad: int) -> Rows:
-    """First-fit packing of whole documents into rows of `context`; longer documents are cut."""
-    starts = np.concatenate([[0], encoded.ends[:-1]])
-    order = rng.permutation(len(starts))
-    rows: list[list[tuple[int, int]]] = []
-    room: list[int] = []
-    open_from = 0
-    for i in order:
-        start, end = int(starts[i]), int(encoded.ends[i])
-        end = min(end, start + context)
-        size = end - start
-        for j in range(max(open_from, len(rows) - 48), len(rows)):
-            if room[j] >= size:
-                rows[j].append((start, end))
-                room[j] -= size
-                break
-        else:
-            rows.append([(start, end)])
-            room.append(context - size)
-    shape = (len(rows), context)
-    ids, weights = np.full(shape, pad, np.int64), np.zeros(shape, np.float32)
-    docs, positions = np.full(shape, -1, np.int32), np.zeros(shape, np.int64)
-    for r, members in enumerate(rows):
-        at = 0
-        for number, (start, end) in enumerate(members):
-            size = end - start
-            ids[r, at : at + size] = encoded.ids[start:end]
-            weights[r, at : at + size] = encoded.weights[start:end]
-            weights[r, at] = 0.0
-            docs[r, at : at + size] = number
-            positions[r, at : at + size] = np.arange(size)
-            at += size
-    order = rng.permutation(len(rows))
-    return Rows(ids[order], weights[order], docs[order], positions[order])
 
 
 def new_model(vocabulary: int, shape: Shape, seed: int, pad: int, end: int) -> Any:
@@ -118,15 +93,27 @@ def new_model(vocabulary: int, shape: Shape, seed: int, pad: int, end: int) -> A
     return Qwen3ForCausalLM(config)
 
 
-def optimizers(model: Any) -> list[Any]:
+def load(name: str) -> tuple[Any, Any]:
+    """A shipped model, or one in a folder, in float32, with its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from whatworks.lab import shipped
+
+    folder = str(shipped.weights(name)) if name in shipped.NAMES else name
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model, tokens.load_tokenizer(Path(folder))
+
+
+def optimizers(model: Any, rate: float = 1.0) -> list[Any]:
     """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
     import torch
 
     matrices, rest = [], []
     for name, weight in model.named_parameters():
         (matrices if weight.ndim == 2 and "embed" not in name else rest).append(weight)
-    muon = torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.05)
-    adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0)
+    muon = torch.optim.Muon(matrices, lr=MUON_RATE * rate, weight_decay=0.05)
+    adam = torch.optim.AdamW(rest, lr=ADAM_RATE * rate, betas=(0.9, 0.95), weight_decay=0.0)
     for optimizer in (muon, adam):
         for group in optimizer.param_groups:
             group["full_lr"] = group["lr"]
@@ -162,18 +149,28 @@ def loss_of(model: Any, ids: Any, weights: Any, docs: Any, positions: Any) -> An
 class Run:
     """One pretraining run in a folder: model, optimisers, place in the stream."""
 
-    def __init__(self, out: Path, seed: int, shape: Shape, english: str) -> None:
+    def __init__(
+        self, out: Path, seed: int, shape: Shape, english: str, course: Course = BASE
+    ) -> None:
         self.out, self.seed, self.shape, self.english = out, seed, shape, english
+        self.course = course
         self.progress = Progress()
         out.mkdir(parents=True, exist_ok=True)
         folder = out / "tokenizer"
-        if not (folder / "tokenizer.json").is_file():
-            tokens.train_tokenizer(self._sample(), folder)
-        self.tokenizer: Any = tokens.load_tokenizer(folder)
+        if course.start:
+            self.model, self.tokenizer = load(course.start)
+        else:
+            if not (folder / "tokenizer.json").is_file():
+                tokens.train_tokenizer(self._sample(), folder)
+            self.tokenizer = tokens.load_tokenizer(folder)
         self.pad = int(self.tokenizer.convert_tokens_to_ids(tokens.PAD))
-        end = int(self.tokenizer.convert_tokens_to_ids(tokens.END))
-        self.model: Any = new_model(len(self.tokenizer), shape, seed, self.pad, end)
-        self.optimizers = optimizers(self.model)
+        if not course.start:
+            end = int(self.tokenizer.convert_tokens_to_ids(tokens.END))
+            self.model = new_model(len(self.tokenizer), shape, seed, self.pad, end)
+        self.optimizers = optimizers(self.model, course.rate)
+
+    model: Any
+    tokenizer: Any
 
     def _sample(self) -> Iterator[str]:
         for doc in itertools.islice(corpus.stream(self.seed, -1, 0.9), 20_000):
@@ -214,8 +211,9 @@ class Run:
         """Packed batches from where the run is; `share` tells how much of the run is over."""
         while True:
             part, now = self.progress.part, share()
-            context = corpus.stage_at(now).context
-            stream = corpus.stream(self.seed, part, now, self.english)
+            stages = self.course.stages
+            context = corpus.stage_at(now, stages).context
+            stream = corpus.stream(self.seed, part, now, self.english, stages)
             docs = list(itertools.islice(stream, DOCS_PER_PART))
             encoded = tokens.encode(self.tokenizer, docs)
             rows = pack(encoded, context, np.random.default_rng((self.seed, part)), self.pad)
@@ -245,9 +243,9 @@ class Run:
 
 def pretrain(
     out: Path,
-    minutes: float | None = None,
+    course: Course = BASE,
     *,
-    million_tokens: float = 22.0,
+    million_tokens: float | None = None,
     seed: int = 0,
     shape: Shape = Shape(),
     threads: int = 1,
@@ -260,9 +258,9 @@ def pretrain(
 ) -> Path:
     """Train a model in `out` and return the folder with its weights and tokenizer.
 
-    The run ends after `minutes` of training, or after `million_tokens` where no time is given, and
-    continues from its last checkpoint when it was interrupted. `watch` is called every
-    `watch_every` seconds with the model and the tokenizer; what it returns goes to `log.jsonl`.
+    The run ends after `million_tokens`, those of the course by default, and continues from its last
+    checkpoint when it was interrupted. `watch` is called every `watch_every` seconds with the model
+    and the tokenizer; what it returns goes to `log.jsonl`.
     """
     import torch
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -272,27 +270,30 @@ def pretrain(
     english = corpus.english_text()
     if not english:
         say("no plain English found ($WHATWORKS_DATA/english): training without it")
-    run = Run(out, seed, shape, english)
+    run = Run(out, seed, shape, english, course)
     resumed = run.resume()
     place = run.progress
-    goal = million_tokens * 1e6
+    goal = (million_tokens or course.million_tokens) * 1e6
 
     def share() -> float:
-        return min(1.0, place.seconds / (minutes * 60) if minutes else place.tokens / goal)
+        return min(1.0, place.tokens / goal)
 
     forward = torch.compile(loss_of, dynamic=False) if compiled else loss_of
     batches = run.batches(share)
     size = sum(weight.numel() for weight in run.model.parameters()) / 1e6
-    head = f"{size:.1f}M parameters, {threads} thread(s)"
+    head = f"{course.name}, {size:.1f}M parameters, {threads} thread(s), {goal / 1e6:g}M tokens"
     say(f"{'continuing' if resumed else 'starting'}: {head}, {share():.0%} done")
     run.model.train()
     saved = watched = told = time.monotonic()
     losses: list[float] = []
+    timed_from = saved
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Bar(*columns, disable=not bar) as shown:
         task = shown.add_task("pretraining", total=1.0)
         while share() < 1.0:
             began = time.monotonic()
+            if len(losses) == UNTIMED:
+                timed_from = began
             losses.append(run.step(next(batches), share(), forward))
             place.step += 1
             place.tokens += TOKENS_PER_STEP
@@ -301,11 +302,11 @@ def pretrain(
             place.loss = sum(losses[-50:]) / len(losses[-50:])
             if not math.isfinite(losses[-1]):
                 raise FloatingPointError(f"the loss is {losses[-1]} at step {place.step}")
-            if len(losses) == 8 and not resumed:
-                speed = place.tokens / place.seconds
-                left = minutes or goal / speed / 60
-                say(f"{speed:,.0f} tokens/s: about {left:.0f} minutes, "
-                    f"{left * 60 * speed / 1e6:.1f}M tokens")  # fmt: skip
+            if len(losses) == UNTIMED + 5:
+                speed = 5 * TOKENS_PER_STEP / (now - timed_from)
+                say(
+                    f"{speed:,.0f} tokens/s: about {(goal - place.tokens) / speed / 60:.0f} minutes"
+                )
             shown.update(task, completed=share(), description=f"loss {place.loss:.3f}")
             if now - told > 30:
                 told = now
