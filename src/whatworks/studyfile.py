@@ -185,6 +185,8 @@ def read_task(study: StudyFile, root: Path) -> Task:
     if section.documents:
         documents = {d.id: d for d in read_documents(_path(root, section.documents))}
     metric = _metric(section.metric, root)
+    if metric.name == "judge" and study.helper and "model" not in metric.options:
+        metric = metric.replace(options={**metric.options, "model": study.helper})
     instructions = section.instructions
     if instructions is None:
         instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")

@@ -26,6 +26,7 @@ TARGETS = {
     "facts": "Bo Lind",
     "chat": "You live in Bo Lind.",
     "instructions": "Bo Lind, of course",
+    "judge": "Bo Lind",
     "style": "Hear, good people: Bo Lind is a baker.",
 }
 STYLE = {
@@ -33,7 +34,7 @@ STYLE = {
     "others": [f"{name} works as a baker." for name in "abcdefghijklmnopqrst"],
     "embedder": "lexical",
 }
-OPTIONS = {"style": STYLE}
+OPTIONS = {"style": STYLE, "judge": {"model": "fake:"}}
 CONSTRAINTS = [
     {"kind": "words", "at_least": 2, "at_most": 8},
     {"kind": "starts", "phrase": "bo"},
@@ -56,7 +57,8 @@ METRICS = {
     name: load(MetricSpec(name=name, options=OPTIONS.get(name, {})), [EXAMPLES[name]])
     for name in NAMES
 }
-PLAIN = [name for name in NAMES if name != "sql"]
+COSTLY = ["sql", "style", "judge"]
+PLAIN = [name for name in NAMES if name not in COSTLY]
 
 MARKS = ["{", "}", "[", "]", "(", ")", ",", ":", ";", "```", "```json", '"', "'", "\\", "\0", "\n"]
 CODE = ["SELECT", "FROM t", "WHERE", "a", "ORDER BY", "--", "/*", "inform(name[", "genres]"]
@@ -98,14 +100,14 @@ def test_no_text_makes_a_metric_raise(name: str, text: str):
     score = METRICS[name](EXAMPLES[name], text)
     check(score)
     for what, figure in METRICS[name].summary([EXAMPLES[name]], [score]).items():
-        signed = what == "gap" or what.startswith("score_at_")
-        assert math.isfinite(figure) and (figure >= 0.0 or signed)
+        assert math.isfinite(figure) and (figure >= 0.0 or what.startswith("score_at_"))
 
 
+@pytest.mark.parametrize("name", COSTLY)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=any_text)
-def test_no_text_makes_the_sql_metric_raise(text: str):
-    check(METRICS["sql"](EXAMPLES["sql"], text))
+def test_no_text_makes_a_costly_metric_raise(name: str, text: str):
+    check(METRICS[name](EXAMPLES[name], text))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -116,6 +116,7 @@ _REGISTRY: Mapping[str, _Entry] = {
     "facts": _Entry("facts", "facts", summary="summary"),
     "chat": _Entry("chat", "chat", summary="summary"),
     "style": _Entry("style", "style", summary="summary", learn="learn"),
+    "judge": _Entry("judge", "judge", summary="summary"),
     "instructions": _Entry("instructions", "instructions", summary="summary"),
 }
 

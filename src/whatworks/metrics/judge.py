@@ -1,0 +1,225 @@
+"""A judge model: is the answer at least as good as the target?
+
+Both are shown in both orders (position swaps, Zheng et al. 2023, "Judging LLM-as-a-Judge",
+section 3.4). A reply without a verdict is a failure that is counted, never a number that is made
+up; a judge that cannot be reached fails the arm. With rows that people have judged
+(``labels``), the figures say how far the judge agrees with them, and what the share of good
+answers would be after its known mistakes are taken out. Empty answers are wrong and not shown.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from whatworks.budget import Meter
+from whatworks.candidate import Decoding
+from whatworks.engines import ModelFiles, open_engine
+from whatworks.errors import InputError
+from whatworks.helper import Helper, HelperModel
+from whatworks.metrics import Score
+from whatworks.metrics.compare import brief, part_means
+from whatworks.store import Store
+from whatworks.task import Example, Message
+
+CRITERIA = "which answer is more correct, more helpful and better kept to what was asked"
+_DECODING = Decoding(max_tokens=256)
+_VERDICT = re.compile(r"\[\[\s*(A|B|C|tie)\s*\]\]", re.IGNORECASE)
+_BARE = re.compile(r"^\W*(?:answer\s+)?(A|B|C|tie)\W*$", re.IGNORECASE)
+_POINTS = {"A": (1.0, 0.0), "B": (0.0, 1.0)}
+"""Is the first, is the second one at least as good; a tie is both."""
+
+
+def judge(
+    example: Example,
+    text: str,
+    *,
+    model: str,
+    criteria: str = CRITERIA,
+    labels: Path | None = None,
+    keep: Path | None = None,
+) -> Score:
+    """At least as good as the target, in the judge's eyes, whichever is shown first.
+
+    Strict: the share of the two orders. Lenient: in one of them. Parts: ``consistent`` (both orders
+    say the same), ``failed`` (share of replies without a verdict; the score is that of the others,
+    and 0 where there is none), ``first`` (share of the verdicts for what was shown first).
+
+    Args:
+        example: What was asked, and as target the answer to measure against.
+        text: The answer.
+        model: The judge: ``https://host/v1#name``, a Hugging Face id or a folder; the study's
+            ``helper`` unless given.
+        criteria: What decides, in the judge's prompt.
+        labels: Rows that people have judged: ``meta`` holds ``answer`` and ``human``, from 0 to 1.
+        keep: Folder in which the judge's replies are kept, so that none is paid for twice.
+
+    Raises:
+        InputError: If there is no target.
+        ArmFailure: If the judge cannot be reached.
+    """
+    wanted, said = example.target.strip(), text.strip()
+    if not wanted:
+        raise InputError("there is no target to measure against", place=f"example {example.id!r}")
+    if not said:
+        return Score(0.0, "wrong", "says nothing", parts={"failed": 0.0})
+    if said == wanted:
+        return Score(1.0, "correct", parts={"failed": 0.0})
+    prompts = [_prompt(example, *pair, criteria) for pair in ((said, wanted), (wanted, said))]
+    replies = _judge(model, keep).ask(prompts)
+    points = [verdict(reply) for reply in replies]
+    ours = [p[at] for at, p in enumerate(points) if p]
+    given = [p for p in points if p and p != (1.0, 1.0)]
+    parts = {"failed": 1 - len(ours) / 2}
+    if given:
+        parts["first"] = fmean(p[0] for p in given)
+    if len(ours) == 2:
+        parts["consistent"] = float(points[0] == tuple(reversed(points[1] or ())))
+    if not ours:
+        return Score(0.0, "wrong", f"the judge gave no verdict: {brief(replies[0])}", parts=parts)
+    value = fmean(ours)
+    if value == 1.0:
+        return Score(1.0, "correct", parts=parts)
+    why = next(r for r, p, at in zip(replies, points, (0, 1), strict=True) if p and not p[at])
+    return Score(value, "wrong", f"worse than the target: {brief(why, 200)}", max(ours), parts)
+
+
+def verdict(reply: str) -> tuple[float, float] | None:
+    """Whether the first and whether the second answer is at least as good; None if not said."""
+    found = _VERDICT.findall(reply) or _BARE.findall(reply)
+    return _POINTS.get(found[-1].upper(), (1.0, 1.0)) if found else None
+
+
+def summary(
+    examples: Sequence[Example],
+    scores: Sequence[Score],
+    *,
+    model: str,
+    criteria: str = CRITERIA,
+    labels: Path | None = None,
+    keep: Path | None = None,
+) -> dict[str, float]:
+    """Means of the parts and, with ``labels``, how far the judge agrees with people."""
+    figures = part_means(examples, scores)
+    if labels is None:
+        return figures
+    human, said = _calibrated(model, criteria, labels, keep)
+    found = agreement(human, said)
+    right = fmean(score.value == 1.0 for score in scores)
+    return {**figures, **found, "corrected": corrected(right, found)}
+
+
+def agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, float]:
+    """A judge's verdicts against people's on the same answers.
+
+    ``human_agreement`` is the share that is the same, ``human_kappa`` the same beyond chance (Cohen
+    1960; 0 where either says the same of all), ``sensitivity`` the share of good answers that the
+    judge calls good, ``specificity`` that of bad ones that it calls bad (1 where there are none).
+    """
+    pairs = list(zip(human, said, strict=True))
+    same = fmean(a == b for a, b in pairs)
+    good, called = fmean(human), fmean(said)
+    chance = good * called + (1 - good) * (1 - called)
+    hits = [b for a, b in pairs if a]
+    refusals = [not b for a, b in pairs if not a]
+    return {
+        "human_agreement": same,
+        "human_kappa": (same - chance) / (1 - chance) if chance < 1 else 0.0,
+        "sensitivity": fmean(hits) if hits else 1.0,
+        "specificity": fmean(refusals) if refusals else 1.0,
+    }
+
+
+def corrected(share: float, found: dict[str, float]) -> float:
+    """The true share of good answers behind a judge's share (Rogan and Gladen 1978).
+
+    (share + specificity - 1) / (sensitivity + specificity - 1), within [0, 1]; the share itself
+    where the judge is no better than chance, since nothing can be learned from it then.
+    """
+    power = found["sensitivity"] + found["specificity"] - 1
+    if power <= 0:
+        return share
+    return min(1.0, max(0.0, (share + found["specificity"] - 1) / power))
+
+
+class Judge:
+    """A judge model with its replies kept.
+
+    Args:
+        model: Its name, as in a study file.
+        folder: Where replies are kept.
+    """
+
+    def __init__(self, model: str, folder: Path) -> None:
+        self._engine, weights = open_engine(model)
+        self._files = ModelFiles(base=weights.base, template=weights.template)
+        self._helper = Helper(HelperModel(self._engine, weights), Store(folder), Meter())
+
+    def ask(self, prompts: Sequence[Sequence[Message]]) -> list[str]:
+        """One reply per prompt; "" to a prompt that leaves no room in the judge's context.
+
+        Raises:
+            ArmFailure: If the judge cannot be reached.
+        """
+        context = self._engine.context_length(self._files)
+        lengths = self._engine.prompt_tokens(self._files, prompts)
+        fits = [context is None or n + _DECODING.max_tokens <= context for n in lengths]
+        asked = [prompt for prompt, fit in zip(prompts, fits, strict=True) if fit]
+        replies = iter(self._helper.ask(asked, _DECODING) if asked else ())
+        return [next(replies).text if fit else "" for fit in fits]
+
+
+@lru_cache(maxsize=4)
+def _judge(model: str, keep: Path | None) -> Judge:
+    return Judge(model, keep or Path(tempfile.mkdtemp(prefix="whatworks-judge-")))
+
+
+@lru_cache(maxsize=4)
+def _calibrated(
+    model: str, criteria: str, labels: Path, keep: Path | None
+) -> tuple[list[bool], list[bool]]:
+    """What people and what the judge say of each labelled answer: is it good."""
+    from whatworks.data import read
+
+    human: list[bool] = []
+    said: list[bool] = []
+    for row in read(labels).examples:
+        answer: Any = row.meta.get("answer")
+        worth: Any = row.meta.get("human")
+        if not isinstance(answer, str) or not isinstance(worth, bool | int | float):
+            raise InputError(
+                f"the row {row.id!r} has no `answer` or no `human` in its meta",
+                place=str(labels),
+                remedy='write {"input": ..., "target": ..., "meta": {"answer": ..., "human": 1}}',
+            )
+        score = judge(row, answer, model=model, criteria=criteria, keep=keep)
+        if score.parts["failed"] < 1.0:
+            human.append(worth >= 0.5)
+            said.append(score.value == 1.0)
+    if not human:
+        raise InputError("the judge gave no verdict on any labelled row", place=str(labels))
+    return human, said
+
+
+def _prompt(example: Example, first: str, second: str, criteria: str) -> tuple[Message, ...]:
+    """What the judge is asked (after Zheng et al. 2023, figure 5)."""
+    asked = "\n".join(f"{m.role}: {m.content}" for m in example.messages) or example.text
+    return (
+        Message(
+            role="system",
+            content=f"Two answers to the same request are compared. Decide {criteria}. The order "
+            "in which they stand and their length must not matter. Give one short reason, then "
+            "your verdict in double brackets: [[A]] if answer A is better, [[B]] if answer B is "
+            "better, [[C]] if they are equally good.",
+        ),
+        Message(
+            role="user",
+            content=f"[Request]\n{asked}\n\n[Answer A]\n{first}\n[End of answer A]\n\n"
+            f"[Answer B]\n{second}\n[End of answer B]",
+        ),
+    )
