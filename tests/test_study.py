@@ -134,7 +134,7 @@ def test_prefixes_are_shared_and_nothing_is_asked_twice(folder: Path, tmp_path: 
 def test_test_is_opened_once_after_the_decisions(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     study = build(folder, out)
-    engine = study._examiner.engine  # type: ignore[attr-defined]
+    engine = study.examiner.engine
     assert isinstance(engine, FakeEngine)
     tests = {e.text for e in study.task.splits.test}
     asked_early: list[str] = []

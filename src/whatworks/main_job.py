@@ -17,12 +17,14 @@ from whatworks.candidate import Decoding, Weights
 from whatworks.engines import Engine, open_engine
 from whatworks.errors import InputError
 from whatworks.examiner import mean
+from whatworks.forgetting import Forgetting
 from whatworks.helper import HelperModel
 from whatworks.progress import Watcher
 from whatworks.prompt import outline, render, transcript
 from whatworks.report.html import write_html
 from whatworks.report.terminal import RichWatcher
 from whatworks.results import Results, Row
+from whatworks.retention import measure_forgetting, read_prompts
 from whatworks.store import write_atomic
 from whatworks.study import Run, Study, winner
 from whatworks.studyfile import Arm, StudyFile, read_arms, read_study, read_task
@@ -60,22 +62,24 @@ def run_study(
     task = read_task(file, path.parent)
     engine, weights = open_engine(_located(file.model, path.parent), template=file.template)
     out = out or Path("runs") / f"{_slug(file.name or path.parent.name)}-{_slug(file.model)}"
+    prompts = read_prompts(file.retention, path.parent)
     helper = _helper(file, path.parent, engine, weights)
     study = _study(file, task, arms, engine, weights, out, helper)
     write_atomic(out / "task.json", task.model_dump_json())
     began = time.monotonic()
-    if watcher is None:
-        with RichWatcher() as bars:
-            runs = study.run(bars)
-    else:
-        runs = study.run(watcher)
+    with RichWatcher() if watcher is None else contextlib.nullcontext(watcher) as bars:
+        runs = study.run(bars)
+        forgotten = measure_forgetting(study, runs, prompts, bars)
     for run in runs:
         if run.candidate is not None:
             text = out / "prompts" / f"{_slug(run.arm)}-{run.seed}.txt"
             write_atomic(text, outline(run.candidate.prompt))
     info = _study_info(file, study, runs, seconds=time.monotonic() - began)
     info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
-    infos = {arm.name: dataclasses.asdict(_arm_info(study, arm, runs)) for arm in arms}
+    infos = {
+        arm.name: dataclasses.asdict(_arm_info(study, arm, runs, forgotten.get(arm.name)))
+        for arm in arms
+    }
     # Arms that an earlier run of this study finished stay on the board.
     everything = {**_finished(out), **infos}
     order = [arm.name for arm in read_arms(file) if arm.name in everything]
@@ -117,7 +121,7 @@ def read_finished(folder: Path) -> Finished:
             place=str(folder),
             remedy="run it to the end first: whatworks run STUDY.yaml --out " + str(folder),
         ) from error
-    arms = tuple(ArmInfo(**arm) for arm in record["arms"])
+    arms = tuple(_from_record(arm) for arm in record["arms"])
     return Finished(StudyInfo(**record["study"]), arms, task, Results(folder / "results.jsonl"))
 
 
@@ -133,6 +137,11 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
     page = folder / "report.html"
     write_html(summary, rows, found.task.splits.test, page)
     return summary, page
+
+
+def _from_record(arm: dict[str, Any]) -> ArmInfo:
+    forgotten = arm.get("forgetting")
+    return ArmInfo(**{**arm, "forgetting": Forgetting(**forgotten) if forgotten else None})
 
 
 def _finished(folder: Path) -> dict[str, dict[str, Any]]:
@@ -200,7 +209,7 @@ def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: flo
     )
 
 
-def _arm_info(study: Study, arm: Arm, runs: Sequence[Run]) -> ArmInfo:
+def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting | None) -> ArmInfo:
     mine = [run for run in runs if run.arm == arm.name]
     made = [run for run in mine if run.candidate is not None]
     scores = [run.dev_score for run in made if run.dev_score is not None]
@@ -221,6 +230,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run]) -> ArmInfo:
         settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
         notes=list(dict.fromkeys(notes)),
         curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
+        forgetting=forgotten,
     )
 
 

@@ -64,6 +64,10 @@ class Study:
         min_effect: Smallest difference of scores that matters.
         helper: A second model for the methods that ask one.
 
+    Attributes:
+        examiner: Asks and scores; the engine is in it.
+        start: What every chain begins with: the task's instructions and the untouched model.
+
     Raises:
         InputError: If a chain cannot stack, or ``out`` holds a different study.
     """
@@ -99,7 +103,7 @@ class Study:
         self.store = Store(out / "store")
         self.results = Results(out / "results.jsonl")
         self._openings = Journal(out / "test_openings.jsonl")
-        self._examiner = Examiner(engine, metric_of(task), self.store)
+        self.examiner = Examiner(engine, metric_of(task), self.store)
         if decoding.max_tokens == 0:
             decoding = decoding.replace(max_tokens=self._longest_target(weights))
         prompt = Prompt(instructions=task.instructions)
@@ -140,7 +144,7 @@ class Study:
                 for step in arm.chain.steps:
                     candidate = self._step(step, candidate, run, watcher)
                 tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
-                answers = self._examiner.ask(candidate, self.task.splits.dev, tick=tick)
+                answers = self.examiner.ask(candidate, self.task.splits.dev, tick=tick)
                 run.dev_score = mean([answer.score.value for answer in answers])
                 asked = [answer.generation for answer in answers]
                 run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
@@ -182,7 +186,7 @@ class Study:
             spent = Ledger()
             spent.add(run.ledger)
             bench = Bench(
-                self._examiner,
+                self.examiner,
                 train=splits.train,
                 dev=splits.dev,
                 documents=self.task.documents,
@@ -235,12 +239,12 @@ class Study:
             tick = Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
             try:
                 with _failures():
-                    answers = self._examiner.ask(run.candidate, test, tick=tick)
+                    answers = self.examiner.ask(run.candidate, test, tick=tick)
             except ArmFailure as failure:
                 run.failure = failure
             else:
                 self._record([_row(run, run.candidate, answer) for answer in answers])
-                figures = self._examiner.metric.summary(test, [a.score for a in answers])
+                figures = self.examiner.metric.summary(test, [a.score for a in answers])
                 run.notes.update({f"test.{n}": round(v, 4) for n, v in figures.items()})
         if run.failure is not None:
             failed = Row(
@@ -261,9 +265,9 @@ class Study:
 
     def _longest_target(self, weights: Weights) -> int:
         """Room for the longest train target, a quarter more, and the end of the turn."""
-        model = self._examiner.files(weights)
+        model = self.examiner.files(weights)
         targets = [example.target for example in self.task.splits.train]
-        longest = max(self._examiner.engine.count_tokens(model, targets), default=0)
+        longest = max(self.examiner.engine.count_tokens(model, targets), default=0)
         return longest + longest // 4 + 4
 
     def _claim_folder(self) -> None:

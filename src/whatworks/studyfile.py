@@ -99,6 +99,7 @@ class StudyFile(_Section):
     helper: str | None = None
     decoding: DecodingSection = DecodingSection()
     budget: Budget = Budget()
+    retention: str | None = None
 
 
 class Arm(BaseModel):

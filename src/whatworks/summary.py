@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from whatworks.forgetting import Forgetting
 from whatworks.results import Row
 from whatworks.stats import Comparison, Estimate, Scores, compare, mean_interval
 from whatworks.verdict import (
@@ -39,6 +40,8 @@ class ArmInfo:
         settings: Settings of each method.
         notes: What its methods want the report to say.
         curve: Learning curves: for each run, the dev score after each checkpoint.
+        forgetting: How far training moved the weights from the untouched model on the retention
+            set, mean over the seeds; None for an arm that trains nothing.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ArmInfo:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: Sequence[str] = ()
     curve: Sequence[Sequence[float]] = ()
+    forgetting: Forgetting | None = None
 
 
 @dataclass(frozen=True)

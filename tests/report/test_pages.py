@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,9 @@ def test_the_table_fits_and_says_everything(width: int) -> None:
         "opened once",
         "3 seeds",
         "train",
+        "kept",
+        "71%",
+        "0.34",
     ):
         assert part in text, part
 
@@ -66,6 +69,7 @@ def test_the_page_is_small_and_self_contained(tmp_path: Path) -> None:
     assert len(text.encode()) < 300_000
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
     assert "out of memory" in text and "rag+sft" in text
+    assert "Kept" in text and "KL 0.34" in text
 
 
 def hostile() -> str:
@@ -111,4 +115,4 @@ def test_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_infos_are_json() -> None:
-    json.dumps([vars(info) for info in infos(["rag", "sft"])])
+    json.dumps([asdict(info) for info in infos(["rag", "sft"])])

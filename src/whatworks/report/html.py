@@ -76,6 +76,7 @@ def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> 
         scored=scored,
         costs=_cost_charts(scored),
         lenient=any(arm.score and arm.lenient != arm.score.value for arm in scored),
+        forgot=[arm for arm in summary.arms if arm.info.forgetting],
         tests={arm.difference.test for arm in scored if arm.difference},
         patterns=_patterns(summary, rows, examples),
         shown=shown,

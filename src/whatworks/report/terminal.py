@@ -29,7 +29,9 @@ STYLES = {
 }
 WIDE = 96
 """Columns from which the dev scores are shown too."""
-PIPED_WIDTH = 100
+WIDER = 104
+"""Columns from which forgetting is a column; below that, a line."""
+PIPED_WIDTH = 104
 """Least width of a table that goes to a file or a pipe, where nothing wraps."""
 STEPS = 4
 """Lines that a bar leaves in a log, beside its beginning and its end."""
@@ -72,6 +74,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
             )
             if failure.remedy:
                 console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))
+    if said := forgetting_said(summary, figures=console.width < WIDER + 2):
+        console.print(Text(said, style="dim"))
     console.print(Text(_fine_print(summary), style="dim"))
 
 
@@ -89,6 +93,9 @@ def _table(summary: Summary, width: int) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     if width >= WIDE:
         table.add_column("dev", justify="right", no_wrap=True)
+    forgot = width >= WIDER and any(arm.info.forgetting for arm in summary.arms)
+    if forgot:
+        table.add_column("kept\nKL", justify="right", no_wrap=True)
     for arm in summary.arms:
         chosen = arm.name == summary.recommendation.winner
         name = f"▸{arm.name}" if chosen else f" {arm.name}"
@@ -101,8 +108,25 @@ def _table(summary: Summary, width: int) -> Table:
         if width >= WIDE:
             dev = arm.info.dev_score
             cells.append(Text("–" if dev is None else percent(dev)))
+        if forgot:
+            cells.append(_forgetting(arm))
         table.add_row(*cells)
     return table
+
+
+def forgetting_said(summary: Summary, *, figures: bool) -> str:
+    """What the forgetting figures mean, with them where there is no column for them."""
+    found = [(arm.name, arm.info.forgetting) for arm in summary.arms if arm.info.forgetting]
+    if not found:
+        return ""
+    said = (
+        f"kept: same answers as the untouched model to {found[0][1].prompts} general prompts; "
+        "KL from it in nats per token"
+    )
+    if figures:
+        shown = [f"{clean(name)} {percent(f.agreement, 0)}, KL {f.kl:.2f}" for name, f in found]
+        said += ": " + "; ".join(shown)
+    return said
 
 
 def _stacked(value: str, below: str = "") -> Text:
@@ -122,6 +146,11 @@ def _scores(arm: ArmSummary) -> list[Text]:
         else _stacked("–"),
         _stacked(points(found.difference), span(found.low, found.high)) if found else _stacked(""),
     ]
+
+
+def _forgetting(arm: ArmSummary) -> Text:
+    found = arm.info.forgetting
+    return _stacked(percent(found.agreement, 0), f"{found.kl:.2f}") if found else _stacked("")
 
 
 def _verdict(arm: ArmSummary) -> Text:

@@ -1,0 +1,64 @@
+"""Forgetting: what tuning changed that it was not asked to change. Pure.
+
+Each trained arm is asked a retention set of prompts that have nothing to do with the task
+(``retention.py``); its weights are compared with the untouched model's, which is the reference
+whether its answers are good or not.
+
+- **agreement**: share of the prompts to which both give the same greedy answer.
+- **KL**: divergence of the tuned model from the untouched one in nats per token,
+  ``mean of log p_untouched - log p_tuned`` over the tokens of answers that the untouched model
+  samples at temperature 1: the Monte-Carlo estimate of KL(untouched || tuned).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """How far a tuned model is from the untouched one.
+
+    Attributes:
+        agreement: Share of the prompts with the same greedy answer, in [0, 1].
+        kl: KL(untouched || tuned) in nats per token.
+        prompts: How many were asked.
+    """
+
+    agreement: float
+    kl: float
+    prompts: int
+
+
+def compare(
+    same: Sequence[float],
+    untouched: Sequence[Sequence[float]],
+    tuned: Sequence[Sequence[float]],
+) -> Forgetting:
+    """Agreement and divergence, from what was asked. Pure.
+
+    Args:
+        same: For each prompt, 1 where both models give the same greedy answer, else 0.
+        untouched: For each sampled answer of the untouched model, the log-probability of its
+            tokens by that model, in nats.
+        tuned: The same tokens' log-probabilities by the tuned model.
+    """
+    tokens = sum(map(len, untouched))
+    apart = sum(
+        before - after
+        for own, other in zip(untouched, tuned, strict=True)
+        for before, after in zip(own, other, strict=True)
+    )
+    return Forgetting(_mean(same), apart / tokens if tokens else 0.0, len(same))
+
+
+def over_seeds(found: Sequence[Forgetting]) -> Forgetting:
+    """The mean over the runs of an arm, one at least."""
+    return Forgetting(
+        _mean([one.agreement for one in found]), _mean([one.kl for one in found]), found[0].prompts
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
