@@ -56,6 +56,15 @@ class Ledger:
         for entry in fields(self):
             setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
 
+    def share(self, budget: Budget) -> float:
+        """The largest share of a limit that is spent; 0 without limits."""
+        pairs = (
+            (self.requests, budget.requests),
+            (self.prompt_tokens + self.completion_tokens, budget.tokens),
+            (self.generation_seconds + self.training_seconds, budget.seconds),
+        )
+        return max((spent / limit for spent, limit in pairs if limit), default=0.0)
+
     def require(self, budget: Budget, requests: int = 0) -> None:
         """Refuse what would pass a limit, before it is done.
 

@@ -140,8 +140,10 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
 
 
 def _from_record(arm: dict[str, Any]) -> ArmInfo:
-    forgotten = arm.get("forgetting")
-    return ArmInfo(**{**arm, "forgetting": Forgetting(**forgotten) if forgotten else None})
+    fields = dict(arm)
+    forgotten = fields.pop("forgetting", None)
+    info = ArmInfo(**fields)
+    return dataclasses.replace(info, forgetting=Forgetting(**forgotten)) if forgotten else info
 
 
 def _finished(folder: Path) -> dict[str, dict[str, Any]]:
@@ -219,7 +221,9 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]))
     notes: list[str] = []
     for run in mine:
-        notes += [f"{name}: {_short(value)}" for name, value in run.notes.items()]
+        for name, value in run.notes.items():
+            lines = value if _is_lines(value) else [value]
+            notes += [f"{name}: {_short(line)}" for line in lines]
     return ArmInfo(
         name=arm.name,
         chain=arm.chain.name,
@@ -243,6 +247,11 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def _is_lines(value: Any) -> bool:
+    """Whether a note is several sentences rather than one value."""
+    return isinstance(value, list) and all(isinstance(one, str) and " " in one for one in value)
 
 
 def _short(value: Any) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatworks.budget import Budget
 from whatworks.errors import InputError, nearest
 from whatworks.methods import Chain, chain
+from whatworks.methods.search import MOST_TRIALS
 from whatworks.metrics import file_options
 from whatworks.task import (
     Document,
@@ -308,7 +309,12 @@ def _arm(entry: str | dict[str, Any]) -> Arm:
         return Arm(name=spec, chain=chain(spec, _mappings(spec, nested)))
     spec = str(fields.pop("arm"))
     name = str(fields.pop("name", spec))
-    return Arm(name=name, chain=chain(spec, _mappings(spec, fields)))
+    trials = fields.pop("trials", MOST_TRIALS)
+    if not isinstance(trials, int) or trials < 1:
+        raise InputError(
+            f"trials is {trials!r}", place=f"arm {spec!r}", remedy="give 1 or more: {trials: 8}"
+        )
+    return Arm(name=name, chain=chain(spec, _mappings(spec, fields), trials))
 
 
 def _mappings(spec: str, settings: Any) -> dict[str, dict[str, Any]]:

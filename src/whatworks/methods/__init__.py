@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from whatworks.methods.knn import Knn
 from whatworks.methods.manual_prompt import ManualPrompt
 from whatworks.methods.prompt_search import PromptSearch
 from whatworks.methods.rag import Rag
+from whatworks.methods.search import MOST_TRIALS, searched
 from whatworks.methods.sft import SFT
 from whatworks.methods.zero_shot import ZeroShot
 
@@ -22,15 +24,25 @@ METHODS: tuple[type[Method], ...] = (ZeroShot, ManualPrompt, PromptSearch, FewSh
 __all__ = ["METHODS", "Chain", "Method", "chain"]
 
 
-def chain(spec: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Chain:
+def chain(
+    spec: str,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    trials: int = MOST_TRIALS,
+) -> Chain:
     """The chain written ``rag+sft``, with settings by method name.
+
+    ``{"sft": {"search": {"rank": [8, 32]}}}`` tries settings, ``trials`` combinations at most.
 
     Raises:
         InputError: If a method or one of its settings is unknown, or a value does not fit.
     """
+    given = settings or {}
+    return searched(spec, partial(_chain, spec), given, trials) or _chain(spec, given)
+
+
+def _chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
     known = {method.name: method for method in METHODS}
     names = [name.strip() for name in spec.split("+")]
-    settings = settings or {}
     for name in [*names, *settings]:
         if name not in known:
             raise InputError(

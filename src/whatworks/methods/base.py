@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import SerializeAsAny
+
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind, Weights
 from whatworks.identity import Frozen
@@ -57,7 +59,8 @@ class Method(Frozen):
 class Chain(Frozen):
     """Methods applied left to right; itself a method."""
 
-    steps: tuple[Method, ...]
+    # As what it is, not as a Method alone: the settings are part of the key.
+    steps: tuple[SerializeAsAny[Method], ...]
 
     @property
     def name(self) -> str:
@@ -73,6 +76,11 @@ class Chain(Frozen):
     def stochastic(self) -> bool:
         """Whether any step is."""
         return any(step.stochastic for step in self.steps)
+
+    @property
+    def trains(self) -> bool:
+        """Whether any step does."""
+        return any(step.trains for step in self.steps)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """Apply the steps one after the other."""
