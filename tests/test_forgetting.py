@@ -75,7 +75,7 @@ def test_more_change_forgets_more_and_is_charged(tiny_model: Path, tmp_path: Pat
     same, ledger = measured(PROMPTS, 0.0)
     assert (same.agreement, same.prompts) == (1.0, len(PROMPTS))
     assert same.kl == pytest.approx(0.0, abs=1e-5)
-    assert ledger.requests == len(PROMPTS)
+    assert ledger.requests == 2 * len(PROMPTS), "the greedy answers, and the sampled ones read"
     assert ledger.completion_tokens > 0
     little, _ = measured(PROMPTS, 0.02)
     much, _ = measured(PROMPTS, 1.0)

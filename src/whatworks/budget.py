@@ -59,9 +59,10 @@ class Ledger:
     def share(self, budget: Budget) -> float:
         """The largest share of a limit that is spent; 0 without limits."""
         pairs = (
-            (self.requests, budget.requests),
-            (self.prompt_tokens + self.completion_tokens, budget.tokens),
-            (self.generation_seconds + self.training_seconds, budget.seconds),
+            (self.all_requests, budget.requests),
+            (self.all_tokens, budget.tokens),
+            (self.all_seconds, budget.seconds),
+            (self.all_usd, budget.usd),
         )
         return max((spent / limit for spent, limit in pairs if limit), default=0.0)
 

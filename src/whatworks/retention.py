@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from whatworks.budget import Ledger
+from whatworks.budget import Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Engine, Generation
 from whatworks.errors import ArmFailure, InputError
@@ -100,9 +100,10 @@ class Retention:
             tick: Called with the number of prompts just answered.
         """
         tuned = self._untouched.with_weights(weights)
-        answers = self._examiner.ask(tuned, self._greedy, after=ledger.charge, tick=tick)
+        meter = Meter(ledger=ledger, price=self._examiner.engine.price)
+        answers = self._examiner.ask(tuned, self._greedy, meter=meter, tick=tick)
         same = [answer.score.value for answer in answers]
-        return compare(same, self._before, self._chances(tuned))
+        return compare(same, self._before, self._chances(tuned, meter))
 
     @cached_property
     def _greedy(self) -> list[Example]:
@@ -123,9 +124,9 @@ class Retention:
         """How likely the untouched model finds its own sampled tokens."""
         return self._chances(self._untouched)
 
-    def _chances(self, candidate: Candidate) -> list[tuple[float, ...]]:
+    def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
         texts = [sample.text for sample in self._sampled]
-        found = self._examiner.logprobs(candidate, self._asked, texts)
+        found = self._examiner.logprobs(candidate, self._asked, texts, meter=meter)
         # The end of a turn that was cut off was never drawn.
         cut = [sample.finish == "length" for sample in self._sampled]
         return [one[:-1] if short else one for one, short in zip(found, cut, strict=True)]
