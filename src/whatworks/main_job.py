@@ -61,7 +61,7 @@ def run_study(
     arms = read_arms(file, only)
     task = read_task(file, path.parent)
     engine, weights = open_engine(_located(file.model, path.parent), template=file.template)
-    out = out or Path("runs") / f"{_slug(file.name or path.parent.name)}-{_slug(file.model)}"
+    out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
     prompts = read_prompts(file.retention, path.parent)
     helper = _helper(file, path.parent, engine, weights)
     study = _study(file, task, arms, engine, weights, out, helper)
@@ -72,7 +72,7 @@ def run_study(
         forgotten = measure_forgetting(study, runs, prompts, bars)
     for run in runs:
         if run.candidate is not None:
-            text = out / "prompts" / f"{_slug(run.arm)}-{run.seed}.txt"
+            text = out / "prompts" / f"{slug(run.arm)}-{run.seed}.txt"
             write_atomic(text, outline(run.candidate.prompt))
     info = _study_info(file, study, runs, seconds=time.monotonic() - began)
     info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
@@ -268,5 +268,6 @@ def _located(model: str, root: Path) -> str:
     return str(beside) if beside.is_dir() and not Path(model).is_dir() else model
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as part of a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"

@@ -40,20 +40,20 @@ class SeedSpread:
     alone: float = 0.0
 
 
-def mcnemar(gains: int, losses: int, n: int) -> tuple[float, float, float]:
+def mcnemar(gains: int, losses: int, n: int, alpha: float = ALPHA) -> tuple[float, float, float]:
     """Tango's interval and the exact McNemar p from the numbers of discordant examples."""
     from scipy import special  # not scipy.stats, which takes a second to import
 
     p = min(1.0, 2 * float(special.bdtr(min(gains, losses), gains + losses, 0.5)))
-    low, high = tango(gains, losses, n)
-    if p >= ALPHA:  # the exact test is the stricter one; the interval must not say otherwise
+    low, high = tango(gains, losses, n, alpha)
+    if p >= alpha:  # the exact test is the stricter one; the interval must not say otherwise
         low, high = min(low, 0.0), max(high, 0.0)
     return low, high, p
 
 
-def tango(gains: int, losses: int, n: int) -> tuple[float, float]:
+def tango(gains: int, losses: int, n: int, alpha: float = ALPHA) -> tuple[float, float]:
     """Score interval of a paired difference of proportions (Tango 1998, formula 7)."""
-    critical = z(1 - ALPHA / 2)
+    critical = z(1 - alpha / 2)
 
     def rejected(delta: float) -> bool:
         b = -gains - losses + (2 * n - gains + losses) * delta
@@ -67,7 +67,7 @@ def tango(gains: int, losses: int, n: int) -> tuple[float, float]:
 
 
 def bootstrap(
-    mean: Array, labels: Array, seeds: SeedSpread, rng: Any
+    mean: Array, labels: Array, seeds: SeedSpread, rng: Any, alpha: float = ALPHA
 ) -> tuple[float, float, float]:
     """Interval and p-value of the wild cluster bootstrap with a second level for the seeds.
 
@@ -76,6 +76,7 @@ def bootstrap(
         labels: Group of each example (N), 0 to G - 1.
         seeds: What the seeds add to the variance of the difference.
         rng: Source of the draws.
+        alpha: The interval covers 1 - alpha.
     """
     import numpy as np
 
@@ -92,20 +93,20 @@ def bootstrap(
         return (1 + int((drawn >= abs(observed - delta) - 1e-12).sum())) / (DRAWS + 1)
 
     def rejected(delta: float) -> bool:
-        return p_value(delta) < ALPHA
+        return p_value(delta) < alpha
 
     p = p_value(0.0)
     # Bracketing at 0 makes the interval exclude 0 exactly when p is below the level.
-    low_end = 0.0 if p < ALPHA and observed > 0 else -1.0
-    high_end = 0.0 if p < ALPHA and observed < 0 else 1.0
+    low_end = 0.0 if p < alpha and observed > 0 else -1.0
+    high_end = 0.0 if p < alpha and observed < 0 else 1.0
     low, high = _edge(rejected, observed, low_end), _edge(rejected, observed, high_end)
     gains, losses = int((totals > 1e-12).sum()), int((totals < -1e-12).sum())
     if gains + losses < FEW:
         changed = np.abs(totals[np.abs(totals) > 1e-12])
         scale = float(changed.mean()) * len(totals) / n if len(changed) else 1.0
-        wide = [scale * end for end in tango(gains, losses, len(totals))]
+        wide = [scale * end for end in tango(gains, losses, len(totals), alpha)]
         low, high = max(-1.0, min(low, wide[0])), min(1.0, max(high, wide[1]))
-    if p >= ALPHA:
+    if p >= alpha:
         low, high = min(low, 0.0), max(high, 0.0)
     return low, high, p
 

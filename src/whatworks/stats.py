@@ -79,7 +79,12 @@ class Comparison:
 
 
 def compare(
-    arm: Scores, baseline: Scores, groups: Mapping[str, str] | None = None, *, seed: int = 0
+    arm: Scores,
+    baseline: Scores,
+    groups: Mapping[str, str] | None = None,
+    *,
+    alpha: float = ALPHA,
+    seed: int = 0,
 ) -> Comparison:
     """Paired comparison of two arms; see the module's text for the tests.
 
@@ -91,6 +96,7 @@ def compare(
         baseline: The same for the baseline; examples that not every seed of both answered are
             left out.
         groups: Example id to group; examples that it does not name are groups of their own.
+        alpha: The interval covers 1 - alpha; smaller where several comparisons decide together.
         seed: Seed of the bootstrap.
 
     Raises:
@@ -108,16 +114,16 @@ def compare(
     mean = first.mean(axis=0) - second.mean(axis=0)
     binary = all(bool(np.isin(m, (0.0, 1.0)).all()) for m in (first, second))
     if binary and len(first) == len(second) == 1 and n_groups == len(items):
-        low, high, p = mcnemar(int((mean > 0).sum()), int((mean < 0).sum()), len(items))
+        low, high, p = mcnemar(int((mean > 0).sum()), int((mean < 0).sum()), len(items), alpha)
         test, se_seeds = "mcnemar", 0.0
     else:
         tables = [first - second] if seeds == others else [first, second]
         spread = seed_spread(tables, labels)
-        low, high, p = bootstrap(mean, labels, spread, np.random.default_rng(seed))
+        low, high, p = bootstrap(mean, labels, spread, np.random.default_rng(seed), alpha)
         test, se_seeds = "bootstrap", math.sqrt(spread.alone)
     se_items = math.sqrt(group_variance(mean, labels))
     if se_items == 0:  # all answers alike: the interval knows more than the empty variance
-        se_items = (high - low) / 2 / z(1 - ALPHA / 2)
+        se_items = (high - low) / 2 / z(1 - alpha / 2)
     return Comparison(
         difference=float(mean.mean()),
         low=low,

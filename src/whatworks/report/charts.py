@@ -7,7 +7,7 @@ All coordinates are pixels of the chart's own view box.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +18,8 @@ from whatworks.summary import ArmSummary
 from whatworks.wording import percent, points, span
 
 KINDS = ("correct", "abstained", "malformed", "wrong")
+LINE_MARKS = ("works", "does not work", "cannot tell", "baseline")
+"""How lines are told apart: by the marks and colours of the verdicts."""
 GLYPH = 7.2
 """Mean width of a character of a label."""
 
@@ -203,6 +205,44 @@ def curve(runs: Sequence[Sequence[float]]) -> Markup:
     parts.append(_text(right, height - 6, "checkpoint", "axis-name", "end"))
     said = "; ".join(", ".join(percent(v) for v in run) for run in drawn)
     return _svg(width, height, f"Dev score by checkpoint: {said}", parts, css="curve-chart")
+
+
+def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
+    """Values with intervals over ordered steps, one line per name, told apart by shape too."""
+    names = list(dict.fromkeys(step for points_ in lines.values() for step, _ in points_))
+    if not names:
+        return Markup("")
+    width, height, left, right, bottom = 520, 250, 46, 400, 200
+    most = max((one.high for points_ in lines.values() for _, one in points_), default=1.0)
+    ys = _ticks(0.0, most or 1.0, wanted=4)
+    gap = (right - left - 30) / max(1, len(names) - 1)
+
+    def y(value: float) -> float:
+        return bottom - (bottom - 14) * value / ys[-1]
+
+    parts: list[str] = []
+    for tick in ys:
+        parts.append(_line(left, y(tick), right, y(tick), "grid" if tick else "axis"))
+        parts.append(_text(left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+    for i, name in enumerate(names):
+        parts.append(_text(left + 15 + gap * i, bottom + 18, name, "tick", "middle"))
+    for number, (name, points_) in enumerate(lines.items()):
+        label = LINE_MARKS[number % len(LINE_MARKS)]
+        shift = 4.0 * number
+        spots = [(left + 15 + shift + gap * names.index(step), one) for step, one in points_]
+        path = " ".join(f"{x:.1f},{y(one.value):.1f}" for x, one in spots)
+        parts.append(f'<polyline class="curve {_css(label)}" points="{path}"/>')
+        for x, one in spots:
+            parts.append(_line(x, y(one.low), x, y(one.high), f"whisker {_css(label)}"))
+            parts.append(_mark(x, y(one.value), label))
+        place = 24 + 22 * number
+        parts.append(_mark(right + 16, place, label))
+        parts.append(_text(right + 28, place + 4.5, name, "label", "start"))
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{percent(one.value)} at {step}" for step, one in points_)
+        for name, points_ in lines.items()
+    )
+    return _svg(width, height, said, parts)
 
 
 # -- drawing -------------------------------------------------------------------------------------

@@ -46,16 +46,42 @@ def write_html(
 
 def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> str:
     """The report as text that UTF-8 can hold."""
+    shown = predictions(summary, rows, examples)
+    scored = [arm for arm in summary.arms if arm.score is not None]
+    text = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            charts=charts,
+            span=span,
+            summary=summary,
+            study=summary.study,
+            answer=summary.recommendation,
+            scored=scored,
+            costs=_cost_charts(scored),
+            lenient=any(arm.score and arm.lenient != arm.score.value for arm in scored),
+            forgot=[arm for arm in summary.arms if arm.info.forgetting],
+            tests={arm.difference.test for arm in scored if arm.difference},
+            patterns=_patterns(summary, rows, examples),
+            shown=shown,
+            data=embedded(shown),
+        )
+    )
+    return whole(text)
+
+
+def environment() -> Any:
+    """Jinja with the pages' templates and the filters that write figures; it escapes everything."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("whatworks.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         brief=brief,
         count=count,
         duration=duration,
@@ -65,24 +91,7 @@ def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> 
         rough=rough,
         seeds=seeds_of,
     )
-    shown = predictions(summary, rows, examples)
-    scored = [arm for arm in summary.arms if arm.score is not None]
-    text = environment.get_template("report.html.j2").render(
-        charts=charts,
-        span=span,
-        summary=summary,
-        study=summary.study,
-        answer=summary.recommendation,
-        scored=scored,
-        costs=_cost_charts(scored),
-        lenient=any(arm.score and arm.lenient != arm.score.value for arm in scored),
-        forgot=[arm for arm in summary.arms if arm.info.forgetting],
-        tests={arm.difference.test for arm in scored if arm.difference},
-        patterns=_patterns(summary, rows, examples),
-        shown=shown,
-        data=embedded(shown),
-    )
-    return whole(text)
+    return made
 
 
 def _patterns(

@@ -1,0 +1,64 @@
+"""The article's claims as measurements: ``whatworks claims``.
+
+A claim is a frozen record: what the article says, a protocol, the studies that it reads, and a
+pure function from their rows to evidence; ``rule`` turns evidence into holds / does not hold /
+cannot tell, the same way for all. The studies are ordinary ones (``plan``), shared between claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whatworks.claims.claim import Claim
+from whatworks.claims.plan import Step
+from whatworks.errors import InputError, nearest
+
+
+def claims() -> tuple[Claim, ...]:
+    """Every claim, in the article's order."""
+    from whatworks.claims import form
+
+    return (*form.CLAIMS,)
+
+
+def steps() -> dict[str, Step]:
+    """Every study that a claim may ask for, by name."""
+    from whatworks.claims import form
+
+    return {step.name: step for step in (*form.STEPS,)}
+
+
+def chosen(ids: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims with these ids, or all; ``form`` means every claim that begins with ``form.``.
+
+    Raises:
+        InputError: If there is no such claim.
+    """
+    known = claims()
+    for name in ids:
+        if not any(one.id == name or one.id.startswith(f"{name}.") for one in known):
+            raise InputError(
+                f"there is no claim {name!r}", remedy=nearest(name, (one.id for one in known))
+            )
+    wanted = [
+        one
+        for one in known
+        if not ids or any(one.id == name or one.id.startswith(f"{name}.") for name in ids)
+    ]
+    return tuple(wanted)
+
+
+def needed(wanted: Sequence[Claim]) -> list[Step]:
+    """The studies of these claims and those that they build on, each once, in an order to run."""
+    known, found = steps(), dict[str, Step]()
+
+    def add(name: str) -> None:
+        if name not in found:
+            for before in known[name].after:
+                add(before)
+            found[name] = known[name]
+
+    for claim in wanted:
+        for name in claim.studies:
+            add(name)
+    return list(found.values())

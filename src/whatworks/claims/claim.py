@@ -1,0 +1,144 @@
+"""What a claim is, and what a measurement says about it. Frozen data and one pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from whatworks.stats import Comparison, Estimate, Scores
+
+if TYPE_CHECKING:
+    from whatworks.claims.outcome import Outcome
+
+Answer = Literal["holds", "does not hold", "cannot tell"]
+SMALLEST = 0.05
+"""Smallest effect of interest, in score, where a claim names no other."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two sets of scores of the same examples; a positive difference speaks for the claim.
+
+    Attributes:
+        what: What is compared, in words: "tuned less few-shot, share right".
+        first: ``(seed, example id) -> value`` in [0, 1].
+        second: The same of what it is compared with.
+        groups: Example id to group.
+        smallest: Smallest difference that matters. Negative where the claim is that nothing is
+            lost: then a loss above its size speaks against it.
+    """
+
+    what: str
+    first: Scores
+    second: Scores
+    groups: Mapping[str, str] = field(default_factory=dict[str, str])
+    smallest: float = SMALLEST
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the model must be able to do before the claim says anything about it.
+
+    Measured in the same studies. Met when the lower end of the interval reaches ``least``.
+    """
+
+    what: str
+    level: Estimate
+    least: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the ability is shown."""
+        return self.level.low >= self.least
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures beside a finding; cells are texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over ordered steps: name of the line to (step, value) pairs."""
+
+    title: str
+    lines: Mapping[str, Sequence[tuple[str, Estimate]]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One test example with what each arm answered."""
+
+    asked: str
+    wanted: str
+    answers: tuple[tuple[str, str, str], ...]  # (arm, answer, kind)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a claim's function gives: what decides, and what is shown beside it."""
+
+    contrasts: tuple[Contrast, ...] = ()
+    needs: tuple[Need, ...] = ()
+    missing: str = ""
+    tables: tuple[Table, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One contrast with its corrected interval."""
+
+    what: str
+    found: Comparison
+    smallest: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval lies beyond the smallest effect."""
+        return self.found.low > self.smallest
+
+    @property
+    def excluded(self) -> bool:
+        """Whether the interval excludes the smallest effect."""
+        return self.found.high < self.smallest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to one claim on one model."""
+
+    claim: str
+    answer: Answer
+    reason: str
+    measured: tuple[Measured, ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the article as a measurement.
+
+    Attributes:
+        id: Short name, e.g. ``form.json``.
+        says: The article's statement.
+        protocol: What is compared and measured, and when it counts as holding.
+        studies: Names of the studies that it reads, in the order of ``find``'s arguments.
+        find: Pure function from finished studies to evidence.
+        literature: What others measured; for orientation only.
+    """
+
+    id: str
+    says: str
+    protocol: str
+    studies: tuple[str, ...]
+    find: Callable[[Mapping[str, Outcome]], Evidence]
+    literature: str = ""

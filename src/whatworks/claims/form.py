@@ -1,0 +1,276 @@
+"""Claims about structured output, and about examples in the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from whatworks.claims.claim import Claim, Contrast, Evidence, Plot, Table
+from whatworks.claims.desk import Desk, real_data
+from whatworks.claims.material import examples, from_files, task
+from whatworks.claims.outcome import Outcome, malformed
+from whatworks.claims.plan import ArmEntry, Plan, Step
+from whatworks.lab import studies
+from whatworks.task import Task
+from whatworks.wording import count, percent
+
+SHOTS = (1, 2, 4, 8)
+PROMPTED = ("zero-shot", *(f"few-shot-{k}" for k in SHOTS), "knn")
+FEW = (10, 50)
+"""Sizes of the training set below the full one."""
+Outcomes = Mapping[str, Outcome]
+
+
+def shots(k: int) -> ArmEntry:
+    """The arm ``few-shot-k``."""
+    return {"arm": "few-shot", "name": f"few-shot-{k}", "few-shot": {"k": k}}
+
+
+# -- the studies --------------------------------------------------------------------------------
+
+
+def _structured(desk: Desk, train: int = 0) -> Task:
+    """Messages to JSON; on real data sentences to meaning representations, the ViGGO corpus.
+
+    The same dev and test rows whatever the number of training rows.
+    """
+    train, dev, test = train or desk.n(200, 120), desk.n(32, 20), desk.n(96, 48)
+    if desk.real:
+        section = {
+            **{"train": "train.csv", "dev": "valid.csv", "test": "test.csv", "metric": "mr"},
+            "limit": {"train": train, "dev": dev, "test": test},
+            "split": {"on_overlap": "drop"},
+        }
+        return from_files("structured", real_data("viggo"), section)
+    rows = examples(studies.json_rows(200 + 32 + 96))
+    return task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
+
+
+def _json(desk: Desk) -> Plan:
+    return Plan(_structured(desk), ("zero-shot", *map(shots, SHOTS), "knn", "sft"))
+
+
+def _json_of(size: int) -> Step:
+    def make(desk: Desk) -> Plan:
+        return Plan(_structured(desk, size), ("zero-shot", shots(8), "sft"))
+
+    return Step(f"json-{size}", make)
+
+
+def labelled(desk: Desk) -> Task:
+    """Messages to category ids; on real data BANKING77."""
+    train, dev, test = desk.n(240, 120), desk.n(48, 24), desk.n(120, 60)
+    if desk.real:
+        section = {
+            **{"train": "train.csv", "test": "test.csv", "metric": "category"},
+            "limit": {"train": train, "dev": dev, "test": test},
+            "split": {"dev": 200, "on_overlap": "drop"},
+        }
+        return from_files("category", real_data("banking77"), section)
+    rows = examples(studies.category_rows(train + dev + test))
+    return task("category", rows, (train, dev, test), "category", studies.CATEGORY_INSTRUCTIONS)
+
+
+def _category(desk: Desk) -> Plan:
+    spread: ArmEntry = {"arm": "knn", "name": "knn-diverse", "knn": {"diversity": 0.3}}
+    few: ArmEntry = "few-shot"
+    return Plan(labelled(desk), ("zero-shot", few, "knn", spread, "sft"))
+
+
+def _small_pool(desk: Desk) -> Plan:
+    """A quarter of the pool to choose demonstrations from."""
+    whole = labelled(desk)
+    quarter = whole.splits.train[: len(whole.splits.train) // 4]
+    task_ = whole.replace(name="category-quarter", splits=whole.splits.replace(train=quarter))
+    return Plan(task_, ("few-shot", "knn"))
+
+
+STEPS = (
+    Step("json", _json),
+    *map(_json_of, FEW),
+    Step("category", _category),
+    Step("category-quarter", _small_pool),
+)
+
+
+# -- the findings -------------------------------------------------------------------------------
+
+
+def structured(name: str, prompted: Sequence[str], guess: bool = False):
+    """Tuned against the best prompt-side arm, by dev."""
+
+    def find(outcomes: Outcomes) -> Evidence:
+        made = outcomes[name]
+        if missing := made.has("sft", *prompted):
+            return Evidence(missing=missing)
+        best = made.best(prompted)
+        contrasts = [made.contrast("sft", best, f"tuned less {best}, share right")]
+        if guess:
+            contrasts.append(made.above("sft", made.guess, "tuned less one answer for all"))
+        return Evidence(
+            contrasts=tuple(contrasts),
+            tables=(made.table("Every arm on the same test examples"),),
+            samples=made.samples((best, "sft")),
+        )
+
+    return find
+
+
+def _precision(outcomes: Outcomes) -> Evidence:
+    made = outcomes["json"]
+    if missing := made.has("sft", *PROMPTED):
+        return Evidence(missing=missing)
+    best = made.best(PROMPTED)
+    unformed = Contrast(
+        f"malformed with {best} less malformed when tuned",
+        made.scores(best, malformed),
+        made.scores("sft", malformed),
+        made.groups,
+    )
+    useful = made.contrast("sft", best, f"tuned less {best}, share right")
+    return Evidence(
+        contrasts=(unformed, useful),
+        tables=(made.table("Malformed answers count as nothing"),),
+        samples=made.samples((best, "sft")),
+    )
+
+
+def _examples(outcomes: Outcomes) -> Evidence:
+    made = {**{str(n): outcomes[f"json-{n}"] for n in FEW}, "all": outcomes["json"]}
+    whole = made["all"]
+    if missing := whole.has("sft", *PROMPTED):
+        return Evidence(missing=missing)
+    best = whole.best([f"few-shot-{k}" for k in SHOTS])
+    names = {size: "few-shot-8" if size != "all" else best for size in made}
+    lines = {
+        arm: [
+            (str(len(one.task.splits.train)), one.level(names[size] if arm == "few-shot" else arm))
+            for size, one in made.items()
+            if not one.has(names[size] if arm == "few-shot" else arm)
+        ]
+        for arm in ("few-shot", "sft")
+    }
+    over = [n for (n, tuned), (_, shown) in zip(lines["sft"], lines["few-shot"], strict=False)
+            if tuned.value > shown.value]  # fmt: skip
+    tokens = {arm: _tokens(whole, arm) for arm in (best, "sft")}
+    return Evidence(
+        contrasts=(whole.contrast("sft", best, f"tuned on all rows less {best}, share right"),),
+        plots=(Plot("Share right by number of training rows", lines),),
+        tables=(whole.table("With all training rows", (best, "sft")),),
+        samples=whole.samples((best, "sft")),
+        notes=(
+            f"Tuning is ahead from {over[0]} examples on." if over else
+            "Tuning is ahead at none of the sizes.",
+            f"A request reads {count(tokens['sft'])} tokens tuned, {count(tokens[best])} with "
+            f"{best}.",
+        ),
+    )  # fmt: skip
+
+
+def _tokens(made: Outcome, arm: str) -> float:
+    rows = [row.prompt_tokens for row in made.rows if row.arm == arm and row.status == "scored"]
+    return sum(rows) / len(rows)
+
+
+def _static(outcomes: Outcomes) -> Evidence:
+    made = outcomes["json"]
+    arms = ("zero-shot", *(f"few-shot-{k}" for k in SHOTS))
+    if missing := made.has(*arms):
+        return Evidence(missing=missing)
+    best = made.best(arms[1:])
+    line = [(arm.removeprefix("few-shot-").replace("zero-shot", "0"), made.level(arm))
+            for arm in arms]  # fmt: skip
+    return Evidence(
+        contrasts=(made.contrast(best, "zero-shot", f"{best} less no example, share right"),),
+        plots=(Plot("Share right by number of examples in the prompt", {"few-shot": line}),),
+        tables=(made.table("Fixed examples", arms),),
+        samples=made.samples(("zero-shot", best)),
+    )
+
+
+def _dynamic(outcomes: Outcomes) -> Evidence:
+    made, small = outcomes["category"], outcomes["category-quarter"]
+    if missing := made.has("few-shot", "knn"):
+        return Evidence(missing=missing)
+    arms = ("few-shot", "knn", "knn-diverse")
+    pools = Table(
+        "Nearest examples by size of the pool that they are chosen from",
+        ("pool", "random", "nearest"),
+        tuple(
+            (
+                count(len(one.task.splits.train)),
+                percent(one.level("few-shot").value),
+                percent(one.level("knn").value),
+            )
+            for one in (small, made)
+        ),
+    )
+    return Evidence(
+        contrasts=(
+            made.contrast("knn", "few-shot", "nearest less random examples, share right",
+                          smallest=0.03),
+            made.above("knn", made.guess, "nearest examples less one answer for all"),
+        ),
+        tables=(made.table("Four examples in the prompt", arms), pools),
+        samples=made.samples(arms[:2]),
+    )  # fmt: skip
+
+
+CLAIMS = (
+    Claim(
+        "form.examples",
+        "Fine-tuning learns from more examples than fit in a prompt. Fewer examples are then "
+        "needed in the prompt, so cost and latency fall.",
+        "Tuned on all training rows against the best number of fixed examples in the prompt, "
+        "chosen on dev; the same with fewer rows to learn from. Holds when tuning is more than 5 "
+        "points ahead.",
+        ("json", *(f"json-{n}" for n in FEW)),
+        _examples,
+        "Tuning overtakes examples in the prompt between 50 and 500 of them.",
+    ),
+    Claim(
+        "form.json",
+        "Fine-tuning teaches structured output: JSON, meaning representations.",
+        "Tuned against the best of the prompt, examples and nearest examples, chosen on dev; an "
+        "answer counts when it parses and every field is right. Holds when tuning is more than 5 "
+        "points ahead.",
+        ("json",),
+        structured("json", PROMPTED),
+        "Llama-2-13B on ViGGO: 58 to 98%.",
+    ),
+    Claim(
+        "form.category",
+        "Fine-tuning teaches structured output: category ids for classification and clustering.",
+        "Tuned against the best of the prompt, examples and nearest examples, chosen on dev, and "
+        "against giving one answer to everything. Holds when it is more than 5 points ahead of "
+        "both.",
+        ("category",),
+        structured("category", ("zero-shot", "few-shot", "knn", "knn-diverse"), guess=True),
+    ),
+    Claim(
+        "form.precision",
+        "Wrongly formatted structured output is useless, so precision matters.",
+        "The share of answers that do not have the wanted form, and so count as nothing: the best "
+        "prompt-side arm against the tuned one. Holds when tuning removes more than 5 points of "
+        "them and makes more than 5 points more answers right.",
+        ("json",),
+        _precision,
+    ),
+    Claim(
+        "examples.static",
+        "Several examples in the prompt raise the quality.",
+        "0, 1, 2, 4 and 8 fixed examples, three draws of each; the best number, chosen on dev, "
+        "against none. Holds when it is more than 5 points ahead.",
+        ("json",),
+        _static,
+    ),
+    Claim(
+        "examples.dynamic",
+        "Examples that are chosen for each request do better.",
+        "Four random examples against the four nearest, with a full and a quarter pool. Holds when "
+        "the nearest are more than 3 points ahead, and more than 5 ahead of giving one answer to "
+        "everything.",
+        ("category", "category-quarter"),
+        _dynamic,
+        "Nearest examples are 3 points or more ahead of random ones.",
+    ),
+)

@@ -1,0 +1,114 @@
+"""A claim's study: an ordinary task with arms, written as an ordinary study folder.
+
+What a claim runs is what its user could run: data files, a ``study.yaml`` beside them, and
+``whatworks run`` on it. Nothing is scored or decided on another path.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from whatworks.identity import content_key
+from whatworks.store import write_atomic
+from whatworks.studyfile import Arm, StudyFile, read_arms
+from whatworks.task import Task
+
+if TYPE_CHECKING:
+    from whatworks.claims.desk import Desk
+
+ArmEntry = str | dict[str, Any]
+DataKind = Literal["generated", "real"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One study.
+
+    Attributes:
+        task: Frozen data; its splits are given, never cut anew.
+        arms: As in a study file; the first is the baseline.
+        seeds: How often an arm that depends on the seed runs.
+        decoding: As in a study file.
+        scored: Answers whose probability is measured for every test example and candidate.
+        more: Further keys of the study file.
+    """
+
+    task: Task
+    arms: tuple[ArmEntry, ...]
+    seeds: int = 3
+    decoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    scored: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def key(self) -> str:
+        """Content hash."""
+        body = [self.task.key, self.arms, self.seeds, dict(self.decoding), dict(self.more)]
+        return content_key(body)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arms."""
+        return tuple(arm.name for arm in self.parsed)
+
+    @property
+    def parsed(self) -> list[Arm]:
+        """The arms as a study runs them."""
+        section = {"train": "-", "metric": "exact"}
+        return read_arms(StudyFile.model_validate({"task": section, "arms": list(self.arms)}))
+
+    def write(self, folder: Path, model: str) -> Path:
+        """Write data and study file; returns the path of ``study.yaml``.
+
+        Raises:
+            StorageError: If the folder cannot be written.
+        """
+        import yaml
+
+        for part in ("train", "dev", "test"):
+            _write_rows(folder / f"{part}.jsonl", getattr(self.task.splits, part))
+        section: dict[str, Any] = {
+            **{part: f"{part}.jsonl" for part in ("train", "dev", "test")},
+            "format": "whatworks",
+            "metric": {"name": self.task.metric.name, **self.task.metric.options},
+            "instructions": self.task.instructions,
+        }
+        if self.task.documents:
+            _write_rows(folder / "documents.jsonl", self.task.documents)
+            section["documents"] = "documents.jsonl"
+        study: dict[str, Any] = {
+            "name": self.task.name,
+            "task": section,
+            "model": model,
+            "arms": list(self.arms),
+            "seeds": self.seeds,
+        }
+        if self.decoding:
+            study["decoding"] = dict(self.decoding)
+        text = yaml.safe_dump({**study, **self.more}, sort_keys=False, allow_unicode=True)
+        write_atomic(folder / "study.yaml", text)
+        return folder / "study.yaml"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How a study is made: from generated or real data, perhaps from what others found.
+
+    Attributes:
+        name: Under which claims ask for it.
+        make: Builds the study. None where there is no data of the kind asked for.
+        after: Studies that must be finished before.
+    """
+
+    name: str
+    make: Callable[[Desk], Plan | None]
+    after: tuple[str, ...] = ()
+
+
+def _write_rows(path: Path, rows: Sequence[Any]) -> None:
+    lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False) for row in rows)
+    write_atomic(path, "".join(line + "\n" for line in lines))

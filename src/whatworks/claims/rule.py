@@ -1,0 +1,58 @@
+"""The decision rule, the same for every claim. Pure.
+
+A claim rests on one or more contrasts, each turned so that a positive difference speaks for it.
+Their intervals are Bonferroni-corrected: with m contrasts each covers 1 - 0.05 / m.
+
+- **holds** when what the model must be able to do is shown, and every interval lies beyond the
+  contrast's smallest effect of interest;
+- **does not hold** when it is shown, and some interval excludes its smallest effect;
+- **cannot tell** otherwise, and always when the studies lack an arm or the model an ability.
+"""
+
+from __future__ import annotations
+
+from whatworks.claims.claim import Contrast, Evidence, Finding, Measured, Need
+from whatworks.stats import ALPHA, compare, examples_needed
+from whatworks.wording import percent, points, rough, span
+
+
+def decide(claim: str, evidence: Evidence) -> Finding:
+    """What the evidence says about a claim, by the rule above."""
+    if evidence.missing:
+        return Finding(claim, "cannot tell", evidence.missing, (), evidence)
+    measured = tuple(_measure(one, len(evidence.contrasts)) for one in evidence.contrasts)
+    lacking = [need for need in evidence.needs if not need.met]
+    if lacking:
+        return Finding(claim, "cannot tell", _lacks(lacking[0]), measured, evidence)
+    if not measured:
+        return Finding(claim, "cannot tell", "nothing was compared", (), evidence)
+    if against := [one for one in measured if one.excluded]:
+        return Finding(claim, "does not hold", _said(against[0]), measured, evidence)
+    if all(one.shown for one in measured):
+        return Finding(claim, "holds", _said(measured[0]), measured, evidence)
+    open_ = next(one for one in measured if not one.shown)
+    return Finding(claim, "cannot tell", _open(open_, len(measured)), measured, evidence)
+
+
+def _measure(contrast: Contrast, count: int) -> Measured:
+    found = compare(contrast.first, contrast.second, contrast.groups, alpha=ALPHA / max(1, count))
+    return Measured(contrast.what, found, contrast.smallest)
+
+
+def _lacks(need: Need) -> str:
+    return (
+        f"needs {need.what} of {percent(need.least, 0)} at least, and the model shows "
+        f"{percent(need.level.value)} {span(need.level.low, need.level.high, signed=False)}"
+    )
+
+
+def _said(one: Measured) -> str:
+    found = one.found
+    return f"{one.what}: {points(found.difference)} points {span(found.low, found.high)}"
+
+
+def _open(one: Measured, count: int) -> str:
+    gap = max(one.found.difference - one.smallest, one.smallest - one.found.difference)
+    more = examples_needed(one.found, gap, arms=count) if gap > 0 else None
+    need = f"about {rough(more)} more examples would tell" if more else "more seeds would tell"
+    return f"{_said(one)} holds both sides of {points(one.smallest)}; {need}"

@@ -1,0 +1,77 @@
+"""Commands about the article's claims, and about what a model knows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whatworks.cli.app import app, resumable
+
+
+class DataChoice(StrEnum):
+    """Which data the claims are measured on."""
+
+    generated = "generated"
+    real = "real"
+
+
+@app.command()
+def claims(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Claims, or groups such as `form`; all by default.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="lab, a Hugging Face id, a folder.")] = "lab",
+    data: Annotated[
+        DataChoice, typer.Option(help="Generated, or real below $WHATWORKS_DATA.")
+    ] = DataChoice.generated,
+    quick: Annotated[bool, typer.Option("--quick", help="A fifth of the time, wider.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results (runs/claims-MODEL by default).")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Studies at a time; 0: by cores.", min=0)] = 0,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Explain the claims, run nothing.")
+    ] = False,
+) -> None:
+    """Measure the article's claims on a model: a table, and claims.html."""
+    if listed:
+        explain(tuple(ids or ()))
+        return
+    from whatworks.claims.page import print_table
+    from whatworks.claims.run import Request, jobs_for, measure, save
+    from whatworks.main_job import slug
+    from whatworks.report.terminal import RichWatcher
+
+    request = Request(
+        ids=tuple(ids or ()),
+        model=model,
+        data=data.value,
+        quick=quick,
+        out=out or Path("runs") / f"claims-{slug(model)}",
+        jobs=jobs or jobs_for(model),
+    )
+    with resumable():
+        with RichWatcher() as bars:
+            report = measure(request, bars)
+        page = save(report)
+    print_table(report)
+    print(f"report: {page}")
+
+
+def explain(ids: tuple[str, ...]) -> None:
+    """Print each claim with its protocol."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from whatworks.claims import chosen
+
+    console = Console(highlight=False)
+    for claim in chosen(ids):
+        console.print(Text(claim.id, style="bold"))
+        console.print(Text(f"  {claim.says}"))
+        console.print(Text(f"  {claim.protocol}", style="dim"))
+        if claim.literature:
+            console.print(Text(f"  Elsewhere: {claim.literature}", style="dim"))
