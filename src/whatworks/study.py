@@ -166,6 +166,7 @@ class Study:
                 examples_key(splits.train),
                 examples_key(splits.dev),
                 [document.key for document in self.task.documents],
+                [pair.key for pair in self.task.preferences],
                 self.task.metric.key,
                 self.helper.key if self.helper else None,
                 self.budget.key,

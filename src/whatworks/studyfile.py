@@ -19,6 +19,7 @@ from whatworks.task import (
     Document,
     Example,
     MetricSpec,
+    Pair,
     Splits,
     Task,
     check_examples,
@@ -70,6 +71,7 @@ class TaskSection(_Section):
     test: str | None = None
     metric: str | dict[str, Any]
     documents: str | None = None
+    preferences: str | None = None
     instructions: str | None = None
     format: str | None = None
     columns: dict[str, str | list[str]] | None = None
@@ -155,13 +157,16 @@ def read_task(study: StudyFile, root: Path) -> Task:
         InputError: If a file is missing or wrong, or train and test share rows.
     """
     from whatworks.data import read, read_documents
+    from whatworks.preferences import for_training
 
     section = study.task
     documents: dict[str, Document] = {}
+    pairs: dict[str, Pair] = {}
 
     def rows(name: str) -> tuple[Example, ...]:
         data = read(_path(root, name), format=section.format, columns=section.columns)
         documents.update({d.id: d for d in data.documents})
+        pairs.update({pair.example.id: pair for pair in data.pairs})
         return data.examples
 
     train = rows(section.train)
@@ -186,6 +191,11 @@ def read_task(study: StudyFile, root: Path) -> Task:
     )
     if section.documents:
         documents = {d.id: d for d in read_documents(_path(root, section.documents))}
+    if section.preferences:
+        own = read(_path(root, section.preferences)).pairs
+        preferences = for_training(own, (*splits.dev, *splits.test, *aside))
+    else:
+        preferences = tuple(pairs[row.id] for row in splits.train if row.id in pairs)
     metric = _metric(section.metric, root)
     if metric.name == "judge" and study.helper and "model" not in metric.options:
         metric = metric.replace(options={**metric.options, "model": study.helper})
@@ -198,6 +208,7 @@ def read_task(study: StudyFile, root: Path) -> Task:
         metric=metric,
         instructions=instructions,
         documents=tuple(documents.values()),
+        preferences=preferences,
         aside=aside,
     )
 

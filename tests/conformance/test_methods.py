@@ -22,7 +22,7 @@ from whatworks.methods import METHODS, Chain, chain
 from whatworks.metrics import load
 from whatworks.prompt import Prompt, render
 from whatworks.store import Store
-from whatworks.task import Document, Example, MetricSpec
+from whatworks.task import Document, Example, MetricSpec, Pair
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "prompt": {"variants": ["Say the town.", "Name the town that is asked for."]},
@@ -31,6 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "knn": {"k": 3, "diversity": 0.3, "embedder": "lexical"},
     "rag": {"k": 2, "embedder": "lexical"},
     "sft": {"epochs": 2, "batch_size": 8},
+    "dpo": {"epochs": 1, "learning_rate": 1e-2},
 }
 CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft"]
 CANARY = "zyxcanary"
@@ -79,6 +80,9 @@ TEST = tuple(
 DOCUMENTS = tuple(
     Document(id=f"doc{i}", text=f"Person {i} of the valley lives in the town of Place{i}.")
     for i in range(5)
+)
+PAIRS = tuple(
+    Pair(example=example, chosen=example.target, rejected="no idea") for example in TRAIN[:12]
 )
 
 
@@ -135,6 +139,7 @@ def bench(engine: Engine, folder: Path, *, seed: int = 3, budget: Budget | None 
         train=TRAIN,
         dev=DEV,
         documents=DOCUMENTS,
+        preferences=PAIRS,
         seed=seed,
         budget=budget or Budget(),
     )

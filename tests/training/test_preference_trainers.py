@@ -47,7 +47,11 @@ def given(pairs: list[PairRow], labelled: list[LabelledRow]) -> dict[str, list[R
     return {"dpo": list(pairs), "kto": list(labelled)}
 
 
-@pytest.mark.parametrize("settings", [DPO, KTO, DPO.replace(loss="ipo")], ids=lambda s: s.trainer)
+@pytest.mark.parametrize(
+    "settings",
+    [DPO, KTO, *(DPO.replace(loss=loss) for loss in ("ipo", "simpo", "orpo"))],
+    ids=lambda s: getattr(s, "loss", s.trainer),
+)
 def test_continues_the_adapter_and_its_state_is_the_reference(
     settings: Settings, here: Train, tuned: Run, given: dict[str, list[Row]]
 ) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from whatworks.errors import InputError, nearest
 from whatworks.methods.base import Chain, Method
+from whatworks.methods.dpo import DPO
 from whatworks.methods.few_shot import FewShot
 from whatworks.methods.knn import Knn
 from whatworks.methods.manual_prompt import ManualPrompt
@@ -19,7 +20,16 @@ from whatworks.methods.search import MOST_TRIALS, searched
 from whatworks.methods.sft import SFT
 from whatworks.methods.zero_shot import ZeroShot
 
-METHODS: tuple[type[Method], ...] = (ZeroShot, ManualPrompt, PromptSearch, FewShot, Knn, Rag, SFT)
+METHODS: tuple[type[Method], ...] = (
+    ZeroShot,
+    ManualPrompt,
+    PromptSearch,
+    FewShot,
+    Knn,
+    Rag,
+    SFT,
+    DPO,
+)
 
 __all__ = ["METHODS", "Chain", "Method", "chain"]
 

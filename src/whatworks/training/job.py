@@ -78,20 +78,28 @@ class SFTSettings(Settings):
 
 
 class DPOSettings(Settings):
-    """The knobs of preference tuning on pairs; the reference is the model as it starts.
+    """The knobs of preference tuning on pairs.
 
     Attributes:
-        loss: ``sigmoid`` (Rafailov et al. 2023, "Direct Preference Optimization") or ``ipo``
-            (Azar et al. 2023, "A General Theoretical Paradigm", Eq. 17).
-        beta: How strongly the reference holds; IPO's tau.
+        loss: Against the model as it starts, ``sigmoid`` (Rafailov et al. 2023, "Direct Preference
+            Optimization") or ``ipo`` (Azar et al. 2023, "A General Theoretical Paradigm", Eq. 17);
+            without a reference, ``simpo`` (Meng et al. 2024, margin .5) or ``orpo`` (Hong et al.
+            2024, which also learns the chosen answers).
+        beta: How strongly the reference holds; IPO's tau; SimPO's scale; the weight of ORPO's
+            odds ratio. 2 for ``simpo`` and .1 for the others by default.
     """
 
     trainer: ClassVar[str] = "dpo"
     row: ClassVar[type[Row]] = PairRow
     rate: ClassVar[float] = 0.1
 
-    loss: Literal["sigmoid", "ipo"] = "sigmoid"
-    beta: float = Field(default=0.1, gt=0)
+    loss: Literal["sigmoid", "ipo", "simpo", "orpo"] = "sigmoid"
+    beta: float | None = Field(default=None, gt=0)
+
+    @property
+    def strength(self) -> float:
+        """``beta``, or the default of the loss."""
+        return self.beta or (2.0 if self.loss == "simpo" else 0.1)
 
 
 class KTOSettings(Settings):

@@ -61,11 +61,9 @@ class Setup:
         """A copy of the model as it starts; an adapter's start is kept by the trainer itself."""
         return copy.deepcopy(self.start.model) if self.job.kind == "full" else None
 
-    def rows(self, **more: list[Any]) -> Any:
+    def rows(self) -> Any:
         """The rows as a data set, with their lengths for batching."""
-        from datasets import Dataset
-
-        return Dataset.from_dict({**self.tokens.columns, "length": self.tokens.lengths, **more})
+        return _data_set({**self.tokens.columns, "length": self.tokens.lengths})
 
     def fixed_order(self) -> list[int]:
         """Positions of the rows, shuffled by the seed: the same order in every epoch."""
@@ -98,12 +96,14 @@ def sft(setup: Setup) -> Any:
 
 
 def dpo(setup: Setup) -> Any:
-    """Direct preference optimisation on pairs."""
+    """Direct preference optimisation on pairs, or one of its kin that need no reference."""
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
     settings = setup.job.settings
     assert isinstance(settings, DPOSettings)
+    if settings.loss in ("simpo", "orpo"):
+        return _without_reference(setup, settings)
     trainer = DPOTrainer(
         model=setup.start.model,
         ref_model=setup.reference,
@@ -114,12 +114,42 @@ def dpo(setup: Setup) -> Any:
             **setup.common,
             max_length=None,
             loss_type=[settings.loss],
-            beta=settings.beta,
+            beta=settings.strength,
             # The collator reads what it knows; the lengths are for batching.
             remove_unused_columns=False,
         ),
     )
     trainer.train_dataset = setup.rows()
+    return trainer
+
+
+def _without_reference(setup: Setup, settings: DPOSettings) -> Any:
+    """SimPO and ORPO; TRL calls both experimental."""
+    from trl.experimental.cpo import CPOConfig, CPOTrainer
+    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+    common: dict[str, Any] = {**setup.common, "remove_unused_columns": False}
+    common["beta"] = settings.strength
+    given: dict[str, Any] = {
+        "model": setup.start.model,
+        "processing_class": setup.start.tokenizer,
+        "train_dataset": _stand_in(chosen="a", rejected="b"),
+        "peft_config": setup.adapter,
+    }
+    if settings.loss == "simpo":
+        trainer: Any = CPOTrainer(
+            **given, args=CPOConfig(**common, loss_type="simpo", cpo_alpha=0.0, simpo_gamma=0.5)
+        )
+    else:
+        trainer = ORPOTrainer(**given, args=ORPOConfig(**common))
+    columns = setup.tokens.columns
+    whole: dict[str, list[Any]] = {"length": setup.tokens.lengths}
+    for side in ("chosen", "rejected"):
+        parts = list(zip(columns["prompt_ids"], columns[f"{side}_ids"], strict=True))
+        whole[f"{side}_input_ids"] = [prompt + answer for prompt, answer in parts]
+        whole[f"{side}_attention_mask"] = [[1] * len(p + a) for p, a in parts]
+        whole[f"{side}_labels"] = [[-100] * len(prompt) + answer for prompt, answer in parts]
+    trainer.train_dataset = _data_set(whole)
     return trainer
 
 
@@ -152,8 +182,12 @@ def kto(setup: Setup) -> Any:
 TRAINERS: dict[str, Callable[[Setup], Any]] = {"sft": sft, "dpo": dpo, "kto": kto}
 
 
-def _stand_in(**columns: Any) -> Any:
-    """One row of text, for trainers that insist on tokenising."""
+def _data_set(columns: dict[str, list[Any]]) -> Any:
     from datasets import Dataset
 
-    return Dataset.from_list([{"prompt": "a", **columns}])
+    return Dataset.from_dict(columns)
+
+
+def _stand_in(**columns: Any) -> Any:
+    """One row of text, for trainers that insist on tokenising."""
+    return _data_set({"prompt": ["a"], **{name: [value] for name, value in columns.items()}})

@@ -1,0 +1,81 @@
+"""dpo: preference tuning on pairs, given or made of the candidate's own answers."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, StageKind
+from whatworks.methods.base import Method
+from whatworks.preferences import telling
+from whatworks.sampling import best_and_worst, drawn
+from whatworks.task import Pair
+from whatworks.training.job import DPOSettings, KTOSettings
+from whatworks.training.rows import labelled_rows, pair_rows
+
+
+class DPO(Method):
+    """Make better answers likelier than worse ones, measured against the model as it starts.
+
+    After ``sft`` the same adapter is trained on, and the tuned state is the reference.
+
+    Attributes:
+        loss: ``sigmoid``, ``ipo``, ``simpo``, ``orpo`` (see ``DPOSettings``), or ``kto`` for
+            answers that are labelled one by one (Ethayarajh et al. 2024).
+        beta: How strongly the start holds; by default that of the loss.
+        pairs: ``given`` are the study's preferences; ``samples`` are the best and the worst of
+            the candidate's own answers to each train row, by the task's metric; by default
+            given ones where the study has some.
+        samples: How many answers are drawn for each train row.
+        temperature: At which they are drawn.
+        kind: ``lora`` or ``full``.
+        epochs: Passes over the pairs; dev chooses among them.
+        learning_rate: A tenth of the rate for supervised tuning by default.
+    """
+
+    name: ClassVar[str] = "dpo"
+    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    stochastic: ClassVar[bool] = True
+
+    loss: Literal["sigmoid", "ipo", "simpo", "orpo", "kto"] = "sigmoid"
+    beta: float | None = Field(default=None, gt=0)
+    pairs: Literal["given", "samples"] | None = None
+    samples: int = Field(default=4, ge=2)
+    temperature: float = Field(default=1.0, gt=0)
+    kind: Literal["lora", "full"] = "lora"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+
+    @property
+    def trains(self) -> StageKind:
+        """``lora`` or ``full``."""
+        return self.kind
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with the weights of the epoch that scores best on dev, by generation.
+
+        Raises:
+            ArmFailure: If there are no pairs, or none whose answers differ.
+        """
+        pairs = self._pairs(start, bench)
+        shared = self.model_dump(include={"kind", "epochs", "learning_rate"})
+        if self.loss == "kto":
+            kto = KTOSettings(**shared, beta=self.beta or 0.1)
+            weights = bench.fit(start, kto, labelled_rows(start.prompt, pairs), self.name)
+        else:
+            pairs = telling(pairs)
+            dpo = DPOSettings(**shared, loss=self.loss, beta=self.beta)
+            weights = bench.fit(start, dpo, pair_rows(start.prompt, pairs), self.name)
+        bench.note("pairs", len(pairs))
+        best, scores = bench.best([start.with_weights(each) for each in weights])
+        bench.note("curve", [round(score, 4) for score in scores])
+        return best
+
+    def _pairs(self, start: Candidate, bench: Bench) -> tuple[Pair, ...]:
+        source = self.pairs or ("given" if bench.preferences else "samples")
+        if source == "given":
+            return bench.preferences if self.loss == "kto" else telling(bench.preferences)
+        answers = drawn(bench, start, bench.train, self.samples, self.temperature)
+        return tuple(best_and_worst(answers))

@@ -1,0 +1,54 @@
+"""Several answers of a candidate to the same rows, drawn at a temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate
+from whatworks.errors import ArmFailure
+from whatworks.examiner import Answer
+from whatworks.task import Example, Pair
+
+
+def drawn(
+    bench: Bench, candidate: Candidate, examples: Sequence[Example], k: int, temperature: float
+) -> list[list[Answer]]:
+    """``k`` scored answers for each row of train or dev, in the order of the rows; charged.
+
+    Each draw has a stream of its own, made from the bench's seed.
+    """
+    decoding = candidate.decoding.replace(temperature=temperature, top_p=1.0)
+    draws = [
+        bench.answers(
+            candidate.replace(decoding=decoding.replace(seed=1000 * (bench.seed + 1) + draw)),
+            examples,
+        )
+        for draw in range(k)
+    ]
+    return [list(answers) for answers in zip(*draws, strict=True)]
+
+
+def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
+    """A pair for each row whose answers differ in score: the first best, the first worst.
+
+    Raises:
+        ArmFailure: If no row has any.
+    """
+    pairs: list[Pair] = []
+    for drawn_for_one in answers:
+        best = max(drawn_for_one, key=lambda answer: answer.score.value)
+        worst = min(drawn_for_one, key=lambda answer: answer.score.value)
+        if best.score.value > worst.score.value and worst.generation.text:
+            example = best.example
+            pairs.append(
+                Pair(example=example, chosen=best.generation.text, rejected=worst.generation.text)
+            )
+    if not pairs:
+        raise ArmFailure(
+            f"the drawn answers to each of {len(answers)} rows all score the same: "
+            "nothing is preferred",
+            remedy="draw more of them (`samples`), at a higher `temperature`, or tune first "
+            "(`sft+dpo`)",
+        )
+    return pairs
