@@ -208,6 +208,8 @@ def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: flo
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,
         versions=_versions(),
+        curve=[arm.name for arm in file.curve.arms] if file.curve else (),
+        shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )
 
 
@@ -235,6 +237,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         notes=list(dict.fromkeys(notes)),
         curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
         forgetting=forgotten,
+        rows=arm.rows or len(study.task.splits.train),
     )
 
 

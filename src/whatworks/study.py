@@ -9,6 +9,7 @@ run once, and a study killed at any moment continues where it was.
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from whatworks import __version__
+from whatworks.arms import Arm
 from whatworks.bench import Bench
 from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
@@ -30,8 +32,7 @@ from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
 from whatworks.results import Results, Row
 from whatworks.store import Journal, Store, disk_errors, write_atomic
-from whatworks.studyfile import Arm
-from whatworks.task import Task, examples_key
+from whatworks.task import Splits, Task, examples_key
 from whatworks.verdict import MIN_EFFECT, Option, choose
 
 
@@ -69,7 +70,8 @@ class Study:
         start: What every chain begins with: the task's instructions and the untouched model.
 
     Raises:
-        InputError: If a chain cannot stack, or ``out`` holds a different study.
+        InputError: If a chain cannot stack, an arm wants more rows than there are, or ``out`` holds
+            a different study.
     """
 
     def __init__(
@@ -93,6 +95,12 @@ class Study:
                 raise InputError(
                     error.cause, place=f"arm {arm.name!r}", remedy=error.remedy
                 ) from error
+            if arm.rows is not None and arm.rows > len(task.splits.train):
+                raise InputError(
+                    f"asks for {arm.rows} train rows, there are {len(task.splits.train)}",
+                    place=f"arm {arm.name!r}",
+                    remedy="leave it out, or write `all` for all of them",
+                )
         self.task = task
         self.arms = tuple(arms)
         self.out = out
@@ -132,8 +140,20 @@ class Study:
             watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
         return runs
 
+    def _given(self, run: Run) -> Splits:
+        """The splits that an arm is given: all rows of train, or as many as it asks for.
+
+        The smaller samples of a seed are the beginnings of the larger ones.
+        """
+        splits = self.task.splits
+        rows = next(arm.rows for arm in self.arms if arm.name == run.arm)
+        if rows is None or rows == len(splits.train):
+            return splits
+        order = random.Random(f"rows {run.seed}").sample(splits.train, len(splits.train))
+        return splits.replace(train=tuple(order[:rows]))
+
     def _seeds_of(self, arm: Arm) -> range:
-        return range(self.seeds if arm.chain.stochastic else 1)
+        return range(self.seeds if arm.chain.stochastic or arm.rows is not None else 1)
 
     def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
         """Walk the chain; every step is looked up before it is run."""
@@ -156,7 +176,7 @@ class Study:
 
     def _step(self, step: Method, start: Candidate, run: Run, watcher: Watcher) -> Candidate:
         seed = run.seed if step.stochastic else 0
-        splits = self.task.splits
+        splits = self._given(run)
         key = content_key(
             [
                 start.key,

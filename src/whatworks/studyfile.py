@@ -6,14 +6,13 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whatworks.arms import Arm, CurveSection, read_arm
 from whatworks.budget import Budget
 from whatworks.errors import InputError, nearest
-from whatworks.methods import Chain, chain
-from whatworks.methods.search import MOST_TRIALS
 from whatworks.metrics import file_options
 from whatworks.task import (
     Document,
@@ -103,15 +102,7 @@ class StudyFile(_Section):
     decoding: DecodingSection = DecodingSection()
     budget: Budget = Budget()
     retention: str | None = None
-
-
-class Arm(BaseModel):
-    """A named chain of a study."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    chain: Chain
+    curve: CurveSection | None = None
 
 
 def read_study(path: Path) -> StudyFile:
@@ -128,15 +119,14 @@ def read_study(path: Path) -> StudyFile:
 
 
 def read_arms(study: StudyFile, only: Sequence[str] = ()) -> list[Arm]:
-    """The arms of a study, all or those named in ``only``.
-
-    An arm is ``rag+sft``; ``{few-shot: {k: 8}}``; or, with settings for several steps and a name
-    of its own, ``{arm: rag+sft, name: tuned-rag, rag: {k: 5}, sft: {epochs: 5}}``.
+    """The arms of a study and of its curve, all or those named in ``only``.
 
     Raises:
         InputError: If an arm, method or setting is unknown, or two arms share a name.
     """
-    arms = [_arm(entry) for entry in study.arms]
+    arms = [read_arm(entry) for entry in study.arms]
+    if study.curve is not None:
+        arms += [*study.curve.demonstrations, *study.curve.arms]
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:
@@ -305,39 +295,6 @@ def _metric(value: str | dict[str, Any], root: Path) -> MetricSpec:
     return MetricSpec(name=name, options=options)
 
 
-def _arm(entry: str | dict[str, Any]) -> Arm:
-    if isinstance(entry, str):
-        return Arm(name=entry, chain=chain(entry))
-    fields = dict(entry)
-    if "arm" not in fields:
-        if len(fields) != 1:
-            raise InputError(
-                f"an arm with keys {', '.join(fields)} does not say which chain it is",
-                remedy="write {arm: rag+sft, name: ..., rag: {...}, sft: {...}}",
-            )
-        spec, settings = next(iter(fields.items()))
-        nested = settings if "+" in spec else {spec: settings}
-        return Arm(name=spec, chain=chain(spec, _mappings(spec, nested)))
-    spec = str(fields.pop("arm"))
-    name = str(fields.pop("name", spec))
-    trials = fields.pop("trials", MOST_TRIALS)
-    if not isinstance(trials, int) or trials < 1:
-        raise InputError(
-            f"trials is {trials!r}", place=f"arm {spec!r}", remedy="give 1 or more: {trials: 8}"
-        )
-    return Arm(name=name, chain=chain(spec, _mappings(spec, fields), trials))
-
-
-def _mappings(spec: str, settings: Any) -> dict[str, dict[str, Any]]:
-    if not isinstance(settings, dict) or any(
-        value is not None and not isinstance(value, dict) for value in settings.values()
-    ):
-        raise InputError(
-            "settings are a mapping", place=f"arm {spec!r}", remedy="{few-shot: {k: 8}}"
-        )
-    return {str(name): dict(value or {}) for name, value in settings.items()}
-
-
 def _explained(error: ValidationError, path: Path) -> InputError:
     problems = error.errors()
     # A misspelt key is also a missing one: tell of the misspelling.
@@ -348,6 +305,7 @@ def _explained(error: ValidationError, path: Path) -> InputError:
         section: Any = StudyFile
         for part in location[:-1]:
             section = section.model_fields[part].annotation
+            section = next((a for a in get_args(section) if a is not type(None)), section)
         known = list(section.model_fields)
         return InputError(
             f"unknown key {where!r}", place=str(path), remedy=nearest(location[-1], known)

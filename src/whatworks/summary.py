@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from whatworks.curve import Curve, Point, crossover
 from whatworks.forgetting import Forgetting
 from whatworks.results import Row
 from whatworks.stats import Comparison, Estimate, Scores, compare, mean_interval
@@ -42,6 +43,7 @@ class ArmInfo:
         curve: Learning curves: for each run, the dev score after each checkpoint.
         forgetting: How far training moved the weights from the untouched model on the retention
             set, mean over the seeds; None for an arm that trains nothing.
+        rows: Train rows that it was given.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ArmInfo:
     notes: Sequence[str] = ()
     curve: Sequence[Sequence[float]] = ()
     forgetting: Forgetting | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class StudyInfo:
         command: How to run it again.
         decisions: What was decided on dev, in sentences.
         findings: Sentences about why, e.g. from the form-or-facts diagnosis.
+        curve: Arms of the learning curve.
+        shots: Arms that only show examples: what the curve is compared with the best of.
     """
 
     name: str
@@ -93,6 +98,8 @@ class StudyInfo:
     command: str = ""
     decisions: Sequence[str] = ()
     findings: Sequence[str] = ()
+    curve: Sequence[str] = ()
+    shots: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,7 @@ class Summary:
     recommendation: Recommendation
     n_test: int
     n_groups: int
+    curve: Curve | None = None
 
     def arm(self, name: str) -> ArmSummary | None:
         """The arm of that name, if there is one."""
@@ -201,7 +209,50 @@ def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo)
         winner=_winner(shown, study),
         min_effect=study.min_effect,
     )
-    return Summary(study, shown, recommendation, len(groups), len(set(groups.values())))
+    return Summary(
+        study,
+        shown,
+        recommendation,
+        len(groups),
+        len(set(groups.values())),
+        curve=_curve(shown, study, scores, groups),
+    )
+
+
+def _curve(
+    arms: Sequence[ArmSummary],
+    study: StudyInfo,
+    scores: Mapping[str, Scores],
+    groups: Mapping[str, str],
+) -> Curve | None:
+    """The study's learning curve against the k-shot that is best on dev."""
+    own = sorted((a for a in arms if a.name in study.curve), key=lambda a: a.info.rows)
+    if not own:
+        return None
+    shots = [arm for arm in arms if arm.name in study.shots and arm.score is not None]
+    best = choose([_option(arm) for arm in shots], min_effect=study.min_effect)
+    against = next((_point(arm) for arm in shots if arm.name == best), None)
+
+    def point(arm: ArmSummary) -> Point:
+        if against is None or arm.score is None:
+            return _point(arm)
+        found = compare(scores[arm.name], scores[against.arm], groups)
+        return replace(_point(arm), difference=found)
+
+    points = tuple(point(arm) for arm in own)
+    compared = [(p.rows, p.difference) for p in points if p.difference is not None]
+    return Curve(own[0].name.rpartition("@")[0], points, against, crossover(compared))
+
+
+def _point(arm: ArmSummary) -> Point:
+    return Point(
+        arm.name,
+        arm.info.rows,
+        arm.score,
+        None,
+        prompt_tokens=arm.prompt_tokens,
+        seconds=arm.seconds,
+    )
 
 
 def _scores(rows: Iterable[Row]) -> Scores:
@@ -260,16 +311,16 @@ def _winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
     scored = [arm for arm in arms if arm.score is not None]
     if study.winner in {arm.name for arm in scored}:
         return study.winner
-    options = [
-        Option(
-            arm.name,
-            arm.info.dev_score,
-            tokens=arm.prompt_tokens + arm.completion_tokens,
-            trained=arm.info.training_seconds > 0,
-        )
-        for arm in scored
-    ]
-    return choose(options, min_effect=study.min_effect)
+    return choose([_option(arm) for arm in scored], min_effect=study.min_effect)
+
+
+def _option(arm: ArmSummary) -> Option:
+    return Option(
+        arm.name,
+        arm.info.dev_score,
+        tokens=arm.prompt_tokens + arm.completion_tokens,
+        trained=arm.info.training_seconds > 0,
+    )
 
 
 def _standing(arm: ArmSummary) -> Standing:

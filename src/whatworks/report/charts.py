@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from whatworks.stats import Estimate
+from whatworks.curve import Curve
+from whatworks.stats import Comparison, Estimate
 from whatworks.summary import ArmSummary
 from whatworks.wording import percent, points, span
 
@@ -246,6 +247,58 @@ def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
 
 
 # -- drawing -------------------------------------------------------------------------------------
+
+
+def rows_curve(found: Curve) -> Markup:
+    """Score by number of train rows (log scale) with intervals, and the best k-shot as a level."""
+    drawn = [(point, point.score) for point in found.points if point.score is not None]
+    level = found.against.score if found.against else None
+    if len(drawn) < 2:
+        return Markup("")
+    width, height = 620, 330
+    frame = _Box(46, 14, width - 16, height - 50)
+    first, last = (math.log(drawn[end][0].rows) for end in (0, -1))
+    ys = _ticks(0.0, max(score.high for _, score in drawn), wanted=4)
+    if level and level.high > ys[-1]:
+        ys = _ticks(0.0, level.high, wanted=4)
+
+    def x(rows: float) -> float:
+        share = (math.log(rows) - first) / (last - first) if last > first else 0.5
+        return frame.left + 24 + (frame.right - frame.left - 48) * share
+
+    def y(value: float) -> float:
+        return frame.bottom - (frame.bottom - frame.top) * value / ys[-1]
+
+    parts: list[str] = []
+    for tick in ys:
+        parts.append(_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis"))
+        parts.append(_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+    if found.against and level:
+        parts.append(
+            f'<rect class="band" x="{frame.left}" y="{y(level.high):.1f}" '
+            f'width="{frame.right - frame.left}" height="{y(level.low) - y(level.high):.1f}"/>'
+        )
+        parts.append(_line(frame.left, y(level.value), frame.right, y(level.value), "axis"))
+    path = " ".join(f"{x(p.rows):.1f},{y(s.value):.1f}" for p, s in drawn)
+    parts.append(f'<polyline class="curve" points="{path}"/>')
+    for point, score in drawn:
+        at, label = x(point.rows), _side(point.difference)
+        parts.append(_line(at, y(score.low), at, y(score.high), f"whisker {_css(label)}"))
+        parts.append(_mark(at, y(score.value), label))
+        parts.append(_text(at, frame.bottom + 18, f"{point.rows:,}", "tick", "middle"))
+    if found.against and level:
+        at = y(level.value) - 6
+        parts.append(_text(frame.left + 6, at, found.against.arm, "label halo", "start"))
+    parts.append(_text(frame.right, height - 6, "train rows", "axis-name", "end"))
+    said = "; ".join(f"{percent(s.value)} at {p.rows:,} rows" for p, s in drawn)
+    return _svg(width, height, f"Score of {found.arm}: {said}. {found.sentence}", parts)
+
+
+def _side(difference: Comparison | None) -> str:
+    """Above or below the k-shot, or not to be told."""
+    if difference is None or difference.low <= 0 <= difference.high:
+        return "cannot tell"
+    return "works" if difference.low > 0 else "does not work"
 
 
 def _svg(

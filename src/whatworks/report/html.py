@@ -83,6 +83,7 @@ def environment() -> Any:
     )
     made.filters.update(
         brief=brief,
+        capitalised=_capitalised,
         count=count,
         duration=duration,
         percent=percent,
@@ -106,6 +107,10 @@ def _patterns(
         if patterns:
             found.append((arm, patterns, len(mine)))
     return found
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:

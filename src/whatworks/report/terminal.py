@@ -10,6 +10,7 @@ import re
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from whatworks.curve import Curve
 from whatworks.summary import ArmSummary, Summary
 from whatworks.wording import brief, count, duration, percent, points, rough, seeds_of, span
 
@@ -67,6 +68,11 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
     console.print()
     # Without its edge, rich draws the table two columns wider than it was told.
     console.print(_table(summary, console.width), width=console.width - 2, crop=False)
+    if summary.curve is not None:
+        console.print()
+        console.print(_curve_table(summary.curve))
+        console.print(Text(clean(summary.curve.sentence) + "."))
+        console.print()
     for arm in summary.arms:
         for failure in arm.failures:
             console.print(
@@ -127,6 +133,31 @@ def forgetting_said(summary: Summary, *, figures: bool) -> str:
         shown = [f"{clean(name)} {percent(f.agreement, 0)}, KL {f.kl:.2f}" for name, f in found]
         said += ": " + "; ".join(shown)
     return said
+
+
+def _curve_table(curve: Curve) -> Table:
+    """The learning curve: each number of rows, then the k-shot that it is compared with."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column(f"{clean(curve.arm)} by rows", min_width=9)
+    for heading in ("score", "to best k-shot", "prompt\ntokens", "time a\nrequest"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for point in (*curve.points, *([curve.against] if curve.against else [])):
+        name = clean(point.arm) if point is curve.against else f"{point.rows:,}"
+        if point.score is None:
+            table.add_row(name, "failed")
+            continue
+        found = point.difference
+        table.add_row(
+            name,
+            percent(point.score.value),
+            f"{points(found.difference)} {span(found.low, found.high)}" if found else "",
+            count(point.prompt_tokens),
+            brief(point.seconds),
+        )
+    return table
 
 
 def _stacked(value: str, below: str = "") -> Text:
