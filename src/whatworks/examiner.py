@@ -137,12 +137,8 @@ class Examiner:
         return self.engine.prompt_tokens(model, self._render(candidate, examples))
 
     def files(self, weights: Weights) -> ModelFiles:
-        """Where the weights lie: the last full stage is the base, the last LoRA its adapter."""
-        base, adapter = weights.base, None
-        for stage in weights.stages:
-            folder = self.store.artifact(stage.artifact)
-            base, adapter = (str(folder), None) if stage.kind == "full" else (base, folder)
-        return ModelFiles(base=base, adapter=adapter, template=weights.template)
+        """Where the weights lie in the store."""
+        return model_files(weights, self.store)
 
     def _render(
         self, candidate: Candidate, examples: Sequence[Example]
@@ -202,6 +198,15 @@ class Examiner:
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
             return Score(value=0.0, kind="malformed", feedback=note)
         return self.metric(example, generation.text, ended=generation.finish != "length")
+
+
+def model_files(weights: Weights, store: Store) -> ModelFiles:
+    """Where the weights lie: the last full stage is the base, the last adapter stands on it."""
+    base, adapter = weights.base, None
+    for stage in weights.stages:
+        folder = store.artifact(stage.artifact)
+        base, adapter = (str(folder), None) if stage.kind == "full" else (base, folder)
+    return ModelFiles(base=base, adapter=adapter, template=weights.template)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -1,0 +1,165 @@
+"""A saved arm is used without this package: it loads in plain libraries and answers the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whatworks.cli import main
+from whatworks.engines import ModelFiles
+from whatworks.engines.local import LocalEngine
+from whatworks.errors import InputError
+from whatworks.export import export
+from whatworks.main_job import run_study
+from whatworks.task import Message
+
+STUDY = """
+name: colours
+task:
+  train: rows.jsonl
+  metric: exact
+  instructions: Name the colour.
+  split: {dev: 8, test: 12}
+model: lab
+seeds: 1
+arms:
+- zero-shot
+- {few-shot: {k: 2}}
+- {knn: {k: 2, embedder: lexical}}
+- {sft: {epochs: 2, learning_rate: 5e-3, rank: 4}}
+- {arm: few-shot+sft, name: full, few-shot: {k: 1}, sft: {kind: full, epochs: 1}}
+- {arm: rag, rag: {search: lexical}}
+"""
+ALONE = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "whatworks":
+            raise ImportError("whatworks is not here")
+
+sys.meta_path.insert(0, Refuse())
+try:
+    import whatworks
+    raise SystemExit("whatworks should not be importable")
+except ImportError:
+    pass
+"""
+
+
+class Quiet:
+    def start(self, name: str, total: int) -> None: ...
+    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
+    def done(self, name: str, note: str = "") -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("colours")
+    names = ["red", "blue", "green", "black"]
+    rows = [
+        {"input": f"thing {i} of lane {i * 31 % 57}", "target": names[i % 4]} for i in range(60)
+    ]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "study.yaml").write_text(STUDY)
+    run_study(folder / "study.yaml", out=folder / "out", watcher=Quiet())
+    return folder / "out"
+
+
+def loading(folder: Path) -> str:
+    """The Python of the model card, as it stands there."""
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
+    return code
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+@pytest.mark.parametrize(("arm", "merge"), [("sft", False), ("sft", True), ("full", False)])
+def test_the_card_loads_it_without_this_package_and_it_answers_the_same(
+    run: Path, tmp_path: Path, arm: str, merge: bool
+) -> None:
+    out = tmp_path / "export"
+    export(run, arm, out, merge=merge)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE + loading(out)],
+        cwd=out,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert len(lines) == 12
+    assert all(line.startswith("True") for line in lines), lines
+    assert {line.split(" ", 1)[1] for line in lines} <= {"red", "blue", "green", "black"}
+    assert str(run) not in (out / "README.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+def test_merged_and_unmerged_give_the_same_greedy_answers(run: Path, tmp_path: Path) -> None:
+    export(run, "sft", tmp_path / "apart")
+    export(run, "sft", tmp_path / "merged", merge=True)
+    lines = (tmp_path / "apart" / "examples.jsonl").read_text().splitlines()
+    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    prompts = [[Message(**message) for message in row["messages"]] for row in rows]
+    engine = LocalEngine(dtype="float32", device="cpu", threads=1)
+    decoding = json.loads((tmp_path / "apart" / "decoding.json").read_text())
+    from whatworks.candidate import Decoding
+
+    answers = [
+        [answer.text for answer in engine.generate(files, prompts, Decoding(**decoding))]
+        for files in (
+            ModelFiles(str(tmp_path / "apart" / "base"), tmp_path / "apart" / "adapter"),
+            ModelFiles(str(tmp_path / "merged" / "model")),
+        )
+    ]
+    assert answers[0] == answers[1] == [row["answer"] for row in rows]
+
+
+@pytest.mark.slow
+def test_prompt_and_figures_travel_too(run: Path, tmp_path: Path) -> None:
+    export(run, "few-shot", tmp_path / "few")
+    prompt = json.loads((tmp_path / "few" / "prompt.json").read_text())
+    assert prompt["instructions"] == "Name the colour."
+    assert len(prompt["demos"]["pool"]) == 2
+    text = (tmp_path / "few" / "prompt.txt").read_text()
+    assert text.startswith("<system> Name the colour.") and text.count("<assistant>") == 2
+    card = (tmp_path / "few" / "README.md").read_text()
+    assert "exact on 12 test examples" in card and "95% interval" in card
+    assert "No weights were trained" in card
+    export(run, "knn", tmp_path / "knn")
+    demos = json.loads((tmp_path / "knn" / "prompt.json").read_text())["demos"]
+    assert (demos["select"], demos["embedder"], len(demos["pool"])) == ("nearest", "lexical", 40)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_exported_is_said_and_leaves_nothing(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    for arm, merge, cause in (
+        ("stf", False, "no arm 'stf'"),
+        ("rag", False, "no documents"),
+        ("few-shot", True, "trained nothing"),
+        ("full", True, "it is one model"),
+    ):
+        with pytest.raises(InputError, match=cause):
+            export(run, arm, out, merge=merge)
+        assert list(tmp_path.iterdir()) == []
+    out.mkdir()
+    (out / "mine.txt").write_text("")
+    command = ["whatworks", "export", str(run), "sft", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "not empty" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
