@@ -6,19 +6,16 @@ import contextlib
 import dataclasses
 import json
 import platform
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from whatworks import __version__
-from whatworks.candidate import Decoding, Weights
-from whatworks.engines import Engine, open_engine
 from whatworks.errors import InputError
 from whatworks.examiner import mean
 from whatworks.forgetting import Forgetting
-from whatworks.helper import HelperModel
+from whatworks.opening import open_study, slug
 from whatworks.progress import Watcher
 from whatworks.prompt import outline, render, transcript
 from whatworks.report.html import write_html
@@ -27,7 +24,7 @@ from whatworks.results import Results, Row
 from whatworks.retention import measure_forgetting, read_prompts
 from whatworks.store import write_atomic
 from whatworks.study import Run, Study, winner
-from whatworks.studyfile import Arm, StudyFile, read_arms, read_study, read_task
+from whatworks.studyfile import Arm, StudyFile, read_arms
 from whatworks.summary import ArmInfo, StudyInfo, Summary, summarise
 from whatworks.task import Task
 
@@ -55,17 +52,11 @@ def run_study(
     Raises:
         InputError: If the study, its data or the model cannot be used; nothing was written then.
     """
-    file = read_study(path)
-    if model is not None:
-        file = file.model_copy(update={"model": model})
-    arms = read_arms(file, only)
-    task = read_task(file, path.parent)
-    engine, weights = open_engine(_located(file.model, path.parent), template=file.template)
-    out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
-    prompts = read_prompts(file.retention, path.parent)
-    helper = _helper(file, path.parent, engine, weights)
-    study = _study(file, task, arms, engine, weights, out, helper)
-    write_atomic(out / "task.json", task.model_dump_json())
+    opened = open_study(path, model=model, only=only, out=out)
+    file, out = opened.file, opened.out
+    prompts = read_prompts(file.retention, opened.path.parent)
+    study = opened.study()
+    write_atomic(out / "task.json", opened.task.model_dump_json())
     began = time.monotonic()
     with RichWatcher() if watcher is None else contextlib.nullcontext(watcher) as bars:
         runs = study.run(bars)
@@ -78,16 +69,14 @@ def run_study(
     info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
     infos = {
         arm.name: dataclasses.asdict(_arm_info(study, arm, runs, forgotten.get(arm.name)))
-        for arm in arms
+        for arm in study.arms
     }
     # Arms that an earlier run of this study finished stay on the board.
     everything = {**_finished(out), **infos}
     order = [arm.name for arm in read_arms(file) if arm.name in everything]
     record = {"study": dataclasses.asdict(info), "arms": [everything[name] for name in order]}
     write_atomic(out / "summary.json", json.dumps(record, indent=1))
-    engine.close()
-    if helper is not None:
-        helper.engine.close()
+    opened.close()
     return report_study(out)
 
 
@@ -152,45 +141,6 @@ def _finished(folder: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return {arm["name"]: arm for arm in record["arms"]}
-
-
-def _study(
-    file: StudyFile,
-    task: Task,
-    arms: list[Arm],
-    engine: Engine,
-    weights: Weights,
-    out: Path,
-    helper: HelperModel | None,
-) -> Study:
-    asked = file.decoding
-    decoding = Decoding(
-        max_tokens=asked.max_tokens or 0,
-        temperature=asked.temperature,
-        top_p=asked.top_p,
-        stop=asked.stop,
-    )
-    return Study(
-        task,
-        arms,
-        engine,
-        weights,
-        out,
-        decoding=decoding,
-        seeds=file.seeds,
-        budget=file.budget,
-        min_effect=file.min_effect,
-        helper=helper,
-    )
-
-
-def _helper(file: StudyFile, root: Path, engine: Engine, weights: Weights) -> HelperModel | None:
-    """The study's helper; one that is the model itself shares its engine."""
-    if file.helper is None:
-        return None
-    if file.helper == file.model:
-        return HelperModel(engine, weights)
-    return HelperModel(*open_engine(_located(file.helper, root)))
 
 
 def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: float) -> StudyInfo:
@@ -260,17 +210,3 @@ def _is_lines(value: Any) -> bool:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
     return text if len(text) <= 200 else text[:197] + "..."
-
-
-def _located(model: str, root: Path) -> str:
-    """A model path is relative to the study file when it exists there."""
-    if model.startswith("fake:"):
-        script = root / model.removeprefix("fake:")
-        return f"fake:{script}" if script.is_file() else model
-    beside = root / model
-    return str(beside) if beside.is_dir() and not Path(model).is_dir() else model
-
-
-def slug(name: str) -> str:
-    """A name as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"

@@ -27,6 +27,7 @@ from whatworks.examiner import Answer, Examiner, mean
 from whatworks.helper import Helper, HelperModel
 from whatworks.identity import content_key
 from whatworks.methods.base import Method
+from whatworks.metrics import Metric, refused
 from whatworks.metrics import of as metric_of
 from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
@@ -70,8 +71,8 @@ class Study:
         start: What every chain begins with: the task's instructions and the untouched model.
 
     Raises:
-        InputError: If a chain cannot stack, an arm wants more rows than there are, or ``out`` holds
-            a different study.
+        InputError: If a chain cannot stack, an arm wants more rows than there are, a row of dev or
+            test cannot be scored, or ``out`` holds a different study.
     """
 
     def __init__(
@@ -111,7 +112,9 @@ class Study:
         self.store = Store(out / "store")
         self.results = Results(out / "results.jsonl")
         self._openings = Journal(out / "test_openings.jsonl")
-        self.examiner = Examiner(engine, metric_of(task), self.store)
+        metric = metric_of(task)
+        _refuse_targets(metric, task)
+        self.examiner = Examiner(engine, metric, self.store)
         if decoding.max_tokens == 0:
             decoding = decoding.replace(max_tokens=self._longest_target(weights))
         prompt = Prompt(instructions=task.instructions)
@@ -345,6 +348,18 @@ def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
             )
         )
     return choose(options, min_effect=min_effect)
+
+
+def _refuse_targets(metric: Metric, task: Task) -> None:
+    """Tell at once of rows that would fail every arm when they are scored."""
+    broken = refused(metric, (*task.splits.dev, *task.splits.test))
+    if broken:
+        name, reason = next(iter(broken.items()))
+        raise InputError(
+            f"{len(broken)} rows of dev and test cannot be scored, the first is {name!r}: {reason}",
+            place=f"metric {metric.name!r}",
+            remedy="`whatworks check STUDY` lists them, with --fix it writes a copy without them",
+        )
 
 
 class _failures:

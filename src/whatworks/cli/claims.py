@@ -42,7 +42,7 @@ def claims(
         return
     from whatworks.claims.page import print_table
     from whatworks.claims.run import Request, jobs_for, measure, save
-    from whatworks.main_job import slug
+    from whatworks.opening import slug
     from whatworks.report.terminal import RichWatcher
 
     request = Request(

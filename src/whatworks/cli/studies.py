@@ -30,9 +30,8 @@ def run(
     from whatworks.main_job import run_study
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
-    path = study / "study.yaml" if study.is_dir() else study
     with resumable():
-        show(run_study(path, model=model, only=arms, out=out))
+        show(run_study(study, model=model, only=arms, out=out))
 
 
 @app.command()

@@ -9,7 +9,7 @@ beside it: ``summary(examples, scores)`` gives figures that only a whole set of 
 that wants to know whether the model ended its turn has a third parameter, ``ended``.
 
 A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
-or the example's ``meta`` cannot be scored against; ``unscorable`` finds such rows beforehand.
+or the example's ``meta`` cannot be scored against; ``refused`` finds such rows beforehand.
 
 Empty answers are ``malformed`` for structured metrics (category, json, mr, sql) and ``wrong`` for
 the others.
@@ -76,6 +76,11 @@ class Metric(Protocol):
         """The name by which a task asks for it."""
         ...
 
+    @property
+    def asks(self) -> bool:
+        """Whether a score takes a request to a model."""
+        ...
+
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         """Score one answer.
 
@@ -102,6 +107,8 @@ class _Entry:
     score: str
     summary: str = ""
     learn: str = ""
+    asks: bool = False
+    """Whether a score takes a request to a model, so that targets are not scored beforehand."""
 
 
 _REGISTRY: Mapping[str, _Entry] = {
@@ -116,7 +123,7 @@ _REGISTRY: Mapping[str, _Entry] = {
     "facts": _Entry("facts", "facts", summary="summary"),
     "chat": _Entry("chat", "chat", summary="summary"),
     "style": _Entry("style", "style", summary="summary", learn="learn"),
-    "judge": _Entry("judge", "judge", summary="summary"),
+    "judge": _Entry("judge", "judge", summary="summary", asks=True),
     "instructions": _Entry("instructions", "instructions", summary="summary"),
 }
 
@@ -132,6 +139,7 @@ class _Bound:
     _summary: Callable[[Sequence[Example], Sequence[Score]], dict[str, float]] | None
     _told: bool
     """Whether the function wants to know if the turn was ended."""
+    asks: bool
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         return self._score(example, text, ended) if self._told else self._score(example, text)
@@ -164,7 +172,7 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
         whole: Callable[..., dict[str, float]] = getattr(module, entry.summary)
         summary = partial(whole, **{n: given[n] for n in keywords(whole) if n in given})
     told = "ended" in inspect.signature(score).parameters
-    return _Bound(spec.name, partial(score, **given), summary, told)
+    return _Bound(spec.name, partial(score, **given), summary, told, entry.asks)
 
 
 def of(task: Task) -> Metric:
@@ -195,12 +203,31 @@ def _module(name: str) -> tuple[_Entry, ModuleType]:
         ) from None
 
 
-def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
-    """Rows whose own target does not score 1: example id to the reason.
+def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+    """Rows to which no answer can be scored: example id to the reason.
 
-    To be asked before a study starts; such rows would count against every arm, or stop it.
+    To be asked before a study starts: such a row would fail every arm. A metric that asks a model
+    is not tried.
     """
     reasons: dict[str, str] = {}
+    if metric.asks:
+        return reasons
+    for example in examples:
+        try:
+            metric(example, example.target)
+        except InputError as error:
+            reasons[example.id] = error.cause
+    return reasons
+
+
+def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+    """Rows whose own target does not score 1, or cannot be scored: example id to the reason.
+
+    A metric that asks a model is not tried.
+    """
+    reasons: dict[str, str] = {}
+    if metric.asks:
+        return reasons
     for example in examples:
         try:
             score = metric(example, example.target)

@@ -1,0 +1,233 @@
+"""Checks of the rows as tokens: lengths, what training learns, what ends generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from whatworks.candidate import Decoding, Weights
+from whatworks.check.findings import Finding, graded, percent
+from whatworks.engines import Engine, ModelFiles, templates
+from whatworks.prompt import Prompt, render
+from whatworks.task import Example, Message, Task
+
+LOOKED_AT = 5_000
+"""Most rows of a split that are tokenised, evenly spaced."""
+SHOWN = 12
+"""Most tokens of the prompt in the mask preview."""
+BINS = 24
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def check_tokens(
+    task: Task, engine: Engine, weights: Weights, decoding: Decoding, min_effect: float
+) -> list[Finding]:
+    """Everything that takes the study's tokenizer and chat template.
+
+    Args:
+        task: The rows, rendered with the task's instructions alone.
+        engine: The study's; a served model's tokenizer is unknown, so lengths are estimates there.
+        weights: The untouched model.
+        decoding: The study's; ``max_tokens`` 0 is measured on train when it runs.
+        min_effect: As in ``check_rows``.
+    """
+    reader = _Reader(task, engine, weights)
+    lengths = {
+        part: reader.lengths(_some(getattr(task.splits, part))) for part in ("train", "dev", "test")
+    }
+    findings = [
+        _histogram("prompt tokens", {part: both[0] for part, both in lengths.items()}, reader),
+        _histogram("target tokens", {part: both[1] for part, both in lengths.items()}, reader),
+        *_too_long(task, lengths, reader.context, decoding, min_effect),
+    ]
+    if reader.tokenizer is None:
+        said = "not visible: the server renders prompts and ends turns by its own template"
+        return [*findings, Finding("chat template", "fine", said)]
+    train = _some(task.splits.train)
+    return [
+        *findings,
+        _mask(task, train, reader.tokenizer),
+        _ending(train, reader.tokenizer, decoding),
+    ]
+
+
+class _Reader:
+    """Rows to lengths, by the local tokenizer where there is one, else as the engine counts."""
+
+    def __init__(self, task: Task, engine: Engine, weights: Weights) -> None:
+        self._prompt = Prompt(instructions=task.instructions)
+        self._engine = engine
+        self._files = ModelFiles(base=weights.base, template=weights.template)
+        self.context = engine.context_length(self._files)
+        self.tokenizer = _local_tokenizer(weights)
+        self.exact = self.tokenizer is not None
+
+    def lengths(self, rows: Sequence[Example]) -> tuple[list[int], list[int]]:
+        """Tokens of each prompt and of each target with its end of turn."""
+        prompts = [render(self._prompt, row, exclude=()) for row in rows]
+        targets = [row.target for row in rows]
+        if self.tokenizer is not None:
+            tokenizer = self.tokenizer
+            return (
+                [len(templates.tokens(tokenizer, messages)) for messages in prompts],
+                [len(templates.completion_ids(tokenizer, target)) for target in targets],
+            )
+        counted = self._engine.count_tokens(self._files, targets)
+        return self._engine.prompt_tokens(self._files, prompts), [count + 1 for count in counted]
+
+
+def _local_tokenizer(weights: Weights) -> Any | None:
+    """The tokenizer with the study's template; None where the model is served or scripted."""
+    if weights.base.startswith(("http://", "https://", "fake")):
+        return None
+    from whatworks.engines import models
+
+    return templates.use(models.load_tokenizer(models.resolve(weights.base)), weights.template)
+
+
+def _some(rows: Sequence[Example]) -> Sequence[Example]:
+    step = -(-len(rows) // LOOKED_AT) or 1
+    return rows[::step]
+
+
+def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader) -> Finding:
+    whole = [length for lengths in parts.values() for length in lengths]
+    if not whole:
+        return Finding(what, "fine", "no rows")
+    low, high = min(whole), max(whole)
+    edges = np.linspace(low, high + 1, min(BINS, high + 1 - low) + 1)
+    lines: list[str] = []
+    for part, lengths in parts.items():
+        counts = np.histogram(lengths, bins=edges)[0]
+        top = max(1, int(counts.max()))
+        bars = "".join(
+            " " if not c else _BARS[min(7, int(c / top * 7.99))] for c in counts.tolist()
+        )
+        lines.append(f"{part:<5} {low:>5} {bars} {high}")
+    middle, most = np.percentile(whole, [50, 95])
+    kind = "" if reader.exact else ", estimated"
+    said = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}"
+    return Finding(what, "fine", said, detail=lines)
+
+
+def _too_long(
+    task: Task,
+    lengths: Mapping[str, tuple[Sequence[int], Sequence[int]]],
+    context: int | None,
+    decoding: Decoding,
+    min_effect: float,
+) -> list[Finding]:
+    """Rows that the model cannot read, or whose answer cannot be written out."""
+    cut: dict[str, list[str]] = {"train": [], "asked": []}
+    unreachable: list[str] = []
+    asked = 0
+    for part, (prompts, targets) in lengths.items():
+        rows = _some(getattr(task.splits, part))
+        asked += len(rows) if part != "train" else 0
+        for row, prompt, target in zip(rows, prompts, targets, strict=True):
+            if context is not None and prompt + target > context:
+                cut["train" if part == "train" else "asked"].append(row.id)
+            if part != "train" and 0 < decoding.max_tokens < target:
+                unreachable.append(row.id)
+    findings: list[Finding] = []
+    if context is not None:
+        names = [*cut["train"], *cut["asked"]]
+        level = graded(len(cut["asked"]) / max(1, asked), min_effect)
+        findings.append(
+            Finding(
+                "rows longer than the context",
+                "doubt" if level == "fine" and names else level,
+                f"{len(cut['train'])} of train, {len(cut['asked'])} of dev and test: prompt and "
+                f"target need more than {context} tokens",
+                names,
+                remedy="training leaves them out, and no arm can answer them; shorten them"
+                if names
+                else "",
+                drop=names,
+            )
+        )
+    if decoding.max_tokens:
+        findings.append(
+            Finding(
+                "room for the answer",
+                graded(len(unreachable) / max(1, asked), min_effect),
+                f"{percent(len(unreachable), asked)} targets of dev and test are longer than "
+                f"max_tokens: {decoding.max_tokens}",
+                unreachable,
+                remedy="raise `decoding: {max_tokens: ...}`, or leave it out: it is measured then"
+                if unreachable
+                else "",
+            )
+        )
+    return findings
+
+
+def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
+    """Which tokens training learns, of the first row."""
+    if not train:
+        return Finding("trained tokens", "fine", "no train rows")
+    row = min(train, key=lambda row: len(row.target) if row.target.strip() else 10**9)
+    messages = render(Prompt(instructions=task.instructions), row, exclude=())
+    prompt, answer = templates.training_ids(tokenizer, messages, row.target)
+    return Finding(
+        "trained tokens",
+        "fine",
+        f"of row {row.id!r}, {len(answer)} of {len(prompt) + len(answer)}: the target and its end, "
+        "in brackets",
+        detail=[preview(tokenizer, messages, row.target)],
+    )
+
+
+def preview(tokenizer: Any, messages: Sequence[Message], target: str) -> str:
+    """A training row's tokens, those that are learned in brackets."""
+    prompt, answer = templates.training_ids(tokenizer, messages, target)
+    read = [_token(tokenizer, i) for i in prompt]
+    before = read if len(read) <= SHOWN else ["…", *read[-SHOWN:]]
+    learned = [f"[{_token(tokenizer, i)}]" for i in answer]
+    shown = learned if len(learned) <= 2 * SHOWN else [*learned[:SHOWN], "…", *learned[-SHOWN:]]
+    return "".join(before) + "".join(shown)
+
+
+def _token(tokenizer: Any, number: int) -> str:
+    text = str(tokenizer.decode([number], clean_up_tokenization_spaces=False))
+    # SentencePiece drops the space that a first token begins with.
+    if str(tokenizer.convert_ids_to_tokens(number)).startswith("▁") and text[:1] != " ":
+        text = " " + text
+    return text.replace("\n", "⏎") or "∅"
+
+
+def _ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Finding:
+    """Whether the end of the turn is learned, ends generation, and stands at the end alone."""
+    end = templates.ending(tokenizer)
+    texts = (*end.stop_texts, *decoding.stop)
+    early: list[str] = []
+    why = ""
+    for row in train:
+        ids = templates.completion_ids(tokenizer, row.target, end=False)
+        inside = [_token(tokenizer, i) for i in ids if i in end.stop_ids]
+        inside += [text for text in texts if text in row.target]
+        if inside:
+            early.append(row.id)
+            why = why or f"row {row.id!r} holds {inside[0]!r}"
+    last = templates.completion_ids(tokenizer, "x")[-len(end.ids) or None :]
+    shown = "".join(_token(tokenizer, i) for i in last) if end.ids else end.text
+    stops = bool(end.stop_ids.intersection(end.ids)) or end.text in end.stop_texts
+    if not stops:
+        remedy = "choose another template: `template: chatml`"
+        return Finding("end of turn", "spoils", f"generation does not stop on {shown!r}",
+                       remedy=remedy)  # fmt: skip
+    if early:
+        return Finding(
+            "end of turn",
+            "spoils",
+            f"{percent(len(early), len(train))} train targets hold what ends generation, so an "
+            "answer like them is cut",
+            early,
+            reason=why,
+            remedy="choose another template or stop strings, or rewrite these targets",
+            drop=early,
+        )
+    return Finding("end of turn", "fine", f"{shown!r} is learned at the end of every target, and "
+                   "generation stops on it")  # fmt: skip

@@ -1,0 +1,222 @@
+"""Planted faults are found, graded and taken out; clean data passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whatworks.check import Finding, check_task
+from whatworks.data import read
+from whatworks.main_job import run_study
+from whatworks.opening import open_study
+
+Parts = dict[str, list[dict[str, Any]]]
+Command = Callable[..., tuple[int, str]]
+Write = Callable[..., Path]
+
+
+def findings(path: Path) -> dict[str, Finding]:
+    opened = open_study(path, checked=False)
+    found = check_task(
+        opened.task, opened.engine, opened.weights, opened.decoding, opened.file.min_effect
+    )
+    named = {finding.check: finding for finding in found}
+    assert len(named) == len(found)
+    return named
+
+
+def copied(parts: Parts) -> None:
+    parts["test"][3] |= {**parts["train"][5], "id": "test-3"}
+    parts["test"][3]["input"] = parts["test"][3]["input"].upper()
+
+
+def nearly(parts: Parts) -> None:
+    parts["dev"][2]["input"] = parts["train"][5]["input"] + " today"
+
+
+def torn(parts: Parts) -> None:
+    parts["train"][1]["group"] = parts["train"][2]["group"] = parts["test"][0]["group"] = "acme"
+
+
+def contradicted(parts: Parts) -> None:
+    parts["test"][7]["input"] = parts["test"][8]["input"]
+
+
+def unparsable(parts: Parts) -> None:
+    parts["test"][9]["target"] = '{"count": '
+
+
+def untaught(parts: Parts) -> None:
+    parts["train"][4]["target"] = "  "
+
+
+def twins(parts: Parts) -> None:
+    parts["test"][1]["id"] = parts["dev"][1]["id"]
+
+
+FAULTS: dict[str, tuple[Callable[[Parts], None], str, str, list[str]]] = {
+    "copied": (copied, "the same input in two splits", "spoils", ["test-3"]),
+    "nearly": (nearly, "nearly the same input in two splits", "spoils", ["dev-2"]),
+    "torn": (torn, "groups in two splits", "spoils", ["test-0"]),
+    "contradicted": (contradicted, "conflicting targets", "spoils", ["test-7", "test-8"]),
+    "unparsable": (unparsable, "targets under the metric json", "spoils", ["test-9"]),
+    "untaught": (untaught, "targets under the metric json", "doubt", ["train-4"]),
+    "twins": (twins, "ids", "spoils", ["dev-1"]),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_alone(study: Write, name: str) -> None:
+    plant, check, level, rows = FAULTS[name]
+    clean, spoilt = findings(study()), findings(study(plant))
+    assert all(finding.level == "fine" for finding in clean.values())
+    assert spoilt[check].level == level
+    assert sorted(spoilt[check].rows) == rows
+    assert spoilt[check].remedy
+    others = {c for c, f in spoilt.items() if f.level == "spoils"} - {check}
+    assert not others
+
+
+def test_a_small_leak_is_in_doubt_and_a_large_one_spoils(study: Write) -> None:
+    def leak(parts: Parts) -> None:
+        parts["test"][0]["input"] = parts["train"][0]["input"] + " today"
+
+    check = "nearly the same input in two splits"
+    assert findings(study(leak, more="model: 'fake:'\nmin_effect: 0.1\n"))[check].level == "doubt"
+    assert findings(study(leak, more="model: 'fake:'\nmin_effect: 0.01\n"))[check].level == "spoils"
+
+
+def test_an_answer_that_the_metric_accepts_is_no_conflict(study: Write) -> None:
+    def same(parts: Parts) -> None:
+        parts["train"][7]["input"] = parts["train"][8]["input"]
+        parts["train"][7]["target"] = '{ "count":  63352}'
+
+    found = findings(study(same))
+    assert found["conflicting targets"].level == "fine"
+    assert found["exact duplicates"].level == "doubt"
+
+
+def test_the_command_says_it_and_the_exit_code_too(study: Write, command: Command) -> None:
+    code, said = command("check", study())
+    assert code == 0 and "0 checks found what spoils the result" in said
+    code, said = command("check", study(copied))
+    assert code == 1 and "1 of 50 (2.0%) test rows stand before test" in said and "test-3" in said
+    path = study()
+    path.write_text(path.read_text().replace("metric: json", "metric: jsn"))
+    code, said = command("check", path)
+    assert code == 2 and "did you mean 'json'" in said
+
+
+def everything(parts: Parts) -> None:
+    for plant in (copied, nearly, torn, contradicted, unparsable, untaught):
+        plant(parts)
+
+
+def test_fix_writes_a_copy_that_passes_and_runs(
+    study: Write, command: Command, tmp_path: Path
+) -> None:
+    path = study(everything)
+    before = path.read_text()
+    code, said = command("check", path, "--fix")
+    assert code == 1
+    assert "1 (the same input in two splits)" in said
+    assert "2 (conflicting targets)" in said and "45 rows are left" in said
+    assert path.read_text() == before
+
+    clean = tmp_path / "study-clean.yaml"
+    assert command("check", clean)[0] == 0
+    kept = {part: read(tmp_path / f"study-clean/{part}.jsonl").examples for part in
+            ("train", "dev", "test")}  # fmt: skip
+    assert {part: len(rows) for part, rows in kept.items()} == {"train": 59, "dev": 19, "test": 45}
+    given = {row.id: row for row in read(tmp_path / "test.jsonl").examples}
+    assert all(given[row.id] == row for row in kept["test"])
+    summary, _ = run_study(clean, out=tmp_path / "run")
+    assert dict(summary.study.counts) == {"train": 59, "dev": 19, "test": 45}
+
+    code, said = command("check", path, "--fix")
+    assert code == 2 and "--force" in said
+    assert command("check", path, "--fix", "--force")[0] == 1
+
+
+def test_a_target_that_cannot_be_scored_stops_a_study_before_it_begins(
+    study: Write, command: Command, tmp_path: Path
+) -> None:
+    code, said = command("run", study(unparsable), "--out", tmp_path / "run")
+    assert code == 2
+    assert "1 rows of dev and test cannot be scored, the first is 'test-9'" in said
+    assert "whatworks check" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes(study: Write) -> None:
+    def label(parts: Parts) -> None:
+        for rows in parts.values():
+            for i, row in enumerate(rows):
+                row["target"] = "rare" if row["id"] == "train-3" else f"class{i % 3}"
+
+    found = findings(study(label, metric="category"))["class balance"]
+    assert found.level == "doubt" and "'rare'" in found.says
+    assert "4 classes, from 1 to 20 train rows" in found.says
+    assert any(line.startswith("class1") and line.endswith("█" * 20) for line in found.detail)
+
+    def unseen(parts: Parts) -> None:
+        label(parts)
+        parts["train"][3]["target"] = "class0"
+        parts["test"][3]["target"] = "other"
+
+    found = findings(study(unseen, metric="exact"))
+    assert "not in train: 'other'" in found["class balance"].says
+    metric = "{category: {labels: [class0, class1, class2]}}"
+    found = findings(study(unseen, metric=metric))["targets among the labels"]
+    assert found.level == "spoils" and list(found.rows) == ["test-3"]
+
+
+# What takes a tokenizer.
+
+
+def long(parts: Parts) -> None:
+    for row in parts["test"][:2]:
+        row["input"] = f"{row['input']} stone and water " * 30
+
+
+def with_model(folder: Path, more: str = "") -> str:
+    return f"model: {folder}\n{more}"
+
+
+def test_tokens_are_those_of_the_studys_model(study: Write, tiny_model: Path) -> None:
+    found = findings(study(long, more=with_model(tiny_model)))
+    assert found["rows longer than the context"].level == "spoils"
+    assert list(found["rows longer than the context"].rows) == ["test-0", "test-1"]
+    assert len(found["prompt tokens"].detail) == 3
+    assert found["end of turn"].level == "fine" and "</s>" in found["end of turn"].says
+    (preview,) = found["trained tokens"].detail
+    read, _, learned = preview.partition("[")
+    assert read.endswith("Output:")
+    assert "".join(learned.strip("[]").split("][")).strip() == '{"count": 0}</s>'
+
+
+def test_room_for_the_answer(study: Write, tiny_model: Path) -> None:
+    more = with_model(tiny_model, "decoding: {max_tokens: 3}\n")
+    found = findings(study(more=more))["room for the answer"]
+    assert found.level == "spoils" and len(found.rows) == 70
+
+
+@pytest.mark.parametrize(
+    ("template", "target"),
+    [("plain", "yes\nInput: no"), ("vicuna", "yes USER: no"), ("chatml", "yes</s>no")],
+)
+def test_targets_that_end_generation_early(
+    study: Write, tiny_model: Path, template: str, target: str
+) -> None:
+    def plant(parts: Parts) -> None:
+        for rows in parts.values():
+            for row in rows:
+                row["target"] = "yes"
+        parts["train"][6]["target"] = target
+
+    more = with_model(tiny_model, f"template: {template}\n")
+    found = findings(study(plant, metric="exact", more=more))["end of turn"]
+    assert found.level == "spoils" and list(found.rows) == ["train-6"]
