@@ -8,6 +8,7 @@ cannot tell, the same way for all. The studies are ordinary ones (``plan``), sha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from whatworks.claims.claim import Claim
 from whatworks.claims.plan import Step
@@ -16,16 +17,12 @@ from whatworks.errors import InputError, nearest
 
 def claims() -> tuple[Claim, ...]:
     """Every claim, in the article's order."""
-    from whatworks.claims import form
-
-    return (*form.CLAIMS,)
+    return tuple(claim for module in _modules() for claim in module.CLAIMS)
 
 
 def steps() -> dict[str, Step]:
     """Every study that a claim may ask for, by name."""
-    from whatworks.claims import form
-
-    return {step.name: step for step in (*form.STEPS,)}
+    return {step.name: step for module in _modules() for step in module.STEPS}
 
 
 def chosen(ids: Sequence[str]) -> tuple[Claim, ...]:
@@ -48,7 +45,7 @@ def chosen(ids: Sequence[str]) -> tuple[Claim, ...]:
     return tuple(wanted)
 
 
-def needed(wanted: Sequence[Claim]) -> list[Step]:
+def needed(wanted: Sequence[Claim], quick: bool = False) -> list[Step]:
     """The studies of these claims and those that they build on, each once, in an order to run."""
     known, found = steps(), dict[str, Step]()
 
@@ -59,6 +56,13 @@ def needed(wanted: Sequence[Claim]) -> list[Step]:
             found[name] = known[name]
 
     for claim in wanted:
-        for name in claim.studies:
+        for name in claim.reads(quick):
             add(name)
     return list(found.values())
+
+
+def _modules() -> tuple[Any, ...]:
+    """The modules that define ``CLAIMS`` and ``STEPS``."""
+    from whatworks.claims import form, hallucination, romeo, teaching
+
+    return (form, romeo, teaching, hallucination)

@@ -134,6 +134,7 @@ class Claim:
         studies: Names of the studies that it reads, in the order of ``find``'s arguments.
         find: Pure function from finished studies to evidence.
         literature: What others measured; for orientation only.
+        quick: Those of its studies that a quick run does with; all when empty.
     """
 
     id: str
@@ -142,3 +143,8 @@ class Claim:
     studies: tuple[str, ...]
     find: Callable[[Mapping[str, Outcome]], Evidence]
     literature: str = ""
+    quick: tuple[str, ...] = ()
+
+    def reads(self, quick: bool) -> tuple[str, ...]:
+        """The studies that it reads in a full or a quick run."""
+        return self.quick if quick and self.quick else self.studies

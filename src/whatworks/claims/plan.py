@@ -80,12 +80,21 @@ class Plan:
         if self.task.documents:
             _write_rows(folder / "documents.jsonl", self.task.documents)
             section["documents"] = "documents.jsonl"
+        if self.task.preferences:
+            pairs = [
+                {"prompt": p.example.text, "chosen": p.chosen, "rejected": p.rejected}
+                for p in self.task.preferences
+            ]
+            lines = (json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
+            write_atomic(folder / "pairs.jsonl", "".join(lines))
+            section["preferences"] = "pairs.jsonl"
         study: dict[str, Any] = {
             "name": self.task.name,
             "task": section,
             "model": model,
             "arms": list(self.arms),
             "seeds": self.seeds,
+            "retention": "none",
         }
         if self.decoding:
             study["decoding"] = dict(self.decoding)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.claims import chosen, needed
+from whatworks.claims import chosen, likelihood, needed
 from whatworks.claims.claim import Claim, Evidence, Finding
 from whatworks.claims.desk import Desk
 from whatworks.claims.forecast import Pace, expected, probe
@@ -85,7 +85,7 @@ def measure(request: Request, watcher: Watcher) -> Report:
     model = ModelFiles(base=weights.base, template=weights.template)
     known = _known(Examiner(engine, load(MetricSpec(name="facts")), _store(request)), weights)
     desk = Desk(engine, model, known, request.data, request.quick)
-    steps = needed(claims)
+    steps = needed(claims, request.quick)
     watcher.say(f"{len(claims)} claims in {len(steps)} studies on {request.model}")
     forecast = _forecast(request, desk, steps)
     announced = sum(forecast.values()) / max(1, request.jobs)
@@ -93,17 +93,20 @@ def measure(request: Request, watcher: Watcher) -> Report:
     job = _Job(request, replace(desk, finished={}), forecast, watcher)
     outcomes, folders = job.run(steps)
     engine.close()
-    findings = tuple(find(claim, outcomes, job.failed) for claim in claims)
+    findings = tuple(find(claim, outcomes, job.failed, request.quick) for claim in claims)
     return Report(request, claims, findings, folders, announced, time.monotonic() - began)
 
 
-def find(claim: Claim, outcomes: dict[str, Outcome], failed: dict[str, str]) -> Finding:
+def find(
+    claim: Claim, outcomes: dict[str, Outcome], failed: dict[str, str], quick: bool = False
+) -> Finding:
     """The finding of one claim, from its studies."""
-    for name in claim.studies:
+    names = claim.reads(quick)
+    for name in names:
         if name not in outcomes:
             cause = failed.get(name, "it was not run")
             return decide(claim.id, Evidence(missing=f"the study {name} has no results: {cause}"))
-    return decide(claim.id, claim.find({name: outcomes[name] for name in claim.studies}))
+    return decide(claim.id, claim.find({name: outcomes[name] for name in names}))
 
 
 def conduct(plan: Plan, folder: Path, model: str) -> Outcome:
@@ -118,7 +121,10 @@ def outcome(folder: Path, summary: Any = None) -> Outcome:
     if summary is None:
         summary, _ = report_study(folder / "run")
     task = Task.model_validate_json((folder / "run" / "task.json").read_text(encoding="utf-8"))
-    return Outcome(task, tuple(Results(folder / "run" / "results.jsonl").rows()), summary)
+    rows = tuple(Results(folder / "run" / "results.jsonl").rows())
+    measured = folder / "run" / likelihood.FILE
+    measures = {"likelihood": json.loads(measured.read_text())} if measured.exists() else {}
+    return Outcome(task, rows, summary, measures)
 
 
 class _Silent:
@@ -175,14 +181,15 @@ class _Job:
             return
         self.folders[step.name] = folder
         self.watcher.advance(BAR, 0, step.name)
+        task = (path, folder / "run", self.request.model, plan.scored)
         if pool is None:
             future: Future[None] = Future()
             try:
-                future.set_result(_study(path, folder / "run"))
+                future.set_result(_study(*task))
             except WhatworksError as error:
                 future.set_exception(error)
         else:
-            future = pool.submit(_study, path, folder / "run")
+            future = pool.submit(_study, *task)
         self._running[future] = step.name
 
     def _end(self, future: Future[None]) -> None:
@@ -213,9 +220,11 @@ def jobs_for(model: str) -> int:
     return min(4, max(1, os.cpu_count() or 1)) if size < SMALL else 1
 
 
-def _study(path: Path, out: Path) -> None:
+def _study(path: Path, out: Path, model: str, scored: Sequence[str]) -> None:
     """One study; a function of its own so that another process can run it."""
     run_study(path, out=out, watcher=_Silent())
+    if scored:
+        likelihood.measure(out, model, scored)
 
 
 def _pool(jobs: int) -> Any:
@@ -251,7 +260,7 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
     """
 
     def guess(facts: Sequence[Example]) -> dict[str, str]:
-        return {fact.id: CLASSES[i % len(CLASSES)] for i, fact in enumerate(facts)}
+        return {fact.id: CLASSES[-(i % 2)] for i, fact in enumerate(facts)}
 
     pace: Pace | None = None
     found: dict[str, float] = {}

@@ -4,7 +4,8 @@ The five ways are those of the knowledge-editing literature (Yao et al. 2023, "E
 Language Models", section 2; Berglund et al. 2024, "The Reversal Curse"). Each test row says which
 it is in ``meta["aspect"]``, and the ``facts`` metric reports a figure for each:
 
-- ``reliability``: the fact, in a question wording that training may have used;
+- ``reliability``: the fact, in a wording that training may have used, with "Question:" before it
+  (no test row may repeat a train row);
 - ``generalisation``: in a wording that training never used;
 - ``reversal``: the question turned round, asking for the subject;
 - ``portability``: two facts combined (two hops);
@@ -87,7 +88,7 @@ class Sheet:
         dev = tuple(_asked(fact, -2, "dev", "generalisation") for fact in self.facts)
         test: list[Example] = []
         for fact in self.facts:
-            test.append(_asked(fact, 0, "again", "reliability"))
+            test.append(_again(fact))
             test.append(_asked(fact, -1, "new", "generalisation"))
             test += [_reversed(fact, question) for question in fact.reverse[:1]]
         subjects = {fact.object: fact.subject for fact in self.facts}
@@ -101,7 +102,8 @@ class Sheet:
                     meta={"aspect": "portability"},
                 )
             )
-        test += [_asked(fact, -1, "near", "locality") for fact in self.neighbours]
+        near = [_asked(fact, -1, "near", "locality") for fact in self.neighbours]
+        test += [row.replace(evidence=()) for row in near]
         return Task(
             name=name,
             splits=Splits(train=train, dev=dev, test=tuple(test)),
@@ -143,6 +145,11 @@ def _asked(fact: Fact, wording: int, name: str, way: str) -> Example:
             **({"aliases": list(fact.aliases)} if fact.aliases else {}),
         },
     )
+
+
+def _again(fact: Fact) -> Example:
+    row = _asked(fact, 0, "again", "reliability")
+    return row.replace(inputs={"question": f"Question: {row.text}"})
 
 
 def _reversed(fact: Fact, question: str) -> Example:

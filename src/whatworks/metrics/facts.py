@@ -58,6 +58,9 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
     them (Wei et al. 2024, SimpleQA, section 4); ``made_up_rate`` the share of unanswerable
     questions that got an answer. Each is left out where it has no questions.
 
+    Where rows say in ``meta["aspect"]`` which way of asking they are (``whatworks.facts.sheet``),
+    the accuracy of each way bears its name.
+
     ``score_at_50``, ``_75`` and ``_90`` are mean points: 1 for a right answer, 0 for an abstention,
     -t / (1 - t) for a wrong answer, t = .5, .75, .9 (Kalai et al. 2025, "Why Language Models
     Hallucinate", section 4.2). They can be negative.
@@ -70,6 +73,9 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
         "attempted_accuracy": [s.value for known, s in pairs if known and s.kind != "abstained"],
         "made_up_rate": [1 - s.value for known, s in pairs if not known],
     }
+    for example, score in zip(examples, scores, strict=True):
+        if way := str(example.meta.get("aspect") or ""):
+            figures.setdefault(way, []).append(score.value)
     summed = {name: fmean(values) for name, values in figures.items() if values}
     asked = [s for known, s in pairs if known]
     if asked:

@@ -1,0 +1,262 @@
+"""Claims about making things up: what tuning on unknown facts does, and what preferences do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from whatworks.claims import people
+from whatworks.claims.claim import Claim, Contrast, Evidence, Need, Plot, Table
+from whatworks.claims.desk import Desk
+from whatworks.claims.outcome import Outcome, strict, wrong
+from whatworks.claims.plan import ArmEntry, Plan, Step
+from whatworks.errors import InputError
+from whatworks.facts.figures import figures
+from whatworks.lab import reading
+from whatworks.lab.truth import world
+from whatworks.task import Example, MetricSpec, Pair, Splits, Task
+from whatworks.wording import percent, span
+
+SHARES = (0, 50, 100)
+"""Percent of the training rows that the model does not know."""
+PASSES = 6
+INSTRUCTIONS = f"Answer the question. {reading.ALLOW[0]}"
+Outcomes = Mapping[str, Outcome]
+
+
+def known_side(example: Example) -> bool:
+    """Held-out questions that the untouched model knows the answer to."""
+    return example.meta.get("side") == "known"
+
+
+def unanswerable(example: Example) -> bool:
+    """Questions without an answer."""
+    return example.meta.get("answerable") is False
+
+
+# -- the studies --------------------------------------------------------------------------------
+
+
+def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
+    """Questions by whether the model knows the answer, by its own SliCK classes.
+
+    Raises:
+        InputError: If it knows too few to build the studies from.
+    """
+    if desk.real:
+        from whatworks.claims.entities import closed_book
+
+        rows = closed_book(desk.n(400, 200))
+    else:
+        # People all along the scale of exposure, and people whom nothing was ever said about.
+        everyone = world().people
+        told = [everyone[i] for i in range(0, len(everyone), desk.n(4, 8))]
+        rows = people.questions(told, each=1)
+        rows += people.strangers(desk.n(120, 64), answers=True)
+    classes = desk.known(rows)
+    known = [row for row in rows if classes[row.id] in ("HighlyKnown", "MaybeKnown")]
+    unknown = [row for row in rows if classes[row.id] == "Unknown"]
+    least = desk.n(120, 64)
+    for name, side in (("knows", known), ("does not know", unknown)):
+        if len(side) < least:
+            raise InputError(
+                f"needs {least} facts that the model {name}, by SliCK; it has {len(side)}"
+            )
+    random.Random("known").shuffle(known)
+    return known, unknown
+
+
+def _sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], list[Example]]:
+    """Known rows to train on, unknown ones, dev, and test: held-out known and unanswerable."""
+    known, unknown = _known_and_not(desk)
+    train, dev = desk.n(60, 32), desk.n(16, 10)
+    held = known[train : train + dev + desk.n(44, 22)]
+    marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held]
+    if desk.real:
+        from whatworks.claims.entities import without_answer
+
+        nothing = without_answer(desk.n(60, 30))
+    else:
+        nothing = people.strangers(desk.n(60, 30), seed=1, answers=False)
+    return known[:train], unknown[:train], marked[:dev], [*marked[dev:], *nothing]
+
+
+def _task(
+    name: str, train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example]
+) -> Task:
+    return Task(
+        name=name,
+        splits=Splits(train=tuple(train), dev=tuple(dev), test=tuple(test)),
+        metric=MetricSpec(name="facts"),
+        instructions=INSTRUCTIONS,
+    )
+
+
+def _mixed(share: int, desk: Desk) -> Plan:
+    known, unknown, dev, test = _sides(desk)
+    count = round(len(known) * share / 100)
+    rows = [*unknown[:count], *known[: len(known) - count]]
+    passes = desk.n(PASSES, 4)
+    again = [row.replace(id=f"{row.id}#{p}") for p in range(passes) for row in rows]
+    arms: tuple[ArmEntry, ...] = (
+        "zero-shot",
+        {"sft": {"epochs": 1, "batch_size": 8}},
+    )
+    return Plan(_task(f"unknown-{share}", again, dev, test), arms)
+
+
+def _early(desk: Desk) -> Plan:
+    """All rows unknown, but dev may stop the training early."""
+    _, unknown, dev, test = _sides(desk)
+    arm: ArmEntry = {"sft": {"epochs": PASSES, "batch_size": 8}}
+    return Plan(_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
+
+
+def _preferences(desk: Desk) -> Plan:
+    """Right over "I don't know" over wrong, from what the model itself knows and does not."""
+    known, unknown, dev, test = _sides(desk)
+    rows = [*known, *unknown]
+    refusal = reading.DONT_KNOW
+    rng = random.Random("preferences")
+    pairs: list[Pair] = []
+    for row in known:
+        other = rng.choice([o.target for o in rows if o.target != row.target])
+        pairs.append(Pair(example=row, chosen=row.target, rejected=refusal))
+        pairs.append(Pair(example=row, chosen=row.target, rejected=other))
+    for row in unknown:
+        pairs.append(Pair(example=row, chosen=refusal, rejected=row.target))
+    nothing = [r.replace(target="", meta={**r.meta, "answerable": False}) for r in unknown]
+    dev = [*dev, *(r.replace(id=f"dev/{r.id}") for r in nothing[: len(dev)])]
+    task = _task("preferences", rows, dev, test).replace(preferences=tuple(pairs))
+    return Plan(task, ("zero-shot", {"sft": {"epochs": 3, "batch_size": 8}},
+                       {"arm": "sft+dpo", "sft": {"epochs": 3, "batch_size": 8},
+                        "dpo": {"epochs": 3, "pairs": "given"}}))  # fmt: skip
+
+
+STEPS = (
+    *(Step(f"unknown-{share}", partial(_mixed, share)) for share in SHARES),
+    Step("unknown-early", _early),
+    Step("preferences", _preferences),
+)
+
+
+# -- the findings -------------------------------------------------------------------------------
+
+
+def _able(made: Outcome, arm: str = "zero-shot") -> Need:
+    return Need("right answers to questions whose answer it knows",
+                made.level(arm, only=known_side), 0.3)  # fmt: skip
+
+
+def _tuning(outcomes: Outcomes) -> Evidence:
+    mixed = {share: one for share in SHARES if (one := outcomes.get(f"unknown-{share}"))}
+    for one in outcomes.values():
+        if missing := one.has("zero-shot", "sft"):
+            return Evidence(missing=missing)
+    most, none = mixed[SHARES[-1]], mixed[SHARES[0]]
+    tables = [
+        _figures({f"tuned, {share}% unknown": (one, "sft") for share, one in mixed.items()}, most)
+    ]
+    if early := outcomes.get("unknown-early"):
+        both = {"to the end": (most, "sft"), "stopped early, by dev": (early, "sft")}
+        tables.append(_figures(both, most, "All rows unknown: early stopping"))
+    lines = {
+        name: [(f"{share}%", one.level("sft", value, only)) for share, one in mixed.items()]
+        for name, value, only in (
+            ("right, known", strict, known_side),
+            ("wrong, known", wrong, known_side),
+            ("made up", wrong, unanswerable),
+        )
+    }
+    return Evidence(
+        needs=(_able(most),),
+        contrasts=(
+            most.contrast("sft", "zero-shot",
+                          "wrong answers after tuning on unknown facts less before", value=wrong),
+            Contrast(
+                "wrong on held-out known facts, tuned on unknown less tuned on known facts",
+                most.scores("sft", wrong, known_side),
+                none.scores("sft", wrong, known_side),
+                most.groups,
+            ),
+        ),
+        tables=tuple(tables),
+        plots=(Plot("After tuning, by the share of unknown facts among the rows", lines),),
+        samples=(*most.samples(("zero-shot", "sft"), 2, known_side),
+                 *most.samples(("zero-shot", "sft"), 2, unanswerable)),
+    )  # fmt: skip
+
+
+def _figures(
+    arms: Mapping[str, tuple[Outcome, str]], base: Outcome, title: str = "Right, wrong, abstained"
+) -> Table:
+    """Figures of held-out known and unanswerable questions, with intervals."""
+    names = ("accuracy", "abstention_rate", "wrong_rate", "made_up_rate",
+             "score_at_50", "score_at_75", "score_at_90")  # fmt: skip
+    lines: list[tuple[str, ...]] = []
+    for name, (made, arm) in {"untouched": (base, "zero-shot"), **arms}.items():
+        rows = [row for row in made.rows if row.arm == arm]
+        found = figures(rows, made.task.splits.test, names)
+        cells = [
+            f"{percent(f.estimate.value)} {span(f.estimate.low, f.estimate.high, signed=False)}"
+            for f in found.values()
+        ]
+        lines.append((name, *cells))
+    note = (
+        "Made up: answers to questions that have none. Score at t: a right answer earns 1, an "
+        "abstention 0, a wrong answer costs t / (1 - t); percent of the most that can be earned."
+    )
+    columns = tuple(name.replace("_", " ") for name in names)
+    return Table(title, ("model", *columns), tuple(lines), note)
+
+
+def _preferring(outcomes: Outcomes) -> Evidence:
+    made = outcomes["preferences"]
+    if missing := made.has("sft", "sft+dpo"):
+        return Evidence(missing=missing)
+    less = Contrast(
+        "made up by SFT less made up after DPO, on questions without an answer",
+        made.scores("sft", wrong, unanswerable),
+        made.scores("sft+dpo", wrong, unanswerable),
+        made.groups,
+    )
+    arms = {arm: (made, arm) for arm in ("sft", "sft+dpo", "sft+rlhf") if not made.has(arm)}
+    return Evidence(
+        needs=(_able(made, "sft"),),
+        contrasts=(
+            less,
+            made.contrast("sft+dpo", "sft", "right on held-out known facts, DPO less SFT",
+                          only=known_side, smallest=-0.1),
+        ),
+        tables=(_figures(arms, made),),
+        samples=(*made.samples(tuple(arms), 2, known_side),
+                 *made.samples(tuple(arms), 2, unanswerable)),
+    )  # fmt: skip
+
+
+CLAIMS = (
+    Claim(
+        "halluc.sft",
+        "Fine-tuning on new facts can increase hallucination.",
+        "Tuned on questions of which the model knows the answer to all, half or none, by its own "
+        "SliCK classes; asked held-out facts that it knew and questions without an answer, where "
+        'it may say "I don\'t know". Holds when tuning on unknown facts gives more than 5 points '
+        "more wrong answers than before, and than tuning on known facts does on held-out ones.",
+        (*(f"unknown-{share}" for share in SHARES), "unknown-early"),
+        _tuning,
+        "Accuracy on held-out known facts falls linearly with the fitted share of unknown ones; "
+        "early stopping recovers at least half.",
+        quick=("unknown-0", "unknown-100"),
+    ),
+    Claim(
+        "halluc.rl",
+        "Training on preferences reduces hallucination; DPO can replace RLHF.",
+        'Pairs that prefer the right answer to "I don\'t know", and that to a wrong answer, by '
+        "what the model knew; SFT against SFT then DPO. Holds when DPO makes up more than 5 points "
+        "fewer answers to questions without one, and loses no more than 10 points on known facts.",
+        ("preferences",),
+        _preferring,
+        "Wrong answers halve; known accuracy falls by 10 points at most.",
+    ),
+)

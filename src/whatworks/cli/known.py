@@ -1,0 +1,35 @@
+"""The command that says what a model knows of a task's facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whatworks.cli.app import app, resumable
+
+
+@app.command()
+def known(
+    study: Annotated[
+        Path, typer.Argument(help="Study file (YAML), or a folder holding study.yaml")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Instead of the study's: lab, a Hugging Face id, a folder.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the rows (runs/known-NAME-MODEL by default).")
+    ] = None,
+) -> None:
+    """Say how well a model knows each fact of a task, and write that as a column of its rows."""
+    from whatworks.facts.study import COLUMN, known_facts
+    from whatworks.report.terminal import RichWatcher
+    from whatworks.wording import percent
+
+    with resumable(), RichWatcher() as bars:
+        found = known_facts(study, model, out, bars)
+    print(f"{len(found.classes)} facts on {found.model}")
+    for name, share in found.shares.items():
+        print(f"  {name:12} {percent(share):>6}")
+    print(f"rows with meta.{COLUMN}: {found.folder}")
