@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from whatworks.claims.claim import Claim, Contrast, Evidence, Plot, Table
 from whatworks.claims.desk import Desk, real_data
@@ -17,7 +18,7 @@ SHOTS = (1, 2, 4, 8)
 PROMPTED = ("zero-shot", *(f"few-shot-{k}" for k in SHOTS), "knn")
 FEW = (10, 50)
 """Sizes of the training set below the full one."""
-TUNED: ArmEntry = {"sft": {"epochs": 5, "batch_size": 8}}
+TUNED: dict[str, Any] = {"sft": {"epochs": 5, "batch_size": 8}}
 """Small steps and several passes: the training sets are small. Dev chooses among the epochs."""
 Outcomes = Mapping[str, Outcome]
 
@@ -30,12 +31,9 @@ def shots(k: int) -> ArmEntry:
 # -- the studies --------------------------------------------------------------------------------
 
 
-def _structured(desk: Desk, train: int = 0) -> Task:
-    """Messages to JSON; on real data sentences to meaning representations, the ViGGO corpus.
-
-    The same dev and test rows whatever the number of training rows.
-    """
-    train, dev, test = train or desk.n(200, 120), desk.n(32, 20), desk.n(96, 48)
+def _structured(desk: Desk) -> Task:
+    """Messages to JSON; on real data sentences to meaning representations, the ViGGO corpus."""
+    train, dev, test = desk.n(200, 120), desk.n(32, 20), desk.n(96, 48)
     if desk.real:
         section = {
             **{"train": "train.csv", "dev": "valid.csv", "test": "test.csv", "metric": "mr"},
@@ -43,19 +41,28 @@ def _structured(desk: Desk, train: int = 0) -> Task:
             "split": {"on_overlap": "drop"},
         }
         return from_files("structured", real_data("viggo"), section)
-    rows = examples(studies.json_rows(200 + 32 + 96))
+    rows = examples(studies.json_rows(train + dev + test))
     return task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
 
 
 def _json(desk: Desk) -> Plan:
-    return Plan(_structured(desk), ("zero-shot", *map(shots, SHOTS), "knn", TUNED))
+    arms = ("zero-shot", *map(shots, SHOTS), nearest(), TUNED, *map(of_rows, few(desk.quick)))
+    return Plan(_structured(desk), arms)
 
 
-def _json_of(size: int) -> Step:
-    def make(desk: Desk) -> Plan:
-        return Plan(_structured(desk, size), ("zero-shot", shots(8), TUNED))
+def few(quick: bool) -> tuple[int, ...]:
+    """Sizes of the training set below the full one."""
+    return FEW[:1] if quick else FEW
 
-    return Step(f"json-{size}", make)
+
+def of_rows(rows: int) -> ArmEntry:
+    """The arm ``sft-n``: tuned on so many rows only."""
+    return {"arm": "sft", "name": f"sft-{rows}", "rows": rows, **TUNED}
+
+
+def nearest(name: str = "knn", **settings: float) -> ArmEntry:
+    """Nearest examples, by words: the same on every machine."""
+    return {"arm": "knn", "name": name, "knn": {"embedder": "lexical", **settings}}
 
 
 def labelled(desk: Desk) -> Task:
@@ -73,9 +80,8 @@ def labelled(desk: Desk) -> Task:
 
 
 def _category(desk: Desk) -> Plan:
-    spread: ArmEntry = {"arm": "knn", "name": "knn-diverse", "knn": {"diversity": 0.3}}
-    few: ArmEntry = "few-shot"
-    return Plan(labelled(desk), ("zero-shot", few, "knn", spread, TUNED))
+    spread = nearest("knn-diverse", diversity=0.3)
+    return Plan(labelled(desk), ("zero-shot", "few-shot", nearest(), spread, TUNED))
 
 
 def _small_pool(desk: Desk) -> Plan:
@@ -83,12 +89,11 @@ def _small_pool(desk: Desk) -> Plan:
     whole = labelled(desk)
     quarter = whole.splits.train[: len(whole.splits.train) // 4]
     task_ = whole.replace(name="category-quarter", splits=whole.splits.replace(train=quarter))
-    return Plan(task_, ("few-shot", "knn"))
+    return Plan(task_, ("few-shot", nearest()))
 
 
 STEPS = (
     Step("json", _json),
-    *map(_json_of, FEW),
     Step("category", _category),
     Step("category-quarter", _small_pool),
 )
@@ -97,7 +102,9 @@ STEPS = (
 # -- the findings -------------------------------------------------------------------------------
 
 
-def structured(name: str, prompted: Sequence[str], guess: bool = False):
+def structured(
+    name: str, prompted: Sequence[str], guess: bool = False
+) -> Callable[[Outcomes], Evidence]:
     """Tuned against the best prompt-side arm, by dev."""
 
     def find(outcomes: Outcomes) -> Evidence:
@@ -137,29 +144,24 @@ def _precision(outcomes: Outcomes) -> Evidence:
 
 
 def _examples(outcomes: Outcomes) -> Evidence:
-    less = {str(n): outcomes[f"json-{n}"] for n in FEW if f"json-{n}" in outcomes}
-    made = {**less, "all": outcomes["json"]}
-    whole = made["all"]
-    if missing := whole.has("sft", *PROMPTED):
+    made = outcomes["json"]
+    if missing := made.has("sft", *PROMPTED):
         return Evidence(missing=missing)
-    best = whole.best([f"few-shot-{k}" for k in SHOTS])
-    names = {size: "few-shot-8" if size != "all" else best for size in made}
+    best = made.best([f"few-shot-{k}" for k in SHOTS])
+    whole = len(made.task.splits.train)
+    sizes = {n: f"sft-{n}" for n in FEW if not made.has(f"sft-{n}")} | {whole: "sft"}
+    shown = made.level(best)
     lines = {
-        arm: [
-            (str(len(one.task.splits.train)), one.level(names[size] if arm == "few-shot" else arm))
-            for size, one in made.items()
-            if not one.has(names[size] if arm == "few-shot" else arm)
-        ]
-        for arm in ("few-shot", "sft")
+        "tuned": [(str(n), made.level(arm)) for n, arm in sizes.items()],
+        best: [(str(n), shown) for n in sizes],
     }
-    over = [n for (n, tuned), (_, shown) in zip(lines["sft"], lines["few-shot"], strict=False)
-            if tuned.value > shown.value]  # fmt: skip
-    tokens = {arm: _tokens(whole, arm) for arm in (best, "sft")}
+    over = [n for n, arm in sizes.items() if made.level(arm).value > shown.value]
+    tokens = {arm: _tokens(made, arm) for arm in (best, "sft")}
     return Evidence(
-        contrasts=(whole.contrast("sft", best, f"tuned on all rows less {best}, share right"),),
+        contrasts=(made.contrast("sft", best, f"tuned on all rows less {best}, share right"),),
         plots=(Plot("Share right by number of training rows", lines),),
-        tables=(whole.table("With all training rows", (best, "sft")),),
-        samples=whole.samples((best, "sft")),
+        tables=(made.table("With all training rows", (best, "sft")),),
+        samples=made.samples((best, "sft")),
         notes=(
             f"Tuning is ahead from {over[0]} examples on." if over else
             "Tuning is ahead at none of the sizes.",
@@ -226,10 +228,9 @@ CLAIMS = (
         "Tuned on all training rows against the best number of fixed examples in the prompt, "
         "chosen on dev; the same with fewer rows to learn from. Holds when tuning is more than 5 "
         "points ahead.",
-        ("json", *(f"json-{n}" for n in FEW)),
+        ("json",),
         _examples,
         "Tuning overtakes examples in the prompt between 50 and 500 of them.",
-        quick=("json-10", "json"),
     ),
     Claim(
         "form.json",

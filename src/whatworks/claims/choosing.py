@@ -1,0 +1,136 @@
+"""Claims about prompts that are adjusted by themselves, and about the choice as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from whatworks.claims.claim import Claim, Contrast, Evidence, Table
+from whatworks.claims.desk import Desk
+from whatworks.claims.form import labelled
+from whatworks.claims.outcome import Outcome
+from whatworks.claims.plan import ArmEntry, Plan, Step
+from whatworks.stats import Scores
+from whatworks.verdict import Option, choose
+from whatworks.wording import percent, points
+
+Outcomes = Mapping[str, Outcome]
+CHOICES = ("json", "category")
+NOT_OFFERED = ("gold", "wrong")
+"""Arms that measure what passages do, and that nobody can deploy."""
+
+
+def _search(desk: Desk) -> Plan:
+    searched: ArmEntry = {
+        "prompt-search": {"rounds": desk.n(3, 2), "calls": desk.n(500, 240), "helper": False}
+    }
+    task = labelled(desk).replace(name="search")
+    return Plan(task, ("zero-shot", searched))
+
+
+STEPS = (Step("search", _search),)
+
+
+def _auto(outcomes: Outcomes) -> Evidence:
+    made = outcomes["search"]
+    if missing := made.has("zero-shot", "prompt-search"):
+        return Evidence(missing=missing)
+    arm = made.summary.arm("prompt-search") if made.summary else None
+    notes: list[str] = []
+    if arm is not None and arm.info.dev_score is not None and arm.score is not None:
+        drop = arm.info.dev_score - arm.score.value
+        notes.append(
+            f"On dev the found prompt scores {percent(arm.info.dev_score)}, "
+            f"{points(-drop)} points on test."
+        )
+        notes += [note for note in arm.info.notes if "history" not in note][:3]
+    return Evidence(
+        contrasts=(
+            made.contrast("prompt-search", "zero-shot", "searched prompt less the seed prompt"),
+            made.above("prompt-search", made.guess, "searched prompt less one answer for all"),
+        ),
+        tables=(made.table("The seed prompt and the found ones"),),
+        samples=made.samples(("zero-shot", "prompt-search")),
+        notes=tuple(notes),
+    )
+
+
+def _choose(outcomes: Outcomes) -> Evidence:
+    taken: dict[tuple[int, str], float] = {}
+    best: dict[tuple[int, str], float] = {}
+    base: dict[tuple[int, str], float] = {}
+    groups: dict[str, str] = {}
+    lines: list[tuple[str, ...]] = []
+    for name, made in outcomes.items():
+        if missing := made.has("zero-shot"):
+            return Evidence(missing=missing)
+        arms = [arm for arm in dict.fromkeys(row.arm for row in made.rows if row.status == "scored")
+                if arm not in NOT_OFFERED]  # fmt: skip
+        chosen = _chosen(made, arms)
+        top = max(arms, key=lambda arm, made=made: made.level(arm).value)
+        for pool, arm in ((taken, chosen), (best, top), (base, "zero-shot")):
+            pool.update(_mean(made.scores(arm), name))
+        groups.update({f"{name}/{id_}": f"{name}/{g}" for id_, g in made.groups.items()})
+        lines.append(
+            (
+                name,
+                chosen,
+                percent(made.level(chosen).value),
+                top,
+                percent(made.level(top).value),
+                percent(made.level("zero-shot").value),
+            )
+        )
+    columns = ("study", "chosen on dev", "its test score", "best on test", "its score", "untouched")
+    return Evidence(
+        contrasts=(
+            Contrast("chosen arm less the untouched model, over all studies", taken, base, groups),
+            Contrast("chosen arm less the best in hindsight", taken, best, groups, smallest=-0.05),
+        ),
+        tables=(Table("Chosen before test was opened, and in hindsight", columns, tuple(lines)),),
+    )
+
+
+def _mean(scores: Scores, name: str) -> dict[tuple[int, str], float]:
+    """Scores over the seeds' mean, so that arms with and without seeds stand side by side."""
+    found: dict[str, list[float]] = {}
+    for (_, example), value in scores.items():
+        found.setdefault(example, []).append(value)
+    return {(0, f"{name}/{example}"): sum(v) / len(v) for example, v in found.items()}
+
+
+def _chosen(made: Outcome, arms: Sequence[str]) -> str:
+    """The arm that dev recommends, by the same rule as in every study."""
+    options = [
+        Option(
+            arm.name,
+            arm.info.dev_score,
+            tokens=arm.prompt_tokens + arm.completion_tokens,
+            trained=arm.info.training_seconds > 0,
+        )
+        for arm in (made.summary.arms if made.summary else ())
+        if arm.name in arms
+    ]
+    return choose(options) or arms[0]
+
+
+CLAIMS = (
+    Claim(
+        "prompt.auto",
+        "Prompts can be adjusted automatically from the patterns of their errors.",
+        "A seed prompt against a search that edits it by the patterns of its errors on dev, three "
+        "searches. Holds when the found prompt is more than 5 points ahead on test, and of one "
+        "answer to everything.",
+        ("search",),
+        _auto,
+        "12 points (GEPA); some searches end below their seed.",
+    ),
+    Claim(
+        "choose",
+        "Consider fine-tuning and the alternatives, then choose.",
+        "In studies of form and of facts, the arm that dev recommends before test is opened, "
+        "against the best arm in hindsight. Holds when the choice is more than 5 points ahead of "
+        "the untouched model and no more than 5 behind the best, over all studies.",
+        CHOICES,
+        _choose,
+    ),
+)

@@ -1,0 +1,252 @@
+"""Claims about other forms: SQL, dialogue, instructions, style, and data from logs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from whatworks.claims import made
+from whatworks.claims.claim import Claim, Evidence
+from whatworks.claims.desk import Desk, real_data
+from whatworks.claims.form import TUNED, labelled, structured
+from whatworks.claims.material import from_files, task
+from whatworks.claims.outcome import Outcome
+from whatworks.claims.plan import ArmEntry, Plan, Step
+from whatworks.task import Example, MetricSpec, Task
+
+FEW: ArmEntry = {"few-shot": {"k": 3}}
+NEAREST: ArmEntry = {"knn": {"k": 3, "embedder": "lexical"}}
+STYLE = ("Say it as an old wizard would.", "Write it in the style of Shakespeare.")
+Outcomes = Mapping[str, Outcome]
+
+
+def _sizes(desk: Desk) -> tuple[int, int, int]:
+    return desk.n(200, 100), desk.n(32, 16), desk.n(80, 40)
+
+
+def _limits(desk: Desk) -> dict[str, int]:
+    return dict(zip(("train", "dev", "test"), _sizes(desk), strict=True))
+
+
+# -- the studies --------------------------------------------------------------------------------
+
+
+def _sql(desk: Desk) -> Plan:
+    if desk.real:
+        section = {
+            "train": "geography_sqlctx.jsonl",
+            "metric": {"sql": {"database": "geography.sqlite"}},
+            "columns": {"input": ["context", "question"], "target": "answer"},
+            "limit": _limits(desk),
+            "split": {"on_overlap": "drop"},
+        }
+        task_ = from_files("sql", real_data("sql_geography"), section)
+    else:
+        rows = made.queries(sum(_sizes(desk)))
+        task_ = task("sql", rows, _sizes(desk), "sql", "Answer with one SQL query.")
+    return Plan(task_, ("zero-shot", FEW, NEAREST, TUNED))
+
+
+def _chat(desk: Desk) -> Plan:
+    if desk.real:
+        section = {"train": "dummy_conversation.json", "metric": "chat", "limit": _limits(desk),
+                   "split": {"on_overlap": "drop"}}  # fmt: skip
+        return Plan(from_files("chat", real_data("chat"), section), ("zero-shot", TUNED))
+    task_ = task("chat", made.dialogues(sum(_sizes(desk))), _sizes(desk), "chat", "")
+    return Plan(task_, ("zero-shot", TUNED))
+
+
+def _instructions(desk: Desk) -> Plan:
+    if desk.real:
+        section = {"train": "alpaca_data_cleaned_1000.json", "limit": _limits(desk),
+                   "metric": {"instructions": {"from_target": True}},
+                   "split": {"on_overlap": "drop"}}  # fmt: skip
+        task_ = from_files("instructions", real_data("alpaca"), section)
+    else:
+        rows = made.instructions(sum(_sizes(desk)))
+        task_ = task("instructions", rows, _sizes(desk), "instructions", "")
+    return Plan(task_, ("zero-shot", FEW, TUNED), decoding={"max_tokens": desk.n(64, 48)})
+
+
+def _style(desk: Desk) -> Plan:
+    train, dev, test = _sizes(desk)
+    if desk.real:
+        task_ = _shakespeare(train, dev, test)
+    else:
+        # The classifier learns from text of its own, which no arm sees.
+        apart = made.styled(120, seed=1)
+        options = {
+            "wanted": [row.target for row in apart],
+            "others": [row.text for row in apart],
+            "embedder": "lexical",
+        }
+        rows = made.styled(train + dev + test)
+        task_ = task("style", rows, (train, dev, test), "style", "Say it again.")
+        task_ = task_.replace(metric=MetricSpec(name="style", options=options))
+    asked: ArmEntry = {"prompt": {"variants": list(STYLE)}}
+    return Plan(task_, ("zero-shot", asked, FEW, TUNED))
+
+
+def _shakespeare(train: int, dev: int, test: int) -> Task:
+    """Speeches, the second half to be written after the first; other English as contrast."""
+    import lzma
+
+    whole = real_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
+    speeches = [s.split("\n", 1)[1] for s in whole.split("\n\n") if s.count("\n") > 3]
+    with lzma.open(real_data("english/english_100mb.txt.xz"), "rt", encoding="utf-8") as file:
+        plain = [line for line in file.read(400_000).splitlines() if len(line) > 200]
+    half = len(speeches) // 2
+    rows = [
+        Example(id=f"speech-{i}", inputs={"input": "\n".join(lines[:2])},
+                target="\n".join(lines[2:4]))
+        for i, speech in enumerate(speeches[half:])
+        if len(lines := speech.splitlines()) >= 4
+    ]  # fmt: skip
+    found = task("style", rows, (train, dev, test), "style", "Go on.")
+    options = {"wanted": speeches[:200], "others": plain[:200], "content": "none"}
+    return found.replace(metric=MetricSpec(name="style", options=options))
+
+
+def _logs_source(desk: Desk) -> Plan:
+    """The stronger prompt at work: what it answers to a pool of inputs is what is logged."""
+    whole = labelled(desk)
+    pool = whole.splits.train
+    half = len(pool) // 2
+    splits = whole.splits.replace(train=pool[:half], test=pool[half:])
+    return Plan(whole.replace(name="logs-source", splits=splits), (LONG,))
+
+
+LONG: ArmEntry = {"arm": "knn", "name": "long prompt", "knn": {"k": 4, "embedder": "lexical"}}
+
+
+def _logs(desk: Desk) -> Plan:
+    """Short prompt, tuned on what the logs hold; the same test as the other category studies."""
+    from whatworks.data import import_logs
+
+    source = desk.finished["logs-source"]
+    whole = labelled(desk)
+    asked = {example.id: example for example in source.task.splits.test}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "calls.jsonl"
+        calls = [
+            {
+                "messages": [
+                    {"role": "system", "content": source.task.instructions},
+                    {"role": "user", "content": asked[row.example].text},
+                    {"role": "assistant", "content": row.output},
+                ]
+            }
+            for row in source.rows
+            if row.output.strip()
+        ]
+        path.write_text("".join(json.dumps(call) + "\n" for call in calls), encoding="utf-8")
+        logged = import_logs(path, strip="system").examples
+    train = tuple(
+        Example(id=f"log-{i}", inputs={"input": row.text}, target=row.target)
+        for i, row in enumerate(logged)
+    )
+    labels = sorted({row.target for row in (*whole.splits.train, *whole.splits.test)})
+    task_ = whole.replace(
+        name="logs",
+        splits=whole.splits.replace(train=train),
+        metric=MetricSpec(name="category", options={"labels": labels}),
+    )
+    return Plan(task_, ("zero-shot", TUNED))
+
+
+STEPS = (
+    Step("sql", _sql),
+    Step("chat", _chat),
+    Step("instructions", _instructions),
+    Step("style", _style),
+    Step("logs-source", _logs_source),
+    Step("logs", _logs, after=("logs-source",)),
+)
+
+
+# -- the findings -------------------------------------------------------------------------------
+
+
+def _against(name: str, base: str, what: str) -> Callable[[Outcomes], Evidence]:
+    def find(outcomes: Outcomes) -> Evidence:
+        done = outcomes[name]
+        if missing := done.has("sft", base):
+            return Evidence(missing=missing)
+        return Evidence(
+            contrasts=(done.contrast("sft", base, what),),
+            tables=(done.table("Every arm on the same test examples"),),
+            samples=done.samples((base, "sft")),
+        )
+
+    return find
+
+
+def _from_logs(outcomes: Outcomes) -> Evidence:
+    done, source = outcomes["logs"], outcomes["logs-source"]
+    if missing := done.has("zero-shot", "sft") or source.has("long prompt"):
+        return Evidence(missing=missing)
+    long = source.level("long prompt")
+    return Evidence(
+        contrasts=(
+            done.contrast("sft", "zero-shot", "short prompt, tuned on the logs less untuned"),
+            done.above("sft", done.guess, "tuned on the logs less one answer for all"),
+        ),
+        tables=(done.table("The short prompt on test"),
+                source.table("The long prompt, whose answers were logged")),
+        samples=done.samples(("zero-shot", "sft")),
+        notes=(f"The logged answers are right in {100 * long.value:.0f}% of the calls; the tuned "
+               "model learns their mistakes too.",),
+    )  # fmt: skip
+
+
+CLAIMS = (
+    Claim(
+        "form.chat",
+        "Chat can be trained from the histories of conversations.",
+        "Conversations of three turns; an answer counts when it ends its turn, keeps its role, has "
+        "a fitting length and uses what was said turns ago. Holds when the tuned model is more "
+        "than 5 points ahead of the untuned one.",
+        ("chat",),
+        _against("chat", "zero-shot", "tuned less untuned, share of fitting turns"),
+    ),
+    Claim(
+        "form.instructions",
+        "Following instructions can be trained from instructions with inputs and responses.",
+        "Instructions whose keeping can be verified, on held-out inputs; an answer counts when "
+        "every demand is met. Holds when tuning is more than 5 points ahead of three examples in "
+        "the prompt.",
+        ("instructions",),
+        _against("instructions", "few-shot", "tuned less three examples, share kept"),
+        "1,000 good examples are enough (LIMA).",
+    ),
+    Claim(
+        "form.logs",
+        "Instruction data can be written from the logs of an application.",
+        "A long prompt with nearest examples answers requests; its calls are logged, imported, and "
+        "the model is tuned on them with the short prompt. Holds when the tuned short prompt is "
+        "more than 5 points ahead of the untuned one, and of one answer to everything.",
+        ("logs-source", "logs"),
+        _from_logs,
+    ),
+    Claim(
+        "form.style",
+        "Tone and style can be adjusted.",
+        "Plain sentences to be said by a wizard: a classifier that learned from other text decides "
+        "on the style, times the content kept. Tuned against the best of instructions and "
+        "examples, chosen on dev. Holds when tuning is more than 5 points ahead.",
+        ("style",),
+        structured("style", ("zero-shot", "prompt", "few-shot")),
+    ),
+    Claim(
+        "form.sql",
+        "Structured output can be trained: SQL from the tables of a database.",
+        "Questions with the CREATE TABLE statement; the query is executed and its rows are "
+        "compared. Tuned against the best of the prompt, examples and nearest examples, chosen on "
+        "dev. Holds when tuning is more than 5 points ahead.",
+        ("sql",),
+        structured("sql", ("zero-shot", "few-shot", "knn")),
+        "Llama-2-7B on SQL-create-context: 42 to 89%.",
+    ),
+)
