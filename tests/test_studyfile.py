@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from whatworks.candidate import Candidate
+from whatworks.constraint import Constraint
 from whatworks.errors import InputError
+from whatworks.main_job import run_study
 from whatworks.studyfile import read_arms, read_study, read_task
 
 MINIMAL = "task: {train: rows.jsonl, metric: exact}\narms: [zero-shot, few-shot]\n"
@@ -138,3 +141,35 @@ def test_near_duplicates_of_one_file_stay_in_one_split(tmp_path: Path) -> None:
         texts = {example.text.casefold().rstrip("!") for example in part}
         assert len(part) == 2 * len(texts)
     assert splits.counts() == {"train": 44, "dev": 16, "test": 20}
+
+
+def test_decoding_of_a_study_and_of_an_arm(tmp_path: Path) -> None:
+    rows = [{"input": f"say {i * 7919}", "output": "ab"[i % 2]} for i in range(20)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "say.json").write_text(json.dumps({"default": "a"}))
+    (tmp_path / "form.json").write_text(json.dumps({"type": "string"}))
+    study = tmp_path / "study.yaml"
+    text = """
+    task: {train: rows.jsonl, metric: category}
+    model: fake:say.json
+    decoding: {constraint: auto, max_tokens: 9}
+    arms:
+      - zero-shot
+      - {arm: zero-shot, name: free, decoding: {constraint: {json_schema: form.json}, samples: 2}}
+    """
+    study.write_text(text)
+    run_study(study, out=tmp_path / "out")
+    kept = [
+        Candidate.model_validate_json(path.read_text())
+        for path in (tmp_path / "out" / "store" / "candidates").rglob("*.json")
+    ]
+    held, own = sorted((c.decoding for c in kept), key=lambda d: d.samples)
+    assert held.constraint == Constraint(kind="choices", choices=("a", "b"))
+    assert own.constraint == Constraint.of_schema({"type": "string"})
+    assert (held.max_tokens, own.max_tokens, own.samples) == (9, 9, 2)
+    study.write_text(text.replace("category", "exact"))
+    with pytest.raises(InputError, match="wants no form"):
+        run_study(study, out=tmp_path / "other")
+    study.write_text(text.replace("samples: 2", "sample: 2"))
+    with pytest.raises(InputError, match="decoding of the arm"):
+        run_study(study, out=tmp_path / "third")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whatworks.decodingfile import DecodingSection
 from whatworks.errors import InputError
 from whatworks.methods import Chain, chain
 from whatworks.methods.search import MOST_TRIALS
@@ -19,6 +20,7 @@ class Arm(BaseModel):
         chain: Its methods.
         rows: Train rows that it is given; all by default. The rows of a smaller number are among
             those of a larger one, for the same seed.
+        decoding: What stands over the study's decoding.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,6 +28,7 @@ class Arm(BaseModel):
     name: str
     chain: Chain
     rows: int | None = None
+    decoding: DecodingSection | None = None
 
 
 class CurveSection(BaseModel):
@@ -65,8 +68,9 @@ class CurveSection(BaseModel):
 def read_arm(entry: str | dict[str, Any]) -> Arm:
     """An arm as a study file writes it.
 
-    ``rag+sft``; ``{few-shot: {k: 8}}``; or, with settings for several steps, a name of its own, or
-    fewer train rows, ``{arm: rag+sft, name: small, rows: 50, rag: {k: 5}, sft: {epochs: 5}}``.
+    ``rag+sft``; ``{few-shot: {k: 8}}``; or, with settings for several steps, a name of its own,
+    fewer train rows or another decoding, ``{arm: rag+sft, name: small, rows: 50, rag: {k: 5}, sft:
+    {epochs: 5}, decoding: {constraint: auto}}``.
 
     Raises:
         InputError: If its method, or one of its settings, is unknown or unfit.
@@ -87,7 +91,22 @@ def read_arm(entry: str | dict[str, Any]) -> Arm:
     name = str(fields.pop("name", spec))
     rows = _number(fields, "rows", spec)
     trials = _number(fields, "trials", spec) or MOST_TRIALS
-    return Arm(name=name, chain=chain(spec, _mappings(spec, fields), trials), rows=rows)
+    decoding = _decoding(fields.pop("decoding", None), spec)
+    steps = chain(spec, _mappings(spec, fields), trials)
+    return Arm(name=name, chain=steps, rows=rows, decoding=decoding)
+
+
+def _decoding(given: Any, spec: str) -> DecodingSection | None:
+    try:
+        return None if given is None else DecodingSection.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise InputError(
+            f"decoding of the arm: {where}: {problem['msg'].lower()}",
+            place=f"arm {spec!r}",
+            remedy=f"known: {', '.join(DecodingSection.model_fields)}",
+        ) from error
 
 
 def _number(fields: dict[str, Any], name: str, spec: str) -> int | None:

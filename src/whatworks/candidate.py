@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from whatworks.constraint import Constraint
 from whatworks.errors import StackingError
 from whatworks.identity import Frozen
 from whatworks.prompt import Prompt
+from whatworks.task import MetricSpec
 
 StageKind = Literal["lora", "full", "soft-prompt"]
 Stacking = Literal["new", "continue", "merge"]
@@ -93,7 +95,13 @@ class Decoding(Frozen):
         temperature: 0 is greedy.
         top_p: Nucleus mass, used when ``temperature`` is above 0.
         seed: Seed of sampling; each request gets a stream of its own from it.
-        stop: Strings that end the answer; they are not part of it.
+        stop: Strings that end the answer; they are not part of it. Under a constraint they do not
+            apply: the answer ends where its form is complete.
+        constraint: The form that the answer must have.
+        samples: How many answers are drawn; one of them counts (``samples.py``).
+        pick: Which one: ``majority`` (the label with most votes), ``likeliest`` (by mean
+            log-probability) or ``reward``.
+        reward: The metric behind ``reward``; it sees no target.
     """
 
     max_tokens: int = 64
@@ -101,6 +109,10 @@ class Decoding(Frozen):
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    constraint: Constraint | None = None
+    samples: int = 1
+    pick: Literal["majority", "likeliest", "reward"] = "majority"
+    reward: MetricSpec | None = None
 
 
 class Candidate(Frozen):
@@ -113,6 +125,10 @@ class Candidate(Frozen):
     def with_prompt(self, **fields: object) -> Candidate:
         """The same candidate with some prompt fields replaced."""
         return self.replace(prompt=self.prompt.replace(**fields))
+
+    def with_decoding(self, **fields: object) -> Candidate:
+        """The same candidate with some decoding fields replaced."""
+        return self.replace(decoding=self.decoding.replace(**fields))
 
     def with_weights(self, weights: Weights) -> Candidate:
         """The same candidate with other weights."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from whatworks import __version__
+from whatworks import __version__, samples
 from whatworks.budget import Meter
-from whatworks.candidate import Candidate, Weights
+from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Engine, Generation, ModelFiles
 from whatworks.errors import ArmFailure
 from whatworks.identity import content_key
@@ -71,7 +71,7 @@ class Examiner:
         answers: list[Answer] = []
         for start in range(0, len(examples), CHUNK):
             chunk = examples[start : start + CHUNK]
-            meter.require(len(chunk))
+            meter.require(len(chunk) * candidate.decoding.samples)
             key = content_key(
                 [candidate.key, examples_key(chunk), self.engine.identity, __version__]
             )
@@ -83,7 +83,8 @@ class Examiner:
                 generations = [Generation(**record) for record in stored]
                 meter.charge(generations)
             answers += [
-                Answer(e, g, self._score(e, g)) for e, g in zip(chunk, generations, strict=True)
+                Answer(e, g, self._score(e, g, candidate.decoding))
+                for e, g in zip(chunk, generations, strict=True)
             ]
             if tick is not None:
                 tick(len(chunk))
@@ -155,16 +156,19 @@ class Examiner:
         # An answer may be cut short by the end of the context; without any room it is not asked.
         fits = [context is None or length < context for length in lengths]
         asked = [i for i, fit in enumerate(fits) if fit]
+        decoding, n = candidate.decoding, candidate.decoding.samples
         generations = [Generation("", length, 0, 0.0, "overflow") for length in lengths]
         while asked:
             # As many as the budget surely allows; what they did not use makes room for more.
-            count = meter.admit([(lengths[i], candidate.decoding.max_tokens) for i in asked])
+            count = meter.admit([(n * lengths[i], n * decoding.max_tokens) for i in asked])
             now, asked = asked[:count], asked[count:]
-            fresh = self.engine.generate(
+            fresh = samples.generate(
+                self.engine,
                 model,
                 [prompts[i] for i in now],
-                candidate.decoding,
-                keys=[chunk[i].id for i in now],
+                decoding,
+                examples=[chunk[i] for i in now],
+                metric=self.metric,
             )
             meter.charge(fresh)
             for i, generation in zip(now, fresh, strict=True):
@@ -193,9 +197,13 @@ class Examiner:
         ]
         return {"values": values, "taken": taken}
 
-    def _score(self, example: Example, generation: Generation) -> Score:
+    def _score(self, example: Example, generation: Generation, decoding: Decoding) -> Score:
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
+            return Score(value=0.0, kind="malformed", feedback=note)
+        if decoding.constraint is not None and generation.finish == "length":
+            # It may be of some other allowed form by chance: a label that begins like another.
+            note = f"cut off at {generation.completion_tokens} tokens, before its form was complete"
             return Score(value=0.0, kind="malformed", feedback=note)
         return self.metric(example, generation.text, ended=generation.finish != "length")
 

@@ -42,13 +42,7 @@ class Opened:
     @property
     def decoding(self) -> Decoding:
         """As the file says; ``max_tokens`` 0 is measured by the study."""
-        asked = self.file.decoding
-        return Decoding(
-            max_tokens=asked.max_tokens or 0,
-            temperature=asked.temperature,
-            top_p=asked.top_p,
-            stop=asked.stop,
-        )
+        return self.file.decoding.over(Decoding(max_tokens=0), self.path.parent)
 
     def study(self) -> Study:
         """The study, in its folder.
@@ -63,6 +57,11 @@ class Opened:
             self.weights,
             self.out,
             decoding=self.decoding,
+            own_decoding={
+                arm.name: arm.decoding.over(self.decoding, self.path.parent)
+                for arm in self.arms
+                if arm.decoding
+            },
             seeds=self.file.seeds,
             budget=self.file.budget,
             min_effect=self.file.min_effect,

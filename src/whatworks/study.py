@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from whatworks.arms import Arm
 from whatworks.bench import Bench
 from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.decodingfile import settled
 from whatworks.engines import Engine
 from whatworks.errors import ArmFailure, InputError, StackingError, WhatworksError
 from whatworks.examiner import Answer, Examiner, mean
@@ -61,6 +62,7 @@ class Study:
         weights: The untouched model.
         out: Folder of the study.
         decoding: Shared by all arms; ``max_tokens`` 0 means measured on the train targets.
+        own_decoding: What some arms have instead, by name.
         seeds: How often an arm that depends on the seed is run.
         budget: Limits for each run.
         min_effect: Smallest difference of scores that matters.
@@ -84,6 +86,7 @@ class Study:
         out: Path,
         *,
         decoding: Decoding,
+        own_decoding: Mapping[str, Decoding] | None = None,
         seeds: int = 3,
         budget: Budget | None = None,
         min_effect: float = MIN_EFFECT,
@@ -103,6 +106,7 @@ class Study:
                     remedy="leave it out, or write `all` for all of them",
                 )
         self.task = task
+        self._weights = weights
         self.arms = tuple(arms)
         self.out = out
         self.seeds = seeds
@@ -115,10 +119,9 @@ class Study:
         metric = metric_of(task)
         _refuse_targets(metric, task)
         self.examiner = Examiner(engine, metric, self.store)
-        if decoding.max_tokens == 0:
-            decoding = decoding.replace(max_tokens=self._longest_target(weights))
         prompt = Prompt(instructions=task.instructions)
-        self.start = Candidate(prompt=prompt, weights=weights, decoding=decoding)
+        self.start = Candidate(prompt=prompt, weights=weights, decoding=self._settled(decoding))
+        self._own = {name: self._settled(own) for name, own in (own_decoding or {}).items()}
         self._claim_folder()
 
     @property
@@ -161,7 +164,8 @@ class Study:
     def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
         """Walk the chain; every step is looked up before it is run."""
         run = Run(arm.name, seed)
-        candidate = self.start
+        own = self._own.get(arm.name)
+        candidate = self.start if own is None else self.start.replace(decoding=own)
         try:
             with _failures():
                 for step in arm.chain.steps:
@@ -287,9 +291,15 @@ class Study:
             r for r in rows if (r.arm, r.seed, r.example, r.candidate, r.cause) not in there
         )
 
-    def _longest_target(self, weights: Weights) -> int:
+    def _settled(self, decoding: Decoding) -> Decoding:
+        """The decoding with what only the task says in it."""
+        if decoding.max_tokens == 0:
+            decoding = decoding.replace(max_tokens=self._longest_target())
+        return decoding.replace(constraint=settled(decoding.constraint, self.examiner.metric))
+
+    def _longest_target(self) -> int:
         """Room for the longest train target, a quarter more, and the end of the turn."""
-        model = self.examiner.files(weights)
+        model = self.examiner.files(self._weights)
         targets = [example.target for example in self.task.splits.train]
         longest = max(self.examiner.engine.count_tokens(model, targets), default=0)
         return longest + longest // 4 + 4

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.arms import Arm, CurveSection, read_arm
 from whatworks.budget import Budget
+from whatworks.decodingfile import DecodingSection
 from whatworks.errors import InputError, nearest
 from whatworks.metrics import file_options
 from whatworks.task import (
@@ -76,15 +77,6 @@ class TaskSection(_Section):
     columns: dict[str, str | list[str]] | None = None
     split: SplitSection = SplitSection()
     limit: LimitSection = LimitSection()
-
-
-class DecodingSection(_Section):
-    """How answers are drawn; ``max_tokens`` is measured on the train targets by default."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    temperature: float = Field(default=0.0, ge=0.0)
-    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    stop: tuple[str, ...] = ()
 
 
 class StudyFile(_Section):

@@ -30,6 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "few-shot": {"k": 3, "draws": 2},
     "knn": {"k": 3, "diversity": 0.3, "embedder": "lexical"},
     "rag": {"k": 2, "embedder": "lexical"},
+    "constrained": {"to": {"regex": "[a-z]{1,6}"}},
     "sft": {"epochs": 2, "batch_size": 8},
     "dpo": {"epochs": 1, "learning_rate": 1e-2},
 }

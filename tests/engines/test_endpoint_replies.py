@@ -33,3 +33,13 @@ def test_any_body_is_a_reply_or_unusable(payload: bytes) -> None:
     body = {"messages": [{"content": "a b"}], "max_tokens": 5}
     read, written, _ = count_tokens(reply, body)
     assert read > 0 and written >= 0
+
+
+def test_log_probabilities_are_summed_where_every_token_has_one() -> None:
+    def reply(logprobs: object) -> float | None:
+        choice = {"message": {"content": "a b"}, "logprobs": logprobs}
+        return read_reply(json.dumps({"choices": [choice]}).encode()).logprob
+
+    assert reply({"content": [{"token": "a", "logprob": -1.5}, {"logprob": -0.5}]}) == -2.0
+    for nothing in (None, {}, {"content": []}, {"content": [{"token": "a"}]}, [1], "x"):
+        assert reply(nothing) is None

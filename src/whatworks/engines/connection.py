@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from threading import Event
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx2
@@ -130,6 +131,7 @@ class Connection:
         self._backoff = backoff
         self._open_again = 0.0
         self._limit = "max_tokens"
+        self._refused: set[str] = set()
         self._client = httpx2.Client(
             headers={**self._key.headers, "Content-Type": "application/json"},
             timeout=httpx2.Timeout(timeout, pool=None),
@@ -139,7 +141,13 @@ class Connection:
         )
 
     def post(
-        self, body: Mapping[str, Any], stop: Event, *, at: str, read: Callable[[bytes], T]
+        self,
+        body: Mapping[str, Any],
+        stop: Event,
+        *,
+        at: str,
+        read: Callable[[bytes], T],
+        wished: Mapping[str, Any] = MappingProxyType({}),
     ) -> T:
         """The server's answer to one request; ``stop`` ends the waiting.
 
@@ -148,6 +156,7 @@ class Connection:
             stop: Gives the request up when set.
             at: The whole address.
             read: Reads the answer; what it calls ``Unusable`` is asked again.
+            wished: Further fields, left out for good once the server has refused them by name.
 
         Raises:
             Trouble: If there is none for good.
@@ -158,7 +167,7 @@ class Connection:
             self._hold(stop)
             tries += 1
             try:
-                return self._once(body, at, read)
+                return self._once(body, at, read, wished)
             except Trouble as trouble:
                 if not trouble.again or tries > self._retries:
                     after = f", after {tries} tries" if tries > 1 else ""
@@ -179,9 +188,16 @@ class Connection:
         if stop.is_set():
             raise Stopped
 
-    def _once(self, body: Mapping[str, Any], at: str, read: Callable[[bytes], T]) -> T:
+    def _once(
+        self,
+        body: Mapping[str, Any],
+        at: str,
+        read: Callable[[bytes], T],
+        wished: Mapping[str, Any],
+    ) -> T:
         limit = self._limit
         sent = {limit if name == "max_tokens" else name: value for name, value in body.items()}
+        sent |= {name: value for name, value in wished.items() if name not in self._refused}
         status, headers, payload = self._exchange(sent, at)
         if 200 <= status < 300:
             try:
@@ -193,7 +209,11 @@ class Connection:
         if status == 400 and limit == "max_tokens" and "max_completion_tokens" in message:
             # Newer models take the same limit under another name only, and say so.
             self._limit = "max_completion_tokens"
-            return self._once(body, at, read)
+            return self._once(body, at, read, wished)
+        refused = {name for name in wished if name in message} & set(sent)
+        if status in (400, 403, 422) and refused:
+            self._refused |= refused
+            return self._once(body, at, read, wished)
         trouble = self._refusal(status, headers, message, code, str(body["model"]))
         trouble.status = status
         raise trouble

@@ -13,6 +13,7 @@ import torch
 
 from whatworks.candidate import Decoding
 from whatworks.engines import Generation, templates
+from whatworks.engines.grammar import Grammars, advance
 from whatworks.identity import content_key
 
 
@@ -27,6 +28,7 @@ class Row:
         key: Names its random stream.
         new: Ids written so far.
         logprob: Sum of their log-probabilities by the model itself.
+        matcher: Follows the answer under a constraint; None without one.
         seconds: Its share of the time of the forward passes it took part in.
         finish: Why it ended, None while it goes on.
     """
@@ -40,10 +42,13 @@ class Row:
     seconds: float = 0.0
     finish: Literal["stop", "length"] | None = None
     generator: torch.Generator | None = None
+    matcher: Any = None
 
     def restart(self) -> None:
         """Forget what was written; the random stream begins anew."""
         self.new, self.logprob, self.finish, self.generator = [], 0.0, None, None
+        if self.matcher is not None:
+            self.matcher.reset()
 
 
 class Draw:
@@ -51,10 +56,15 @@ class Draw:
 
     Nucleus sampling (Holtzman et al. 2020, section 3.1): the smallest set of most likely tokens
     whose mass reaches ``top_p``, renormalised; one is drawn by inverting the cumulative sum.
+
+    Args:
+        decoding: How to draw.
+        grammars: Whose matchers the rows carry; None without a constraint.
     """
 
-    def __init__(self, decoding: Decoding) -> None:
+    def __init__(self, decoding: Decoding, grammars: Grammars | None = None) -> None:
         self.decoding = decoding
+        self._grammars = grammars
 
     def __call__(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
         """One token per row; what it adds to the row's log-probability is noted there.
@@ -63,11 +73,19 @@ class Draw:
             logits: [rows, vocabulary].
             rows: The requests, for their random streams.
         """
-        drawn = self._drawn(logits, rows)
+        open_to = logits
+        if self._grammars is not None:
+            allowed = self._grammars.allowed(rows, logits)
+            open_to = logits.masked_fill(~allowed, float("-inf"))
+        drawn = self._drawn(open_to, rows)
         at = torch.tensor(drawn, device=logits.device)[:, None]
         chances = logits.float().log_softmax(dim=-1).gather(-1, at).squeeze(-1).tolist()
         for row, chance in zip(rows, chances, strict=True):
             row.logprob += 0.0 if row.finish else chance
+        if self._grammars is not None:
+            for row, token in zip(rows, drawn, strict=True):
+                if row.finish is None:
+                    advance(row, token)
         return drawn
 
     def _drawn(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
@@ -96,13 +114,14 @@ class Ends:
     Args:
         tokenizer: One that ``templates.use`` returned.
         stop_ids: The model's own end tokens, beside the template's.
-        stop: Stop strings of the request, beside the template's.
+        decoding: Its stop strings count beside the template's; under a constraint neither do.
     """
 
-    def __init__(self, tokenizer: Any, stop_ids: Collection[int], stop: Sequence[str]) -> None:
+    def __init__(self, tokenizer: Any, stop_ids: Collection[int], decoding: Decoding) -> None:
         ending = templates.ending(tokenizer)
         self.ids = ending.stop_ids | frozenset(stop_ids)
-        self.texts = tuple(text for text in (*stop, *ending.stop_texts) if text)
+        texts = () if decoding.constraint else (*decoding.stop, *ending.stop_texts)
+        self.texts = tuple(text for text in texts if text)
         self._tokenizer = tokenizer
         self._last = {text[-1] for text in self.texts}
         # A token other than a special one holds at least one byte.
@@ -112,7 +131,8 @@ class Ends:
     def add(self, row: Row, token: int) -> bool:
         """Append a token; whether the row is finished with it."""
         row.new.append(token)
-        if token in self.ids or (self.texts and self._closes(row.new)):
+        complete = row.matcher is not None and row.matcher.is_stopped()
+        if complete or token in self.ids or (self.texts and self._closes(row.new)):
             row.finish = "stop"
         elif len(row.new) >= row.limit:
             row.finish = "length"

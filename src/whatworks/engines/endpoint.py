@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from whatworks.candidate import Decoding
+from whatworks.constraint import Constraint
 from whatworks.engines import Generation, ModelFiles, Prompts, echo
 from whatworks.engines.connection import Connection
 from whatworks.engines.pool import ask_all
@@ -150,7 +151,7 @@ class EndpointEngine:
             done=done,
         )
         return [
-            self._generation(reply, body, decoding.stop)
+            self._generation(reply, body, decoding)
             for reply, body in zip(replies, bodies, strict=True)
         ]
 
@@ -221,15 +222,18 @@ class EndpointEngine:
             # Not sent with greedy decoding: it decides nothing, and equal prompts are paid once.
             body["top_p"] = decoding.top_p
             body["seed"] = int(content_key([decoding.seed, key]), 16) % 2**31
-        if decoding.stop:
+        if decoding.stop and decoding.constraint is None:
             body["stop"] = list(decoding.stop)
+        if decoding.constraint is not None:
+            body |= held_to(decoding.constraint)
         return body
 
     def _one(self, body: Mapping[str, Any], workers: int, stop: Event) -> Reply:
         """Ask one request and keep its answer."""
         started = time.perf_counter()
         at = f"{self._url}/chat/completions"
-        reply = self._connection.post(body, stop, at=at, read=read_reply)
+        wished = {"logprobs": True}
+        reply = self._connection.post(body, stop, at=at, read=read_reply, wished=wished)
         # Requests run side by side: shares of the wall time add up to it.
         reply = replace(reply, seconds=(time.perf_counter() - started) / workers)
         if self._store is not None:
@@ -276,10 +280,34 @@ class EndpointEngine:
                 remedy="use a local model for arms that train",
             )
 
-    def _generation(self, reply: Reply, body: Mapping[str, Any], stop: Sequence[str]) -> Generation:
+    def _generation(self, reply: Reply, body: Mapping[str, Any], decoding: Decoding) -> Generation:
         read, written, counted = count_tokens(reply, body)
         self.estimated += not counted
-        return Generation(until(reply.text, stop), read, written, reply.seconds, reply.finish)
+        form, finish = decoding.constraint, reply.finish
+        if form is not None and finish == "stop" and not form.allows(reply.text):
+            raise ArmFailure(
+                f"{self.identity} does not keep to a constraint of kind {form.kind}: it said "
+                f"{reply.text[:80]!r}",
+                remedy="decode without one, or use a server that knows it (see docs/endpoint.md)",
+            )
+        # Stop strings do not apply to a form.
+        text = until(reply.text, decoding.stop) if form is None else reply.text
+        return Generation(text, read, written, reply.seconds, finish, reply.logprob)
+
+
+def held_to(constraint: Constraint) -> dict[str, Any]:
+    """The fields that ask a server to keep to a constraint.
+
+    A JSON Schema goes into ``response_format``, as OpenAI and most servers have it; the others into
+    ``structured_outputs``, as vLLM (from 0.12) and ``whatworks serve`` have it.
+    """
+    if constraint.kind == "json_schema":
+        schema = {"name": "answer", "strict": True, "schema": constraint.contents}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if constraint.kind == "choices":
+        return {"structured_outputs": {"choice": list(constraint.choices)}}
+    kind = "regex" if constraint.kind == "regex" else "grammar"
+    return {"structured_outputs": {kind: constraint.text}}
 
 
 def default_cache() -> Path:

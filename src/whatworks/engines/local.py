@@ -94,7 +94,11 @@ class LocalEngine:
                 if on_done is not None:
                     on_done(1)
 
-            draw, ends = Draw(decoding), Ends(tokenizer, resident.stop_ids, decoding.stop)
+            grammars = resident.grammars(model.template) if decoding.constraint else None
+            if grammars is not None and decoding.constraint is not None:
+                for row in rows:
+                    row.matcher = grammars.matcher(decoding.constraint)
+            draw, ends = Draw(decoding, grammars), Ends(tokenizer, resident.stop_ids, decoding)
 
             def attempt(size: int) -> None:
                 going = [row for row in rows if row.finish is None]

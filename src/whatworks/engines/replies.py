@@ -34,6 +34,7 @@ class Reply:
         prompt_tokens: Tokens read, None when the server does not say.
         completion_tokens: Tokens written, None when the server does not say.
         seconds: Share of the wall time of the call that it came in.
+        logprob: Sum of the log-probabilities of its tokens, None when the server does not say.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Reply:
     prompt_tokens: int | None
     completion_tokens: int | None
     seconds: float = 0.0
+    logprob: float | None = None
 
 
 def read_reply(payload: bytes) -> Reply:
@@ -67,6 +69,7 @@ def read_reply(payload: bytes) -> Reply:
         "length" if choice.get("finish_reason") == "length" else "stop",
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
+        logprob=_logprob(choice.get("logprobs")),
     )
 
 
@@ -135,6 +138,15 @@ def _plain(content: Any) -> str:
     if isinstance(content, list):
         return "".join(part["text"] for part in content if part.get("type", "text") == "text")
     raise TypeError(content)
+
+
+def _logprob(said: Any) -> float | None:
+    """The sum over ``content``, None unless every token has its own."""
+    try:
+        values = [float(token["logprob"]) for token in said["content"]]
+    except (TypeError, KeyError, ValueError):
+        return None
+    return sum(values) if values and all(map(math.isfinite, values)) else None
 
 
 def _count(value: Any) -> int | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.engines import batch, models, templates
+from whatworks.engines.grammar import Grammars
 from whatworks.errors import InputError
 
 _REMEDY = "give the folder of a PEFT adapter (adapter_config.json and its weights)"
@@ -52,6 +53,7 @@ class Resident:
         self.threads: int | None = None
         self._dtype, self._device, self._most = dtype, device, adapters
         self._chats: dict[str, Any] = {}
+        self._grammars: dict[str, Grammars] = {}
         self._load()
 
     def _load(self) -> None:
@@ -82,6 +84,18 @@ class Resident:
         if template not in self._chats:
             self._chats[template] = templates.use(models.load_tokenizer(self.folder), template)
         return self._chats[template]
+
+    def grammars(self, template: str) -> Grammars:
+        """Constraints for the tokenizer with this chat template.
+
+        Raises:
+            InputError: If llguidance is missing, or cannot use the tokenizer.
+        """
+        if template not in self._grammars:
+            tokenizer = self.tokenizer(template)
+            ends = templates.ending(tokenizer).stop_ids | self.stop_ids
+            self._grammars[template] = Grammars(tokenizer, self.config.vocab_size, ends)
+        return self._grammars[template]
 
     def use(self, adapter: Path | None) -> Active:
         """Switch to an adapter, loading it at first use, or to the base alone.

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from whatworks.errors import InputError, nearest
 from whatworks.methods.base import Chain, Method
+from whatworks.methods.best_of_n import BestOfN
+from whatworks.methods.constrained import Constrained
 from whatworks.methods.dpo import DPO
 from whatworks.methods.few_shot import FewShot
 from whatworks.methods.knn import Knn
@@ -17,6 +19,7 @@ from whatworks.methods.manual_prompt import ManualPrompt
 from whatworks.methods.prompt_search import PromptSearch
 from whatworks.methods.rag import Rag
 from whatworks.methods.search import MOST_TRIALS, searched
+from whatworks.methods.self_consistency import SelfConsistency
 from whatworks.methods.sft import SFT
 from whatworks.methods.zero_shot import ZeroShot
 
@@ -27,6 +30,9 @@ METHODS: tuple[type[Method], ...] = (
     FewShot,
     Knn,
     Rag,
+    Constrained,
+    SelfConsistency,
+    BestOfN,
     SFT,
     DPO,
 )

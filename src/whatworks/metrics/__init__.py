@@ -3,10 +3,15 @@
 One metric has four uses: score, checkpoint selection, reward and feedback for prompt search.
 
 A new metric is one function and one entry in ``_REGISTRY``. Its options are its keyword-only
-parameters, checked against their annotations when a study is loaded. Two more functions may stand
-beside it: ``summary(examples, scores)`` gives figures that only a whole set of answers has, and
-``learn(train, aside)`` gives options that the user may leave out because rows say them. A metric
-that wants to know whether the model ended its turn has a third parameter, ``ended``.
+parameters, checked against their annotations when a study is loaded. More functions may stand
+beside it, with those of the options that they want:
+
+- ``summary(examples, scores)`` gives figures that only a whole set of answers has;
+- ``learn(train, aside)`` gives options that the user may leave out because rows say them;
+- ``form(train)`` gives the constraint that ``auto`` stands for;
+- ``label(text)`` says what an answer means, whatever the target.
+
+A metric that wants to know whether the model ended its turn has a third parameter, ``ended``.
 
 A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
 or the example's ``meta`` cannot be scored against; ``refused`` finds such rows beforehand.
@@ -26,6 +31,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
+from whatworks.constraint import Constraint
 from whatworks.errors import InputError, nearest
 from whatworks.metrics.options import checked, files, keywords
 from whatworks.task import Example, MetricSpec, Task
@@ -81,6 +87,11 @@ class Metric(Protocol):
         """Whether a score takes a request to a model."""
         ...
 
+    @property
+    def form(self) -> Constraint | None:
+        """The form of answers, by options and train rows; None where any text will do."""
+        ...
+
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         """Score one answer.
 
@@ -91,6 +102,12 @@ class Metric(Protocol):
 
         Raises:
             InputError: If the example itself cannot be scored against, never because of ``text``.
+        """
+        ...
+
+    def label(self, text: str) -> str:
+        """What an answer means, without regard to any target: answers with one label are votes for
+        the same. "" where it means nothing.
         """
         ...
 
@@ -107,20 +124,24 @@ class _Entry:
     score: str
     summary: str = ""
     learn: str = ""
+    form: str = ""
+    label: str = ""
     asks: bool = False
     """Whether a score takes a request to a model, so that targets are not scored beforehand."""
 
 
 _REGISTRY: Mapping[str, _Entry] = {
     "exact": _Entry("text", "exact"),
-    "normalised": _Entry("text", "normalised"),
-    "contains": _Entry("text", "contains"),
-    "numeric": _Entry("text", "numeric"),
-    "category": _Entry("category", "category", summary="summary", learn="learn"),
-    "json": _Entry("json_value", "json_value", summary="summary"),
-    "mr": _Entry("mr", "mr", summary="summary"),
-    "sql": _Entry("sql", "sql", summary="summary"),
-    "facts": _Entry("facts", "facts", summary="summary"),
+    "normalised": _Entry("text", "normalised", label="normalise"),
+    "contains": _Entry("text", "contains", label="normalise"),
+    "numeric": _Entry("text", "numeric", label="number"),
+    "category": _Entry(
+        "category", "category", summary="summary", learn="learn", form="form", label="label"
+    ),
+    "json": _Entry("json_value", "json_value", summary="summary", form="form", label="label"),
+    "mr": _Entry("mr", "mr", summary="summary", form="form", label="label"),
+    "sql": _Entry("sql", "sql", summary="summary", form="form", label="label"),
+    "facts": _Entry("facts", "facts", summary="summary", label="normalise"),
     "chat": _Entry("chat", "chat", summary="summary"),
     "style": _Entry("style", "style", summary="summary", learn="learn"),
     "judge": _Entry("judge", "judge", summary="summary", asks=True),
@@ -140,9 +161,14 @@ class _Bound:
     _told: bool
     """Whether the function wants to know if the turn was ended."""
     asks: bool
+    form: Constraint | None = None
+    _label: Callable[[str], str] = str.strip
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         return self._score(example, text, ended) if self._told else self._score(example, text)
+
+    def label(self, text: str) -> str:
+        return self._label(text)
 
     def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
         if self._summary is None or not scores:
@@ -167,12 +193,27 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
     score: Callable[..., Score] = getattr(module, entry.score)
     learned: dict[str, Any] = getattr(module, entry.learn)(train, aside) if entry.learn else {}
     given = checked(score, {**learned, **spec.options}, place)
-    summary: Callable[..., dict[str, float]] | None = None
-    if entry.summary:
-        whole: Callable[..., dict[str, float]] = getattr(module, entry.summary)
-        summary = partial(whole, **{n: given[n] for n in keywords(whole) if n in given})
+    summary = _bound(module, entry.summary, given)
     told = "ended" in inspect.signature(score).parameters
-    return _Bound(spec.name, partial(score, **given), summary, told, entry.asks)
+    form = _bound(module, entry.form, given)
+    label = _bound(module, entry.label, given)
+    return _Bound(
+        spec.name,
+        partial(score, **given),
+        summary,
+        told,
+        entry.asks,
+        form(train) if form else None,
+        label or str.strip,
+    )
+
+
+def _bound(module: ModuleType, name: str, given: Mapping[str, Any]) -> Callable[..., Any] | None:
+    """A function beside the metric, with those of the metric's options that it has too."""
+    if not name:
+        return None
+    function: Callable[..., Any] = getattr(module, name)
+    return partial(function, **{n: given[n] for n in keywords(function) if n in given})
 
 
 def of(task: Task) -> Metric:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
 
+from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief
@@ -88,6 +89,18 @@ def category(
 def learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
     """The labels that the training rows use."""
     return {"labels": sorted({example.target for example in train})}
+
+
+def label(text: str, *, labels: Labels) -> str:
+    """The id that the answer is."""
+    said = text.strip()
+    return said if said in labels.names else ""
+
+
+def form(train: Sequence[Example], *, labels: Labels) -> Constraint:
+    """One of the labels."""
+    del train
+    return Constraint(kind="choices", choices=tuple(sorted(labels.names)))
 
 
 def confusion(examples: Sequence[Example], scores: Sequence[Score]) -> Counter[tuple[str, str]]:

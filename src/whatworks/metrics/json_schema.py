@@ -19,6 +19,9 @@ class Schema:
     Args:
         source: The schema itself, or the path of a file with it.
 
+    Attributes:
+        contents: The schema itself.
+
     Raises:
         InputError: If it cannot be read, is no valid schema, or refers to something outside it.
     """
@@ -29,6 +32,7 @@ class Schema:
         from jsonschema_specifications import REGISTRY
 
         contents = _read(source) if isinstance(source, str | Path) else source
+        self.contents: Any = contents
         validator: Any = validator_for(contents, default=Draft202012Validator)
         try:
             validator.check_schema(contents)

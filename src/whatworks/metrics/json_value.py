@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, NoReturn
 
 from pydantic import BeforeValidator, TypeAdapter
 
+from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, cut, overlap, part_means
 from whatworks.metrics.json_schema import Schema
+from whatworks.metrics.json_shape import shape
 from whatworks.metrics.options import FILE
 from whatworks.task import Example
 
@@ -83,6 +85,22 @@ def json_value(
     if _agrees(said, wanted, schema, order):
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", problem, parts=parts)
+
+
+def label(text: str) -> str:
+    """The value, written in one way."""
+    try:
+        return json.dumps(parse(text).value, sort_keys=True)
+    except MalformedJSON:
+        return ""
+
+
+def form(train: Sequence[Example], *, schema: Schema | None = None) -> Constraint | None:
+    """The schema; else what the targets of the train rows have in common."""
+    if schema is not None:
+        return Constraint.of_schema(schema.contents)
+    values = [json.loads(example.target) for example in train if example.target.strip()]
+    return Constraint.of_schema(shape(values)) if values else None
 
 
 class MalformedJSON(ValueError):

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, overlap, part_means
@@ -105,6 +106,36 @@ def find(text: str) -> MeaningRepresentation | None:
         except MalformedMR:
             continue
     return None
+
+
+_GRAMMAR = """\
+start: act "(" (slot (", " slot)*)? ")"
+act: {acts}
+slot: name "[" VALUE? "]"
+name: {names}
+VALUE: /[^\\[\\]()\\n]+(\\([^\\[\\]()\\n]*\\)[^\\[\\]()\\n]*)*/
+"""
+
+
+def form(train: Sequence[Example]) -> Constraint | None:
+    """A representation with the acts and the slots of the train rows; values are free."""
+    found = [parse(example.target) for example in train]
+    acts = sorted({one.act for one in found})
+    names = sorted({slot.name for one in found for slot in one.slots})
+    if not names:
+        return None
+    said = {"acts": acts, "names": names}
+    text = _GRAMMAR.format(**{k: " | ".join(f'"{v}"' for v in some) for k, some in said.items()})
+    return Constraint(kind="lark", text=text)
+
+
+def label(text: str) -> str:
+    """The representation, written in one way, whatever the order of its slots."""
+    try:
+        found = parse(text)
+    except MalformedMR:
+        return ""
+    return str(MeaningRepresentation(found.act, tuple(sorted(found.slots, key=str))))
 
 
 def mr(example: Example, text: str, *, order: bool = False) -> Score:

@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import PositiveFloat, PositiveInt
 from sqlglot import exp
 
+from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, cut, part_means
@@ -89,6 +90,21 @@ def sql(
     if outcome.right:
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", outcome.problem, parts=parts)
+
+
+def label(text: str) -> str:
+    """The query, written in one way; queries that differ but return the same stay apart."""
+    try:
+        return read(text).sql(dialect="sqlite", normalize=True, comments=False)
+    except MalformedSQL:
+        return ""
+
+
+def form(train: Sequence[Example]) -> Constraint:
+    """A SELECT query; the tables and columns are not checked."""
+    del train
+    grammar = Path(__file__).with_name("select.lark")
+    return Constraint(kind="lark", text=grammar.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

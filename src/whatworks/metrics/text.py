@@ -91,6 +91,12 @@ def numeric(
     )
 
 
+def number(text: str) -> str:
+    """The last number of an answer."""
+    found = _last_number(text)
+    return "" if found is None else str(found.normalize())
+
+
 def match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:
     """A right or a wrong answer; ``lenient`` counts where it is not strictly right."""
     if strict:

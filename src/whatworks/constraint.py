@@ -1,0 +1,157 @@
+"""What an answer may look like: the constraint under which it is decoded.
+
+A constraint is part of a candidate's decoding. Local models keep to it token by token
+(``engines/grammar.py``); endpoints are asked to, and their answers are checked (``allows``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from whatworks.errors import InputError, nearest
+from whatworks.identity import Frozen
+
+Kind = Literal["json_schema", "regex", "choices", "lark", "auto"]
+
+KINDS = ("json_schema", "regex", "choices", "lark")
+
+INSTALL = "pip install 'whatworks[local]'"
+
+# Spaces as `json.dumps` writes them, or none: no room for a model to write spaces without end.
+_SPACING = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
+
+
+class Constraint(Frozen):
+    """The form that every answer has.
+
+    Attributes:
+        kind: ``json_schema``, ``regex`` (the whole answer), ``choices`` (one of them), ``lark`` (a
+            grammar whose rule ``start`` is the answer), or ``auto``: the form that the task's
+            metric wants; a study or the method ``constrained`` puts the form itself in its place.
+        text: The schema as JSON (the order of its properties is the order of the answer's keys),
+            the expression, or the grammar.
+        choices: The answers of ``choices``.
+    """
+
+    kind: Kind
+    text: str = ""
+    choices: tuple[str, ...] = ()
+
+    @classmethod
+    def of_schema(cls, contents: Mapping[str, Any] | bool) -> Constraint:
+        """The constraint to a JSON Schema."""
+        return cls(kind="json_schema", text=json.dumps(contents, ensure_ascii=False))
+
+    @property
+    def contents(self) -> Any:
+        """The JSON Schema of a ``json_schema``."""
+        return json.loads(self.text)
+
+    def lark(self, lead: str = "") -> str:
+        """The constraint as a grammar in llguidance's Lark dialect.
+
+        Args:
+            lead: Text that stands before every answer.
+        """
+        before = f"{json.dumps(lead, ensure_ascii=False)} " if lead else ""
+        if self.kind == "lark":
+            return f"start: {before}whole_answer\n{_renamed(self.text)}" if lead else self.text
+        if self.kind == "regex":
+            return f"start: {before}ANSWER\nANSWER: /{_slashes_escaped(self.text)}/"
+        if self.kind == "choices":
+            said = " | ".join(json.dumps(one, ensure_ascii=False) for one in self.choices)
+            return f"start: {before}answer\nanswer: {said}"
+        contents = self.contents
+        if isinstance(contents, dict):
+            contents = {"x-guidance": _SPACING, **contents}
+        return f"start: {before}answer\nanswer: %json {json.dumps(contents, ensure_ascii=False)}"
+
+    def allows(self, text: str) -> bool:
+        """Whether a finished answer has the form.
+
+        Raises:
+            InputError: If the grammar cannot be read.
+        """
+        if self.kind == "choices":
+            return text.strip() in self.choices
+        if self.kind == "regex":
+            return re.fullmatch(self.text, text.strip()) is not None
+        if self.kind == "json_schema":
+            from whatworks.metrics.json_schema import Schema
+
+            try:
+                return not Schema(self.contents).errors(json.loads(text))
+            except ValueError:
+                return False
+        from whatworks.engines.grammar import matches
+
+        return matches(self.lark(), text.strip())
+
+
+AUTO = Constraint(kind="auto")
+
+
+def read(given: Any, root: Path) -> Constraint:
+    """A constraint as a study file writes it.
+
+    ``auto``; ``{json_schema: {...}}`` or its file; ``{regex: ...}``; ``{choices: [...]}``;
+    ``{lark: ...}``, the grammar or its file ``*.lark``.
+
+    Args:
+        given: What stands in the file.
+        root: Folder that paths are relative to.
+
+    Raises:
+        InputError: If it is none of these, or a file cannot be read.
+    """
+    place = "constraint"
+    if given == "auto":
+        return AUTO
+    if isinstance(given, str) or not isinstance(given, Mapping) or len(given) != 1:
+        raise InputError(
+            f"{given!r} is no constraint",
+            place=place,
+            remedy="write auto, or one of {json_schema: FILE}, {regex: ...}, {choices: [...]}, "
+            "{lark: FILE}",
+        )
+    kind, value = next(iter(given.items()))
+    if kind not in KINDS:
+        raise InputError(f"unknown constraint {kind!r}", place=place, remedy=nearest(kind, KINDS))
+    if kind == "choices":
+        if not isinstance(value, list) or not value:
+            raise InputError("choices are a list of texts", place=place)
+        return Constraint(kind="choices", choices=tuple(str(one) for one in value))
+    if kind == "json_schema":
+        from whatworks.metrics.json_schema import Schema
+
+        source = str(root / value) if isinstance(value, str) else value
+        return Constraint.of_schema(Schema(source).contents)
+    text = str(value)
+    if kind == "lark" and text.strip().endswith(".lark") and "\n" not in text.strip():
+        try:
+            text = (root / text.strip()).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise InputError(f"the grammar cannot be read: {error}", place=place) from error
+    if kind == "lark" and not re.search(r"^\s*start\s*:", text, flags=re.MULTILINE):
+        raise InputError("the grammar has no rule `start`", place=place)
+    if kind == "regex":
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise InputError(f"no regular expression: {error}", place=place) from error
+    return Constraint(kind=kind, text=text)
+
+
+def _renamed(grammar: str) -> str:
+    """A grammar whose first rule is not called ``start``; strings and expressions stay."""
+    pieces = r'"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\\n])+/|//.*|\bstart\b'
+    return re.sub(pieces, lambda m: "whole_answer" if m[0] == "start" else m[0], grammar)
+
+
+def _slashes_escaped(pattern: str) -> str:
+    """A regular expression as it stands between slashes."""
+    return re.sub(r"\\.|/", lambda found: "\\/" if found[0] == "/" else found[0], pattern)

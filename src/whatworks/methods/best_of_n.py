@@ -1,0 +1,51 @@
+"""best-of-n: several sampled answers, the likeliest or the best rewarded one counts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate
+from whatworks.methods.base import Method
+from whatworks.task import MetricSpec
+
+
+class BestOfN(Method):
+    """Draw ``n`` answers and take the one with the highest mean log-probability of a token.
+
+    Attributes:
+        n: How many are drawn.
+        temperature: How freely.
+        top_p: Nucleus mass.
+        reward: A metric that needs no target, by name and options, to choose by instead; the
+            likeliest among equals. It never sees the target.
+    """
+
+    name: ClassVar[str] = "best-of-n"
+    owns: ClassVar[frozenset[str]] = frozenset(
+        f"decoding.{field}"
+        for field in ("samples", "pick", "reward", "temperature", "top_p", "seed")
+    )
+    stochastic: ClassVar[bool] = True
+
+    n: int = Field(default=5, ge=2)
+    temperature: float = Field(default=0.7, gt=0.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    reward: dict[str, Any] | None = None
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start, decoding so."""
+        reward = None
+        if self.reward is not None:
+            options = dict(self.reward)
+            reward = MetricSpec(name=str(options.pop("name", "")), options=options)
+        return start.with_decoding(
+            samples=self.n,
+            pick="likeliest" if reward is None else "reward",
+            reward=reward,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=bench.seed,
+        )

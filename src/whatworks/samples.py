@@ -1,0 +1,105 @@
+"""Several answers to one prompt, and which of them counts: the one place for it.
+
+``majority`` is self-consistency (Wang et al. 2022, section 2): the label with the most votes;
+``likeliest`` and ``reward`` are best-of-n. Nothing here sees a target: votes are counted over what
+the metric takes an answer to mean, rewards are given to an example whose target is taken out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+
+from whatworks.candidate import Decoding
+from whatworks.engines import Engine, Generation, ModelFiles, Prompts
+from whatworks.metrics import Metric, load
+from whatworks.task import Example, MetricSpec
+
+
+def generate(
+    engine: Engine,
+    model: ModelFiles,
+    prompts: Prompts,
+    decoding: Decoding,
+    *,
+    examples: Sequence[Example],
+    metric: Metric,
+) -> list[Generation]:
+    """One answer per prompt; of ``decoding.samples`` drawn ones, the one that is picked.
+
+    Tokens and seconds are those of all samples.
+
+    Args:
+        engine: Draws them.
+        model: The weights to run.
+        prompts: Rendered messages.
+        decoding: How to draw, how many, and which to pick.
+        examples: What each prompt asks; their ids name the random streams.
+        metric: What answers mean.
+    """
+    ids = [example.id for example in examples]
+    if decoding.samples == 1:
+        return engine.generate(model, prompts, decoding, keys=ids)
+    n = decoding.samples
+    every = [prompt for prompt in prompts for _ in range(n)]
+    keys = [f"{name}#{i}" for name in ids for i in range(n)]
+    drawn = engine.generate(model, every, decoding, keys=keys)
+    groups = [drawn[at : at + n] for at in range(0, len(drawn), n)]
+    return [
+        _merged(group[pick(group, decoding, example, metric)], group)
+        for group, example in zip(groups, examples, strict=True)
+    ]
+
+
+def pick(
+    samples: Sequence[Generation], decoding: Decoding, example: Example, metric: Metric
+) -> int:
+    """Which of the samples counts; the likeliest among equals, then the earliest."""
+    best = range(len(samples))
+    if decoding.pick == "majority":
+        votes: dict[str, list[int]] = defaultdict(list)
+        for at, sample in enumerate(samples):
+            votes[_meaning(sample, metric)].append(at)
+        # What means nothing counts only where nothing else was said.
+        said = [ats for label, ats in votes.items() if label] or list(votes.values())
+        best = max(said, key=lambda ats: (len(ats), max(_likely(samples[at]) for at in ats)))
+    elif decoding.pick == "reward" and decoding.reward is not None:
+        reward = _reward(decoding.reward)
+        asked = example.replace(target="")
+        values = [reward(asked, sample.text).value for sample in samples]
+        best = [at for at, value in enumerate(values) if value == max(values)]
+    return max(best, key=lambda at: (_likely(samples[at]), -at))
+
+
+def _meaning(sample: Generation, metric: Metric) -> str:
+    return "" if sample.finish == "length" else metric.label(sample.text)
+
+
+def _likely(sample: Generation) -> float:
+    """Mean log-probability of a token: sums would favour short answers."""
+    if sample.logprob is None:
+        return -math.inf
+    return sample.logprob / max(1, sample.completion_tokens)
+
+
+def _merged(chosen: Generation, group: Sequence[Generation]) -> Generation:
+    return Generation(
+        text=chosen.text,
+        prompt_tokens=sum(g.prompt_tokens for g in group),
+        completion_tokens=sum(g.completion_tokens for g in group),
+        seconds=sum(g.seconds for g in group),
+        finish=chosen.finish,
+        logprob=chosen.logprob,
+        samples=len(group),
+    )
+
+
+@lru_cache(maxsize=8)
+def _loaded(spec_json: str) -> Metric:
+    return load(MetricSpec.model_validate_json(spec_json))
+
+
+def _reward(spec: MetricSpec) -> Metric:
+    return _loaded(spec.model_dump_json())
