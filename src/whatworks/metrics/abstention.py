@@ -7,9 +7,9 @@ an abstention (``_ABSTAINS``), a doubt (``_DOUBTS``), a courtesy or advice that 
 A statement after the last abstention is an answer ("I don't know why people say Paris, it is
 Lyon"), and so is one before a mere doubt ("Paris, but I'm not sure").
 
-On sentences written after the rules (tests/metrics/*_fresh.txt, 40 abstentions and 40 answers that
-are meant to mislead) precision is 0.97 and recall 0.75: an abstention rate measured so is rather
-too low than too high. An abstention that is missed counts as a wrong answer.
+On sentences written after the rules (tests/metrics/*_fresh.txt, 50 abstentions and 50 answers that
+are meant to mislead) precision is 1.0 and recall 0.9: an abstention rate measured so is rather too
+low than too high. An abstention that is missed counts as a wrong answer.
 
 Titles and quotations in quotation marks are not the speaker's own words and are left out.
 """
@@ -80,7 +80,13 @@ _ABSTAINS = [
     rf"{_SELF} (?:can |could )?(?:see|find|found|have found) no (?:\w+ )?"
     rf"(?:mention|reference|{_HAVING})\b",
     rf"{_SELF} do not see (?:an?|any|the) (?:\w+ )?(?:mention|reference|{_HAVING})\b",
-    rf"{_SELF} (?:have never|have not) (?:come across|encountered|read about|heard about)\b",
+    rf"{_SELF} (?:have never|have not) {_ADVERB}(?:come across|encountered|read (?:about|of)"
+    r"|heard (?:about|of))\b",
+    rf"{_SELF} am {_ADVERB}unaware\b",
+    rf"{_SELF} would be (?:lying|pretending)\b",
+    rf"{_SELF} am not {_ADVERB}(?:at liberty|allowed|permitted|authori[sz]ed|prepared|willing) to\b",
+    r".+ (?:is|lies|falls) (?:outside|beyond) (?:of )?(?:my|what i|the scope)\b",
+    r".+ (?:may|might|will|can) never be (?:known|determined|found|established|settled|solved)\b",
     rf"{_SELF} am (?:\w+ly )?(?:at a loss|clueless|stumped|in the dark)",
     r"(?:this|that) has (?:got )?me stumped|you(?: have)? got me\b",
     rf"{_SELF} (?:do not feel|am not) (?:\w+ )?(?:confident|comfortable|qualified)\b",
@@ -155,6 +161,8 @@ _ABSTAINS = [
     rf".+ (?:do|does|did) not appear (?:anywhere )?(?:in|on) {_SOURCE}",
     rf"not in {_SOURCE}{_END}",
     rf"{_SOURCE} (?:lacks?|omits?|fails? to|leaves? out)\b",
+    rf"{_SOURCE} {_STATED}s? nothing\b",
+    rf"(?:\w+ ){{0,2}}{_HAVING} not {_NOT_STATED}{_END}",
     rf"{_SOURCE} (?:is|are) (?:unclear|vague|ambiguous|not clear)\b",
     rf"{_SOURCE} (?:only|just|merely) {_STATED}s?\b.*, not (?:the|his|her|its|their|{_ASKED})",
     r"no (?:\w+ )?(?:answer|conclusion|figure|date|name) (?:can|could) be\b",
@@ -178,7 +186,7 @@ _ABSTAINS = [
     r"known(?! (?:for|as|to many)\b)",
     rf"(?:(?:it|that|this|(?:the|his|her|its|their|an?)\b.+) "
     rf"(?:is|are|was|were|remains?)(?: still| currently| largely)* )?unknown"
-    rf"(?: (?:to (?:me|us|science)|from\b.*|at this time|at present|today|to this day))?{_END}",
+    rf"(?: (?:{_ASKED}.*|to (?:me|us|science)|from\b.*|at this time|at present|today|to this day))?{_END}",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:has|have) (?:never|not)(?: yet)? been (?:\w+ly )?"
     rf"(?:{_NOT_STATED}|known|solved|identified|proven|decided|announced|released|published)\b",
     r"(?:it|this|that|the answer|(?:the|this|that) question|(?:the|his|her|its|their)\b.+)"
@@ -188,9 +196,9 @@ _ABSTAINS = [
     r"(?:it|this|that|(?:the|this|that) question) (?:is|has) (?:unanswerable|no (?:known )?answer)",
     r"(?:the|this|that|your) question (?:makes no sense|does not make sense|is too \w+)",
     rf"unanswerable{_END}",
-    r"there (?:is|are|was|were) (?:no|not enough|not any|not sufficient|insufficient|too little)"
-    r"(?: \w+)? (?:information|info|answers?|consensus|records?|data|mention|context|details?"
-    r"|agreement|indication)\b",
+    rf"there (?:is|are|was|were) {_ADVERB}(?:no|not enough|not any|not sufficient|insufficient"
+    r"|too little)(?: \w+)? (?:information|info|answers?|consensus|records?|data|mention|context"
+    r"|details?|agreement|indication|evidence|proof|trace)\b",
     r"(?:there is )?(?:not enough|insufficient|too little) evidence (?:to|for)\b",
     rf"(?:evidence|information|data) (?:is|are) (?:lacking|missing|scarce){_END}",
     r"there is no (?:(?:good|sure|certain|reliable) )?way (?:for \w+ )?(?:to|of)"
@@ -291,6 +299,8 @@ def abstains(text: str) -> bool:
 
 
 def _kind(clause: str) -> str:
+    if _COMPARISON.search(clause):  # "I could not find a better one than Ada"
+        return "statement"
     if _DOUBT.match(clause):
         return "doubt"
     if _ABSTENTION.match(clause):
@@ -313,3 +323,4 @@ def _any(patterns: list[str]) -> re.Pattern[str]:
 
 _DOUBT, _ABSTENTION, _IDLE_CLAUSE = _any(_DOUBTS), _any(_ABSTAINS), _any(_IDLE)
 _OPENER = re.compile(f"^{_OPENERS}")
+_COMPARISON = re.compile(r"\b(?:better|more \w+|(?!other|never)\w+er)\b.*\bthan\b")
