@@ -51,6 +51,7 @@ class Request:
         quick: Smaller studies.
         out: Folder of the results.
         jobs: Studies at a time.
+        seeds: Runs of an arm that depends on the seed; 3 for a finding that counts.
     """
 
     ids: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ class Request:
     quick: bool = False
     out: Path = Path("runs/claims")
     jobs: int = 1
+    seeds: int = 3
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class _Job:
             plan = step.make(replace(self.desk, finished=self.finished))
             if plan is None:
                 raise InputError(f"there is no {self.request.data} data for it")
+            plan = replace(plan, seeds=self.request.seeds)
             folder = _folder(self.request, step, plan)
             path = plan.write(folder, self.request.model)
         except WhatworksError as error:
@@ -273,6 +276,7 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
         if plan is None:
             found[step.name] = 0.0
             continue
+        plan = replace(plan, seeds=request.seeds)
         made[step.name] = _placeholder(plan)
         if (_folder(request, step, plan) / "run" / "summary.json").exists():
             found[step.name] = 0.0

@@ -84,7 +84,8 @@ _ABSTAINS = [
     r"|heard (?:about|of))\b",
     rf"{_SELF} am {_ADVERB}unaware\b",
     rf"{_SELF} would be (?:lying|pretending)\b",
-    rf"{_SELF} am not {_ADVERB}(?:at liberty|allowed|permitted|authori[sz]ed|prepared|willing) to\b",
+    rf"{_SELF} am not {_ADVERB}(?:at liberty|allowed|permitted|authori[sz]ed|prepared|willing)"
+    r" to\b",
     r".+ (?:is|lies|falls) (?:outside|beyond) (?:of )?(?:my|what i|the scope)\b",
     r".+ (?:may|might|will|can) never be (?:known|determined|found|established|settled|solved)\b",
     rf"{_SELF} am (?:\w+ly )?(?:at a loss|clueless|stumped|in the dark)",
@@ -186,7 +187,8 @@ _ABSTAINS = [
     r"known(?! (?:for|as|to many)\b)",
     rf"(?:(?:it|that|this|(?:the|his|her|its|their|an?)\b.+) "
     rf"(?:is|are|was|were|remains?)(?: still| currently| largely)* )?unknown"
-    rf"(?: (?:{_ASKED}.*|to (?:me|us|science)|from\b.*|at this time|at present|today|to this day))?{_END}",
+    rf"(?: (?:{_ASKED}.*|to (?:me|us|science)|from\b.*|at this time|at present|today"
+    rf"|to this day))?{_END}",
     rf"(?!(?:i|we|he|she|they|you)\b).+ (?:has|have) (?:never|not)(?: yet)? been (?:\w+ly )?"
     rf"(?:{_NOT_STATED}|known|solved|identified|proven|decided|announced|released|published)\b",
     r"(?:it|this|that|the answer|(?:the|this|that) question|(?:the|his|her|its|their)\b.+)"
