@@ -36,6 +36,7 @@ class Bench:
         train: Rows for fitting.
         dev: Rows for every decision.
         documents: Texts for retrieval.
+        documents_fault: Why there are none although the task names some.
         preferences: Preference pairs.
         seed: Seed of everything random in the method.
         budget: Limits; ``ledger`` holds what this arm has spent so far.
@@ -47,6 +48,7 @@ class Bench:
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     documents: tuple[Document, ...] = ()
+    documents_fault: str = ""
     preferences: tuple[Pair, ...] = ()
     seed: int = 0
     budget: Budget = field(default_factory=Budget)

@@ -13,9 +13,10 @@ from typing import Any
 
 from whatworks import __version__, samples
 from whatworks.budget import Meter
-from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.candidate import Candidate, Weights
 from whatworks.engines import Engine, Generation, ModelFiles
 from whatworks.errors import ArmFailure
+from whatworks.grounding import grounded
 from whatworks.identity import content_key
 from whatworks.metrics import Metric, Score
 from whatworks.prompt import render, warm
@@ -83,16 +84,17 @@ class Examiner:
                 generations = [Generation(**record) for record in stored]
                 meter.charge(generations)
             answers += [
-                Answer(e, g, self._score(e, g, candidate.decoding))
+                Answer(e, g, self._score(candidate, e, g))
                 for e, g in zip(chunk, generations, strict=True)
             ]
             if tick is not None:
                 tick(len(chunk))
         if answers and all(a.generation.finish == "overflow" for a in answers):
-            longest = max(a.generation.prompt_tokens for a in answers)
+            longest = max(answers, key=lambda a: a.generation.prompt_tokens)
+            tokens, context = longest.generation.prompt_tokens, self.engine.context_length(model)
             raise ArmFailure(
-                f"every prompt is too long: up to {longest} tokens in a context of "
-                f"{self.engine.context_length(model)}",
+                f"every prompt is too long: that of example {longest.example.id!r} has {tokens} "
+                f"tokens, {tokens - (context or 0) + 1} too many for a context of {context}",
                 remedy="use fewer or shorter demonstrations and passages, or a longer model",
             )
         return answers
@@ -197,15 +199,21 @@ class Examiner:
         ]
         return {"values": values, "taken": taken}
 
-    def _score(self, example: Example, generation: Generation, decoding: Decoding) -> Score:
+    def _score(self, candidate: Candidate, example: Example, generation: Generation) -> Score:
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
             return Score(value=0.0, kind="malformed", feedback=note)
-        if decoding.constraint is not None and generation.finish == "length":
+        if candidate.decoding.constraint is not None and generation.finish == "length":
             # It may be of some other allowed form by chance: a label that begins like another.
             note = f"cut off at {generation.completion_tokens} tokens, before its form was complete"
             return Score(value=0.0, kind="malformed", feedback=note)
-        return self.metric(example, generation.text, ended=generation.finish != "length")
+        ended = generation.finish != "length"
+        return grounded(
+            candidate.prompt,
+            example,
+            generation.text,
+            lambda text: self.metric(example, text, ended=ended),
+        )
 
 
 def model_files(weights: Weights, store: Store) -> ModelFiles:

@@ -8,18 +8,34 @@ rows must not leak into the prompt (the row itself in training and evaluation, n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from whatworks.identity import Frozen
 from whatworks.task import Document, Example, Message
+
+if TYPE_CHECKING:
+    from whatworks.retrieval import Index, Pool
 
 NEAR_DUPLICATE = 0.85
 """Jaccard similarity of character 5-grams from which two inputs count as the same."""
 
 ASKS_SOMETHING = 3
 """Words from which the parts in which two inputs differ can make them different questions."""
+
+
+UNKNOWN = "Not in the documents."
+"""What is said when the passages do not hold the answer; metrics see an abstention in it."""
+
+RERANKED = 4
+"""A cross-encoder orders this many times the passages that are shown."""
+
+MMR = 0.3
+"""Weight of diversity where passages are spread out."""
+
+CITE = "After the answer, name the passage that it stands in, like [1]."
+MAY_NOT_KNOW = f"If the passages do not hold the answer, say: {UNKNOWN}"
 
 
 class Demos(Frozen):
@@ -45,9 +61,11 @@ class Demos(Frozen):
     fixed: int = 0
 
     @cached_property
-    def texts(self) -> tuple[str, ...]:
+    def texts(self) -> Pool:
         """What ``nearest`` searches: the pool's inputs."""
-        return tuple(example.text for example in self.pool)
+        from whatworks.retrieval import Pool
+
+        return Pool(example.text for example in self.pool)
 
 
 class Context(Frozen):
@@ -59,17 +77,49 @@ class Context(Frozen):
         search: ``vector``, ``lexical`` (BM25) or ``hybrid`` (reciprocal rank fusion of both,
             Cormack et al. 2009).
         embedder: Name of the embedder behind ``vector`` and ``hybrid``.
+        store: A vector database instead of exact search in memory (``retrieval.stores``).
+        rerank: ``mmr``, or the folder of a cross-encoder, which orders more passages than are
+            shown; empty for neither.
+        passages: ``retrieved``; to measure with, the ``gold`` ones of the row's evidence, or
+            ``wrong`` ones, retrieved but for these.
+        drop_gold: Share of the training rows that are rendered with ``wrong`` passages (RAFT, Zhang
+            et al. 2024); nothing else is.
+        cite: Ask for the number of the passage behind the answer.
+        allow_unknown: Ask to say so when the passages do not hold the answer.
     """
 
     chunks: tuple[Document, ...]
     k: int
     search: Literal["hybrid", "vector", "lexical"] = "hybrid"
     embedder: str = ""
+    store: str = ""
+    rerank: str = ""
+    passages: Literal["retrieved", "gold", "wrong"] = "retrieved"
+    drop_gold: float = 0.0
+    cite: bool = False
+    allow_unknown: bool = False
+
+    @property
+    def asks(self) -> list[str]:
+        """What the prompt says about the passages."""
+        return [CITE] * self.cite + [MAY_NOT_KNOW] * self.allow_unknown
 
     @cached_property
-    def texts(self) -> tuple[str, ...]:
+    def by_document(self) -> Mapping[str, tuple[int, ...]]:
+        """Positions of the passages of each document."""
+        from whatworks.retrieval.recall import document_of
+
+        found: dict[str, list[int]] = {}
+        for position, chunk in enumerate(self.chunks):
+            found.setdefault(document_of(chunk.id), []).append(position)
+        return {name: tuple(positions) for name, positions in found.items()}
+
+    @cached_property
+    def texts(self) -> Pool:
         """What is searched: the passages."""
-        return tuple(chunk.passage for chunk in self.chunks)
+        from whatworks.retrieval import Pool
+
+        return Pool(chunk.passage for chunk in self.chunks)
 
 
 class Prompt(Frozen):
@@ -78,6 +128,11 @@ class Prompt(Frozen):
     instructions: str = ""
     demos: Demos | None = None
     context: Context | None = None
+
+    @property
+    def oracle(self) -> bool:
+        """Whether it shows what only a measurement knows, so that no request can be served so."""
+        return self.context is not None and self.context.passages != "retrieved"
 
 
 def render(
@@ -96,6 +151,7 @@ def render(
             itself in training and evaluation, ``()`` when serving a live request.
     """
     system = [prompt.instructions] if prompt.instructions else []
+    system += prompt.context.asks if prompt.context else []
     system += [m.content for m in example.messages if m.role == "system"]
     messages: list[Message] = []
     if system:
@@ -152,16 +208,41 @@ def shown_passages(
     context = prompt.context
     if context is None or not context.chunks or context.k < 1:
         return []
-    from whatworks.retrieval import index_of
-
     chunks = context.chunks
-    index = index_of(context.texts, context.search, context.embedder)
     query = turns(example)[-1].content
+    gold = [i for name in example.evidence for i in context.by_document.get(name, ())]
+    if context.passages == "gold" and len(gold) <= context.k:
+        return [chunks[i] for i in gold]
 
     def allowed(position: int) -> bool:
+        if context.passages != "retrieved" and (position in gold) != (context.passages == "gold"):
+            return False
         return not any(_repeats(chunks[position], row) for row in exclude)
 
-    return [chunks[hit.position] for hit in index.search(query, context.k, allowed=allowed)]
+    index = _passages(context)
+    if context.rerank in ("", "mmr"):
+        diversity = MMR if context.rerank else 0.0
+        hits = index.search(query, context.k, allowed=allowed, diversity=diversity)
+        return [chunks[hit.position] for hit in hits]
+    from whatworks.retrieval.reranking import reranker
+
+    hits = index.search(query, RERANKED * context.k, allowed=allowed)
+    found = [chunks[hit.position] for hit in hits]
+    order = reranker(context.rerank).order(query, [chunk.passage for chunk in found])
+    return [found[i] for i in order[: context.k]]
+
+
+def holds_evidence(passage: Document, example: Example) -> bool:
+    """Whether a passage was cut from a document that holds the answer."""
+    from whatworks.retrieval.recall import document_of
+
+    return document_of(passage.id) in example.evidence or passage.id in example.evidence
+
+
+def _passages(context: Context) -> Index:
+    from whatworks.retrieval import index_of
+
+    return index_of(context.texts, context.search, context.embedder, context.store)
 
 
 def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
@@ -175,8 +256,7 @@ def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
         index = index_of(demos.texts, "vector", demos.embedder)
         index.warm([example.text for example in examples])
     if context is not None and context.chunks:
-        index = index_of(context.texts, context.search, context.embedder)
-        index.warm([turns(example)[-1].content for example in examples])
+        _passages(context).warm([turns(example)[-1].content for example in examples])
 
 
 def same_source(one: Example, other: Example) -> bool:

@@ -194,6 +194,7 @@ class Study:
                 examples_key(splits.dev),
                 [document.key for document in self.task.documents],
                 [pair.key for pair in self.task.preferences],
+                self.task.documents_fault,
                 self.task.metric.key,
                 self.helper.key if self.helper else None,
                 self.budget.key,
@@ -218,6 +219,7 @@ class Study:
                 train=splits.train,
                 dev=splits.dev,
                 documents=self.task.documents,
+                documents_fault=self.task.documents_fault,
                 preferences=self.task.preferences,
                 seed=seed,
                 budget=self.budget,
@@ -342,12 +344,17 @@ class Study:
 
 
 def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
-    """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail."""
+    """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail.
+
+    Arms that are shown what only a measurement knows, such as gold passages, can't be used.
+    """
     by_arm: dict[str, list[Run]] = {}
     for run in runs:
         by_arm.setdefault(run.arm, []).append(run)
     options: list[Option] = []
     for arm, mine in by_arm.items():
+        if any(run.candidate and run.candidate.prompt.oracle for run in mine):
+            continue
         scores = [run.dev_score for run in mine if run.dev_score is not None]
         options.append(
             Option(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatworks.arms import Arm, CurveSection, read_arm
 from whatworks.budget import Budget
 from whatworks.decodingfile import DecodingSection
-from whatworks.errors import InputError, nearest
+from whatworks.errors import InputError, UnreadableDocument, nearest
 from whatworks.metrics import file_options
 from whatworks.task import (
     Document,
@@ -146,6 +146,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     section = study.task
     documents: dict[str, Document] = {}
     pairs: dict[str, Pair] = {}
+    fault = ""
 
     def rows(name: str) -> tuple[Example, ...]:
         data = read(_path(root, name), format=section.format, columns=section.columns)
@@ -175,7 +176,10 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         }
     )
     if section.documents:
-        documents = {d.id: d for d in read_documents(_path(root, section.documents))}
+        try:
+            documents = {d.id: d for d in read_documents(_path(root, section.documents))}
+        except UnreadableDocument as error:
+            fault, documents = f"{error.place}: {error.cause}", {}
     if section.preferences:
         own = read(_path(root, section.preferences)).pairs
         preferences = for_training(own, (*splits.dev, *splits.test, *aside))
@@ -194,6 +198,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         instructions=instructions,
         documents=tuple(documents.values()),
         preferences=preferences,
+        documents_fault=fault,
         aside=aside,
     )
 

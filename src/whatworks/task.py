@@ -113,6 +113,7 @@ class Task(Frozen):
     metric: MetricSpec
     instructions: str = ""
     documents: tuple[Document, ...] = ()
+    documents_fault: str = ""
     preferences: tuple[Pair, ...] = ()
     aside: tuple[Example, ...] = ()
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatworks.errors import InputError
-from whatworks.retrieval import Index, embedder, index_of
+from whatworks.retrieval import Index, Pool, embedder, index_of
 from whatworks.retrieval.index import spread
 from whatworks.retrieval.ranking import best_first
 from whatworks.retrieval.words import words
@@ -218,3 +218,23 @@ def test_another_process_finds_the_same() -> None:
     }
     assert len(outputs) == 1
     assert len(outputs.pop()) > 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_warm_index_gives_the_same_bits(kind: str) -> None:
+    pool = tuple(
+        f"person {i} of lane {i * 7919 % 997} likes dish {i * 31 % 57}" for i in range(900)
+    )
+    queries = [f"who likes dish {i} in lane {i * 5}" for i in range(20)]
+    cold = [index_of(pool, kind, "lexical").search(query, 7) for query in queries]
+    warm = index_of((*pool[:-1], pool[-1]), kind, "lexical")
+    warm.warm(queries)
+    assert [warm.search(query, 7) for query in queries] == cold
+    # Further down than was ranked ahead, it is ranked anew.
+    few = [hit.position for hit in warm.search(queries[0], 3, allowed=lambda i: i % 300 == 7)]
+    assert sorted(few) == [7, 307, 607]
+
+
+def test_a_pool_equals_its_tuple() -> None:
+    assert Pool(POOL) == POOL and hash(Pool(POOL)) == hash(POOL)
+    assert index_of(Pool(POOL), "lexical", "") is index_of(POOL, "lexical", "")

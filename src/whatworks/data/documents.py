@@ -1,7 +1,8 @@
-"""Documents for retrieval: a folder or file of text, Markdown, HTML or JSONL."""
+"""Documents for retrieval: a folder or file of text, Markdown, HTML, PDF or JSONL."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ from pathlib import Path
 from whatworks.data import text
 from whatworks.data.formats.base import as_text, first
 from whatworks.data.rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
-from whatworks.errors import InputError
+from whatworks.errors import InputError, UnreadableDocument
 from whatworks.task import Document
 
 _HTML_ENDINGS = (".html", ".htm")
@@ -26,14 +27,15 @@ _BLOCK_TAGS = {
 def read_documents(path: Path) -> tuple[Document, ...]:
     """The documents in a folder (with its subfolders) or in one file.
 
-    A text, Markdown or HTML file is one document; its id is its path in the folder without the
-    ending, its title the first Markdown heading or the HTML title. A row of a JSONL, JSON, CSV or
-    Parquet file is one document: columns ``text`` (or a like name), perhaps ``id`` and ``title``.
-    Files and folders whose names begin with a dot are passed over.
+    A text, Markdown, HTML or PDF file is one document; its id is its path in the folder without the
+    ending, its title the first Markdown heading, or that of the HTML page or the PDF. A row of a
+    JSONL, JSON, CSV or Parquet file is one document: columns ``text`` (or a like name), perhaps
+    ``id`` and ``title``. Files and folders whose names begin with a dot are passed over.
 
     Raises:
         InputError: If nothing is there, a file is empty or of a kind that cannot be read, a row
             has no text, or two documents have the same id.
+        UnreadableDocument: If a PDF is damaged, encrypted, or holds pictures of text only.
     """
     path = Path(path)
     found = tuple(_documents(path))
@@ -41,7 +43,7 @@ def read_documents(path: Path) -> tuple[Document, ...]:
         raise InputError(
             "the documents folder is empty" if path.is_dir() else "no documents in the file",
             place=str(path),
-            remedy="put .txt, .md, .html or .jsonl files there",
+            remedy="put .txt, .md, .html, .pdf or .jsonl files there",
         )
     seen: set[str] = set()
     for document in found:
@@ -74,6 +76,9 @@ def _file(path: Path, name: str) -> Iterator[Document]:
         page.feed(text.whole(path))
         page.close()
         yield _document(name, page.text(), page.title.strip(), path)
+    elif ending == ".pdf":
+        body, title = _pdf(path)
+        yield _document(name, body, title, path)
     elif ending in TEXT_ENDINGS or not ending:
         body = text.whole(path)
         heading = body.lstrip().split("\n", 1)[0]
@@ -83,8 +88,45 @@ def _file(path: Path, name: str) -> Iterator[Document]:
         raise InputError(
             f"documents of the kind {ending} cannot be read",
             place=str(path),
-            remedy="convert it to .txt, .md or .html, or move it out of the folder",
+            remedy="convert it to .txt, .md, .html or .pdf, or move it out of the folder",
         )
+
+
+def _pdf(path: Path) -> tuple[str, str]:
+    """Text and title of a PDF, a paragraph per page."""
+    try:
+        from pypdf import PdfReader
+    except ImportError as error:
+        raise UnreadableDocument(
+            "reading PDF needs pypdf, which is not installed",
+            place=str(path),
+            remedy="pip install 'whatworks[rag]', or convert it to .txt",
+        ) from error
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    try:
+        reader = PdfReader(path)
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise UnreadableDocument(
+                "the PDF is encrypted", place=str(path), remedy="save it without a password"
+            )
+        pages = [page.extract_text().strip() for page in reader.pages]
+        title = str((reader.metadata and reader.metadata.title) or "").strip()
+    except InputError:
+        raise
+    except Exception as error:  # damaged files raise whatever the reader meets in them
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableDocument(
+            f"the PDF cannot be read: {reason}",
+            place=str(path),
+            remedy="print it to a new PDF, convert it to .txt, or move it out of the folder",
+        ) from error
+    if not any(pages):
+        raise UnreadableDocument(
+            f"there is no text on the {len(pages)} pages of the PDF, perhaps only pictures of it",
+            place=str(path),
+            remedy="run text recognition (OCR) over it, or move it out of the folder",
+        )
+    return "\n\n".join(page for page in pages if page), title
 
 
 def _document(name: str, body: str, title: str, path: Path) -> Document:

@@ -10,8 +10,37 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate
 from whatworks.errors import ArmFailure
 from whatworks.examiner import mean
+from whatworks.identity import Frozen
 from whatworks.methods.base import Method
 from whatworks.prompt import Context, shown_passages
+from whatworks.task import Document
+
+
+class Indexing(Frozen):
+    """How passages are cut, kept and ordered.
+
+    Attributes:
+        overlap: Words shared by neighbouring passages.
+        store: ``lancedb:FOLDER`` or ``qdrant:URL``; by default exact search in memory.
+        rerank: ``mmr`` spreads the passages out; the folder or id of a cross-encoder orders four
+            times as many as are shown.
+    """
+
+    overlap: int = Field(default=0, ge=0)
+    store: str = ""
+    rerank: str = ""
+
+
+class Answering(Frozen):
+    """What an answer owes to its passages.
+
+    Attributes:
+        cite: Ask for ``[n]``, the passage behind the answer, and check it.
+        allow_unknown: Allow "Not in the documents."
+    """
+
+    cite: bool = False
+    allow_unknown: bool = False
 
 
 class Rag(Method):
@@ -20,9 +49,13 @@ class Rag(Method):
     Attributes:
         k: How many passages; fewer when the model's context is too short for them.
         size: Words per passage; documents are cut at paragraphs and sentences.
-        overlap: Words shared by neighbouring passages.
         search: ``hybrid`` (embeddings and BM25, fused), ``vector`` or ``lexical``.
         embedder: ``auto``, ``lexical``, ``minilm``, or the folder or id of an encoder model.
+        index: How passages are cut, kept and ordered.
+        answers: What an answer owes to its passages.
+        passages: ``retrieved``, or to measure with: ``gold`` shows the row's evidence, ``wrong``
+            shows what retrieval finds beside it.
+        drop_gold: Share of the training rows of a later step that are rendered without evidence.
     """
 
     name: ClassVar[str] = "rag"
@@ -30,34 +63,53 @@ class Rag(Method):
 
     k: int = Field(default=3, ge=1)
     size: int = Field(default=120, ge=5)
-    overlap: int = Field(default=0, ge=0)
     search: Literal["hybrid", "vector", "lexical"] = "hybrid"
     embedder: str = "auto"
+    index: Indexing = Indexing()
+    answers: Answering = Answering()
+    passages: Literal["retrieved", "gold", "wrong"] = "retrieved"
+    drop_gold: float = Field(default=0.0, ge=0.0, le=1.0)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with an index over the documents; recall on dev is noted where known.
 
         Raises:
-            ArmFailure: If the task has no documents.
+            ArmFailure: If there are no documents, no text in them, or no evidence where it is
+                needed.
         """
-        from whatworks.retrieval import chunk, recall_at_k, resolve_embedder
+        from whatworks.retrieval import resolve_embedder
+        from whatworks.retrieval.reranking import check
 
-        if not bench.documents:
+        chunks = self._chunks(bench)
+        known = [row for row in bench.dev if row.evidence]
+        if self.passages != "retrieved" and not known:
             raise ArmFailure(
-                "the task has no documents to retrieve from",
-                remedy="name a folder or file with `task: {documents: ...}`, or drop the arm",
+                f"no row says which documents hold its answer, so no passage is {self.passages}",
+                remedy="give rows a column `evidence` with ids of documents, or drop the arm",
             )
-        chunks = chunk(bench.documents, size=self.size, overlap=self.overlap)
+        check(self.index.rerank)
         embedder = "" if self.search == "lexical" else resolve_embedder(self.embedder)
         bench.note("embedder", embedder or "none (BM25)")
 
         def build(k: int) -> Candidate:
-            context = Context(chunks=chunks, k=k, search=self.search, embedder=embedder)
+            context = Context(
+                chunks=chunks,
+                k=k,
+                search=self.search,
+                embedder=embedder,
+                store=self.index.store,
+                rerank=self.index.rerank,
+                passages=self.passages,
+                drop_gold=self.drop_gold,
+                cite=self.answers.cite,
+                allow_unknown=self.answers.allow_unknown,
+            )
             return start.with_prompt(context=context)
 
         made = bench.largest_fit(build, min(self.k, len(chunks)), "passages")
-        known = [row for row in bench.dev if row.evidence]
         if known:
+            from whatworks.retrieval import recall_at_k
+
             found = [[p.id for p in shown_passages(made.prompt, r, exclude=[r])] for r in known]
             recall = recall_at_k(found, [row.evidence for row in known])
             bench.note("recall", round(recall, 4))
@@ -65,3 +117,24 @@ class Rag(Method):
         bench.note("chunks", len(chunks))
         bench.note("words_per_chunk", round(mean([len(c.text.split()) for c in chunks]), 1))
         return made
+
+    def _chunks(self, bench: Bench) -> tuple[Document, ...]:
+        from whatworks.retrieval import chunk
+
+        if bench.documents_fault:
+            raise ArmFailure(
+                f"the documents cannot be used: {bench.documents_fault}",
+                remedy="mend or remove the file; the next run goes on from here",
+            )
+        if not bench.documents:
+            raise ArmFailure(
+                "the task has no documents to retrieve from",
+                remedy="name a folder or file with `task: {documents: ...}`, or drop the arm",
+            )
+        chunks = chunk(bench.documents, size=self.size, overlap=self.index.overlap)
+        if not chunks:
+            raise ArmFailure(
+                f"the index is empty: there is no text in the {len(bench.documents)} documents",
+                remedy="give documents with text in them",
+            )
+        return chunks

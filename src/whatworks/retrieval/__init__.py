@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from whatworks.retrieval.chunking import chunk
 from whatworks.retrieval.embedding import Embedder, embedder, resolve_embedder
-from whatworks.retrieval.index import Hit, Index, Search, index_of
+from whatworks.retrieval.index import Hit, Index, Pool, Search, index_of
 from whatworks.retrieval.recall import recall_at_k
 
 __all__ = [
     "Embedder",
     "Hit",
     "Index",
+    "Pool",
     "Search",
     "chunk",
     "embedder",

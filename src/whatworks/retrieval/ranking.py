@@ -17,6 +17,20 @@ RRF = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, section 2)."""
 
 
+DEPTH = 1000
+"""How far into each ranking a fusion looks at least: what comes later adds under a thousandth."""
+
+
+WARMED = 2000
+"""Most queries whose ranking is kept."""
+
+BLOCK = 1 << 24
+"""Cosines computed at a time for many queries: 64 MB."""
+
+ROUNDING = 1e-4
+"""More than two ways of summing up one cosine can differ by in float32."""
+
+
 class Ranked(NamedTuple):
     """Positions in the pool, best first, with their scores.
 
@@ -33,12 +47,15 @@ class Ranked(NamedTuple):
 class Ranking(Protocol):
     """Ranks the texts of one pool for any query."""
 
-    def rank(self, query: str) -> Ranked:
-        """The pool, or the part of it that has anything to do with the query, best first."""
+    def rank(self, query: str, limit: int) -> Ranked:
+        """The ``limit`` best texts that have anything to do with the query, best first.
+
+        More may come along; fewer mean that there are no others.
+        """
         ...
 
-    def warm(self, queries: Sequence[str]) -> None:
-        """Prepare for single queries, many at a time."""
+    def warm(self, queries: Sequence[str], limit: int) -> None:
+        """Prepare for single queries with this limit, many at a time."""
         ...
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
@@ -55,14 +72,45 @@ class ByVector:
         # One row per different text: equal texts then score equally to the last bit.
         self._matrix = self._embedder.embed(list(different))
         self._row = np.array([different[text] for text in texts], np.int64)
+        self._plain = len(different) == len(texts)
+        self._warm: dict[str, tuple[int, Ranked]] = {}
 
-    def rank(self, query: str) -> Ranked:
-        """The whole pool."""
-        return best_first((self._matrix @ self._embedder.embed([query])[0])[self._row])
+    def rank(self, query: str, limit: int) -> Ranked:
+        """The nearest of the whole pool."""
+        known = self._warm.get(query)
+        if known is not None and limit <= known[0]:
+            return known[1]
+        cosines = self._cosines(slice(None), self._embedder.embed([query])[0])
+        return foremost(cosines if self._plain else cosines[self._row], limit)
 
-    def warm(self, queries: Sequence[str]) -> None:
-        """Embed the queries together."""
-        self._embedder.embed(queries)
+    def warm(self, queries: Sequence[str], limit: int) -> None:
+        """Rank many queries with one product, several times faster than one by one.
+
+        The product finds who comes into question; ranks and scores are then computed as for a
+        single query, so that they are the same bits.
+        """
+        different = list(dict.fromkeys(queries))
+        vectors = self._embedder.embed(different)
+        size = len(self._matrix)
+        if not self._plain or limit * 4 >= size:
+            return
+        for query in list(self._warm)[: max(0, len(self._warm) + len(different) - WARMED)]:
+            del self._warm[query]
+        step = max(1, BLOCK // size)
+        for start in range(0, len(different), step):
+            block = vectors[start : start + step]
+            for i, rough in enumerate(block @ self._matrix.T):
+                least = np.partition(rough, size - limit)[size - limit] - ROUNDING
+                near = np.flatnonzero(rough >= least)
+                exact = best_first(self._cosines(near, block[i]))
+                ranked = Ranked(near[exact.positions], exact.scores)
+                self._warm[different[start + i]] = (limit, ranked)
+
+    def _cosines(self, rows: slice | NDArray[np.int64], query: Vectors) -> NDArray[np.float32]:
+        """Cosines of some rows; a row's bits do not depend on the others."""
+        # Not ``matrix @ vector``: for rows in a row einsum reads memory twice as fast as BLAS.
+        found: NDArray[np.float32] = np.einsum("ij,j->i", self._matrix[rows], query)
+        return found
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Rows of the index."""
@@ -93,15 +141,17 @@ class ByWords:
             self._bm25 = bm25s.BM25(backend="numpy")
             self._bm25.index((tokens, dict(self._vocabulary)), show_progress=False)
 
-    def rank(self, query: str) -> Ranked:
-        """The texts that share a word with the query."""
+    def rank(self, query: str, limit: int) -> Ranked:
+        """The best of the texts that share a word with the query."""
         known = [self._vocabulary[word] for word in words(query) if word in self._vocabulary]
         if self._bm25 is None or not known:
             return Ranked(np.zeros(0, np.int64), np.zeros(0, np.float32))
         scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(known)
-        return best_first(scores, np.flatnonzero(scores > 0), top=float(scores.max()))
+        found = foremost(scores, limit, top=float(scores.max()))
+        sharing = int(np.count_nonzero(found.scores > 0))
+        return Ranked(found.positions[:sharing], found.scores[:sharing], found.top)
 
-    def warm(self, queries: Sequence[str]) -> None:
+    def warm(self, queries: Sequence[str], limit: int) -> None:
         """Nothing to prepare."""
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
@@ -115,24 +165,33 @@ class Fused:
     def __init__(self, *rankings: Ranking) -> None:
         self._rankings = rankings
 
-    def rank(self, query: str) -> Ranked:
-        """Every text that any of the rankings ranks."""
-        ranked = [ranking.rank(query) for ranking in self._rankings]
-        size = 1 + max(int(r.positions.max(initial=-1)) for r in ranked)
-        scores = np.zeros(size)
-        for r in ranked:
-            scores[r.positions] += 1 / (RRF + np.arange(1, len(r.positions) + 1))
-        top = len(ranked) / (RRF + 1)
-        return best_first(scores.astype(np.float32), np.flatnonzero(scores), top=top)
+    def rank(self, query: str, limit: int) -> Ranked:
+        """Texts among the best ``DEPTH`` (or ``limit``, if more) of any of the rankings."""
+        ranked = [ranking.rank(query, max(limit, DEPTH)) for ranking in self._rankings]
+        found, places = np.unique(
+            np.concatenate([r.positions for r in ranked]), return_inverse=True
+        )
+        ranks = np.concatenate([np.arange(1, len(r.positions) + 1) for r in ranked])
+        scores = np.bincount(places, 1 / (RRF + ranks), len(found)).astype(np.float32)
+        order = best_first(scores)
+        return Ranked(found[order.positions], order.scores, len(ranked) / (RRF + 1))
 
-    def warm(self, queries: Sequence[str]) -> None:
+    def warm(self, queries: Sequence[str], limit: int) -> None:
         """Prepare every ranking."""
         for ranking in self._rankings:
-            ranking.warm(queries)
+            ranking.warm(queries, max(limit, DEPTH))
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Those of the first ranking."""
         return self._rankings[0].vectors(positions)
+
+
+def foremost(scores: NDArray[np.float32], limit: int, *, top: float = 1.0) -> Ranked:
+    """The ``limit`` highest scores, best first, and whatever equals the last of them."""
+    if limit * 4 >= len(scores):
+        return best_first(scores, top=top)
+    least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+    return best_first(scores, np.flatnonzero(scores >= least), top=top)
 
 
 def best_first(

@@ -8,8 +8,10 @@ generation alike.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 
+from whatworks.grounding import taught
 from whatworks.identity import Frozen
 from whatworks.prompt import Prompt, render, warm
 from whatworks.task import Example, Message, Pair
@@ -49,11 +51,17 @@ class PromptRow(Row):
 
 
 def training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingRow]:
-    """One row per example, rendered as for evaluation: the row itself never helps in its prompt."""
-    asked = _rendered(prompt, examples)
+    """One row per example, rendered as for evaluation: the row itself never helps in its prompt.
+
+    A share of the rows with evidence (``Context.drop_gold``) is rendered without it, so that the
+    model learns what to do when retrieval fails; what they teach is decided by ``taught``.
+    """
+    without = _without_gold(prompt)
+    prompts = [without if _dropped(prompt, e) else prompt for e in examples]
+    warm(prompt, examples)
     return [
-        TrainingRow(id=e.id, messages=messages, target=e.target)
-        for e, messages in zip(examples, asked, strict=True)
+        TrainingRow(id=e.id, messages=render(p, e, exclude=[e]), target=taught(p, e))
+        for p, e in zip(prompts, examples, strict=True)
     ]
 
 
@@ -85,6 +93,18 @@ def prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[PromptRow]:
         PromptRow(id=e.id, messages=messages, example=e)
         for e, messages in zip(examples, asked, strict=True)
     ]
+
+
+def _without_gold(prompt: Prompt) -> Prompt:
+    context = prompt.context
+    if context is None or not context.drop_gold:
+        return prompt
+    return prompt.replace(context=context.replace(passages="wrong"))
+
+
+def _dropped(prompt: Prompt, example: Example) -> bool:
+    share = prompt.context.drop_gold if prompt.context else 0.0
+    return bool(example.evidence) and random.Random(f"drop_gold {example.id}").random() < share
 
 
 def _rendered(prompt: Prompt, examples: Iterable[Example]) -> list[tuple[Message, ...]]:

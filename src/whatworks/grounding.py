@@ -1,0 +1,71 @@
+"""Answers and their passages: what was shown, what was cited, what a tuned model should say.
+
+Where a prompt shows passages, a score says which share of the row's evidence was among them (part
+``evidence_shown``). Where it asks for citations, the ``[n]`` are taken off the answer before it is
+scored, and checked: ``cited`` says whether a passage that was shown is named, ``cited_evidence``
+whether one of those named is evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from whatworks.metrics import Score
+from whatworks.patterns import EVIDENCE
+from whatworks.prompt import UNKNOWN, Prompt, holds_evidence, shown_passages
+from whatworks.task import Example
+
+_CITATION = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+
+
+def grounded(prompt: Prompt, example: Example, text: str, score: Callable[[str], Score]) -> Score:
+    """The score of an answer, with what its passages say about it as further parts."""
+    context = prompt.context
+    if context is None or not (context.cite or example.evidence):
+        return score(text)
+    shown = shown_passages(prompt, example, exclude=[example])
+    parts: dict[str, float] = {}
+    if example.evidence:
+        from whatworks.retrieval import recall_at_k
+
+        found = [passage.id for passage in shown]
+        parts[EVIDENCE] = recall_at_k([found], [example.evidence])
+    if not context.cite:
+        plain = score(text)
+        return replace(plain, parts={**plain.parts, **parts})
+    answer, cited = without_citations(text)
+    plain = score(answer)
+    if plain.kind == "abstained":
+        return replace(plain, parts={**plain.parts, **parts})
+    named = [shown[n - 1] for n in cited if 1 <= n <= len(shown)]
+    parts["cited"] = float(bool(named))
+    if example.evidence:
+        parts["cited_evidence"] = float(any(holds_evidence(p, example) for p in named))
+    feedback = plain.feedback
+    if not named:
+        feedback = f"{feedback}; cites no passage" if feedback else "cites no passage"
+    return replace(plain, feedback=feedback, parts={**plain.parts, **parts})
+
+
+def without_citations(text: str) -> tuple[str, list[int]]:
+    """An answer without its ``[n]``, and the numbers in them."""
+    numbers = [int(n) for group in _CITATION.findall(text) for n in group.split(",")]
+    return _CITATION.sub("", text).strip(), numbers
+
+
+def taught(prompt: Prompt, example: Example) -> str:
+    """What a model that is tuned on this row should say: its target, and what the prompt asks for.
+
+    With ``allow_unknown``, a row whose evidence is known and not shown teaches to say so; with
+    ``cite``, the passage that is evidence is cited.
+    """
+    context = prompt.context
+    if context is None or not example.evidence or not (context.cite or context.allow_unknown):
+        return example.target
+    shown = shown_passages(prompt, example, exclude=[example])
+    places = [n for n, passage in enumerate(shown, start=1) if holds_evidence(passage, example)]
+    if not places:
+        return UNKNOWN if context.allow_unknown else example.target
+    return f"{example.target} [{places[0]}]" if context.cite else example.target

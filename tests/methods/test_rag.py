@@ -1,0 +1,260 @@
+"""rag beyond retrieval: gold and wrong passages, citations, "not in the documents", bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.engines.fake import FakeEngine
+from whatworks.errors import ArmFailure, InputError
+from whatworks.examiner import Examiner
+from whatworks.grounding import without_citations
+from whatworks.main_job import read_finished, run_study
+from whatworks.methods import chain
+from whatworks.metrics import load
+from whatworks.patterns import EVIDENCE
+from whatworks.prompt import UNKNOWN, Prompt, render, shown_passages
+from whatworks.results import Results
+from whatworks.store import Store
+from whatworks.task import Document, Example, Message, MetricSpec
+from whatworks.training.rows import training_rows
+
+DOCUMENTS = tuple(
+    Document(id=f"doc{i}", text=f"Person {i} of the valley lives in Town{i}.") for i in range(40)
+)
+
+
+def ask(i: int, split: str) -> Example:
+    return Example(
+        id=f"{split}{i}",
+        inputs={"q": f"Where does person {i} of the valley live?"},
+        target=f"Town{i}",
+        evidence=(f"doc{i}",),
+    )
+
+
+TRAIN = tuple(ask(i, "t") for i in range(20))
+DEV = tuple(ask(i, "d") for i in range(20, 40))
+START = Candidate(
+    prompt=Prompt(instructions="Answer."),
+    weights=Weights(base="fake:"),
+    decoding=Decoding(max_tokens=20),
+)
+
+
+def reads(messages: Sequence[Message]) -> str:
+    """A model that copies from the passage about the person asked for, and cites when told to."""
+    asked = messages[-1].content
+    number = asked.rpartition("person ")[2].split()[0]
+    for line in asked.split("\n"):
+        if f"Person {number} of" in line:
+            answer = line.rpartition(" in ")[2].strip(".")
+            place = line.partition("]")[0].strip("[")
+            return f"{answer} [{place}]" if "name the passage" in messages[0].content else answer
+    return UNKNOWN if UNKNOWN in messages[0].content else "Nowhere"
+
+
+def bench(folder: Path, **more: Any) -> Bench:
+    examiner = Examiner(FakeEngine(reads), load(MetricSpec(name="facts"), TRAIN), Store(folder))
+    return Bench(examiner, **{"train": TRAIN, "dev": DEV, "documents": DOCUMENTS, **more})
+
+
+def rag(folder: Path, **settings: Any) -> tuple[Candidate, Bench]:
+    mine = bench(folder)
+    settings = {"k": 3, "search": "lexical", **settings}
+    return chain("rag", {"rag": settings}).adapt(START, mine), mine
+
+
+def test_gold_passages_are_the_evidence_and_wrong_ones_are_not(tmp_path: Path) -> None:
+    scores: dict[str, float] = {}
+    for passages in ("gold", "retrieved", "wrong"):
+        made, mine = rag(tmp_path / passages, passages=passages)
+        shown = [[p.id for p in shown_passages(made.prompt, e, exclude=[e])] for e in DEV]
+        right = [f"{e.evidence[0]}#0" in ids for e, ids in zip(DEV, shown, strict=True)]
+        if passages == "gold":
+            assert all(len(ids) == 1 for ids in shown) and all(right)
+        if passages == "wrong":
+            assert all(len(ids) == 3 for ids in shown) and not any(right)
+        assert made.prompt.oracle == (passages != "retrieved")
+        answers = mine.answers(made, DEV)
+        assert [bool(a.score.parts[EVIDENCE]) for a in answers] == right
+        scores[passages] = mine.dev_score(made)
+        assert mine.notes["recall"] == sum(right) / len(DEV)
+    assert scores["gold"] == 1.0 >= scores["retrieved"] > scores["wrong"] == 0.0
+
+
+def test_citations_are_asked_for_taken_off_and_checked(tmp_path: Path) -> None:
+    made, mine = rag(tmp_path, answers={"cite": True})
+    assert "name the passage" in render(made.prompt, DEV[0], exclude=())[0].content
+    answers = mine.answers(made, DEV)
+    assert all("[" in a.generation.text for a in answers)
+    assert all(a.score.kind == "correct" for a in answers)
+    assert all(a.score.parts["cited"] == a.score.parts["cited_evidence"] == 1.0 for a in answers)
+    silent = Examiner(FakeEngine(lambda m: "Town20"), mine.examiner.metric, Store(tmp_path / "b"))
+    scored = silent.ask(made, DEV[:1])[0].score
+    assert scored.parts["cited"] == 0.0 and "cites no passage" in scored.feedback
+    wrong = Examiner(
+        FakeEngine(lambda m: "Town20 [9]"), mine.examiner.metric, Store(tmp_path / "c")
+    )
+    assert wrong.ask(made, DEV[:1])[0].score.parts["cited"] == 0.0
+    assert without_citations("Porto [1, 3]. Or [2]") == ("Porto. Or", [1, 3, 2])
+
+
+def test_not_in_the_documents_is_an_abstention(tmp_path: Path) -> None:
+    made, mine = rag(tmp_path, answers={"allow_unknown": True}, passages="wrong")
+    kinds = {a.score.kind for a in mine.answers(made, DEV)}
+    assert kinds == {"abstained"}
+
+
+def test_training_rows_lose_their_evidence_and_evaluation_does_not(tmp_path: Path) -> None:
+    """RAFT: a share of the rows is rendered without the gold passage, in training only."""
+    asks = {"cite": True, "allow_unknown": True}
+    made, _ = rag(tmp_path, drop_gold=0.4, answers=asks)
+    rows = training_rows(made.prompt, TRAIN)
+    lost = [
+        e.id
+        for e, r in zip(TRAIN, rows, strict=True)
+        if f"in {e.target}." not in r.messages[-1].content
+    ]
+    assert 3 <= len(lost) <= 12
+    for example, row in zip(TRAIN, rows, strict=True):
+        if example.id in lost:
+            assert row.target == UNKNOWN
+        else:
+            place = row.target.rpartition(" [")[2].strip("]")
+            assert row.target.startswith(example.target)
+            assert f"[{place}] Person {example.id[1:]} of" in row.messages[-1].content
+    assert rows == training_rows(made.prompt, TRAIN)
+    shown = [shown_passages(made.prompt, e, exclude=[e]) for e in TRAIN]
+    assert all(
+        any(p.id == f"{e.evidence[0]}#0" for p in s) for e, s in zip(TRAIN, shown, strict=True)
+    )
+    plain, _ = rag(tmp_path, drop_gold=0.4)
+    assert [r.target for r in training_rows(plain.prompt, TRAIN)] == [e.target for e in TRAIN]
+
+
+def test_passages_can_be_spread_out(tmp_path: Path) -> None:
+    twins = tuple(Document(id=f"twin{i}", text=DOCUMENTS[20].text + "!" * i) for i in range(3))
+    mine = bench(tmp_path, documents=(*twins, *DOCUMENTS))
+    query = Example(id="x", inputs={"q": "Which person of the valley lives there?"})
+    shown: dict[str, list[str]] = {}
+    for rerank in ("", "mmr"):
+        settings = {"k": 3, "search": "lexical", "index": {"rerank": rerank}}
+        made = chain("rag", {"rag": settings}).adapt(START, mine)
+        shown[rerank] = [p.text.strip("!") for p in shown_passages(made.prompt, query, exclude=())]
+    assert len(set(shown[""])) < len(set(shown["mmr"]))
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random sequence classifier with one output: its order is its own, and always the same."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("cross")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer), num_hidden_layers=1, num_labels=1, pad_token_id=0, **shape
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_cross_encoder_orders_what_the_index_found(tmp_path: Path, cross_encoder: Path) -> None:
+    from whatworks.retrieval.reranking import reranker
+
+    made, _ = rag(tmp_path, index={"rerank": str(cross_encoder)})
+    wide, _ = rag(tmp_path, k=12)
+    query = DEV[0]
+    found = shown_passages(wide.prompt, query, exclude=())
+    order = reranker(str(cross_encoder)).order(query.text, [p.passage for p in found])
+    shown = shown_passages(made.prompt, query, exclude=())
+    assert [p.id for p in shown] == [found[i].id for i in order[:3]]
+    assert [p.id for p in shown] != [p.id for p in found[:3]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "cause"),
+    [
+        ({}, {"documents": ()}, "no documents"),
+        ({}, {"documents": (Document(id="a", text="  \n "),)}, "the index is empty"),
+        ({}, {"documents_fault": "b.pdf: the PDF is encrypted", "documents": ()}, "encrypted"),
+        ({"passages": "gold"}, {"dev": (DEV[0].replace(evidence=()),)}, "no row says"),
+        ({"index": {"rerank": "no/such-model"}}, {}, "reranker cannot be loaded"),
+        ({"search": "vector", "embedder": "./nowhere"}, {}, "no embedder"),
+        ({"search": "vector", "index": {"store": "lancedb"}}, {}, "no vector store"),
+    ],
+)
+def test_what_is_missing_is_said_with_a_remedy(
+    settings: Any, more: Any, cause: str, tmp_path: Path
+) -> None:
+    method = chain("rag", {"rag": {"search": "lexical", "embedder": "lexical", **settings}})
+    with pytest.raises((ArmFailure, InputError), match=cause) as caught:
+        mine = bench(tmp_path, **more)
+        mine.answers(method.adapt(START, mine), DEV)
+    assert caught.value.remedy
+
+
+class Quiet:
+    def start(self, name: str, total: int) -> None: ...
+    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
+    def done(self, name: str, note: str = "") -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+STUDY = """
+task: {train: rows.jsonl, metric: facts, documents: docs, split: {dev: 8, test: 8}}
+model: fake:script.json
+arms:
+- zero-shot
+- {rag: {search: lexical}}
+- {arm: rag, name: gold, rag: {search: lexical, passages: gold}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [
+        {"id": e.id, "input": e.text, "target": e.target, "evidence": [f"doc{e.id[1:]}"]}
+        for e in (*TRAIN, *DEV)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "docs").mkdir()
+    for document in DOCUMENTS:
+        (tmp_path / "docs" / f"{document.id}.txt").write_text(document.text)
+    answers = [
+        {"contains": f"lives in Town{i}.", "last": f"person {i} of", "answer": f"Town{i}"}
+        for i in range(40)
+    ]
+    (tmp_path / "script.json").write_text(json.dumps({"answers": answers, "default": "Nowhere"}))
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def test_an_unreadable_pdf_fails_the_arms_that_need_documents_alone(folder: Path) -> None:
+    pytest.importorskip("pypdf")
+    (folder / "docs" / "handbook.pdf").write_bytes(b"%PDF-1.4 this is no PDF")
+    run_study(folder / "study.yaml", out=folder / "out", watcher=Quiet())
+    rows = Results(folder / "out" / "results.jsonl").rows()
+    failed = {r.arm: r.cause for r in rows if r.status == "failed"}
+    assert set(failed) == {"rag", "gold"}
+    assert all("handbook.pdf" in cause for cause in failed.values())
+    assert sum(r.arm == "zero-shot" for r in rows) == 8
+
+
+def test_an_arm_that_cannot_be_served_is_never_recommended(folder: Path) -> None:
+    summary, _ = run_study(folder / "study.yaml", out=folder / "out", watcher=Quiet())
+    gold, plain = summary.arm("gold"), summary.arm("rag")
+    assert gold is not None and gold.score is not None and gold.score.value == 1.0
+    assert plain is not None and plain.parts[EVIDENCE] > 0.9
+    assert summary.recommendation.winner == "rag"
+    assert read_finished(folder / "out").study.winner == "rag"
