@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from whatworks.claims.job import Request
 from whatworks.claims.page import print_table
-from whatworks.claims.run import Report, Request, measure, save
+from whatworks.claims.run import Report, measure, save
 from whatworks.cli import app
 
 SOME = ("examples.static", "prompt.manual", "halluc.sft")

@@ -70,7 +70,7 @@ def _ask(text: str) -> tuple[Message, ...]:
 
 def _train(desk: Desk, folder: Path) -> tuple[float, float]:
     """Seconds to begin a training, and per token of it; zeros where the model cannot be trained."""
-    from whatworks.claims.run import conduct
+    from whatworks.claims.job import conduct
 
     rows = tuple(
         Example(id=str(i), inputs={"input": f"Item {i}: red lamp, late."}, target=f"lamp {i}")
@@ -102,13 +102,14 @@ def expected(plan: Plan, pace: Pace, desk: Desk) -> float:
 
 def _arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:
     splits = plan.task.splits
+    rows = min(arm.rows or len(splits.train), len(splits.train))
     asked, prompt, total = len(splits.dev) + len(splits.test), row, 0.0
     for step in arm.chain.steps:
         prompt += row * _k(step, 0, ("few-shot", "knn")) + passage * _k(step, 0, ("rag",))
         if step.trains:
             epochs = int(getattr(step, "epochs", 3))
             heavy = HEAVY.get(step.name, 1.0)
-            total += pace.training + heavy * pace.learned * prompt * len(splits.train) * epochs
+            total += pace.training + heavy * pace.learned * prompt * rows * epochs
             asked += len(splits.dev) * epochs
     total += asked * (pace.request + pace.token * prompt)
     return total * (plan.seeds if arm.chain.stochastic else 1)

@@ -40,8 +40,9 @@ def claims(
     if listed:
         explain(tuple(ids or ()))
         return
+    from whatworks.claims.job import Request, jobs_for
     from whatworks.claims.page import print_table
-    from whatworks.claims.run import Request, jobs_for, measure, save
+    from whatworks.claims.run import measure, save
     from whatworks.opening import slug
     from whatworks.report.terminal import RichWatcher
 
