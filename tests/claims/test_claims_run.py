@@ -18,7 +18,7 @@ from whatworks.claims.page import print_table
 from whatworks.claims.run import Report, measure, save
 from whatworks.cli import app
 
-SOME = ("examples.static", "prompt.manual", "halluc.sft")
+SOME = ("examples.static", "prompt.manual", "rag.facts", "halluc.sft")
 """One of each kind: examples, tuning against a prompt, passages, what a model knows."""
 
 
@@ -44,7 +44,7 @@ def test_a_scripted_model_goes_from_nothing_to_the_page(tmp_path: Path):
     script = tmp_path / "script.json"
     answers = [{"contains": "[1]", "answer": "Rome"}]
     script.write_text(json.dumps({"answers": answers, "default": "I don't know"}))
-    report, watcher = run(f"fake:{script}", tmp_path / "out", ("examples", "form.json"))
+    report, watcher = run(f"fake:{script}", tmp_path / "out", ("examples", "form.json", "rag"))
     found = {finding.claim: finding for finding in report.findings}
     assert not [f for f in found.values() if f.answer == "holds"]
     assert found["form.json"].answer == "cannot tell"
@@ -59,7 +59,7 @@ def test_a_scripted_model_goes_from_nothing_to_the_page(tmp_path: Path):
     assert [f["claim"] for f in record["findings"]] == [c.id for c in report.claims]
     print_table(report)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("results.jsonl")}
-    again, _ = run(f"fake:{script}", tmp_path / "out", ("examples", "form.json"))
+    again, _ = run(f"fake:{script}", tmp_path / "out", ("examples", "form.json", "rag"))
     assert [f.reason for f in again.findings] == [f.reason for f in report.findings]
     after = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("results.jsonl")}
     assert before == after, "resumed, nothing ran again"

@@ -63,6 +63,6 @@ def needed(wanted: Sequence[Claim], quick: bool = False) -> list[Step]:
 
 def _modules() -> tuple[Any, ...]:
     """The modules that define ``CLAIMS`` and ``STEPS``."""
-    from whatworks.claims import choosing, form, hallucination, romeo, teaching, writing
+    from whatworks.claims import choosing, form, hallucination, reading, romeo, teaching, writing
 
-    return (form, writing, romeo, teaching, hallucination, choosing)
+    return (form, writing, romeo, teaching, hallucination, reading, choosing)

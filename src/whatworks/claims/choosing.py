@@ -14,7 +14,7 @@ from whatworks.verdict import Option, choose
 from whatworks.wording import percent, points
 
 Outcomes = Mapping[str, Outcome]
-CHOICES = ("json", "category")
+CHOICES = ("json", "category", "open-notes")
 NOT_OFFERED = ("gold", "wrong")
 """Arms that measure what passages do, and that nobody can deploy."""
 
