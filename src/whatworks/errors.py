@@ -59,6 +59,27 @@ class StackingError(InputError):
     """A chain asks for weights on top of weights that cannot carry them."""
 
 
+class arm_failures:
+    """What makes one arm fail becomes an ArmFailure; what stops the study passes through."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, InputError):
+            raise ArmFailure(error.cause, place=error.place, remedy=error.remedy) from error
+        if not isinstance(error, Exception) or isinstance(error, WhatworksError):
+            return
+        if isinstance(error, MemoryError):
+            raise ArmFailure(
+                "out of memory", remedy="lower batch_size or the number of passages and examples"
+            ) from error
+        raise ArmFailure(
+            f"{type(error).__name__}: {error}",
+            remedy="this looks like a fault of whatworks or of a library below it; please report",
+        ) from error
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A remedy naming the closest known words, or all of them when none is close."""
     known = sorted(known)

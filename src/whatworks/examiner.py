@@ -15,10 +15,10 @@ from whatworks import __version__, samples
 from whatworks.budget import Meter
 from whatworks.candidate import Candidate, Weights
 from whatworks.engines import Engine, Generation, ModelFiles
-from whatworks.errors import ArmFailure
+from whatworks.errors import ArmFailure, InputError
 from whatworks.grounding import grounded
 from whatworks.identity import content_key
-from whatworks.metrics import Metric, Score
+from whatworks.metrics import Metric, Score, refused
 from whatworks.prompt import render, warm
 from whatworks.store import Store
 from whatworks.task import Example, Message, examples_key
@@ -223,6 +223,22 @@ def model_files(weights: Weights, store: Store) -> ModelFiles:
         folder = store.artifact(stage.artifact)
         base, adapter = (str(folder), None) if stage.kind == "full" else (base, folder)
     return ModelFiles(base=base, adapter=adapter, template=weights.template)
+
+
+def refuse_targets(metric: Metric, examples: Sequence[Example]) -> None:
+    """Tell at once of rows of dev and test that would fail every arm when they are scored.
+
+    Raises:
+        InputError: Naming how many, and the first.
+    """
+    broken = refused(metric, examples)
+    if broken:
+        name, reason = next(iter(broken.items()))
+        raise InputError(
+            f"{len(broken)} rows of dev and test cannot be scored, the first is {name!r}: {reason}",
+            place=f"metric {metric.name!r}",
+            remedy="`whatworks check STUDY` lists them, with --fix it writes a copy without them",
+        )
 
 
 def mean(values: Sequence[float]) -> float:

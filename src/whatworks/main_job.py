@@ -16,6 +16,7 @@ from whatworks.errors import InputError
 from whatworks.examiner import mean
 from whatworks.forgetting import Forgetting
 from whatworks.opening import open_study, slug
+from whatworks.plan import compared, read_plan, taken
 from whatworks.progress import Watcher
 from whatworks.prompt import outline, render, transcript
 from whatworks.report.html import write_html
@@ -122,7 +123,12 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
     """
     found = read_finished(folder)
     rows = found.rows()
-    summary = summarise(rows, arms=found.arms, study=found.study)
+    info = found.study
+    if plan := read_plan(folder):
+        times = taken(folder, since=plan.at)
+        said = compared(plan, times, [arm.name for arm in found.arms])
+        info = dataclasses.replace(info, plan=said)
+    summary = summarise(rows, arms=found.arms, study=info)
     page = folder / "report.html"
     write_html(summary, rows, found.task.splits.test, page)
     return summary, page

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,11 @@ from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.decodingfile import settled
 from whatworks.engines import Engine
-from whatworks.errors import ArmFailure, InputError, StackingError, WhatworksError
-from whatworks.examiner import Answer, Examiner, mean
+from whatworks.errors import ArmFailure, InputError, StackingError, arm_failures
+from whatworks.examiner import Answer, Examiner, mean, refuse_targets
 from whatworks.helper import Helper, HelperModel
 from whatworks.identity import content_key
 from whatworks.methods.base import Method
-from whatworks.metrics import Metric, refused
 from whatworks.metrics import of as metric_of
 from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
@@ -36,6 +36,9 @@ from whatworks.results import Results, Row
 from whatworks.store import Journal, Store, disk_errors, write_atomic
 from whatworks.task import Splits, Task, examples_key
 from whatworks.verdict import MIN_EFFECT, Option, choose
+
+TIMES = "times.jsonl"
+"""Wall time of each arm's work, in a study's folder; the plan is compared with it."""
 
 
 @dataclass
@@ -116,8 +119,9 @@ class Study:
         self.store = Store(out / "store")
         self.results = Results(out / "results.jsonl")
         self._openings = Journal(out / "test_openings.jsonl")
+        self._times = Journal(out / TIMES)
         metric = metric_of(task)
-        _refuse_targets(metric, task)
+        refuse_targets(metric, (*task.splits.dev, *task.splits.test))
         self.examiner = Examiner(engine, metric, self.store)
         prompt = Prompt(instructions=task.instructions)
         self.start = Candidate(prompt=prompt, weights=weights, decoding=self._settled(decoding))
@@ -135,9 +139,7 @@ class Study:
         Everything already on disk is taken from there. A failing arm becomes a row with cause and
         remedy, and the others go on.
         """
-        runs = [
-            self._adapt(arm, seed, watcher) for arm in self.arms for seed in self._seeds_of(arm)
-        ]
+        runs = [self._adapt(arm, seed, watcher) for arm in self.arms for seed in self.seeds_of(arm)]
         self._decide(runs)
         for run in runs:
             self._examine(run, watcher)
@@ -146,28 +148,44 @@ class Study:
             watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
         return runs
 
-    def _given(self, run: Run) -> Splits:
+    def given(self, name: str, seed: int) -> Splits:
         """The splits that an arm is given: all rows of train, or as many as it asks for.
 
         The smaller samples of a seed are the beginnings of the larger ones.
         """
         splits = self.task.splits
-        rows = next(arm.rows for arm in self.arms if arm.name == run.arm)
+        rows = next(arm.rows for arm in self.arms if arm.name == name)
         if rows is None or rows == len(splits.train):
             return splits
-        order = random.Random(f"rows {run.seed}").sample(splits.train, len(splits.train))
+        order = random.Random(f"rows {seed}").sample(splits.train, len(splits.train))
         return splits.replace(train=tuple(order[:rows]))
 
-    def _seeds_of(self, arm: Arm) -> range:
+    def seeds_of(self, arm: Arm) -> range:
+        """The seeds that an arm is run with."""
         return range(self.seeds if arm.chain.stochastic or arm.rows is not None else 1)
+
+    def start_of(self, name: str) -> Candidate:
+        """What an arm's chain begins with: the study's start, with decoding of its own if any."""
+        own = self._own.get(name)
+        return self.start if own is None else self.start.replace(decoding=own)
+
+    @contextmanager
+    def _timed(self, arm: str) -> Generator[None]:
+        """Write down what an arm takes; what was done before takes nothing again."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._times.append(
+                [{"arm": arm, "seconds": time.monotonic() - began, "at": time.time()}]
+            )
 
     def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
         """Walk the chain; every step is looked up before it is run."""
         run = Run(arm.name, seed)
-        own = self._own.get(arm.name)
-        candidate = self.start if own is None else self.start.replace(decoding=own)
+        candidate = self.start_of(arm.name)
         try:
-            with _failures():
+            with self._timed(arm.name), arm_failures():
                 for step in arm.chain.steps:
                     candidate = self._step(step, candidate, run, watcher)
                 tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
@@ -183,7 +201,7 @@ class Study:
 
     def _step(self, step: Method, start: Candidate, run: Run, watcher: Watcher) -> Candidate:
         seed = run.seed if step.stochastic else 0
-        splits = self._given(run)
+        splits = self.given(run.arm, run.seed)
         key = content_key(
             [
                 start.key,
@@ -268,7 +286,7 @@ class Study:
         if run.candidate is not None:
             tick = Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
             try:
-                with _failures():
+                with self._timed(run.arm), arm_failures():
                     answers = self.examiner.ask(run.candidate, test, tick=tick)
             except ArmFailure as failure:
                 run.failure = failure
@@ -365,39 +383,6 @@ def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
             )
         )
     return choose(options, min_effect=min_effect)
-
-
-def _refuse_targets(metric: Metric, task: Task) -> None:
-    """Tell at once of rows that would fail every arm when they are scored."""
-    broken = refused(metric, (*task.splits.dev, *task.splits.test))
-    if broken:
-        name, reason = next(iter(broken.items()))
-        raise InputError(
-            f"{len(broken)} rows of dev and test cannot be scored, the first is {name!r}: {reason}",
-            place=f"metric {metric.name!r}",
-            remedy="`whatworks check STUDY` lists them, with --fix it writes a copy without them",
-        )
-
-
-class _failures:
-    """What makes one arm fail becomes an ArmFailure; what stops the study passes through."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InputError):
-            raise ArmFailure(error.cause, place=error.place, remedy=error.remedy) from error
-        if not isinstance(error, Exception) or isinstance(error, WhatworksError):
-            return
-        if isinstance(error, MemoryError):
-            raise ArmFailure(
-                "out of memory", remedy="lower batch_size or the number of passages and examples"
-            ) from error
-        raise ArmFailure(
-            f"{type(error).__name__}: {error}",
-            remedy="this looks like a fault of whatworks or of a library below it; please report",
-        ) from error
 
 
 def _row(run: Run, candidate: Candidate, answer: Answer) -> Row:

@@ -79,6 +79,7 @@ class StudyInfo:
         command: How to run it again.
         decisions: What was decided on dev, in sentences.
         findings: Sentences about why, e.g. from the form-or-facts diagnosis.
+        plan: How the plan did that was made before; empty when there was none.
         curve: Arms of the learning curve.
         shots: Arms that only show examples: what the curve is compared with the best of.
     """
@@ -98,6 +99,7 @@ class StudyInfo:
     command: str = ""
     decisions: Sequence[str] = ()
     findings: Sequence[str] = ()
+    plan: str = ""
     curve: Sequence[str] = ()
     shots: Sequence[str] = ()
 

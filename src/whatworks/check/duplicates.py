@@ -31,6 +31,8 @@ BATCH = 2_000
 """Rows whose shingles are hashed together: as many as the processor's cache holds."""
 HELD = 20_000
 """Rows that are in memory at once when pairs are compared."""
+FORGET = 500
+"""Pairs after which what comparing keeps of each text is given back."""
 CROWD, NEIGHBOURS = 32, 8
 """In buckets above the first size, a row is compared with so many neighbours and the first one."""
 MARGIN = 0.12
@@ -190,7 +192,9 @@ def _same(rows: Rows, pairs: Longs) -> tuple[tuple[int, ...], ...]:
     for start in range(0, len(pairs), HELD // 2):
         part = pairs[start : start + HELD // 2]
         held = _picked(rows, set(part.ravel().tolist()))
-        for a, b in part.tolist():
+        for number, (a, b) in enumerate(part.tolist()):
+            if number % FORGET == 0:
+                forget_texts()
             if joined.root(a) != joined.root(b) and same_input(held[a], held[b]):
                 joined.join((a, b))
         forget_texts()

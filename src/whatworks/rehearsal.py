@@ -1,0 +1,228 @@
+"""A rehearsal: a bench on which a method does all it would do, on a few rows for each call.
+
+``Rehearsal`` is a ``Bench`` of which only the two costly doors are narrower: ``answers`` asks a
+sample and repeats it, ``fit`` takes a few optimiser steps in the same child process. What each
+would have taken is counted instead. The method itself runs unchanged, so a new method can be
+planned without saying anything about its work.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.engines import Generation
+from whatworks.examiner import Answer
+from whatworks.helper import DECODING, Helper
+from whatworks.task import Example, Message, examples_key
+
+if TYPE_CHECKING:
+    from whatworks.training.job import AnySettings
+    from whatworks.training.rows import Row
+
+SAMPLE = 32
+"""Rows asked for each call of ``answers``: as many as the local engine takes at once on a CPU."""
+MOST = 160
+"""Rows asked in all while one method rehearses; after that, its last answers stand for more."""
+BATCHES = 4
+"""Optimiser steps that a training is rehearsed with: the longest rows, then others."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Answers to a sample of rows, and the seconds that each took."""
+
+    answers: list[Answer]
+    pace: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a training takes, in seconds.
+
+    Attributes:
+        around: Starting the child process, loading, closing.
+        first: The first optimiser step, which also warms up.
+        step: Each further one.
+        save: A checkpoint.
+        tokens: Tokens of a row.
+        made: The weights that the rehearsal ended in.
+    """
+
+    around: float
+    first: float
+    step: float
+    save: float
+    tokens: float
+    made: Weights
+
+    def seconds(self, rows: int, batch: int, epochs: int) -> float:
+        """Seconds for so many rows."""
+        steps = math.ceil(rows / batch) * epochs
+        return self.around + self.first + self.step * (steps - 1) + self.save * epochs
+
+
+@dataclass
+class Rehearsal(Bench):
+    """A bench that counts what a method would take; see ``Bench`` for what it offers.
+
+    ``ledger`` holds what would be spent, so limits hold as in a run.
+
+    Attributes:
+        answer_tokens: Tokens of a usual target: what a tuned model writes.
+        paces: Trainings measured before, by what decides their pace; shared between rehearsals.
+        samples: Samples asked before, with the seconds that a row took; likewise.
+        foreseen: Seconds that asking and training would take.
+        spent: Seconds that they have taken here.
+        asked: Candidates and rows that were asked.
+    """
+
+    answer_tokens: int = 64
+    paces: dict[Any, Pace] = field(default_factory=dict[Any, Pace])
+    samples: dict[Any, Sampled] = field(default_factory=dict[Any, "Sampled"])
+    foreseen: float = 0.0
+    spent: float = 0.0
+    asked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    _steps: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
+    _left: int = MOST
+    _last: Sampled | None = None
+
+    def answers(self, candidate: Candidate, examples: Sequence[Example]) -> list[Answer]:
+        """Answers of a sample, repeated to the length of ``examples``; charged in full.
+
+        Raises:
+            BudgetExceeded: If so many requests pass a limit.
+        """
+        self.asked.add((candidate.key, examples_key(examples)))
+        found = self.foresee(candidate, examples, len(examples))
+        return [
+            replace(found[i % len(found)], example=example) for i, example in enumerate(examples)
+        ]
+
+    def foresee(
+        self, candidate: Candidate, examples: Sequence[Example], count: int
+    ) -> list[Answer]:
+        """Ask a sample of ``examples``, and charge ``count`` requests like them."""
+        self._meter.require(count)
+        began = time.perf_counter()
+        step = max(1, len(examples) // SAMPLE)
+        sample = list(examples[::step][:SAMPLE])
+        what = (candidate.key, examples_key(sample))
+        if what not in self.samples and self._last is not None and self._left < len(sample):
+            self.samples[what] = self._last
+        if what not in self.samples:
+            self.samples[what] = self._sampled(candidate, sample)
+        self._last = self.samples[what]
+        found, pace = self._last.answers, self._last.pace
+        repeated = [found[i % len(found)].generation for i in range(count)]
+        self._meter.charge(repeated)
+        self.foreseen += pace * count
+        self.spent += time.perf_counter() - began
+        return found
+
+    def _sampled(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
+        """Ask a sample for real."""
+        if candidate.weights.stages:  # a few steps do not teach a model where to stop
+            length = min(candidate.decoding.max_tokens, self.answer_tokens)
+            candidate = candidate.replace(decoding=candidate.decoding.replace(max_tokens=length))
+        self._left -= len(sample)
+        began = time.perf_counter()
+        # Indexes and embeddings are made once, however many rows are asked.
+        self.examiner.prompt_tokens(candidate, sample)
+        once = time.perf_counter() - began
+        answers = self.examiner.ask(candidate, sample)
+        self.foreseen += once
+        return Sampled(answers, (time.perf_counter() - began - once) / len(sample))
+
+    def fit(
+        self, start: Candidate, settings: AnySettings, rows: Sequence[Row], method: str
+    ) -> list[Weights]:
+        """The weights after a few steps, once for each epoch; a whole training is charged.
+
+        Raises:
+            ArmFailure: If even these few steps fail.
+        """
+        began = time.perf_counter()
+        short = settings.replace(epochs=1)
+        what = (short.key, start.prompt.key, start.weights.base, len(start.weights.stages))
+        pace = self.paces.get(what)
+        if pace is None:
+            pace = self._measured(start, short, rows, method)
+            self.paces[what] = pace
+        seconds = pace.seconds(len(rows), settings.batch_size, settings.epochs)
+        self.ledger.training_seconds += seconds - pace.around
+        self.ledger.training_tokens += round(pace.tokens * len(rows) * settings.epochs)
+        self.foreseen += seconds
+        self.spent += time.perf_counter() - began
+        return [pace.made] * settings.epochs
+
+    def _measured(
+        self, start: Candidate, settings: AnySettings, rows: Sequence[Row], method: str
+    ) -> Pace:
+        """Take a few steps for real."""
+        lengths = [len(row.model_dump_json()) for row in rows]
+        by_length = sorted(range(len(rows)), key=lambda i: -lengths[i])
+        longest = by_length[: settings.batch_size]
+        others = by_length[settings.batch_size :]
+        wanted = settings.batch_size * (BATCHES - 1)
+        chosen = [*longest, *others[:: max(1, len(others) // wanted)][:wanted]]
+        seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
+        self._steps = []
+        began = time.perf_counter()
+        (made,) = super().fit(start, settings, [rows[i] for i in chosen], method)
+        wall = time.perf_counter() - began
+        # What the rehearsal itself took is not charged.
+        seconds, self.ledger.training_seconds = self.ledger.training_seconds - seconds, seconds
+        tokens, self.ledger.training_tokens = self.ledger.training_tokens - tokens, tokens
+        share = sum(lengths) / len(lengths) / (sum(lengths[i] for i in chosen) / len(chosen))
+        count = math.ceil(len(chosen) / settings.batch_size)
+        (first, at_first), (last, at_last) = (
+            (self._steps[0], self._steps[-1]) if self._steps else ((count, seconds),) * 2
+        )
+        if last > first:
+            step = (at_last - at_first) / (last - first)
+            beginning = max(step, at_first - step * (first - 1))
+        else:
+            step = beginning = at_last / max(1, last)
+        return Pace(
+            around=max(0.0, wall - seconds),
+            first=beginning,
+            step=step,
+            save=max(0.0, seconds - at_last),
+            tokens=tokens / len(chosen) * share,
+            made=made,
+        )
+
+    def _training_tick(self, step: int, steps: int, seconds: float) -> None:
+        self._steps.append((step, seconds))
+        super()._training_tick(step, steps, seconds)
+
+
+class RehearsedHelper(Helper):
+    """A helper that is asked two prompts of each call; the others are charged like them."""
+
+    FEW = 2
+
+    def ask(
+        self, prompts: Sequence[Sequence[Message]], decoding: Decoding = DECODING
+    ) -> list[Generation]:
+        """The answers to the first prompts, repeated."""
+        found = super().ask(prompts[: self.FEW], decoding)
+        repeated = [found[i % len(found)] for i in range(len(prompts))]
+        self._meter.charge(repeated[len(found) :])
+        return repeated
+
+
+def peak_memory() -> tuple[int, int]:
+    """Most main memory that this process, and that any of its children so far, has held; bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    mine, theirs = (resource.getrusage(kind).ru_maxrss * unit for kind in kinds)
+    return mine, theirs
