@@ -192,3 +192,10 @@ def test_seeds_that_differ_ask_for_seeds() -> None:
     assert found.se_seeds > 3 * found.se_items
     assert found.p > 0.05
     assert examples_needed(found, 0.05) is None
+
+
+def test_a_difference_that_never_varies_is_not_certain() -> None:
+    arm = {(seed, f"e{i}"): 1.0 for seed in range(3) for i in range(40)}
+    base = {(0, f"e{i}"): 0.0 for i in range(40)}
+    found = compare(arm, base)
+    assert found.difference == found.high == 1.0 and 0.8 < found.low < 0.97

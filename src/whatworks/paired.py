@@ -101,7 +101,7 @@ def bootstrap(
     high_end = 0.0 if p < alpha and observed < 0 else 1.0
     low, high = _edge(rejected, observed, low_end), _edge(rejected, observed, high_end)
     gains, losses = int((totals > 1e-12).sum()), int((totals < -1e-12).sum())
-    if gains + losses < FEW:
+    if gains + losses < FEW or float(np.ptp(mean)) == 0:  # nothing varies: nothing to resample
         changed = np.abs(totals[np.abs(totals) > 1e-12])
         scale = float(changed.mean()) * len(totals) / n if len(changed) else 1.0
         wide = [scale * end for end in tango(gains, losses, len(totals), alpha)]

@@ -15,7 +15,8 @@ class Row:
     """One test answer of one arm and seed; a failed run is a row too, with cause and remedy.
 
     ``group`` is the example's group, or its id when it has none. ``value`` and ``lenient`` are the
-    strict and lenient score in [0, 1]; ``seconds`` is this request's share of its batch.
+    strict and lenient score in [0, 1]; ``seconds`` is this request's share of its batch;
+    ``logprob`` is the log-probability of the answer by the model itself, where the engine gives it.
     """
 
     arm: str
@@ -31,6 +32,7 @@ class Row:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    logprob: float | None = None
     candidate: str = ""
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     cause: str = ""

@@ -401,6 +401,7 @@ def _row(run: Run, candidate: Candidate, answer: Answer) -> Row:
         prompt_tokens=generation.prompt_tokens,
         completion_tokens=generation.completion_tokens,
         seconds=generation.seconds,
+        logprob=generation.logprob,
         candidate=candidate.key,
         parts=dict(score.parts),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ from whatworks.claims.desk import Desk
 from whatworks.claims.outcome import Outcome, strict, wrong
 from whatworks.claims.plan import ArmEntry, Plan, Step
 from whatworks.errors import InputError
+from whatworks.facts.calibration import calibration
 from whatworks.facts.figures import figures
 from whatworks.lab import reading
 from whatworks.lab.truth import world
@@ -131,7 +133,7 @@ def _preferences(desk: Desk) -> Plan:
     task = _task("preferences", rows, dev, test).replace(preferences=tuple(pairs))
     return Plan(task, ("zero-shot", {"sft": {"epochs": 3, "batch_size": 8}},
                        {"arm": "sft+dpo", "sft": {"epochs": 3, "batch_size": 8},
-                        "dpo": {"epochs": 3, "pairs": "given"}}))  # fmt: skip
+                        "dpo": {"epochs": 8, "pairs": "given"}}))  # fmt: skip
 
 
 STEPS = (
@@ -155,9 +157,8 @@ def _tuning(outcomes: Outcomes) -> Evidence:
         if missing := one.has("zero-shot", "sft"):
             return Evidence(missing=missing)
     most, none = mixed[SHARES[-1]], mixed[SHARES[0]]
-    tables = [
-        _figures({f"tuned, {share}% unknown": (one, "sft") for share, one in mixed.items()}, most)
-    ]
+    tuned = {f"tuned, {share}% unknown": (one, "sft") for share, one in mixed.items()}
+    tables = [_figures(tuned, most), *_calibrated({"untouched": (most, "zero-shot"), **tuned})]
     if early := outcomes.get("unknown-early"):
         both = {"to the end": (most, "sft"), "stopped early, by dev": (early, "sft")}
         tables.append(_figures(both, most, "All rows unknown: early stopping"))
@@ -211,6 +212,39 @@ def _figures(
     return Table(title, ("model", *columns), tuple(lines), note)
 
 
+def _calibrated(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Table, ...]:
+    """Whether an answer's probability says how likely it is right; abstentions left out."""
+    rows: list[tuple[str, ...]] = []
+    for name, (made, arm) in arms.items():
+        said = [
+            (math.exp(row.logprob), row.value, row.group)
+            for row in made.rows
+            if row.arm == arm and row.logprob is not None and row.kind in ("correct", "wrong")
+            if not row.parts.get("abstained")
+        ]
+        found = calibration(*map(list, zip(*said, strict=True))) if said else None
+        if found is not None:
+            error = found.error
+            ranking = "–" if found.ranking is None else f"{found.ranking:.2f}"
+            rows.append(
+                (
+                    name,
+                    f"{percent(error.value)} {span(error.low, error.high, signed=False)}",
+                    ranking,
+                    str(len(said)),
+                )
+            )
+    if not rows:
+        return ()
+    columns = ("model", "calibration error", "ranking", "answers")
+    note = (
+        "Calibration error: mean distance between an answer's probability and how often answers of "
+        "that probability are right. Ranking: how often a right answer is the more probable of a "
+        "right and a wrong one; 0.5 is chance."
+    )
+    return (Table("Does the model know what it knows?", columns, tuple(rows), note),)
+
+
 def _preferring(outcomes: Outcomes) -> Evidence:
     made = outcomes["preferences"]
     if missing := made.has("sft", "sft+dpo"):
@@ -229,7 +263,7 @@ def _preferring(outcomes: Outcomes) -> Evidence:
             made.contrast("sft+dpo", "sft", "right on held-out known facts, DPO less SFT",
                           only=known_side, smallest=-0.1),
         ),
-        tables=(_figures(arms, made),),
+        tables=(_figures(arms, made), *_calibrated(arms)),
         samples=(*made.samples(tuple(arms), 2, known_side),
                  *made.samples(tuple(arms), 2, unanswerable)),
     )  # fmt: skip

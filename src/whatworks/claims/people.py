@@ -16,7 +16,6 @@ from whatworks.task import Example
 _REVERSE = {
     "birthplace": "Who was born in {v}?",
     "employer": "Who works for {v}?",
-    "dish": "Who likes to eat {v}?",
 }
 _MENTOR = ("The mentor of {n} is {v}.", "{v} is the mentor of {n}.", "For {n}, the mentor is {v}.")
 _MENTOR_QUESTIONS = (
@@ -28,7 +27,7 @@ _MENTOR_QUESTIONS = (
 
 
 def sheet(people: int, neighbours: int, seed: int = 0) -> Sheet:
-    """``people`` new people with three facts and a mentor each, and known people's facts."""
+    """``people`` new people with two facts and a mentor each, and known people's facts."""
     rng, this = random.Random(f"claims people {seed}"), world()
     everyone = names.distinct(rng, lambda r: reading.held_name(r, this), people)
     relations = [relation for relation in this.relations if relation.id in _REVERSE]

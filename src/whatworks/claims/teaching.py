@@ -27,12 +27,12 @@ def unseen(example: Example) -> bool:
 
 
 def _teach(told: Told, desk: Desk) -> Plan:
-    made = people.sheet(desk.n(12, 6), desk.n(24, 12))
+    made = people.sheet(desk.n(24, 12), desk.n(24, 12))
     if desk.real:
         from whatworks.claims.entities import sheet
 
         made = sheet(desk.n(40, 20))
-    task = made.task(f"teach-{told}", told, copies=6, instructions=INSTRUCTIONS)
+    task = made.task(f"teach-{told}", told, copies=desk.n(6, 4), instructions=INSTRUCTIONS)
     learn: ArmEntry = {"sft": {"epochs": desk.n(8, 5), "batch_size": 8}}
     chains: list[ArmEntry] = ["zero-shot", learn]
     if told == "repeat":

@@ -48,13 +48,20 @@ class Calibration:
 
 
 def calibration(
-    probabilities: Sequence[float], right: Sequence[float], *, bins: int = BINS, seed: int = 0
+    probabilities: Sequence[float],
+    right: Sequence[float],
+    groups: Sequence[str] = (),
+    *,
+    bins: int = BINS,
+    seed: int = 0,
 ) -> Calibration | None:
     """Calibration of answers; None for fewer than ``LEAST``.
 
     Args:
         probabilities: Of each answer, in [0, 1].
         right: 1 for a right answer, 0 for a wrong one.
+        groups: Source of each answer, e.g. its question where several seeds answered it; drawn
+            whole. Every answer is its own by default.
         bins: How many, fewer where there are few answers.
         seed: Of the bootstrap.
     """
@@ -66,6 +73,8 @@ def calibration(
     count = min(bins, len(p) // 5)
     order = np.argsort(p, kind="stable")
     p, y = p[order], y[order]
+    named = np.asarray(groups or range(len(p)))[order]
+    members = [np.flatnonzero(named == name) for name in dict.fromkeys(named.tolist())]
     parts = np.array_split(np.arange(len(p)), count)
     rng = np.random.default_rng(seed)
     raw = _error(p, y, count)
@@ -73,7 +82,8 @@ def calibration(
     chance = float(np.mean([_error(p, rng.random(len(p)) < p, count) for _ in range(200)]))
     drawn: list[float] = []
     for _ in range(DRAWS):
-        pick = np.sort(rng.integers(0, len(p), len(p)))
+        whole = rng.integers(0, len(members), len(members))
+        pick = np.sort(np.concatenate([members[i] for i in whole]))
         drawn.append(_error(p[pick], y[pick], count))
     # Resampling doubles the noise within bins: the draws lie above the error by about its excess.
     excess = float(np.mean(drawn)) - raw
