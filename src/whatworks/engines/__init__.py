@@ -59,6 +59,25 @@ class Generation:
     samples: int = 1
 
 
+@dataclass(frozen=True)
+class Token:
+    """A token as it was drawn.
+
+    Attributes:
+        text: Its own text; empty for an end token, which is no part of the answer.
+        logprob: Its natural-log probability by the model itself.
+        so_far: The answer up to and with it, without what may still become a stop string.
+    """
+
+    text: str
+    logprob: float
+    so_far: str
+
+
+OnToken = Callable[[int, Token], None]
+"""Called with a prompt's place and the token just drawn for it."""
+
+
 class Engine(Protocol):
     """(weights, rendered prompts, decoding) to text.
 

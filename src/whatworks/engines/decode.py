@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from whatworks.candidate import Decoding
-from whatworks.engines import Generation, templates
+from whatworks.engines import Generation, OnToken, Token, templates
 from whatworks.engines.grammar import Grammars, advance
 from whatworks.identity import content_key
 
@@ -28,6 +28,7 @@ class Row:
         key: Names its random stream.
         new: Ids written so far.
         logprob: Sum of their log-probabilities by the model itself.
+        last: That of the newest one.
         matcher: Follows the answer under a constraint; None without one.
         seconds: Its share of the time of the forward passes it took part in.
         finish: Why it ended, None while it goes on.
@@ -39,6 +40,7 @@ class Row:
     key: str
     new: list[int] = field(default_factory=list[int])
     logprob: float = 0.0
+    last: float = 0.0
     seconds: float = 0.0
     finish: Literal["stop", "length"] | None = None
     generator: torch.Generator | None = None
@@ -81,7 +83,8 @@ class Draw:
         at = torch.tensor(drawn, device=logits.device)[:, None]
         chances = logits.float().log_softmax(dim=-1).gather(-1, at).squeeze(-1).tolist()
         for row, chance in zip(rows, chances, strict=True):
-            row.logprob += 0.0 if row.finish else chance
+            if row.finish is None:
+                row.logprob, row.last = row.logprob + chance, chance
         if self._grammars is not None:
             for row, token in zip(rows, drawn, strict=True):
                 if row.finish is None:
@@ -115,9 +118,17 @@ class Ends:
         tokenizer: One that ``templates.use`` returned.
         stop_ids: The model's own end tokens, beside the template's.
         decoding: Its stop strings count beside the template's; under a constraint neither do.
+        on_token: Told of every token.
     """
 
-    def __init__(self, tokenizer: Any, stop_ids: Collection[int], decoding: Decoding) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        stop_ids: Collection[int],
+        decoding: Decoding,
+        on_token: OnToken | None = None,
+    ) -> None:
+        self._on_token = on_token
         ending = templates.ending(tokenizer)
         self.ids = ending.stop_ids | frozenset(stop_ids)
         texts = () if decoding.constraint else (*decoding.stop, *ending.stop_texts)
@@ -136,7 +147,18 @@ class Ends:
             row.finish = "stop"
         elif len(row.new) >= row.limit:
             row.finish = "length"
+        if self._on_token is not None:
+            self._on_token(row.position, self._token(row, token))
         return row.finish is not None
+
+    def _token(self, row: Row, token: int) -> Token:
+        own = "" if token in self.ids else str(self._tokenizer.decode([token]))
+        so_far = self.generation(row).text
+        if row.finish is None:
+            so_far = so_far.rstrip("\ufffd")  # half a character
+            held = (n for s in self.texts for n in range(1, len(s)) if so_far.endswith(s[:n]))
+            so_far = so_far[: len(so_far) - max(held, default=0)]
+        return Token(own, row.last, so_far)
 
     def generation(self, row: Row) -> Generation:
         """The finished row as the engine's answer."""

@@ -2,7 +2,7 @@
 
 The protocol of vLLM, which ``whatworks serve`` speaks as well: the server's own chat template makes
 the tokens, so that they are those of its chat completions. The answer's end of turn is found by
-comparing with an empty answer.
+comparing with another answer.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def logprobs(
         return connection.post(body, stop, at=path, read=_tokens)
 
     try:
-        prompt, whole, empty = tokens(), tokens(answer), tokens("")
-        begin, end = len(prompt), _end(prompt, whole, empty)
+        prompt, whole, other = tokens(), tokens(answer), tokens("" if answer else "a")
+        begin, end = len(prompt), _end(prompt, whole, other)
         body = {"model": model, "prompt": whole[:end], "max_tokens": 1, "echo": True}
         at = f"{connection.url}/completions"
         said = connection.post(
@@ -58,13 +58,13 @@ def logprobs(
     return tuple(said[begin:end])
 
 
-def _end(prompt: Sequence[int], whole: Sequence[int], empty: Sequence[int]) -> int:
+def _end(prompt: Sequence[int], whole: Sequence[int], other: Sequence[int]) -> int:
     """Where the answer with its end of turn ends in ``whole``."""
-    most = min(len(empty), len(whole)) - len(prompt)
+    most = min(len(other), len(whole)) - len(prompt)
     if list(whole[: len(prompt)]) != list(prompt) or most < 1:
         raise Unusable("the server's chat template writes a past answer in another way")
     tail = 0
-    while tail < most and whole[-1 - tail] == empty[-1 - tail]:
+    while tail < most and whole[-1 - tail] == other[-1 - tail]:
         tail += 1
     if not tail:
         raise Unusable("the server's chat template does not end an answer")

@@ -16,9 +16,10 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatworks.candidate import Decoding
-from whatworks.engines import Generation, ModelFiles, Prompts, models, templates
+from whatworks.engines import Generation, ModelFiles, OnToken, Prompts, models, templates
 from whatworks.engines.prices import FREE
 from whatworks.errors import ArmFailure, InputError, nearest
+from whatworks.task import Message
 
 if TYPE_CHECKING:
     from whatworks.engines.decode import Row
@@ -82,12 +83,28 @@ class LocalEngine:
         """One generation per prompt, in the order given; see ``Engine.generate``."""
         if not prompts:
             return []
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            ids = [templates.tokens(tokenizer, messages) for messages in prompts]
+            return self.complete(model, ids, decoding, keys=keys, on_done=on_done)
+
+    def complete(
+        self,
+        model: ModelFiles,
+        ids: Sequence[Sequence[int]],
+        decoding: Decoding,
+        *,
+        keys: Sequence[str] = (),
+        on_done: Callable[[int], None] | None = None,
+        on_token: OnToken | None = None,
+    ) -> list[Generation]:
+        """``generate`` after prompts that are tokens already; also tells of every token."""
         from whatworks.engines import batch, plain
         from whatworks.engines.decode import Draw, Ends
 
         with self._lock:
             resident, active, tokenizer = self._ready(model)
-            rows = _rows(tokenizer, prompts, decoding, keys, _room(resident, active))
+            rows = _rows(ids, decoding, keys, _room(resident, active))
 
             def done(row: Row) -> None:
                 del row
@@ -98,7 +115,8 @@ class LocalEngine:
             if grammars is not None and decoding.constraint is not None:
                 for row in rows:
                     row.matcher = grammars.matcher(decoding.constraint)
-            draw, ends = Draw(decoding, grammars), Ends(tokenizer, resident.stop_ids, decoding)
+            draw = Draw(decoding, grammars)
+            ends = Ends(tokenizer, resident.stop_ids, decoding, on_token)
 
             def attempt(size: int) -> None:
                 going = [row for row in rows if row.finish is None]
@@ -121,26 +139,54 @@ class LocalEngine:
         self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
     ) -> list[tuple[float, ...]]:
         """Log-probability of each token of each answer, in nats; see ``Engine.logprobs``."""
-        if not prompts:
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            pairs = [
+                templates.training_ids(tokenizer, messages, text)
+                for messages, text in zip(prompts, answers, strict=True)
+            ]
+            return self.echo(model, pairs)
+
+    def echo(
+        self, model: ModelFiles, pairs: Sequence[tuple[list[int], list[int]]]
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of the second part of each pair after the first."""
+        if not pairs:
             return []
         from whatworks.engines import batch, plain
 
         with self._lock:
-            resident, active, tokenizer = self._ready(model)
+            resident, active, _ = self._ready(model)
             room = _room(resident, active)
-            pairs: list[tuple[list[int], list[int]]] = []
-            for at, (messages, text) in enumerate(zip(prompts, answers, strict=True)):
-                pair = templates.training_ids(tokenizer, messages, text)
-                _check_length(len(pair[0]) + len(pair[1]), room, f"prompt {at} and its answer")
-                pairs.append(pair)
+            for at, (before, after) in enumerate(pairs):
+                _check_length(len(before) + len(after), room, f"prompt {at} and its answer")
 
             def attempt(size: int) -> list[tuple[float, ...]]:
                 if not active.fast:
                     return plain.logprobs(active.model, pairs)
-                prefix = _prefix(resident, active, [prompt for prompt, _ in pairs])
+                prefix = _prefix(resident, active, [before for before, _ in pairs])
                 return batch.logprobs(active.model, prefix, pairs, size=size)
 
             return self._run(resident, attempt)
+
+    def encode(
+        self, model: ModelFiles, said: str | Sequence[Message], answer: str | None = None
+    ) -> list[int]:
+        """Tokens of a plain text, or of rendered messages, with their answer if one is given."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            if isinstance(said, str):
+                return list(tokenizer(said, add_special_tokens=False)["input_ids"])
+            if answer is None:
+                return templates.tokens(tokenizer, said)
+            before, after = templates.training_ids(tokenizer, said, answer)
+            return [*before, *after]
+
+    def pieces(self, model: ModelFiles, ids: Sequence[int]) -> list[str]:
+        """The text of each token, special ones included."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            return [str(tokenizer.decode([one])) for one in ids]
 
     def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each plain text, without special tokens."""
@@ -261,17 +307,16 @@ class LocalEngine:
 
 
 def _rows(
-    tokenizer: Any, prompts: Prompts, decoding: Decoding, keys: Sequence[str], room: int | None
+    prompts: Sequence[Sequence[int]], decoding: Decoding, keys: Sequence[str], room: int | None
 ) -> list[Row]:
     from whatworks.engines.decode import Row
 
     names = list(keys) or [str(at) for at in range(len(prompts))]
     rows: list[Row] = []
-    for at, (messages, key) in enumerate(zip(prompts, names, strict=True)):
-        ids = templates.tokens(tokenizer, messages)
+    for at, (ids, key) in enumerate(zip(prompts, names, strict=True)):
         _check_length(len(ids) + 1, room, f"prompt {at} and an answer")
         limit = decoding.max_tokens if room is None else min(decoding.max_tokens, room - len(ids))
-        rows.append(Row(at, ids, limit, key))
+        rows.append(Row(at, list(ids), limit, key))
     return rows
 
 

@@ -1,0 +1,1 @@
+"""Serving: a model, or a finished study's arm, behind OpenAI's protocol; see ``docs/serve.md``."""
