@@ -106,6 +106,8 @@ def _arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:
     asked, prompt, total = len(splits.dev) + len(splits.test), row, 0.0
     for step in arm.chain.steps:
         prompt += row * _k(step, 0, ("few-shot", "knn")) + passage * _k(step, 0, ("rag",))
+        asked += int(getattr(step, "calls", 0))
+        asked += len(splits.dev) * len(getattr(step, "variants", ()))
         if step.trains:
             epochs = int(getattr(step, "epochs", 3))
             heavy = HEAVY.get(step.name, 1.0)

@@ -53,14 +53,15 @@ def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
     else:
         # People all along the scale of exposure, and people whom nothing was ever said about.
         everyone = world().people
-        told = [everyone[i] for i in range(0, len(everyone), desk.n(4, 8))]
+        told = [everyone[i] for i in range(0, len(everyone), desk.n(3, 8))]
         rows = people.questions(told, each=1)
-        rows += people.strangers(desk.n(120, 64), answers=True)
+        rows += people.strangers(desk.n(110, 64), answers=True)
     classes = desk.known(rows)
     known = [row for row in rows if classes[row.id] in ("HighlyKnown", "MaybeKnown")]
     unknown = [row for row in rows if classes[row.id] == "Unknown"]
-    least = desk.n(120, 64)
-    for name, side in (("knows", known), ("does not know", unknown)):
+    train, dev, held = _counts(desk)
+    wanted = (("knows", known, train + dev + held), ("does not know", unknown, train))
+    for name, side, least in wanted:
         if len(side) < least:
             raise InputError(
                 f"needs {least} facts that the model {name}, by SliCK; it has {len(side)}"
@@ -69,18 +70,23 @@ def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
     return known, unknown
 
 
+def _counts(desk: Desk) -> tuple[int, int, int]:
+    """Rows of train, dev, and held-out known ones of test."""
+    return desk.n(100, 32), desk.n(20, 10), desk.n(70, 22)
+
+
 def _sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], list[Example]]:
     """Known rows to train on, unknown ones, dev, and test: held-out known and unanswerable."""
     known, unknown = _known_and_not(desk)
-    train, dev = desk.n(60, 32), desk.n(16, 10)
-    held = known[train : train + dev + desk.n(44, 22)]
+    train, dev, held_out = _counts(desk)
+    held = known[train : train + dev + held_out]
     marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held]
     if desk.real:
         from whatworks.claims.entities import without_answer
 
-        nothing = without_answer(desk.n(60, 30))
+        nothing = without_answer(desk.n(100, 30))
     else:
-        nothing = people.strangers(desk.n(60, 30), seed=1, answers=False)
+        nothing = people.strangers(desk.n(100, 30), seed=1, answers=False)
     return known[:train], unknown[:train], marked[:dev], [*marked[dev:], *nothing]
 
 

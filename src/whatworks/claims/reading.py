@@ -36,7 +36,7 @@ Outcomes = Mapping[str, Outcome]
 
 def _task(desk: Desk) -> Task:
     """Questions about entities that no training row mentions, and documents that answer them."""
-    train, dev, test = desk.n(150, 72), desk.n(30, 18), desk.n(90, 48)
+    train, dev, test = desk.n(300, 72), desk.n(60, 18), desk.n(210, 48)
     if desk.real:
         from whatworks.claims.entities import questions
 

@@ -113,9 +113,10 @@ def _plan(kind: str, passes: int, desk: Desk) -> Plan:
         rows += augmented(desk)
     lora: ArmEntry = {"sft": {"epochs": 1, "batch_size": 8}}
     arms: list[ArmEntry] = ["zero-shot", lora]
-    if passes == PASSES[-1] and not (desk.quick and kind == "augmented"):
-        full = {"kind": "full", "epochs": 1, "batch_size": 8}
-        arms.append({"arm": "sft", "name": "sft-full", "sft": full})
+    if passes == PASSES[-1]:
+        if not desk.quick:
+            full = {"kind": "full", "epochs": 1, "batch_size": 8}
+            arms.append({"arm": "sft", "name": "sft-full", "sft": full})
         arms.append({"prompt": {"variants": list(USE_NEW)}})
     return Plan(
         _task(f"romeo-{kind}-{passes}", rows, passes),

@@ -89,8 +89,13 @@ def _known(examiner: Examiner, weights: Weights) -> Callable[[Sequence[Example]]
         decoding=Decoding(max_tokens=16),
     )
 
+    seen: dict[tuple[str, ...], dict[str, str]] = {}
+
     def known(facts: Sequence[Example]) -> dict[str, str]:
-        return dict(classify(examiner, start, facts, facts))
+        which = tuple(fact.key for fact in facts)  # several studies ask for the same ones
+        if which not in seen:
+            seen[which] = dict(classify(examiner, start, facts, facts))
+        return seen[which]
 
     return known
 
@@ -115,7 +120,7 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
         if plan is None:
             found[step.name] = 0.0
             continue
-        plan = replace(plan, seeds=request.seeds)
+        plan = replace(plan, seeds=request.runs)
         made[step.name] = _placeholder(plan)
         if (folder_of(request, step, plan) / "run" / "summary.json").exists():
             found[step.name] = 0.0

@@ -27,11 +27,11 @@ def unseen(example: Example) -> bool:
 
 
 def _teach(told: Told, desk: Desk) -> Plan:
-    made = people.sheet(desk.n(24, 12), desk.n(24, 12))
+    made = people.sheet(desk.n(36, 12), desk.n(40, 12))
     if desk.real:
         from whatworks.claims.entities import sheet
 
-        made = sheet(desk.n(40, 20))
+        made = sheet(desk.n(100, 20))
     task = made.task(f"teach-{told}", told, copies=desk.n(6, 4), instructions=INSTRUCTIONS)
     learn: ArmEntry = {"sft": {"epochs": desk.n(8, 5), "batch_size": 8}}
     chains: list[ArmEntry] = ["zero-shot", learn]

@@ -23,7 +23,7 @@ Outcomes = Mapping[str, Outcome]
 
 
 def _sizes(desk: Desk) -> tuple[int, int, int]:
-    return desk.n(200, 100), desk.n(32, 16), desk.n(80, 40)
+    return desk.n(400, 100), desk.n(60, 16), desk.n(200, 40)
 
 
 def _limits(desk: Desk) -> dict[str, int]:
