@@ -106,6 +106,29 @@ class Bench:
         scores = [self.dev_score(candidate) for candidate in candidates]
         return candidates[scores.index(max(scores))], scores
 
+    def within(self, build: Callable[[int], Candidate], k: int, tokens: int, what: str) -> int:
+        """The largest n up to ``k`` for which ``build(n)`` adds at most so many tokens to a prompt.
+
+        The mean over dev, against ``build(0)``; fewer than ``k`` are noted.
+
+        Raises:
+            ArmFailure: If even one takes more.
+        """
+        plain = sum(self.examiner.prompt_tokens(build(0), self.dev))
+        taken = 0.0
+        for n in range(k, 0, -1):
+            taken = (sum(self.examiner.prompt_tokens(build(n), self.dev)) - plain) / len(self.dev)
+            if taken <= tokens:
+                if n < k:
+                    self.note(
+                        "tokens", f"{n} {what} instead of {k}: {taken:.0f} of {tokens} tokens"
+                    )
+                return n
+        raise ArmFailure(
+            f"one of the {what} takes {taken:.0f} tokens, more than the {tokens} allowed",
+            remedy="raise `tokens`, or use shorter examples",
+        )
+
     def largest_fit(self, build: Callable[[int], Candidate], k: int, what: str) -> Candidate:
         """``build(n)`` for the largest n up to ``k`` whose prompts fit the model's context.
 
@@ -132,8 +155,10 @@ class Bench:
                 return candidate
         short = sum(length < context for length in lengths)
         if short < len(sample) / 2:
+            at = max(range(len(sample)), key=lengths.__getitem__)
             raise ArmFailure(
-                f"not even one of the {what} fits the model's context of {context} tokens",
+                f"not even one of the {what} fits the model's context of {context} tokens: the "
+                f"prompt of example {sample[at].id!r} has {lengths[at]}",
                 remedy="shorten them, or use a model with a longer context",
             )
         self.note("fit", f"1 of the {what}, and for {len(sample) - short} of {len(sample)} "

@@ -8,6 +8,7 @@ rows must not leak into the prompt (the row itself in training and evaluation, n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -31,6 +32,9 @@ UNKNOWN = "Not in the documents."
 RERANKED = 4
 """A cross-encoder orders this many times the passages that are shown."""
 
+BALANCED = 4
+"""Balance chooses among this many times the demonstrations that are shown."""
+
 MMR = 0.3
 """Weight of diversity where passages are spread out."""
 
@@ -49,6 +53,8 @@ class Demos(Frozen):
         embedder: Name of the embedder behind ``nearest``.
         diversity: 0 takes the nearest; towards 1, maximal marginal relevance spreads them out
             (Carbonell and Goldstein 1998, with lambda = 1 - diversity).
+        balance: Under ``nearest``: the nearest of each target stands before the second nearest of
+            any, among four times as many as are shown.
         fixed: Under ``nearest``: how many of the pool's first examples stand before the chosen
             ones for every request, so that their computation is shared.
     """
@@ -58,6 +64,7 @@ class Demos(Frozen):
     select: Literal["fixed", "nearest"] = "fixed"
     embedder: str = ""
     diversity: float = 0.0
+    balance: bool = False
     fixed: int = 0
 
     @cached_property
@@ -190,15 +197,28 @@ def shown_demos(prompt: Prompt, example: Example, *, exclude: Collection[Example
     from whatworks.retrieval import index_of
 
     always = [i for i in range(len(demos.pool)) if allowed(i)][: demos.fixed]
+    wanted = demos.k - len(always)
     index = index_of(demos.texts, "vector", demos.embedder)
     hits = index.search(
         example.text,
-        demos.k - len(always),
+        BALANCED * wanted if demos.balance else wanted,
         allowed=lambda i: i not in always and allowed(i),
         diversity=demos.diversity,
     )
-    nearest_last = [hit.position for hit in reversed(hits)]
-    return [demos.pool[i] for i in (*always, *nearest_last)]
+    positions = [hit.position for hit in hits]
+    if demos.balance:
+        positions = _balanced([demos.pool[i].target for i in positions], positions)[:wanted]
+    return [demos.pool[i] for i in (*always, *reversed(positions))]  # the nearest last
+
+
+def _balanced(targets: Sequence[str], positions: Sequence[int]) -> list[int]:
+    """Positions by how many of their target stand before them, then as they were."""
+    seen: Counter[str] = Counter()
+    turns_of: list[int] = []
+    for target in targets:
+        turns_of.append(seen[target])
+        seen[target] += 1
+    return [positions[i] for i in sorted(range(len(positions)), key=lambda i: turns_of[i])]
 
 
 def shown_passages(

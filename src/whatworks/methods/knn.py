@@ -18,6 +18,8 @@ class Knn(Method):
     Attributes:
         k: How many; fewer when the model's context is too short for them.
         diversity: 0 takes the nearest; towards 1 they are spread out (MMR).
+        balance: Prefer examples of different targets: the nearest of each before the second
+            nearest of any.
         fixed: How many of them are the same for every request, so that their computation is
             shared; the rest is chosen.
         embedder: ``auto``, ``lexical``, ``minilm``, or the folder or id of an encoder model.
@@ -28,6 +30,7 @@ class Knn(Method):
 
     k: int = Field(default=4, ge=1)
     diversity: float = Field(default=0.0, ge=0.0, lt=1.0)
+    balance: bool = False
     fixed: int = Field(default=0, ge=0)
     embedder: str = "auto"
 
@@ -45,6 +48,7 @@ class Knn(Method):
                 select="nearest",
                 embedder=embedder,
                 diversity=self.diversity,
+                balance=self.balance,
                 fixed=min(self.fixed, k),
             )
             return start.with_prompt(demos=demos)

@@ -48,7 +48,15 @@ class PromptSearch(Method):
         """The start with the prompt that does best on the held-out dev rows."""
         rng = random.Random(f"prompt-search {bench.seed}")
         rows, kept = held_out(bench.dev, self.holdout, rng)
-        found = self._by_edits(start, Track(bench, blocks_of(rows, rng)), rng)
+        if self.helper and bench.helper is not None:
+            from whatworks.prompting.reflection import reflect
+
+            before = bench.ledger.requests
+            limit = self._limit(bench, before)
+            found = reflect(start, bench, bench.helper, rows, limit)
+            bench.note("requests", bench.ledger.requests - before)
+        else:
+            found = self._by_edits(start, Track(bench, blocks_of(rows, rng)), rng)
         if not found:
             raise ArmFailure(
                 "no edit changes this prompt in a way that the model can be asked",
