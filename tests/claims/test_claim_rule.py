@@ -32,6 +32,7 @@ def test_the_three_answers():
     assert decide("x", evidence((high, low), (low, high))).answer == "does not hold"
     assert decide("x", evidence()).answer == "cannot tell"
     assert decide("x", Evidence(missing="no arm")).reason == "no arm"
+    assert decide("x", evidence((high, {}))).answer == "cannot tell"
 
 
 def test_a_model_that_lacks_the_ability_decides_nothing():

@@ -117,9 +117,9 @@ CLAIMS = (
     Claim(
         "prompt.auto",
         "Prompts can be adjusted automatically from the patterns of their errors.",
-        "A seed prompt against a search that edits it by the patterns of its errors on dev, three "
-        "searches. Holds when the found prompt is more than 5 points ahead on test, and of one "
-        "answer to everything.",
+        "A seed prompt against a search that edits it by the patterns of its errors on dev, one "
+        "search for each seed. Holds when the found prompt is more than 5 points ahead on test, "
+        "and of one answer to everything.",
         ("search",),
         _auto,
         "12 points (GEPA); some searches end below their seed.",

@@ -27,11 +27,13 @@ class Desk:
         known: SliCK classes of facts on this model: example id to class.
         engine: Counts tokens, so that studies fit the model.
         model: The untouched model's files.
+        digest: Content hash of these.
     """
 
     engine: Engine
     model: ModelFiles
     known: Known
+    digest: str = ""
     data: DataKind = "generated"
     quick: bool = False
     finished: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])

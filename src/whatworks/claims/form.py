@@ -302,8 +302,8 @@ CLAIMS = (
     Claim(
         "examples.static",
         "Several examples in the prompt raise the quality.",
-        "0, 1, 2, 4 and 8 fixed examples, three draws of each; the best number, chosen on dev, "
-        "against none. Holds when it is more than 5 points ahead.",
+        "0, 1, 2, 4 and 8 fixed examples, drawn once for each seed; the best number, chosen on "
+        "dev, against none. Holds when it is more than 5 points ahead.",
         ("json",),
         _static,
     ),

@@ -64,10 +64,17 @@ class Request:
         return self.seeds or (3 if self.quick else 5)
 
 
-def folder_of(request: Request, step: Step, plan: Plan) -> Path:
-    """Of a study: named by its content, so that another size or model is another study."""
-    key = content_key([plan.key, request.model])
-    return request.out / "studies" / f"{step.name}-{key}"
+def folder_of(out: Path, step: Step, plan: Plan, model: str) -> Path:
+    """Of a study: named by its content, so that another size or model is another study.
+
+    Args:
+        out: Folder of all results.
+        step: Gives the name.
+        plan: The study.
+        model: Content hash of the model.
+    """
+    key = content_key([plan.key, model])
+    return out / "studies" / f"{step.name}-{key}"
 
 
 def conduct(plan: Plan, folder: Path, model: str) -> Outcome:
@@ -153,7 +160,7 @@ class Job:
             if plan is None:
                 raise InputError(f"there is no {self.request.data} data for it")
             plan = replace(plan, seeds=self.request.runs)
-            folder = folder_of(self.request, step, plan)
+            folder = folder_of(self.request.out, step, plan, self.desk.digest)
             path = plan.write(folder, self.request.model)
         except WhatworksError as error:
             self._fail(step.name, error)

@@ -20,6 +20,10 @@ def decide(claim: str, evidence: Evidence) -> Finding:
     """What the evidence says about a claim, by the rule above."""
     if evidence.missing:
         return Finding(claim, "cannot tell", evidence.missing, (), evidence)
+    for one in evidence.contrasts:
+        if not {e for _, e in one.first} & {e for _, e in one.second}:
+            missing = f"no answers to compare: {one.what}"
+            return Finding(claim, "cannot tell", missing, (), evidence)
     measured = tuple(_measure(one, len(evidence.contrasts)) for one in evidence.contrasts)
     lacking = [need for need in evidence.needs if not need.met]
     if lacking:

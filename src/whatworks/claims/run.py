@@ -53,7 +53,7 @@ def measure(request: Request, watcher: Watcher) -> Report:
     engine, weights = open_engine(request.model)
     model = ModelFiles(base=weights.base, template=weights.template)
     known = _known(Examiner(engine, load(MetricSpec(name="facts")), _store(request)), weights)
-    desk = Desk(engine, model, known, request.data, request.quick)
+    desk = Desk(engine, model, known, weights.digest, request.data, request.quick)
     steps = needed(claims, request.quick)
     watcher.say(f"{len(claims)} claims in {len(steps)} studies on {request.model}")
     forecast = _forecast(request, desk, steps)
@@ -122,10 +122,10 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
             continue
         plan = replace(plan, seeds=request.runs)
         made[step.name] = _placeholder(plan)
-        if (folder_of(request, step, plan) / "run" / "summary.json").exists():
+        if (folder_of(request.out, step, plan, desk.digest) / "run" / "summary.json").exists():
             found[step.name] = 0.0
             continue
-        pace = pace or probe(desk, request.out / "probe")
+        pace = pace or probe(desk, request.out / f"probe-{desk.digest}")
         found[step.name] = expected(plan, pace, desk)
     return found
 
