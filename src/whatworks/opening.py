@@ -101,7 +101,9 @@ def open_study(
         file = file.model_copy(update={"model": model})
     arms = read_arms(file, only)
     task = read_task(file, path.parent, checked=checked)
-    engine, weights = open_engine(_located(file.model, path.parent), template=file.template)
+    engine, weights = open_engine(
+        _located(file.model, path.parent), template=file.template, prices=file.prices
+    )
     helper = _helper(file, path.parent, engine, weights)
     out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
     return Opened(path, file, tuple(arms), task, engine, weights, helper, out)
@@ -118,7 +120,7 @@ def _helper(file: StudyFile, root: Path, engine: Engine, weights: Weights) -> He
         return None
     if file.helper == file.model:
         return HelperModel(engine, weights)
-    return HelperModel(*open_engine(_located(file.helper, root)))
+    return HelperModel(*open_engine(_located(file.helper, root), prices=file.prices))
 
 
 def _located(model: str, root: Path) -> str:

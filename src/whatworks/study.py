@@ -51,6 +51,8 @@ class Run:
     dev_score: float | None = None
     dev_tokens: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
+    total: Ledger = field(default_factory=Ledger)
+    """``ledger`` is what adapting took; ``total`` has the dev and test rows as well."""
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     failure: ArmFailure | None = None
 
@@ -188,8 +190,10 @@ class Study:
             with self._timed(arm.name), arm_failures():
                 for step in arm.chain.steps:
                     candidate = self._step(step, candidate, run, watcher)
+                run.total.add(run.ledger)
                 tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
-                answers = self.examiner.ask(candidate, self.task.splits.dev, tick=tick)
+                meter = self._money(run)
+                answers = self.examiner.ask(candidate, self.task.splits.dev, meter=meter, tick=tick)
                 run.dev_score = mean([answer.score.value for answer in answers])
                 asked = [answer.generation for answer in answers]
                 run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
@@ -280,6 +284,10 @@ class Study:
         if key not in opened and any(run.candidate for run in runs):
             self._openings.append([{"decisions": key, "at": time.time()}])
 
+    def _money(self, run: Run) -> Meter:
+        """Counts dev and test rows, which only the limit in money covers."""
+        return Meter(Budget(usd=self.budget.usd), run.total, self.examiner.engine.price)
+
     def _examine(self, run: Run, watcher: Watcher) -> None:
         """Ask about the test rows and record them."""
         test = self.task.splits.test
@@ -287,7 +295,8 @@ class Study:
             tick = Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
             try:
                 with self._timed(run.arm), arm_failures():
-                    answers = self.examiner.ask(run.candidate, test, tick=tick)
+                    meter = self._money(run)
+                    answers = self.examiner.ask(run.candidate, test, meter=meter, tick=tick)
             except ArmFailure as failure:
                 run.failure = failure
             else:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatworks.arms import Arm, CurveSection, read_arm
 from whatworks.budget import Budget
 from whatworks.decodingfile import DecodingSection
+from whatworks.engines.prices import Price
 from whatworks.errors import InputError, UnreadableDocument, nearest
 from whatworks.metrics import file_options
 from whatworks.task import (
@@ -91,6 +92,7 @@ class StudyFile(_Section):
     min_effect: float = Field(default=0.02, ge=0.0, lt=1.0)
     template: str = "auto"
     helper: str | None = None
+    prices: dict[str, Price] = Field(default_factory=dict[str, Price])
     decoding: DecodingSection = DecodingSection()
     budget: Budget = Budget()
     retention: str | None = None

@@ -36,6 +36,7 @@ class ArmInfo:
         chain: Its methods, e.g. ``rag+sft``.
         dev_score: Mean strict score on dev over its seeds; None when it failed.
         training_seconds: Mean training time of a seed.
+        usd: US dollars for a seed, mean: adapting, helper, dev and test; 0 where nothing is paid.
         seeds: Seeds planned.
         prompt: One rendered test prompt, as text.
         settings: Settings of each method.
@@ -50,6 +51,7 @@ class ArmInfo:
     chain: str = ""
     dev_score: float | None = None
     training_seconds: float = 0.0
+    usd: float = 0.0
     seeds: int = 1
     prompt: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -7,7 +7,7 @@ or methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -157,13 +157,16 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(model: str, *, template: str = "auto") -> tuple[Engine, Weights]:
+def open_engine(
+    model: str, *, template: str = "auto", prices: Mapping[str, Price] | None = None
+) -> tuple[Engine, Weights]:
     """The engine that runs ``model``, and the untouched weights to start from.
 
     Args:
         model: ``lab``, a Hugging Face id, a folder, ``https://host/v1#name`` or
             ``fake:SCRIPT.json``.
         template: Name of a chat template, or ``auto``.
+        prices: Of served models, over those of the tables (``prices.price_of``).
 
     Raises:
         InputError: If there is no such model here.
@@ -176,7 +179,7 @@ def open_engine(model: str, *, template: str = "auto") -> tuple[Engine, Weights]
     if model.startswith(("http://", "https://")):
         from whatworks.engines.endpoint import EndpointEngine
 
-        endpoint = EndpointEngine.from_name(model)
+        endpoint = EndpointEngine.from_name(model, prices=prices)
         return endpoint, Weights(base=model, digest=endpoint.identity, template=template)
     from whatworks.engines.models import digest, resolve
 

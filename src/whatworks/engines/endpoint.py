@@ -88,13 +88,16 @@ class EndpointEngine:
         )
 
     @classmethod
-    def from_name(cls, name: str, *, cache: Path | None = None) -> EndpointEngine:
+    def from_name(
+        cls, name: str, *, cache: Path | None = None, prices: Mapping[str, Any] | None = None
+    ) -> EndpointEngine:
         """The engine of ``https://host/v1#model``.
 
         Args:
             name: Address and model.
             cache: Where answers are kept; by default ``$WHATWORKS_CACHE`` or
                 ``~/.cache/whatworks``.
+            prices: As for the engine itself.
 
         Raises:
             InputError: If there is no model in the name, or the address cannot be used.
@@ -106,7 +109,7 @@ class EndpointEngine:
                 place=_address(url),
                 remedy="write https://host/v1#model-name",
             )
-        return cls(url, model.strip(), cache=cache or default_cache())
+        return cls(url, model.strip(), cache=cache or default_cache(), prices=prices)
 
     @property
     def identity(self) -> str:

@@ -121,6 +121,8 @@ def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
     ]
     if any(arm.info.training_seconds for arm in scored):
         costs.append(("training time", lambda arm: arm.info.training_seconds, brief))
+    if any(arm.info.usd for arm in scored):
+        costs.append(("US dollars", lambda arm: arm.info.usd, lambda usd: f"${usd:.3g}"))
     return [
         charts.scatter(scored, cost, what, text, timed=text is brief) for what, cost, text in costs
     ]

@@ -203,7 +203,7 @@ def _cost(arm: ArmSummary) -> list[Text]:
     seeds = f"{part}{arm.info.seeds} seeds"
     training = brief(arm.info.training_seconds) if arm.info.training_seconds else "none"
     return [
-        _stacked(count(arm.prompt_tokens)),
+        _stacked(count(arm.prompt_tokens), f"${arm.info.usd:.3g}" if arm.info.usd else ""),
         _stacked(brief(arm.seconds)),
         _stacked(training, seeds if arm.info.seeds > 1 else ""),
     ]
