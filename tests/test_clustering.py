@@ -114,6 +114,17 @@ def test_the_command_writes_rows_ready_for_a_study(tmp_path: Path):
     task = read_task(StudyFile(task=section, arms=["zero-shot"]), tmp_path)
     metric = of(task)
     assert all(metric(row, row.target).value == 1.0 for row in task.splits.test)
+    section = TaskSection(
+        train="rows.jsonl",
+        metric="category",
+        where={"kept": True},
+        cluster={"k": 3, "embedder": "lexical"},
+    )
+    kept = [{**row, "meta": {"kept": at % 9 > 0}} for at, row in enumerate(messages())]
+    source.write_text("\n".join(json.dumps(row) for row in kept))
+    task = read_task(StudyFile(task=section, arms=["zero-shot"]), tmp_path)
+    both = (*task.splits.train, *task.splits.dev, *task.splits.test)
+    assert len(both) == 48 and len({row.target for row in both}) == 3
     with pytest.raises(InputError, match="already"):
         CliRunner().invoke(app, ["cluster", str(source), "--out", str(out)], catch_exceptions=False)
 

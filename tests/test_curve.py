@@ -109,8 +109,14 @@ def test_a_curve_is_nothing_but_arms(tmp_path: Path):
         ("few-shot@2", None),
         ("sft@4", 4),
         ("sft@8", 8),
-        ("sft@all", None),
+        ("sft", None),
     ]
+    both = {"arms": ["knn", {"sft": {"epochs": 2}}], "curve": {**curve, "shots": []}}
+    named = [arm.name for arm in read_arms(read_study(study_file(tmp_path, **both)))]
+    assert named == ["knn", "sft", "sft@4", "sft@8"]
+    other = {"arms": ["knn", "sft"], "curve": curve}
+    with pytest.raises(InputError, match="two arms are called 'sft'"):
+        read_arms(read_study(study_file(tmp_path, **other)))
     assert arms[-1].chain.steps[0].model_dump()["epochs"] == 2
     assert CurveSection().rows == (10, 50, 200, 500, "all")
 
@@ -238,7 +244,7 @@ def test_a_study_with_a_curve_runs_resumes_and_reports(
     assert summary.curve is not None
     assert [p.rows for p in summary.curve.points] == [4, 24]
     arms = {(row.arm, row.seed) for row in Results(out / "results.jsonl").rows()}
-    assert {("knn@4", 0), ("knn@4", 1), ("knn@all", 0), ("few-shot@1", 1)} <= arms
+    assert {("knn@4", 0), ("knn@4", 1), ("knn", 0), ("few-shot@1", 1)} <= arms
     again, _ = report_study(out)
     assert again.curve == summary.curve
     print_summary(summary)

@@ -36,7 +36,8 @@ class CurveSection(BaseModel):
 
     Attributes:
         arm: Written as in ``arms``.
-        rows: Numbers of train rows, or ``all``.
+        rows: Numbers of train rows, or ``all``, which is the arm as it stands: where the study has
+            it anyway, it is not run twice.
         shots: The k of the few-shot arms that are added. Those that the study has anyway (few-shot,
             knn) count too; dev decides which is the best.
     """
@@ -52,7 +53,7 @@ class CurveSection(BaseModel):
         """The arm at each number of rows."""
         arm = read_arm(self.arm)
         return [
-            arm.model_copy(update={"name": f"{arm.name}@{n}", "rows": None if n == "all" else n})
+            arm if n == "all" else arm.model_copy(update={"name": f"{arm.name}@{n}", "rows": n})
             for n in dict.fromkeys(self.rows)
         ]
 

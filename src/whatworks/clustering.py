@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from whatworks.errors import InputError
+from whatworks.task import Example
 
 Method = Literal["k-means", "hdbscan"]
 
@@ -125,6 +126,33 @@ def cluster(
         chosen=chosen,
         between=between,
     )
+
+
+def categorised(
+    rows: Sequence[Example], *, embedder: str = "auto", **options: Any
+) -> tuple[tuple[Example, ...], Clusters]:
+    """Rows with the name of their cluster as target, and the clusters.
+
+    A target that a row has is its true category; it is kept as ``meta["category"]``.
+
+    Args:
+        rows: Texts.
+        embedder: ``auto``, ``lexical``, ``minilm``, or an encoder's folder or id.
+        options: Of ``cluster``.
+
+    Raises:
+        InputError: As ``cluster``, or if there is no such embedder.
+    """
+    from whatworks.retrieval import embedder as named
+
+    texts = [row.text for row in rows]
+    vectors = named(embedder).over(texts).embed(texts)
+    found = cluster(texts, vectors, **options)
+    made: list[Example] = []
+    for row, label in zip(rows, found.labels, strict=True):
+        truth = {"category": row.target} if row.target else {}
+        made.append(row.replace(target=found.names[label], meta={**row.meta, **truth}))
+    return tuple(made), found
 
 
 def names(texts: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from whatworks.task import (
 )
 from whatworks.yamlfile import read_mapping
 
+DATA_VARIABLE = "$WHATWORKS_DATA"
+
 DEFAULT_INSTRUCTIONS = {
     "json": "Answer with one JSON object.",
     "category": "Answer with one category.",
@@ -64,8 +66,22 @@ class LimitSection(_Section):
     test: int | None = Field(default=None, ge=1)
 
 
+class ClusterSection(_Section):
+    """How category ids are made: the options of ``whatworks cluster``."""
+
+    method: Literal["k-means", "hdbscan"] = "k-means"
+    k: int | None = Field(default=None, ge=2)
+    most: int | None = Field(default=None, ge=2)
+    embedder: str = "auto"
+    seed: int = 0
+
+
 class TaskSection(_Section):
-    """Where the task's data lies and how it is scored."""
+    """Where the task's data lies and how it is scored.
+
+    ``where`` keeps the rows whose ``meta`` has these values. ``cluster`` makes category ids from
+    the texts of train, in place of their targets.
+    """
 
     train: str
     dev: str | None = None
@@ -78,6 +94,8 @@ class TaskSection(_Section):
     columns: dict[str, str | list[str]] | None = None
     split: SplitSection = SplitSection()
     limit: LimitSection = LimitSection()
+    where: dict[str, Any] = Field(default_factory=dict)
+    cluster: ClusterSection | None = None
 
 
 class StudyFile(_Section):
@@ -120,7 +138,8 @@ def read_arms(study: StudyFile, only: Sequence[str] = ()) -> list[Arm]:
     """
     arms = [read_arm(entry) for entry in study.arms]
     if study.curve is not None:
-        arms += [*study.curve.demonstrations, *study.curve.arms]
+        arms += study.curve.demonstrations
+        arms += [arm for arm in study.curve.arms if arm not in arms]
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:
@@ -154,9 +173,14 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         data = read(_path(root, name), format=section.format, columns=section.columns)
         documents.update({d.id: d for d in data.documents})
         pairs.update({pair.example.id: pair for pair in data.pairs})
-        return data.examples
+        wanted = section.where.items()
+        return tuple(e for e in data.examples if all(e.meta.get(k) == v for k, v in wanted))
 
     train = rows(section.train)
+    if section.cluster is not None:
+        from whatworks.clustering import categorised
+
+        train, _ = categorised(train, **section.cluster.model_dump())
     given = {
         part: _renamed(rows(name), part, train)
         for part in ("dev", "test")
@@ -221,14 +245,29 @@ def _by_column(
 
 
 def _path(root: Path, name: str) -> Path:
-    """A path of the study file: relative to it, with environment variables filled in."""
+    """A path of the study file: relative to it, with environment variables filled in.
+
+    ``$WHATWORKS_DATA``, the folder of public data sets, is ``data`` here unless it is set.
+
+    Raises:
+        InputError: If another variable is not set, or there is no such public data.
+    """
     filled = os.path.expandvars(os.path.expanduser(name))
+    if DATA_VARIABLE in filled:
+        filled = str(Path(filled.replace(DATA_VARIABLE, "data")).absolute())
     if unset := re.search(r"\$\{?(\w+)", filled):
         raise InputError(
             f"the variable {unset[1]} in {name!r} is not set",
             remedy=f"export {unset[1]}=FOLDER, or write the path itself",
         )
-    return root / filled
+    path = root / filled
+    if name.startswith(DATA_VARIABLE) and not path.exists():
+        raise InputError(
+            "this public data is not here",
+            place=str(path),
+            remedy="export WHATWORKS_DATA=FOLDER; docs/examples.md says what the folder holds",
+        )
+    return path
 
 
 def _renamed(

@@ -245,7 +245,7 @@ def _curve(
 
     points = tuple(point(arm) for arm in own)
     compared = [(p.rows, p.difference) for p in points if p.difference is not None]
-    return Curve(own[0].name.rpartition("@")[0], points, against, crossover(compared))
+    return Curve(own[0].name.partition("@")[0], points, against, crossover(compared))
 
 
 def _point(arm: ArmSummary) -> Point:

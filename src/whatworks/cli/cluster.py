@@ -44,20 +44,17 @@ def cluster(
     Where the rows have a category of their own, it is taken out and kept as meta.category, and the
     agreement is shown: V-measure and adjusted Rand index.
     """
-    from whatworks.clustering import cluster as find
+    from whatworks.clustering import categorised
     from whatworks.data import write
-    from whatworks.retrieval import embedder as named
     from whatworks.retrieval import resolve_embedder
 
     absent(out, force=force)
     with resumable():
         rows = _read(texts, column).examples
-        said = [row.text for row in rows]
         chosen = resolve_embedder(embedder)
-        vectors = named(chosen).over(said).embed(said)
-        found = find(said, vectors, method=method, k=k, most=most, seed=seed)
+        made, found = categorised(rows, embedder=chosen, method=method, k=k, most=most, seed=seed)
         _show(found, rows, chosen, method)
-        count = write(_labelled(rows, found), out)
+        count = write(made, out)
     print(f"{count} rows with {len(found.names)} category ids: {out}")
     print(f"a study of them: task: {{train: {out.name}, metric: category}}")
 
@@ -85,15 +82,6 @@ def _lines(path: Path) -> Data:
     said = [line.strip() for _, line in lines(path) if line.strip()]
     rows = [Example(id=f"{path.stem}-{n}", inputs={"text": t}) for n, t in enumerate(said, start=1)]
     return Data(tuple(rows), (), "lines", {"input": "text"})
-
-
-def _labelled(rows: Sequence[Example], found: Clusters) -> list[Example]:
-    labelled: list[Example] = []
-    for row, label in zip(rows, found.labels, strict=True):
-        truth = {"category": row.target} if row.target else {}
-        named = {"target": found.names[label], "meta": {**row.meta, **truth}}
-        labelled.append(row.replace(**named))
-    return labelled
 
 
 def _show(found: Clusters, rows: Sequence[Example], embedder: str, method: str) -> None:

@@ -25,13 +25,16 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results (runs/NAME-MODEL by default).")
     ] = None,
+    data: Annotated[
+        str, typer.Option(help="Of a folder: run DATA.yaml instead, e.g. --data real.")
+    ] = "study",
 ) -> None:
     """Run a study: every arm on the same data, a table, and report.html."""
     from whatworks.main_job import run_study
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
     with resumable():
-        show(run_study(study, model=model, only=arms, out=out))
+        show(run_study(chosen(study, data), model=model, only=arms, out=out))
 
 
 @app.command()
@@ -42,6 +45,29 @@ def report(
     from whatworks.main_job import report_study
 
     show(report_study(folder))
+
+
+def chosen(study: Path, data: str = "study") -> Path:
+    """The study file of a folder, ``study.yaml`` or the one for other data; a file is itself.
+
+    Raises:
+        InputError: If the folder has none of that name.
+    """
+    if not study.is_dir():
+        return study
+    path = study / f"{data}.yaml"
+    if not path.is_file():
+        from whatworks.errors import InputError, nearest
+
+        there = [file.stem for file in study.glob("*.yaml")]
+        raise InputError(
+            f"this folder has no {path.name}",
+            place=str(study),
+            remedy=nearest(data, there)
+            if there
+            else "name a folder with a study file, or the file",
+        )
+    return path
 
 
 def show(result: tuple[Summary, Path]) -> None:
