@@ -55,12 +55,13 @@ class Need:
 
 @dataclass(frozen=True)
 class Table:
-    """Figures beside a finding; cells are texts."""
+    """Figures beside a finding; cells are texts, ``words`` says that they are no figures."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    words: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from pathlib import Path
 from whatworks.candidate import Decoding
 from whatworks.claims.desk import Desk
 from whatworks.claims.plan import Plan
+from whatworks.facts.known import PROMPTS, SAMPLES
 from whatworks.methods import Method
 from whatworks.store import write_atomic
 from whatworks.studyfile import Arm
 from whatworks.task import Example, Message, MetricSpec, Splits, Task
 
+KNOWN_PROMPT = 100
+"""Tokens of a question with four examples, roughly."""
 START = 2.0
 """Seconds to begin and to report a study."""
 HEAVY = {"dpo": 3.0, "rlhf": 8.0, "rl": 6.0}
@@ -98,6 +101,12 @@ def expected(plan: Plan, pace: Pace, desk: Desk) -> float:
     words = [len(document.text.split()) for document in plan.task.documents] or [0]
     passage = 1.6 * sum(words) / len(words)
     return START + sum(_arm(arm, plan, pace, row / 1.5, passage) for arm in plan.parsed)
+
+
+def known_seconds(facts: int, pace: Pace) -> float:
+    """Seconds to tell what a model knows, where it knows about half of the facts."""
+    requests = facts * (PROMPTS + PROMPTS * SAMPLES / 2)
+    return requests * (pace.request + pace.token * KNOWN_PROMPT)
 
 
 def _arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:

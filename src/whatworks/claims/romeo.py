@@ -189,7 +189,7 @@ def _names(made: Outcome) -> Table:
             if total:
                 rows.append((arm, text, top))
     title = f"The names that come back, {SAMPLES} samples a question and seed"
-    return Table(title, ("arm", "question", "answers"), tuple(rows))
+    return Table(title, ("arm", "question", "answers"), tuple(rows), words=True)
 
 
 def _strengths(outcomes: Outcomes) -> Table:

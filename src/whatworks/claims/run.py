@@ -12,7 +12,7 @@ from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.claims import chosen, needed
 from whatworks.claims.claim import Claim, Evidence, Finding
 from whatworks.claims.desk import Desk
-from whatworks.claims.forecast import Pace, expected, probe
+from whatworks.claims.forecast import Pace, expected, known_seconds, probe
 from whatworks.claims.job import Job, Request, folder_of
 from whatworks.claims.outcome import Outcome
 from whatworks.claims.plan import Plan, Step
@@ -106,7 +106,10 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
     Studies that build on others are made from placeholders here: only their size counts.
     """
 
+    asked, told = set[str](), set[str]()
+
     def guess(facts: Sequence[Example]) -> dict[str, str]:
+        asked.update(fact.key for fact in facts)
         return {fact.id: CLASSES[-(i % 2)] for i, fact in enumerate(facts)}
 
     pace: Pace | None = None
@@ -126,7 +129,8 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
             found[step.name] = 0.0
             continue
         pace = pace or probe(desk, request.out / f"probe-{desk.digest}")
-        found[step.name] = expected(plan, pace, desk)
+        found[step.name] = expected(plan, pace, desk) + known_seconds(len(asked - told), pace)
+        told |= asked  # what a model knows is asked once
     return found
 
 

@@ -213,7 +213,7 @@ def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
     names = list(dict.fromkeys(step for points_ in lines.values() for step, _ in points_))
     if not names:
         return Markup("")
-    width, height, left, right, bottom = 520, 250, 46, 400, 200
+    width, height, left, right, bottom = 640, 250, 46, 430, 200
     most = max((one.high for points_ in lines.values() for _, one in points_), default=1.0)
     ys = _ticks(0.0, most or 1.0, wanted=4)
     gap = (right - left - 30) / max(1, len(names) - 1)
