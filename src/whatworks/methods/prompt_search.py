@@ -78,6 +78,8 @@ class PromptSearch(Method):
                 mistake(metric, a.example, a.generation.text, a.score) for a in current.answers
             ]
             patterns = grouped(one for one in wrong if one is not None)
+            if trail and not patterns:
+                break  # nothing is wrong any more
             edits = editor.edits(current.candidate.prompt, patterns, most=self.width, rng=rng)
             spent = bench.ledger.requests - before
             if trail and spent + track.cost(len(edits) + 1) > self._limit(bench, before):

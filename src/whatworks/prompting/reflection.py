@@ -63,7 +63,7 @@ def reflect(
         reflection_minibatch_size=MINIBATCH,
         # An iteration that has begun is finished: leave room for its rows.
         max_metric_calls=max(len(rows) + 1, calls - len(rows) - 2 * MINIBATCH),
-        stop_callbacks=proposer.failed,
+        stop_callbacks=proposer.over,
         logger=_Silent(),
         seed=bench.seed,
     )
@@ -143,9 +143,9 @@ class _Proposer:
             self.error = error
             raise
 
-    def failed(self, gepa_state: Any) -> bool:
-        """Whether to stop."""
-        return self.error is not None
+    def over(self, gepa_state: Any) -> bool:
+        """Whether to stop: the helper failed, or a prompt is right on every row."""
+        return self.error is not None or max(gepa_state.program_full_scores_val_set) >= 1.0
 
 
 class _Silent:
