@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -237,8 +238,8 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     shown = ", ".join(f"{role} {names}" for role, names in data.columns.items())
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
     missing = [part for part in ("dev", "test") if part not in files.task]
-    named = {str(row.meta.get("split", "")) for row in data.examples}
-    if missing and not {"train", "test"} <= named:
+    named = Counter(str(row.meta.get("split", "")) for row in data.examples)
+    if missing and not {"train", "test"} <= named.keys():
         yield f"  # {' and '.join(missing)}: cut from train, a fifth of it each and 200 at most;"
         yield "  # rows of one group, and near-duplicates, stay in one split"
     yield f"  metric: {guess.metric.name}"
@@ -252,11 +253,13 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     else:
         yield f"  instructions: {_scalar(_instructions(files, guess))}"
     sizes = {part: len(held.examples) for part, (_, held) in files.task.items()}
+    if len(sizes) == 1 and {"train", "test"} <= named.keys():  # as the study will read it
+        sizes = {part: named[part] for part in LARGE}
     large = {part: LARGE[part] for part, count in sizes.items() if count > LARGE[part]}
     if large:
         listed = ", ".join(f"{part}: {count}" for part, count in large.items())
         yield f"  limit: {{{listed}}}    # a first look; drop it for the whole"
-    if len(sizes) > 1 or {"train", "test"} <= named:
+    if len(sizes) > 1:
         yield "  split: {on_overlap: drop}    # rows that stand in an earlier split are left out"
     yield f"model: {_scalar(model)}    # or a Hugging Face id, a folder, https://host/v1#name"
     yield "arms:"

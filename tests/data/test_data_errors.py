@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from whatworks.data import FORMATS, read, read_documents, stream
 from whatworks.errors import InputError
+from whatworks.studyfile import read_study, read_task
 
 Save = Callable[..., Path]
 GOOD = '{"input": "a", "target": "b"}\n'
@@ -87,9 +88,15 @@ def test_missing_file_and_folders(save: Save, tmp_path: Path) -> None:
         read(tmp_path / "dataset")
 
 
-def test_a_dataset_out_of_reach() -> None:
-    with pytest.raises(InputError, match="nobody/nothing"):
+def test_a_dataset_out_of_reach(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nobody/nothing") as error:
         read(Path("hf:nobody/nothing"))
+    assert "save_to_disk" in error.value.remedy
+    (tmp_path / "study.yaml").write_text(
+        "task: {train: 'hf:nobody/nothing', metric: exact}\narms: [knn]\n"
+    )
+    with pytest.raises(InputError, match="hf:nobody/nothing"):
+        read_task(read_study(tmp_path / "study.yaml"), tmp_path)
 
 
 def test_limit_must_be_positive(save: Save) -> None:
@@ -104,6 +111,13 @@ def test_streaming_reads_no_further_than_asked(save: Save) -> None:
         next(rows)
 
 
+def explained(error: InputError, path: Path) -> None:
+    """Two lines at most, which name the file and what to do."""
+    assert str(error).count("\n") <= 1
+    assert path.name in error.place
+    assert error.remedy
+
+
 def no_traceback(name: str, content: bytes, **options: Any) -> None:
     """Reads a file: either refused in few lines, or examples that can be hashed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -112,13 +126,13 @@ def no_traceback(name: str, content: bytes, **options: Any) -> None:
         try:
             data = read(path, **options)
         except InputError as error:
-            assert str(error).count("\n") <= 1
+            explained(error, path)
         else:
             assert all(example.key for example in data.examples)
         try:
             assert all(document.text.strip() for document in read_documents(path))
         except InputError as error:
-            assert str(error).count("\n") <= 1
+            explained(error, path)
 
 
 ENDINGS = ("jsonl", "json", "csv", "tsv", "txt", "md", "html", "parquet", "bin", "jsonl.gz")

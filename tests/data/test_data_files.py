@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from whatworks.data import read, read_documents, write
 from whatworks.data.passages import opening
 from whatworks.errors import InputError
+from whatworks.studyfile import read_study, read_task
 from whatworks.task import Example, Message
 
 Save = Callable[..., Path]
@@ -70,6 +71,22 @@ def test_parquet_and_saved_datasets_name_their_classes(tmp_path: Path) -> None:
     assert found(tmp_path / "many") == WANTED * 2
     splits = [e.meta["split"] for e in read(tmp_path / "many").examples]
     assert splits == ["train", "train", "dev", "dev"]
+
+
+def test_a_saved_dataset_is_the_train_of_a_study(tmp_path: Path) -> None:
+    import datasets
+
+    parts = {
+        name: datasets.Dataset.from_dict(
+            {"text": [f"{name} {i * 7919}" for i in range(9)], "label": [f"{i}" for i in range(9)]}
+        )
+        for name in ("train", "validation", "test")
+    }
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    (tmp_path / "study.yaml").write_text("task: {train: saved, metric: exact}\narms: [knn]\n")
+    splits = read_task(read_study(tmp_path / "study.yaml"), tmp_path).splits
+    assert splits.counts() == {"train": 9, "dev": 9, "test": 9}
+    assert splits.dev[0].text == "validation 0"
 
 
 def test_lists_and_times_in_parquet(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from whatworks.engines import models, templates
 from whatworks.errors import InputError
 from whatworks.task import Message
+from whatworks.training.rows import TrainingRow
+from whatworks.training.tokens import tokenise
 
 TARGETS = ["card_lost", "Yes, sir.", '{"name": "Bo", "age": 41}', "grün – 木", "two\nlines", ": x"]
 
@@ -65,6 +67,25 @@ def test_completion_is_the_target_and_one_end_token(tokenizer: Any, target: str)
     shown = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
     assert shown.endswith(target + tokenizer.convert_ids_to_tokens(ids[-1]))
     assert shown.startswith(end.lead + target)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_every_token_of_a_training_row_is_read_or_learned(tokenizer: Any, turns: str) -> None:
+    prompt = templates.tokens(tokenizer, conversation(turns))
+    rows = [
+        TrainingRow(id=target, messages=tuple(conversation(turns)), target=target)
+        for target in TARGETS
+    ]
+    columns = tokenise(rows, tokenizer, None).columns
+    for row, ids, labels in zip(rows, columns["input_ids"], columns["labels"], strict=True):
+        answer = templates.completion_ids(tokenizer, row.target)
+        assert len(ids) == len(labels) == len(prompt) + len(answer)
+        for place, (token, label) in enumerate(zip(ids, labels, strict=True)):
+            if place < len(prompt):
+                assert (token, label) == (prompt[place], -100)
+            else:
+                assert token == label == answer[place - len(prompt)]
+        assert labels[-1] in templates.ending(tokenizer).stop_ids
 
 
 @pytest.mark.parametrize("turns", TURNS)

@@ -70,12 +70,13 @@ def find(rows: Rows, tick: Callable[[int], None] | None = None) -> Duplicates:
     keys, blocks = _read(rows, tick)
     if not len(keys):
         return Duplicates(0, (), (), 0)
-    _, first, place, counts = np.unique(
-        keys, return_index=True, return_inverse=True, return_counts=True
-    )
-    repeated = np.flatnonzero(counts[place] > 1)
-    exact = _groups(place[repeated], repeated)
-    unlike = np.sort(first).astype(np.int64)
+    shared, place = _sharing(keys)
+    order = np.lexsort([shared, place])
+    shared, place = shared[order], place[order]
+    exact = tuple(sorted(_groups(place, shared)))
+    alone = np.ones(len(keys), dtype=bool)
+    alone[[copy for group in exact for copy in group[1:]]] = False
+    unlike = np.flatnonzero(alone)
     pairs = unlike[_likely(_gathered(blocks, unlike))]
     return Duplicates(len(keys), exact, _same(rows, pairs), len(pairs))
 
@@ -152,14 +153,14 @@ def _likely(signatures: Bytes) -> Longs:
     bands = np.ascontiguousarray(signatures).view(np.uint64)
     found: list[Longs] = []
     for number in range(bands.shape[1]):
-        _, place, counts = np.unique(bands[:, number], return_inverse=True, return_counts=True)
-        shared = np.flatnonzero(counts[place] > 1)
+        shared, place = _sharing(bands[:, number])
         if not len(shared):
             continue
         # Similar rows of one bucket become neighbours when sorted by a few further bands.
         further = [bands[shared, (number + more) % bands.shape[1]] for more in (3, 2, 1)]
-        shared = shared[np.lexsort([shared, *further, place[shared]])]
-        buckets, sizes = place[shared], counts[place[shared]]
+        order = np.lexsort([shared, *further, place])
+        shared, buckets = shared[order], place[order]
+        sizes = np.bincount(buckets)[buckets]
         begins = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
         leaders = shared[np.repeat(begins, np.diff(np.r_[begins, len(shared)]))]
         crowded = sizes > CROWD
@@ -172,6 +173,16 @@ def _likely(signatures: Bytes) -> Longs:
     if not found:
         return np.empty((0, 2), np.int64)
     return np.unique(np.concatenate(found), axis=0)
+
+
+def _sharing(values: NDArray[np.uint64]) -> tuple[Longs, Longs]:
+    """Positions of values that occur several times, and a number for each such value."""
+    order = np.argsort(values)
+    ordered = values[order]
+    same = ordered[1:] == ordered[:-1]
+    several = np.r_[False, same] | np.r_[same, False]
+    begins = np.r_[True, ~same][several]
+    return order[several], np.cumsum(begins) - 1
 
 
 def _agreeing(signatures: Bytes, one: Longs, other: Longs) -> Longs:

@@ -80,7 +80,7 @@ def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
     except InputError:
         raise
     except Exception as error:
-        raise _damaged(path, error) from error
+        raise (_out_of_reach if hub_id else _damaged)(path, error) from error
 
 
 def _numbered(
@@ -128,4 +128,14 @@ def _damaged(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return InputError(
         f"cannot be read: {reason}", place=str(path), remedy="check it, or save the rows as JSONL"
+    )
+
+
+def _out_of_reach(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(
+        f"the dataset cannot be had from the hub: {reason}",
+        place=str(path),
+        remedy="check the name and the connection; without one, name the folder that its "
+        "`save_to_disk` wrote elsewhere",
     )
