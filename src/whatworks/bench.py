@@ -166,7 +166,13 @@ class Bench:
         return build(1)
 
     def fit(
-        self, start: Candidate, settings: AnySettings, rows: Sequence[Row], method: str
+        self,
+        start: Candidate,
+        settings: AnySettings,
+        rows: Sequence[Row],
+        method: str,
+        *,
+        reward: Weights | None = None,
     ) -> list[Weights]:
         """Train ``start``'s weights on rows that it rendered; the weights of each checkpoint.
 
@@ -199,6 +205,7 @@ class Bench:
                 base=self.base_folder(model),
                 adapter=model.adapter,
                 folder=self.examiner.store.workplace(key),
+                reward=self.examiner.files(reward) if reward else None,
                 on_progress=lambda p: self._training_tick(p.step, p.steps, p.seconds),
             )
             self.examiner.store.finish(key)
@@ -208,6 +215,8 @@ class Bench:
         self.ledger.training_seconds += trained.seconds
         self.ledger.training_tokens += trained.tokens
         self.note("losses", list(trained.losses))
+        if trained.trace:
+            self.note("trace", [point.model_dump() for point in trained.trace])
         if trained.dropped_rows:
             self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
         return [

@@ -32,14 +32,16 @@ def drawn(
 def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
     """A pair for each row whose answers differ in score: the first best, the first worst.
 
+    Of answers that score the same, one that abstains is better than one that is wrong.
+
     Raises:
         ArmFailure: If no row has any.
     """
     pairs: list[Pair] = []
     for drawn_for_one in answers:
-        best = max(drawn_for_one, key=lambda answer: answer.score.value)
-        worst = min(drawn_for_one, key=lambda answer: answer.score.value)
-        if best.score.value > worst.score.value and worst.generation.text:
+        best = max(drawn_for_one, key=_rank)
+        worst = min(drawn_for_one, key=_rank)
+        if _rank(best) > _rank(worst) and best.generation.text and worst.generation.text:
             example = best.example
             pairs.append(
                 Pair(example=example, chosen=best.generation.text, rejected=worst.generation.text)
@@ -52,3 +54,7 @@ def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
             "(`sft+dpo`)",
         )
     return pairs
+
+
+def _rank(answer: Answer) -> tuple[float, bool]:
+    return answer.score.value, answer.score.kind == "abstained"

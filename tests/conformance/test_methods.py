@@ -33,6 +33,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "constrained": {"to": {"regex": "[a-z]{1,6}"}},
     "sft": {"epochs": 2, "batch_size": 8},
     "dpo": {"epochs": 1, "learning_rate": 1e-2},
+    "rlhf": {"epochs": 1, "reward_epochs": 1},
+}
+# A reward must differ among the answers of a random model.
+METRICS = {
+    "rl": MetricSpec(name="instructions", options={"constraints": [{"kind": "lowercase"}]}),
 }
 CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft"]
 CANARY = "zyxcanary"
@@ -133,15 +138,15 @@ def engine() -> Engine:
     return LocalEngine()
 
 
-def bench(engine: Engine, folder: Path, *, seed: int = 3, budget: Budget | None = None) -> Bench:
-    spec = MetricSpec(name="exact")
+def bench(spec: str, engine: Engine, folder: Path, *, budget: Budget | None = None) -> Bench:
+    metric = METRICS.get(spec, MetricSpec(name="exact"))
     return Bench(
-        Examiner(Spy(engine), load(spec, TRAIN), Store(folder)),
+        Examiner(Spy(engine), load(metric, TRAIN), Store(folder)),
         train=TRAIN,
         dev=DEV,
         documents=DOCUMENTS,
         preferences=PAIRS,
-        seed=seed,
+        seed=3,
         budget=budget or Budget(),
     )
 
@@ -174,7 +179,7 @@ def adapted(engine: Engine, start: Candidate, tmp_path_factory: pytest.TempPathF
         if spec not in kept:
             folder = tmp_path_factory.mktemp("store")
             before = start.model_dump_json()
-            mine = bench(engine, folder)
+            mine = bench(spec, engine, folder)
             kept[spec] = Adapted(start, before, build(spec).adapt(start, mine), mine, folder)
         return kept[spec]
 
@@ -238,7 +243,7 @@ def test_a_row_never_helps_itself(spec: str, adapted: Any) -> None:
 
 @every_chain
 def test_budget_is_respected(spec: str, engine: Engine, start: Candidate, tmp_path: Path) -> None:
-    mine = bench(engine, tmp_path, budget=Budget(requests=3, seconds=0.0))
+    mine = bench(spec, engine, tmp_path, budget=Budget(requests=3, seconds=0.0))
     try:
         build(spec).adapt(start, mine)
     except BudgetExceeded as error:
@@ -257,7 +262,7 @@ def test_same_seed_same_key_and_weights(
     spec: str, engine: Engine, start: Candidate, adapted: Any, tmp_path: Path
 ) -> None:
     got: Adapted = adapted(spec)
-    again = build(spec).adapt(start, bench(engine, tmp_path))
+    again = build(spec).adapt(start, bench(spec, engine, tmp_path))
     assert again.key == got.made.key
     for stage in again.weights.stages:
         first, second = (

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from training_helpers import ANSWERS, Train, job_of
 
+from whatworks.engines import ModelFiles
 from whatworks.prompt import Prompt
 from whatworks.task import Example
 from whatworks.training.folder import Plan, RunFolder
@@ -57,6 +58,7 @@ def here(
         rows: Sequence[Row] = rows,
         micro_batch: int | None = None,
         recompute: bool = False,
+        reward: ModelFiles | None = None,
         **fields: object,
     ) -> tuple[Trained, Path]:
         from whatworks.training.worker import run
@@ -70,6 +72,7 @@ def here(
             recompute=recompute,
             save_seconds=600,
             parent=os.getppid(),
+            reward=reward,
         )
         folder.finish(run(folder, plan, lambda kind, content: None))
         result = folder.result()

@@ -107,6 +107,19 @@ def tokens(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     return _encode(tokenizer, _text(tokenizer, messages, ask=True))
 
 
+def folded(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[dict[str, str]]:
+    """The messages as turns that the template takes: with the system text in the first user turn
+    where ``tokens`` puts it there too."""
+    turns = [{"role": m.role, "content": m.content} for m in messages]
+    if turns[0]["role"] != "system":
+        return turns
+    rest = _folded(turns)
+    same = [Message.model_validate(turn) for turn in rest]
+    return (
+        rest if _text(tokenizer, messages, ask=True) == _text(tokenizer, same, ask=True) else turns
+    )
+
+
 def completion_ids(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
     """Ids of an answer: the target and, with ``end``, the template's end of turn.
 

@@ -18,6 +18,8 @@ from whatworks.methods.knn import Knn
 from whatworks.methods.manual_prompt import ManualPrompt
 from whatworks.methods.prompt_search import PromptSearch
 from whatworks.methods.rag import Rag
+from whatworks.methods.rl import RL
+from whatworks.methods.rlhf import RLHF
 from whatworks.methods.search import MOST_TRIALS, searched
 from whatworks.methods.self_consistency import SelfConsistency
 from whatworks.methods.sft import SFT
@@ -35,6 +37,8 @@ METHODS: tuple[type[Method], ...] = (
     BestOfN,
     SFT,
     DPO,
+    RLHF,
+    RL,
 )
 
 __all__ = ["METHODS", "Chain", "Method", "chain"]

@@ -78,6 +78,12 @@ class Metric(Protocol):
     """A metric with its options bound."""
 
     @property
+    def spec(self) -> MetricSpec:
+        """Name and options, those that were learned from rows included: what another process
+        needs to load the same metric."""
+        ...
+
+    @property
     def name(self) -> str:
         """The name by which a task asks for it."""
         ...
@@ -155,7 +161,7 @@ NAMES: tuple[str, ...] = tuple(_REGISTRY)
 class _Bound:
     """The metric that ``load`` gives: functions with their options bound."""
 
-    name: str
+    spec: MetricSpec
     _score: Callable[..., Score]
     _summary: Callable[[Sequence[Example], Sequence[Score]], dict[str, float]] | None
     _told: bool
@@ -163,6 +169,10 @@ class _Bound:
     asks: bool
     form: Constraint | None = None
     _label: Callable[[str], str] = str.strip
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         return self._score(example, text, ended) if self._told else self._score(example, text)
@@ -192,13 +202,14 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
     entry, module = _module(spec.name)
     score: Callable[..., Score] = getattr(module, entry.score)
     learned: dict[str, Any] = getattr(module, entry.learn)(train, aside) if entry.learn else {}
-    given = checked(score, {**learned, **spec.options}, place)
+    options = {**learned, **spec.options}
+    given = checked(score, options, place)
     summary = _bound(module, entry.summary, given)
     told = "ended" in inspect.signature(score).parameters
     form = _bound(module, entry.form, given)
     label = _bound(module, entry.label, given)
     return _Bound(
-        spec.name,
+        spec.replace(options=options),
         partial(score, **given),
         summary,
         told,
@@ -242,6 +253,15 @@ def _module(name: str) -> tuple[_Entry, ModuleType]:
             place=place,
             remedy=f"pip install 'whatworks[{name}]'",
         ) from None
+
+
+def worth(score: Score, wrong_costs: float = 0.0) -> float:
+    """A score as a reward: strict, less what a wrong or malformed answer costs.
+
+    With a cost, abstaining is worth more than being wrong, as where a wrong answer costs
+    t / (1 - t) and one should answer when surer than t.
+    """
+    return score.value - (wrong_costs if score.kind in ("wrong", "malformed") else 0.0)
 
 
 def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:

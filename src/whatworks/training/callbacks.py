@@ -13,9 +13,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from whatworks.errors import ArmFailure
 from whatworks.training.folder import RunFolder
-from whatworks.training.job import Checkpoint, Progress
+from whatworks.training.job import Checkpoint, Point, Progress
 
 PROGRESS_SECONDS = 0.1
+PATIENCE = 20
+"""Steps of reinforcement that may pass without any difference in reward."""
 
 
 class SeedEpochs(TrainerCallback):
@@ -33,6 +35,69 @@ class SeedEpochs(TrainerCallback):
         torch.manual_seed(args.seed + math.floor((state.epoch or 0.0) + 1e-6))
 
     on_epoch_end = on_epoch_begin
+
+
+class SeedSteps(TrainerCallback):
+    """What a step draws depends on the seed and the step alone, also after resuming."""
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Seed by the number of finished steps."""
+        torch.manual_seed(args.seed * 1_000_003 + state.global_step)
+
+
+class Leash(TrainerCallback):
+    """Stops reinforcement that has left the model it started from, or that learns nothing.
+
+    Args:
+        longest: KL in nats per answer at which training stops.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Look at the step just taken.
+
+        Raises:
+            ArmFailure: If the rewards of the first ``PATIENCE`` steps were all the same.
+        """
+        points = trace(state)
+        if logs is None or "loss" not in logs or not points:
+            return
+        if points[-1].kl > self._longest:
+            control.should_training_stop = control.should_save = True
+        tried = min(PATIENCE, state.max_steps)
+        if state.global_step == tried and not any(point.spread > 0 for point in points):
+            raise ArmFailure(
+                f"in {tried} steps, all answers to one prompt had the same reward: there is "
+                "nothing to learn from",
+                remedy="tune first (`sft+rl`), so that some answers are right, or use a metric "
+                "that gives partial credit",
+            )
+
+
+def trace(state: TrainerState) -> tuple[Point, ...]:
+    """What each step of reinforcement saw, by the trainer's own log."""
+    return tuple(
+        Point(
+            step=int(log["step"]),
+            kl=log["kl"] * log["completions/mean_length"],
+            reward=log["rewards/reward/mean"],
+            gold=log["rewards/gold/mean"],
+            spread=log["spread"],
+        )
+        for log in state.log_history
+        if "kl" in log
+    )
 
 
 class Watch(TrainerCallback):
@@ -135,7 +200,9 @@ class Keep(TrainerCallback):
             raise diverged(state, args.learning_rate)
         saved = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         epoch = finished_epoch(state)
-        if epoch is not None:
+        if epoch is None and control.should_training_stop:  # before its time, within an epoch
+            epoch = math.ceil(state.epoch or 0.0)
+        if epoch is not None and all(c.step != state.global_step for c in self._kept):
             self._folder.keep(saved, epoch)
             self._kept.append(
                 Checkpoint(name=f"epoch-{epoch}", epoch=epoch, step=state.global_step)

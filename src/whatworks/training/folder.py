@@ -21,6 +21,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure
 from whatworks.identity import Frozen
 from whatworks.store import write_atomic
@@ -38,6 +39,7 @@ class Plan(Frozen):
     Attributes:
         base: Folder of the base model.
         adapter: Folder of an adapter trained before, if any.
+        reward: Where the job's reward model lies, if it names one.
         micro_batch: Rows in memory at once; divides the batch size.
         recompute: Recompute activations in the backward pass to save memory.
         save_seconds: Resumable state is saved at least this often.
@@ -50,6 +52,7 @@ class Plan(Frozen):
     recompute: bool
     save_seconds: float
     parent: int
+    reward: ModelFiles | None = None
 
     def smaller(self, batch_size: int) -> Plan | None:
         """The next plan that needs less memory for the same effective batch, None at the end."""

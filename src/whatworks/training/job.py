@@ -7,13 +7,14 @@ same machine. Paths are handed to ``train`` beside the job, so the key does not 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
 from whatworks.candidate import Stacking
 from whatworks.identity import Frozen
-from whatworks.training.rows import LabelledRow, PairRow, Row, TrainingRow
+from whatworks.task import MetricSpec
+from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
 
 Kind = Literal["lora", "full"]
 
@@ -48,6 +49,10 @@ class Settings(Frozen):
     alpha: int = Field(default=32, ge=1)
     batch_size: int = Field(default=16, ge=1)
     max_length: int | None = Field(default=None, ge=2)
+
+    def steps(self, rows: int) -> int:
+        """Optimiser steps in all."""
+        return -(-rows // self.batch_size) * self.epochs
 
     def learning_rate_for(self, width: int) -> float:
         """The learning rate on a model of this hidden size.
@@ -116,9 +121,69 @@ class KTOSettings(Settings):
     beta: float = Field(default=0.1, gt=0)
 
 
-AnySettings = SFTSettings | DPOSettings | KTOSettings
+class RewardSettings(Settings):
+    """The knobs of a reward model: one number for an answer, from pairs.
+
+    It stands on the untouched base, with a score in the place of the next token (Ouyang et al.
+    2022, section 3.5; Bradley and Terry 1952).
+    """
+
+    trainer: ClassVar[str] = "reward"
+    row: ClassVar[type[Row]] = PairRow
+
+
+class RLSettings(Settings):
+    """The knobs of policy gradients on the model's own answers: REINFORCE, leave one out (Ahmadian
+    et al. 2024, "Back to Basics").
+
+    Attributes:
+        metric: Scores every answer. It is the reward, unless there is a reward model; then it is
+            only recorded, so that over-optimisation is seen.
+        reward: Key of the reward model; empty where the metric is the reward.
+        samples: Answers drawn for each prompt; each is measured against the others.
+        max_tokens: Most tokens of an answer.
+        beta: How much of the divergence from the start (KL, nats per answer) is taken off the
+            reward.
+        leash: KL in nats per answer at which training stops.
+        wrong_costs: Taken off the metric's score of a wrong or malformed answer, so that saying
+            "I don't know" can be worth more than a guess.
+        batch_size: Answers per optimiser step.
+    """
+
+    trainer: ClassVar[str] = "rl"
+    row: ClassVar[type[Row]] = PromptRow
+    rate: ClassVar[float] = 0.2
+
+    metric: MetricSpec
+    reward: str = ""
+    samples: int = Field(default=4, ge=2)
+    max_tokens: int = Field(default=64, ge=1)
+    beta: float = Field(default=0.05, gt=0)
+    leash: float = Field(default=10.0, gt=0)
+    wrong_costs: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch_size % self.samples:
+            raise ValueError(
+                f"a batch of {self.batch_size} answers cannot be made of {self.samples} a prompt"
+            )
+        return self
+
+    @property
+    def prompts(self) -> int:
+        """Prompts per optimiser step."""
+        return self.batch_size // self.samples
+
+    def steps(self, rows: int) -> int:
+        """Optimiser steps in all; the last of a pass is filled up with the first prompts."""
+        return -(-rows // self.prompts) * self.epochs
+
+
+AnySettings = SFTSettings | DPOSettings | KTOSettings | RewardSettings | RLSettings
 SETTINGS: Mapping[str, type[Settings]] = {
-    kind.trainer: kind for kind in (SFTSettings, DPOSettings, KTOSettings)
+    kind.trainer: kind
+    for kind in (SFTSettings, DPOSettings, KTOSettings, RewardSettings, RLSettings)
 }
 
 
@@ -197,6 +262,24 @@ class Progress(Frozen):
     seconds_left: float
 
 
+class Point(Frozen):
+    """What one step of reinforcement saw, on the answers that it drew.
+
+    Attributes:
+        step: 1 for the first.
+        kl: Divergence from the start, nats per answer: mean log ratio of the drawn answers.
+        reward: Mean reward, the divergence not taken off.
+        gold: Mean score by the task's metric.
+        spread: Mean standard deviation of the reward among the answers to one prompt.
+    """
+
+    step: int
+    kl: float
+    reward: float
+    gold: float
+    spread: float
+
+
 class Trained(Frozen):
     """What a finished training left.
 
@@ -208,6 +291,7 @@ class Trained(Frozen):
         dropped_rows: Rows left out because they are longer than the model can read.
         parameters: Number of trained parameters.
         learning_rate: The peak rate that was used.
+        trace: Of reinforcement: one point per step.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -217,3 +301,4 @@ class Trained(Frozen):
     dropped_rows: int
     parameters: int
     learning_rate: float
+    trace: tuple[Point, ...] = ()

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from whatworks.engines import ModelFiles
 from whatworks.engines.models import resolve
 from whatworks.errors import ArmFailure, InputError
 from whatworks.training.failure import Failure, diagnose_exit
@@ -48,6 +49,7 @@ def train(
     base: Path,
     adapter: Path | None,
     folder: Path,
+    reward: ModelFiles | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Train in a child process; everything is kept below ``folder``.
@@ -62,6 +64,7 @@ def train(
         base: Folder of the base model with its tokenizer.
         adapter: Folder of the adapter that the job continues or merges, else None.
         folder: Where the run lives: one folder per job and rows.
+        reward: Where the reward model lies that the job names by its key.
         on_progress: Called as training proceeds; an exception from it ends the training.
 
     Raises:
@@ -82,6 +85,7 @@ def train(
         recompute=last.recompute if last else False,
         save_seconds=SAVE_SECONDS,
         parent=os.getpid(),
+        reward=reward,
     )
     failure: Failure | None = None
     while plan is not None:

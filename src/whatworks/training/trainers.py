@@ -12,8 +12,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from whatworks.training.job import DPOSettings, KTOSettings, SFTSettings, TrainingJob
+from whatworks.engines import templates
+from whatworks.errors import ArmFailure
+from whatworks.training.job import (
+    DPOSettings,
+    KTOSettings,
+    RLSettings,
+    SFTSettings,
+    TrainingJob,
+)
+from whatworks.training.reward import RewardModel
+from whatworks.training.rewards import rewards
+from whatworks.training.rows import PromptRow
 from whatworks.training.tokens import Tokens
+
+_HEADS: tuple[dict[str, Any], dict[str, Any]] = (
+    {"task_type": "CAUSAL_LM"},
+    {"task_type": "SEQ_CLS", "modules_to_save": ["score"]},
+)
+"""What an adapter stands on: a language model, or one with a score to learn beside it."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +52,14 @@ class Setup:
         start: The model.
         tokens: The rows.
         common: Arguments that every trainer's configuration takes.
+        scorer: The reward model, where the job names one.
     """
 
     job: TrainingJob
     start: Start
     tokens: Tokens
     common: dict[str, Any]
+    scorer: RewardModel | None = None
 
     @property
     def adapter(self) -> Any | None:
@@ -53,11 +72,11 @@ class Setup:
             r=self.job.settings.rank,
             lora_alpha=self.job.settings.alpha,
             target_modules="all-linear",
-            task_type="CAUSAL_LM",
+            **_HEADS[self.job.trainer == "reward"],
         )
 
     @property
-    def reference(self) -> Any | None:
+    def reference(self) -> Any:
         """A copy of the model as it starts; an adapter's start is kept by the trainer itself."""
         return copy.deepcopy(self.start.model) if self.job.kind == "full" else None
 
@@ -179,7 +198,84 @@ def kto(setup: Setup) -> Any:
     return trainer
 
 
-TRAINERS: dict[str, Callable[[Setup], Any]] = {"sft": sft, "dpo": dpo, "kto": kto}
+def reward(setup: Setup) -> Any:
+    """A reward model from pairs; the model of the setup has a score already."""
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    columns = setup.tokens.columns
+    sides = {
+        f"{side}_ids": [
+            prompt + answer
+            for prompt, answer in zip(columns["prompt_ids"], columns[f"{side}_ids"], strict=True)
+        ]
+        for side in ("chosen", "rejected")
+    }
+    return RewardTrainer(
+        model=setup.start.model,
+        processing_class=setup.start.tokenizer,
+        train_dataset=_data_set({**sides, "length": setup.tokens.lengths}),
+        peft_config=setup.adapter,
+        args=RewardConfig(**setup.common, max_length=None, remove_unused_columns=False),
+    )
+
+
+def rl(setup: Setup) -> Any:
+    """REINFORCE, leave one out, on the model's own answers."""
+    from trl.trainer.rloo_config import RLOOConfig
+    from trl.trainer.rloo_trainer import RLOOTrainer
+
+    settings, start = setup.job.settings, setup.start
+    assert isinstance(settings, RLSettings)
+    # The trainer tokenises the messages itself: with the same template, to the same ids.
+    prompts = [templates.folded(start.tokenizer, row.messages) for row in setup.tokens.rows]
+    told = start.tokenizer.apply_chat_template(
+        prompts, add_generation_prompt=True, tokenize=True, return_dict=True, **_TEMPLATE
+    )
+    if told["input_ids"] != setup.tokens.columns["prompt_ids"]:
+        raise ArmFailure(
+            "the chat template makes other prompts in this trainer than in generation",
+            remedy="name a template in the study file: `template: chatml`",
+        )
+    start.model.generation_config.eos_token_id = sorted(templates.ending(start.tokenizer).stop_ids)
+    order = setup.fixed_order()
+    order += order[: -len(order) % settings.prompts] if len(order) >= settings.prompts else []
+    while len(order) < settings.prompts:
+        order += order[: settings.prompts - len(order)]
+    examples = [row.example for row in setup.tokens.rows if isinstance(row, PromptRow)]
+    functions = rewards(settings, examples, start.tokenizer, setup.scorer)
+    common: dict[str, Any] = {**setup.common, "train_sampling_strategy": "sequential"}
+    trainer = RLOOTrainer(
+        model=start.model,
+        reward_funcs=functions,
+        processing_class=start.tokenizer,
+        train_dataset=_data_set({"prompt": [prompts[i] for i in order], "at": order}),
+        peft_config=setup.adapter,
+        args=RLOOConfig(
+            **common,
+            reward_weights=[1.0, 0.0],
+            num_generations=settings.samples,
+            max_completion_length=settings.max_tokens,
+            beta=settings.beta,
+            shuffle_dataset=False,
+            chat_template_kwargs=_TEMPLATE,
+            top_k=0,
+        ),
+    )
+    if setup.job.kind == "full":
+        trainer.ref_model = trainer.accelerator.prepare_model(setup.reference, evaluation_mode=True)
+    return trainer
+
+
+TRAINERS: dict[str, Callable[[Setup], Any]] = {
+    "sft": sft,
+    "dpo": dpo,
+    "kto": kto,
+    "reward": reward,
+    "rl": rl,
+}
+# As in `templates`: reasoning models answer directly.
+_TEMPLATE: dict[str, Any] = {"enable_thinking": False}
 
 
 def _data_set(columns: dict[str, list[Any]]) -> Any:

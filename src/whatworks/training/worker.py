@@ -9,7 +9,6 @@ that is printed goes to standard error.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import threading
@@ -22,7 +21,8 @@ from typing import Any
 from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Trained, TrainingJob
+from whatworks.training.job import RLSettings, Trained, TrainingJob
+from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
 
@@ -59,30 +59,38 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     """
     from transformers import PrinterCallback
 
-    from whatworks.training.callbacks import Keep, SeedEpochs, Watch
+    from whatworks.training.callbacks import Keep, Leash, SeedEpochs, SeedSteps, Watch, trace
 
     job = folder.job()
     saved, earlier, kept = folder.resumable()
     start = load(job, plan)
     limits = [n for n in (job.settings.max_length, start.context) if n is not None]
-    tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None))
+    room = job.settings.max_tokens if isinstance(job.settings, RLSettings) else 0
+    tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None), room)
     rate = job.settings.learning_rate_for(start.width)
     watch = Watch(lambda progress: send("progress", progress.model_dump()), earlier)
-    steps = math.ceil(len(tokens.rows) / job.settings.batch_size) * job.settings.epochs
-    common = _common(folder, job, plan, rate, steps)
-    trainer = TRAINERS[job.trainer](Setup(job, start, tokens, common))
+    common = _common(folder, job, plan, rate, job.settings.steps(len(tokens.rows)))
+    scorer = RewardModel(plan.reward) if plan.reward is not None else None
+    trainer = TRAINERS[job.trainer](Setup(job, start, tokens, common, scorer))
     trainer.remove_callback(PrinterCallback)
-    for callback in (SeedEpochs(), watch, Keep(folder, kept, watch, plan.save_seconds)):
+    own = [SeedEpochs(), watch]
+    if isinstance(job.settings, RLSettings):
+        own += [SeedSteps(), Leash(job.settings.leash)]
+    for callback in (*own, Keep(folder, kept, watch, plan.save_seconds)):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)
     return Trained(
         checkpoints=tuple(kept),
         losses=tuple(log["loss"] for log in trainer.state.log_history if "loss" in log),
         seconds=watch.seconds,
-        tokens=sum(tokens.lengths) * job.settings.epochs,
+        # Reinforcement counts the answers that it drew.
+        tokens=int(trainer.state.num_input_tokens_seen)
+        if isinstance(job.settings, RLSettings)
+        else sum(tokens.lengths) * job.settings.epochs,
         dropped_rows=tokens.dropped,
         parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=rate,
+        trace=trace(trainer.state),
     )
 
 
@@ -100,7 +108,10 @@ def load(job: TrainingJob, plan: Plan) -> Start:
     # Trained weights are kept in float32; frozen ones below an adapter may be coarser.
     coarse = job.kind == "lora" and _bfloat16()
     dtype = torch.bfloat16 if coarse else torch.float32
-    model = models.load_model(plan.base, dtype=dtype, device="cpu")
+    if job.trainer == "reward":
+        model = load_scorer(plan.base, seed=job.seed)
+    else:
+        model = models.load_model(plan.base, dtype=dtype, device="cpu")
     tokenizer = templates.use(models.load_tokenizer(plan.base), job.template)
     config = model.config.get_text_config()
     if plan.adapter is not None:

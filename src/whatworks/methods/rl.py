@@ -1,0 +1,89 @@
+"""rl: reinforcement on the candidate's own answers, with the task's metric as the reward."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, ValidationError
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, StageKind, Weights
+from whatworks.errors import ArmFailure
+from whatworks.methods.base import Method
+from whatworks.training.job import RLSettings
+from whatworks.training.rows import prompt_rows
+
+
+class Reinforced(Method):
+    """What both kinds of reinforcement share: REINFORCE, leave one out, on a leash.
+
+    Attributes:
+        kind: ``lora`` or ``full``.
+        epochs: Passes over the train rows' prompts; dev chooses among them.
+        learning_rate: A fifth of the rate for supervised tuning by default.
+        batch_size: Answers per optimiser step.
+        samples: Answers drawn for each prompt, at temperature 1.
+        beta: How much of the divergence from the start (KL, nats per answer) is taken off the
+            reward.
+        leash: KL at which training stops.
+    """
+
+    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    stochastic: ClassVar[bool] = True
+
+    kind: Literal["lora", "full"] = "lora"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    batch_size: int = Field(default=32, ge=2)
+    samples: int = Field(default=4, ge=2)
+    beta: float = Field(default=0.05, gt=0)
+    leash: float = Field(default=10.0, gt=0)
+
+    @property
+    def trains(self) -> StageKind:
+        """``lora`` or ``full``."""
+        return self.kind
+
+    def reinforce(
+        self, start: Candidate, bench: Bench, *, wrong_costs: float, reward: Weights | None
+    ) -> Candidate:
+        """The start with the weights of the epoch that scores best on dev, by generation."""
+        shared = self.model_dump(include=set(Reinforced.model_fields))
+        try:
+            settings = RLSettings(
+                **shared,
+                metric=bench.examiner.metric.spec,
+                max_tokens=start.decoding.max_tokens,
+                wrong_costs=wrong_costs,
+                reward=reward.key if reward else "",
+            )
+        except ValidationError as error:
+            raise ArmFailure(
+                error.errors()[0]["msg"], remedy="make `batch_size` a multiple of `samples`"
+            ) from error
+        rows = prompt_rows(start.prompt, bench.train)
+        made = bench.fit(start, settings, rows, self.name, reward=reward)
+        best, scores = bench.best([start.with_weights(weights) for weights in made])
+        bench.note("curve", [round(score, 4) for score in scores])
+        return best
+
+
+class RL(Reinforced):
+    """Reinforce answers that the task's metric scores well.
+
+    Attributes:
+        wrong_costs: Taken off the score of a wrong or malformed answer, so that saying "I don't
+            know" can be worth more than a guess.
+    """
+
+    name: ClassVar[str] = "rl"
+
+    wrong_costs: float = Field(default=0.0, ge=0)
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with reinforced weights.
+
+        Raises:
+            ArmFailure: If all answers to each prompt score the same.
+        """
+        return self.reinforce(start, bench, wrong_costs=self.wrong_costs, reward=None)

@@ -1,0 +1,62 @@
+"""rlhf: a reward model from preference pairs, then reinforcement with it as the reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, Weights
+from whatworks.methods.rl import Reinforced
+from whatworks.preferences import agreement, held_out, telling
+from whatworks.prompt import Prompt
+from whatworks.task import Pair
+from whatworks.training.job import RewardSettings
+from whatworks.training.rows import pair_rows
+
+
+class RLHF(Reinforced):
+    """Learn what is preferred, then reinforce it (Ouyang et al. 2022, "InstructGPT").
+
+    Attributes:
+        reward_epochs: Passes over the pairs when the reward model is learned.
+    """
+
+    name: ClassVar[str] = "rlhf"
+
+    reward_epochs: int = Field(default=3, ge=1)
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with reinforced weights.
+
+        Raises:
+            ArmFailure: If there are no pairs, or too few.
+        """
+        pairs, held = held_out(telling(bench.preferences), bench.seed)
+        model = reward_model(start, bench, pairs, self.reward_epochs)
+        for name, value in agreement(margins(bench, model, start.prompt, held)).items():
+            bench.note(f"reward_{name}", round(value, 4))
+        bench.note("reward_held_out", len(held))
+        return self.reinforce(start, bench, wrong_costs=0.0, reward=model)
+
+
+def reward_model(start: Candidate, bench: Bench, pairs: Sequence[Pair], epochs: int) -> Weights:
+    """A reward model on the untouched base, so that it judges every arm alike; stored."""
+    base = start.with_weights(start.weights.replace(stages=()))
+    rows = pair_rows(start.prompt, pairs)
+    return bench.fit(base, RewardSettings(epochs=epochs), rows, "reward")[-1]
+
+
+def margins(bench: Bench, model: Weights, prompt: Prompt, pairs: Sequence[Pair]) -> list[float]:
+    """Of each pair, by how much the reward model prefers the better answer."""
+    from whatworks.training.reward import RewardModel
+
+    scorer = RewardModel(bench.examiner.files(model))
+    rows = pair_rows(prompt, pairs)
+    better, worse = (
+        scorer.score([scorer.ids(row.messages, getattr(row, side)) for row in rows])
+        for side in ("chosen", "rejected")
+    )
+    return [b - w for b, w in zip(better, worse, strict=True)]

@@ -1,0 +1,74 @@
+"""Rewards as TRL asks for them: functions of drawn answers, made from the task's own metric."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from whatworks.engines import templates
+from whatworks.metrics import Score, load, worth
+from whatworks.task import Example
+from whatworks.training.job import RLSettings
+from whatworks.training.reward import RewardModel
+
+
+def rewards(
+    settings: RLSettings, examples: Sequence[Example], tokenizer: Any, scorer: RewardModel | None
+) -> list[Any]:
+    """The reward, and beside it the metric's score, which is only recorded.
+
+    Args:
+        settings: Names the metric.
+        examples: What was asked; a row's column ``at`` is its position here.
+        tokenizer: Decodes answers, as generation does.
+        scorer: The reward model; None where the metric is the reward.
+    """
+    metric = load(settings.metric)
+    end = templates.ending(tokenizer)
+
+    last: list[Any] = [None, []]
+
+    def scores(completion_ids: Sequence[Sequence[int]], at: Sequence[int]) -> list[Score]:
+        """Both functions are called with the same answers: they are scored once."""
+        if last[0] is completion_ids:
+            return last[1]
+        last[:] = (
+            completion_ids,
+            [
+                metric(
+                    examples[i],
+                    templates.decode(tokenizer, ids),
+                    ended=bool(ids) and ids[-1] in end.stop_ids,
+                )
+                for ids, i in zip(completion_ids, at, strict=True)
+            ],
+        )
+        return last[1]
+
+    def gold(completion_ids: Sequence[Sequence[int]], at: Sequence[int], **_: Any) -> list[float]:
+        return [score.value for score in scores(completion_ids, at)]
+
+    def reward(
+        prompts: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]],
+        at: Sequence[int],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float]:
+        if scorer is None:
+            found = [worth(s, settings.wrong_costs) for s in scores(completion_ids, at)]
+        else:
+            asked = [
+                tokenizer.apply_chat_template(
+                    prompt, add_generation_prompt=True, tokenize=True, return_dict=True,
+                    enable_thinking=False,
+                )["input_ids"]
+                for prompt in prompts
+            ]  # fmt: skip
+            found = scorer.score([p + list(c) for p, c in zip(asked, completion_ids, strict=True)])
+        groups = [found[i : i + settings.samples] for i in range(0, len(found), settings.samples)]
+        log_metric("spread", statistics.fmean(statistics.pstdev(group) for group in groups))
+        return found
+
+    return [reward, gold]

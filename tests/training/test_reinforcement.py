@@ -1,0 +1,156 @@
+"""Reward models and reinforcement: what they learn, where they stop, what they refuse."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from training_helpers import Run, Train, moved, tensors
+
+from whatworks.engines import ModelFiles
+from whatworks.errors import ArmFailure, InputError
+from whatworks.task import Example, Message, MetricSpec
+from whatworks.training.job import RewardSettings, RLSettings, SFTSettings
+from whatworks.training.reward import RewardModel
+from whatworks.training.rows import PairRow, PromptRow, TrainingRow
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+WORDS = ["ok", "sure", "fine", "done", "well", "good"]
+
+
+def pairs(count: int, seed: int) -> list[PairRow]:
+    """Of two answers, the one that says it once is better than the one that rambles."""
+    rng = random.Random(seed)
+    made: list[PairRow] = []
+    for i in range(count):
+        word = rng.choice(WORDS)
+        asked = (Message(role="user", content=f"item {rng.randrange(1000)}?"),)
+        long = " ".join([word] * rng.randint(3, 6))
+        made.append(PairRow(id=str(i), messages=asked, chosen=word, rejected=long))
+    return made
+
+
+@pytest.fixture(scope="module")
+def rewarding(here: Train, lively_model: Path) -> Run:
+    settings = RewardSettings(epochs=3, batch_size=8, learning_rate=1e-2)
+    return here(settings, rows=pairs(48, 0))
+
+
+def test_reward_model_ranks_held_out_pairs(rewarding: Run, lively_model: Path) -> None:
+    trained, folder = rewarding
+    assert trained.losses[-1] < 0.8 * trained.losses[0]
+    assert any("score" in name for name in tensors(folder / "epoch-3"))
+    model = RewardModel(ModelFiles(str(lively_model), folder / "epoch-3", "auto"))
+    held = pairs(30, 1)
+    better, worse = (
+        model.score([model.ids(row.messages, getattr(row, side)) for row in held])
+        for side in ("chosen", "rejected")
+    )
+    right = sum(b > w for b, w in zip(better, worse, strict=True))
+    assert right >= 27
+    alone = [model.score([model.ids(row.messages, row.chosen)])[0] for row in held[:4]]
+    assert better[:4] == pytest.approx(alone, abs=1e-4)
+
+
+SETTINGS = RLSettings(
+    metric=MetricSpec(name="exact"),
+    epochs=2,
+    batch_size=16,
+    samples=4,
+    max_tokens=6,
+    learning_rate=2e-2,
+    beta=0.01,
+    leash=50.0,
+)
+
+
+@pytest.fixture(scope="module")
+def half_tuned(here: Train) -> Run:
+    """A model that says one of two things."""
+    rows = [
+        TrainingRow(id=f"{i}{word}", messages=(ask(i),), target=word)
+        for i in range(12)
+        for word in ("red", "blue")
+    ]
+    return here(SFTSettings(epochs=20, batch_size=8, rank=8, learning_rate=3e-2), rows=rows)
+
+
+def ask(i: int) -> Message:
+    return Message(role="user", content=f"colour {i}?")
+
+
+def prompts(target: str = "blue", count: int = 24) -> list[PromptRow]:
+    return [
+        PromptRow(id=str(i), messages=(ask(i),), example=Example(id=str(i), target=target))
+        for i in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def reinforced(here: Train, half_tuned: Run) -> Run:
+    return here(SETTINGS, rows=prompts(), adapter=half_tuned[1] / "epoch-20", stacking="continue")
+
+
+def test_reinforcement_raises_its_reward_within_the_leash(reinforced: Run, half_tuned: Run) -> None:
+    trained, folder = reinforced
+    points = trained.trace
+    assert [point.step for point in points] == list(range(1, 13))
+    assert points[0].kl == pytest.approx(0, abs=1e-4)  # the tuned state is the reference
+    start = sum(point.gold for point in points[:3]) / 3
+    end = sum(point.gold for point in points[-3:]) / 3
+    assert 0.05 < start < 0.9
+    assert end > start + 0.1
+    assert all(point.reward == pytest.approx(point.gold) for point in points)
+    assert 0 < max(point.kl for point in points) < SETTINGS.leash
+    before = half_tuned[1] / "epoch-20"
+    assert moved(before, folder / "epoch-2") == tensors(before).keys()
+    assert not (folder / "epoch-2" / "ref").exists()
+
+
+def test_over_the_leash_training_stops_and_keeps_what_it_has(here: Train, half_tuned: Run) -> None:
+    tight = SETTINGS.replace(leash=1e-3, epochs=1)
+    trained, folder = here(
+        tight, rows=prompts(), adapter=half_tuned[1] / "epoch-20", stacking="continue"
+    )
+    assert len(trained.trace) < 6
+    assert [point.kl > 1e-3 for point in trained.trace][-1]
+    assert not any(point.kl > 1e-3 for point in trained.trace[:-1])
+    assert [c.name for c in trained.checkpoints] == ["epoch-1"]
+    assert (folder / "epoch-1" / "adapter_model.safetensors").exists()
+
+
+def test_a_reward_model_pays_and_the_metric_watches(
+    here: Train, half_tuned: Run, rewarding: Run, lively_model: Path
+) -> None:
+    scorer = ModelFiles(str(lively_model), rewarding[1] / "epoch-3", "auto")
+    trained, _ = here(
+        SETTINGS.replace(reward="key", epochs=1),
+        rows=prompts(),
+        adapter=half_tuned[1] / "epoch-20",
+        stacking="continue",
+        reward=scorer,
+    )
+    assert any(abs(point.reward - point.gold) > 1e-3 for point in trained.trace)
+
+
+def test_full_reinforcement_measures_against_the_merged_start(
+    here: Train, half_tuned: Run, lively_model: Path
+) -> None:
+    full = SETTINGS.replace(kind="full", epochs=1, learning_rate=1e-3)
+    trained, folder = here(
+        full, rows=prompts(), adapter=half_tuned[1] / "epoch-20", stacking="merge"
+    )
+    assert trained.trace[0].kl == pytest.approx(0, abs=1e-4)
+    assert moved(lively_model, folder / "epoch-1") == tensors(lively_model).keys()
+
+
+def test_a_constant_reward_and_rows_without_one_are_failures(
+    here: Train, lively_model: Path
+) -> None:
+    with pytest.raises(ArmFailure, match="nothing to learn") as failure:
+        here(SETTINGS, rows=prompts(target="never said by anyone", count=1))
+    assert "sft+rl" in failure.value.remedy
+    with pytest.raises(InputError):
+        here(SETTINGS.replace(metric=MetricSpec(name="numeric")), rows=prompts(target="no number"))
