@@ -140,7 +140,8 @@ CLAIMS = (
         "Consider fine-tuning and the alternatives, then choose.",
         "In studies of form and of facts, the arm that dev recommends before test is opened, "
         "against the best arm in hindsight. Holds when the choice is more than 5 points ahead of "
-        "the untouched model, and of one answer for all, and no more than 5 behind the best, over all studies.",
+        "the untouched model (or of one answer for all, where that is better) and no more than 5 "
+        "behind the best, over all studies.",
         CHOICES,
         _choose,
     ),
