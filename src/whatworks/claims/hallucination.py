@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from whatworks.claims import people
 from whatworks.claims.claim import Claim, Contrast, Evidence, Need, Plot, Table
@@ -137,9 +138,15 @@ def _preferences(desk: Desk) -> Plan:
     nothing = [r.replace(target="", meta={**r.meta, "answerable": False}) for r in unknown]
     dev = [*dev, *(r.replace(id=f"dev/{r.id}") for r in nothing[: len(dev)])]
     task = _task("preferences", rows, dev, test).replace(preferences=tuple(pairs))
-    return Plan(task, ("zero-shot", {"sft": {"epochs": 3, "batch_size": 8}},
-                       {"arm": "sft+dpo", "sft": {"epochs": 3, "batch_size": 8},
-                        "dpo": {"epochs": 8, "pairs": "given"}}))  # fmt: skip
+    tuned: dict[str, Any] = {"sft": {"epochs": 3, "batch_size": 8}}
+    arms: list[ArmEntry] = [
+        "zero-shot",
+        tuned,
+        {"arm": "sft+dpo", **tuned, "dpo": {"epochs": 8, "pairs": "given"}},
+    ]
+    if not desk.quick:
+        arms.append({"arm": "sft+rlhf", **tuned})
+    return Plan(task, tuple(arms))
 
 
 STEPS = (
