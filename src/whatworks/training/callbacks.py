@@ -96,7 +96,7 @@ def trace(state: TrainerState) -> tuple[Point, ...]:
             spread=log["spread"],
         )
         for log in state.log_history
-        if "kl" in log
+        if "rewards/gold/mean" in log  # other trainers log a divergence of their own
     )
 
 
