@@ -38,17 +38,22 @@ def lab_train(
 def lab_check(
     model: Annotated[str, typer.Option(help="lab, a Hugging Face id or a folder.")] = "lab",
     items: Annotated[int, typer.Option(help="Held-out items per gate.", min=8)] = 200,
+    markdown: Annotated[bool, typer.Option(help="Print the table for a model card.")] = False,
 ) -> None:
     """Measure the embedded model's gates, on any model."""
     from rich.console import Console
     from rich.table import Table
 
-    from whatworks.lab import check
+    from whatworks.lab import check, gates
 
+    rows = check(model, items, say=lambda line: print(line, file=sys.stderr, flush=True))
+    if markdown:
+        print(gates.table(rows))
+        return
     table = Table(title=f"gates of {model}")
     for name in ("ability", "gate", "measured", "items", "met"):
         table.add_column(name)
     word = {True: "yes", False: "no", None: ""}
-    for row in check(model, items, say=lambda line: print(line, file=sys.stderr, flush=True)):
+    for row in rows:
         table.add_row(row.ability, row.gate, row.shown, str(row.items), word[row.met])
     Console().print(table)
