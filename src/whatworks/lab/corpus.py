@@ -44,6 +44,21 @@ SHARES: dict[str, float] = {
     "english": 0.01,
 }
 
+# Later, more biographies: at 7.8M tokens passages were read (88% with four facts) while of people
+# never asked about 19% was known.
+LATER_SHARES: dict[str, float] = {
+    "biography": 0.39,
+    "question": 0.14,
+    "play": 0.015,
+    "reading": 0.235,
+    "format": 0.14,
+    "label": 0.035,
+    "chore": 0.015,
+    "dialogue": 0.01,
+    "copy": 0.01,
+    "english": 0.01,
+}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -66,7 +81,8 @@ STAGES = (
     Stage(0.025, 128, 2, 0.0, 3, 3, FIRST_SHARES),
     Stage(0.05, 128, 4, 0.0, 3, 10, FIRST_SHARES),
     Stage(0.15, 256, 6, 0.7, 4, 99, SHARES),
-    Stage(1.00, 512, 12, 1.0, 8, 99, SHARES),
+    Stage(0.39, 512, 12, 1.0, 8, 99, SHARES),
+    Stage(1.00, 512, 12, 1.0, 8, 99, LATER_SHARES),
 )
 
 
