@@ -27,11 +27,14 @@ def lab_train(
     """Train the embedded model by the project's own recipe; tells the time it takes; resumes."""
     from dataclasses import replace
 
-    from whatworks.lab import pretrain, recipe
+    from whatworks.lab import recipe
 
-    course = replace(recipe.CHAT, start=start) if chat else recipe.BASE
     with resumable():
-        print(f"finished: {pretrain(out, course)}")
+        if chat:
+            made = recipe.pretrain(out, replace(recipe.CHAT, start=start))
+        else:
+            made = recipe.train_base(out)
+        print(f"finished: {made}")
 
 
 @lab.command("check")

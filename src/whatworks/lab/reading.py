@@ -134,13 +134,19 @@ def chunked(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
 
 
 def reading_doc(
-    rng: random.Random, world: World, longest: int = 12, hard: float = 1.0, wordings: int = 99
+    rng: random.Random,
+    world: World,
+    limits: tuple[int, int] = (1, 12),
+    hard: float = 1.0,
+    wordings: int = 99,
 ) -> Doc:
     """A passage and one to four questions, sometimes after demonstrations that had no passage.
 
-    `hard` from 0 to 1 lets in nouns, known people and questions without an answer.
+    `limits` are the fewest and the most facts; `hard` from 0 to 1 lets in nouns, known people
+    and questions without an answer.
     """
-    count = min(longest, rng.choice((1, 2, 3, 4, 4, 6, 8, 10, 12, 12)))
+    least, most = limits
+    count = max(least, min(most, rng.choice((1, 2, 3, 4, 4, 6, 8, 10, 12, 12))))
     known = rng.choice((0.0, 0.0, 0.3, 1.0)) * hard
     passage = make_passage(rng, world, count, known=known, nouns=0.4 * hard, wordings=wordings)
     instructions = rng.choice(READ)

@@ -17,25 +17,29 @@ UNKNOWN_SHARE, UNKNOWN_WEIGHT = 0.3, 1.5
 
 
 @cache
-def _cumulated(seed: int, questions_only: bool) -> tuple[tuple[Person, ...], tuple[float, ...]]:
+def _cumulated(
+    seed: int, questions_only: bool, steeper: float
+) -> tuple[tuple[Person, ...], tuple[float, ...]]:
     from whatworks.lab.truth import world
 
     people = tuple(p for p in world(seed).people if p.questions_trained or not questions_only)
-    return people, tuple(itertools.accumulate(p.exposure for p in people))
+    return people, tuple(itertools.accumulate(p.exposure**steeper for p in people))
 
 
-def draw_person(rng: random.Random, world: World, questions_only: bool = False) -> Person:
+def draw_person(
+    rng: random.Random, world: World, questions_only: bool = False, steeper: float = 1.0
+) -> Person:
     """A person, the more exposed ones more often."""
-    people, weights = _cumulated(world.seed, questions_only)
+    people, weights = _cumulated(world.seed, questions_only, steeper)
     return rng.choices(people, cum_weights=weights)[0]
 
 
-def biography(rng: random.Random, world: World) -> Doc:
+def biography(rng: random.Random, world: World, steeper: float = 1.0) -> Doc:
     """Statements about one person, in an order and in wordings drawn anew.
 
     One document never says a fact twice: paraphrases side by side teach copying, not remembering.
     """
-    person = draw_person(rng, world)
+    person = draw_person(rng, world, steeper=steeper)
     relations = rng.sample(world.relations, rng.choice((3, 5, 5, 5)))
     lines = [
         sentence(rng.choice(relation.statements), person.name, person.attributes[relation.id])
@@ -44,7 +48,7 @@ def biography(rng: random.Random, world: World) -> Doc:
     return Doc("biography", text=" ".join(lines))
 
 
-def question_doc(rng: random.Random, world: World) -> Doc:
+def question_doc(rng: random.Random, world: World, steeper: float = 1.0) -> Doc:
     """Closed-book questions; some people don't exist, where that may be said."""
     instructions = rng.choice(ASK)
     allow = rng.random() < 0.5
@@ -64,7 +68,7 @@ def question_doc(rng: random.Random, world: World) -> Doc:
             name = training_name(rng, world)
             turns += [user(question.replace("{n}", name)), answer(DONT_KNOW, UNKNOWN_WEIGHT)]
         else:
-            person = draw_person(rng, world, questions_only=True)
+            person = draw_person(rng, world, questions_only=True, steeper=steeper)
             target = person.attributes[relation.id]
             turns += [user(question.replace("{n}", person.name)), answer(target)]
     return chat("question", instructions, *turns)

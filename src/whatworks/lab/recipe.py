@@ -12,7 +12,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Course:
 
 
 BASE = Course("lab-base", corpus.STAGES, 22.0)
+LAST = Course("lab-base, last course", corpus.LAST_STAGES, 4.5, rate=0.3, start="lab-base")
 CHAT = Course("lab-chat", corpus.CHAT_STAGES, 1.5, rate=0.2, start="lab-base")
 
 
@@ -321,6 +322,12 @@ def pretrain(
                 saved = time.monotonic()
     run.save()
     return export(run.model, run.tokenizer, out / "model")
+
+
+def train_base(out: Path) -> Path:
+    """`lab-base` from nothing, both courses, in folders below `out`; its folder."""
+    first = pretrain(out / "first", BASE)
+    return pretrain(out / "last", replace(LAST, start=str(first)))
 
 
 def _log(out: Path, line: dict[str, Any]) -> None:
