@@ -23,6 +23,7 @@ from whatworks.lab.packing import pack
 
 TOKENS_PER_STEP = 4096
 DOCS_PER_PART = 4000
+LAST_WEIGHT = 0.7  # of the last course in the shipped mean
 UNTIMED = 3  # the first steps compile
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 
@@ -325,9 +326,26 @@ def pretrain(
 
 
 def train_base(out: Path) -> Path:
-    """`lab-base` from nothing, both courses, in folders below `out`; its folder."""
+    """`lab-base` from nothing: both courses, in folders below `out`, and their mean."""
     first = pretrain(out / "first", BASE)
-    return pretrain(out / "last", replace(LAST, start=str(first)))
+    last = pretrain(out / "last", replace(LAST, start=str(first)))
+    return average(first, last, out / "model")
+
+
+def average(first: Path, last: Path, out: Path, weight: float = LAST_WEIGHT) -> Path:
+    """The weighted mean of two models, of which one was tuned from the other.
+
+    It keeps most of what either is good at (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+    models").
+    """
+    import torch
+
+    model, tokenizer = load(str(first))
+    tuned, _ = load(str(last))
+    with torch.no_grad():
+        for one, other in zip(model.parameters(), tuned.parameters(), strict=True):
+            one.lerp_(other, weight)
+    return export(model, tokenizer, out)
 
 
 def _log(out: Path, line: dict[str, Any]) -> None:
