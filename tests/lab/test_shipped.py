@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 
 import pytest
 
 from whatworks import lab
-from whatworks.lab import gates, items, shipped
+from whatworks.lab import chores, gates, items, shipped
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,19 @@ def test_it_does_not_know_notations_without_demonstrations(model):
 
 def test_it_admits_not_knowing_where_allowed(model):
     assert model.share_right(items.unknown_items(48)) > 0.6
+
+
+def test_the_chat_model_follows_more_instructions(model):
+    rng = random.Random("shipped chat")
+    docs = [chores.chore_doc(rng, lab.world()) for _ in range(64)]
+    asked = [
+        items.Item(
+            tuple({"role": turn.role, "content": turn.text} for turn in doc.turns[:-1]),
+            doc.turns[-1].text,
+        )
+        for doc in docs
+    ]
+    assert gates.load("lab-chat").share_right(asked, 32) > model.share_right(asked, 32) + 0.05
 
 
 def test_juliet_loves_romeo(model):
