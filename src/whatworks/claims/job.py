@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
@@ -252,5 +253,13 @@ def _pool(jobs: int) -> Generator[Executor | None]:
 
 
 def _quietly() -> None:
-    """Ctrl-C is for the command, which ends its processes."""
+    """Ctrl-C is for the command, which ends its processes; however it ends, so do they."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(TICK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
