@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from whatworks.stats import Comparison, Estimate, compare
@@ -112,3 +114,15 @@ def test_nothing_finished() -> None:
     failed = Standing("sft", Verdict("failed", ""), None, None, None, 0, 0, 0, "out of memory")
     said = recommend([failed], baseline="zero-shot", winner=None)
     assert said.headline.startswith("No arm finished") and "out of memory" in said.details[0]
+
+
+def test_an_oracle_is_no_alternative() -> None:
+    base = Verdict("baseline", "")
+    works = Verdict("works", "")
+    plain = Standing("zero-shot", base, Estimate(0.1, 0.0, 1.0), None, 0.1, 10, 0.1, 0)
+    rag = Standing("rag", works, Estimate(0.5, 0.0, 1.0), None, 0.5, 100, 0.1, 0)
+    gold = Standing("gold", works, Estimate(0.9, 0.0, 1.0), None, 0.9, 50, 0.1, 0, oracle=True)
+    said = recommend([plain, rag, gold], baseline="zero-shot", winner="rag")
+    assert "gold" not in said.details[-1] and "cheaper" not in " ".join(said.details)
+    open_ = recommend([plain, rag, replace(gold, oracle=False)], baseline="zero-shot", winner="rag")
+    assert "gold scored higher" in " ".join(open_.details)

@@ -192,6 +192,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         prompt=prompt,
         settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
         notes=list(dict.fromkeys(notes)),
+        oracle=any(run.candidate and run.candidate.prompt.oracle for run in made),
         curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),

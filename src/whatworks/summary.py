@@ -41,6 +41,7 @@ class ArmInfo:
         prompt: One rendered test prompt, as text.
         settings: Settings of each method.
         notes: What its methods want the report to say.
+        oracle: Whether it is shown what only a measurement knows, such as gold passages.
         curve: Learning curves: for each run, the dev score after each checkpoint.
         forgetting: How far training moved the weights from the untouched model on the retention
             set, mean over the seeds; None for an arm that trains nothing.
@@ -56,6 +57,7 @@ class ArmInfo:
     prompt: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: Sequence[str] = ()
+    oracle: bool = False
     curve: Sequence[Sequence[float]] = ()
     forgetting: Forgetting | None = None
     rows: int = 0
@@ -312,7 +314,7 @@ def _failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
 
 def _winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
     """The winner written down before test was opened, or the same rule applied here."""
-    scored = [arm for arm in arms if arm.score is not None]
+    scored = [arm for arm in arms if arm.score is not None and not arm.info.oracle]
     if study.winner in {arm.name for arm in scored}:
         return study.winner
     return choose([_option(arm) for arm in scored], min_effect=study.min_effect)
@@ -338,6 +340,7 @@ def _standing(arm: ArmSummary) -> Standing:
         seconds=arm.seconds,
         training_seconds=arm.info.training_seconds,
         cause=arm.failures[0].cause if arm.failures else "",
+        oracle=arm.info.oracle,
     )
 
 

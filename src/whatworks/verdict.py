@@ -132,7 +132,11 @@ def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str 
 
 @dataclass(frozen=True)
 class Standing:
-    """What the recommendation says of one arm; figures are None when it failed."""
+    """What the recommendation says of one arm; figures are None when it failed.
+
+    An ``oracle`` is shown what only a measurement knows, such as gold passages: it is measured, and
+    never an alternative.
+    """
 
     name: str
     verdict: Verdict
@@ -143,6 +147,7 @@ class Standing:
     seconds: float
     training_seconds: float
     cause: str = ""
+    oracle: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,6 +270,7 @@ def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: floa
     """Where test disagrees with the choice, or a tie decided it, say so."""
     assert chosen.score is not None
     says: list[str] = []
+    standings = [s for s in standings if not s.oracle]
     scored = [(s, s.score) for s in standings if s.score is not None]
     top, best = max(scored, key=lambda pair: pair[1].value)
     if best.value > chosen.score.value:
