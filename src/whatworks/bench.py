@@ -7,7 +7,7 @@ cost; test rows never enter it. Answers come from the examiner (``examiner.py``)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from whatworks import __version__
@@ -26,6 +26,30 @@ if TYPE_CHECKING:
 
 Tick = Callable[[str, int, int], None]
 """Progress: (what is being done, units done so far, units in all)."""
+
+
+@dataclass
+class Waiting:
+    """Early stopping: whether the score of dev has stopped rising.
+
+    Attributes:
+        patience: Epochs without a better score after which it is enough; None never is.
+        score: The score of an epoch by its name.
+        seen: Scores so far.
+    """
+
+    patience: int | None
+    score: Callable[[str], float]
+    seen: dict[str, float] = field(default_factory=dict[str, float])
+
+    def enough(self, epoch: str) -> bool:
+        """Whether training should end with this epoch; epochs come in their order."""
+        if epoch not in self.seen:
+            self.seen[epoch] = self.score(epoch)
+        names = list(self.seen)
+        scores = [self.seen[name] for name in names[: names.index(epoch) + 1]]
+        best = scores.index(max(scores))
+        return self.patience is not None and len(scores) - 1 - best >= self.patience
 
 
 @dataclass
@@ -129,6 +153,12 @@ class Bench:
             remedy="raise `tokens`, or use shorter examples",
         )
 
+    def best_epoch(self, start: Candidate, weights: Sequence[Weights]) -> Candidate:
+        """The start with the weights, one per epoch, that score best on dev; the curve is noted."""
+        best, scores = self.best([start.with_weights(each) for each in weights])
+        self.note("curve", [round(score, 4) for score in scores])
+        return best
+
     def largest_fit(self, build: Callable[[int], Candidate], k: int, what: str) -> Candidate:
         """``build(n)`` for the largest n up to ``k`` whose prompts fit the model's context.
 
@@ -173,11 +203,14 @@ class Bench:
         method: str,
         *,
         reward: Weights | None = None,
+        patience: int | None = None,
     ) -> list[Weights]:
         """Train ``start``'s weights on rows that it rendered; the weights of each checkpoint.
 
         Runs in a child process. The result is kept under the content of start, rows and job;
-        a killed training resumes from its last checkpoint.
+        a killed training resumes from its last checkpoint. With ``patience``, dev is asked while
+        training goes on, and it ends when the score has not risen for so many epochs; the epochs
+        kept are the same however far it had run by then.
 
         Raises:
             ArmFailure: If memory runs out, the loss diverges or no row fits.
@@ -187,13 +220,24 @@ class Bench:
         from whatworks.training.launch import train
 
         job = TrainingJob(
-            stacking=start.weights.stack(settings.kind, method),
+            stacking=start.weights.stack(settings.stage, method),
             template=start.weights.template,
             seed=self.seed,
             settings=settings,
         )
         key = content_key(
             [start.weights.key, job.key, [row.key for row in rows], self.seed, __version__]
+        )
+
+        def weights(epoch: str) -> Weights:
+            return start.weights.then(
+                Stage(kind=job.kind, method=method, artifact=f"{key}/{epoch}")
+            )
+
+        # Asked again, and charged, when dev chooses; here only the budget is minded.
+        aside = replace(self, ledger=replace(self.ledger), tick=None)
+        waiting = Waiting(
+            patience, lambda epoch: aside.dev_score(start.with_weights(weights(epoch)))
         )
         stored = self.examiner.store.read("trained", key)
         if stored is None:
@@ -207,6 +251,7 @@ class Bench:
                 folder=self.examiner.store.workplace(key),
                 reward=self.examiner.files(reward) if reward else None,
                 on_progress=lambda p: self._training_tick(p.step, p.steps, p.seconds),
+                enough=(lambda epoch: waiting.enough(f"epoch-{epoch}")) if patience else None,
             )
             self.examiner.store.finish(key)
             self.examiner.store.write("trained", key, trained.model_dump(mode="json"))
@@ -214,15 +259,16 @@ class Bench:
             trained = Trained.model_validate(stored)
         self.ledger.training_seconds += trained.seconds
         self.ledger.training_tokens += trained.tokens
-        self.note("losses", list(trained.losses))
+        kept = trained.checkpoints
+        if patience:
+            last = next((i for i, c in enumerate(kept) if waiting.enough(c.name)), len(kept))
+            kept = kept[: last + 1]
+        self.note("losses", list(trained.losses[: kept[-1].step]))
         if trained.trace:
             self.note("trace", [point.model_dump() for point in trained.trace])
         if trained.dropped_rows:
             self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
-        return [
-            start.weights.then(Stage(kind=job.kind, method=method, artifact=f"{key}/{c.name}"))
-            for c in trained.checkpoints
-        ]
+        return [weights(checkpoint.name) for checkpoint in kept]
 
     def note(self, name: str, value: Any) -> None:
         """Record something for the report."""

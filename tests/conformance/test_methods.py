@@ -32,6 +32,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rag": {"k": 2, "embedder": "lexical"},
     "constrained": {"to": {"regex": "[a-z]{1,6}"}},
     "sft": {"epochs": 2, "batch_size": 8},
+    "soft-prompt": {"epochs": 1, "batch_size": 8, "tokens": 4},
     "dpo": {"epochs": 1, "learning_rate": 1e-2},
     "rlhf": {"epochs": 1, "reward_epochs": 1},
 }

@@ -439,3 +439,48 @@ def test_open_engine_runs_the_lab_model() -> None:
     assert weights.digest == models.digest(models.resolve("lab"))
     answer = engine.generate(ModelFiles("lab"), [asked("Who are you?")], Decoding(max_tokens=4))
     assert answer[0].completion_tokens <= 4
+
+
+def soft(folder: Path, to: Path, form: str, tokens: int = 20) -> Path:
+    """A soft prompt with random values that matter."""
+    from peft import PrefixTuningConfig, PromptTuningConfig, get_peft_model
+
+    torch.manual_seed(3)
+    base = models.load_model(folder, dtype=torch.float32, device="cpu")
+    kind = PromptTuningConfig if form == "prompt" else PrefixTuningConfig
+    tuned = get_peft_model(base, kind(task_type="CAUSAL_LM", num_virtual_tokens=tokens))
+    for name, weight in tuned.named_parameters():
+        if "prompt_encoder" in name:
+            torch.nn.init.normal_(weight, std=1.0)
+    tuned.save_pretrained(str(to))
+    return to
+
+
+@pytest.mark.filterwarnings("ignore:Position ids are not supported:UserWarning")  # PEFT's generate
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("form", ["prompt", "prefix"])
+def test_soft_prompts_answer_as_peft_does(
+    engine: LocalEngine, model: Path, tmp_path: Path, form: str, shared: bool
+) -> None:
+    """In the batched loop, computed once; with the base and a LoRA adapter in between."""
+    from peft import PeftModel
+
+    given = prompts(7, shared=shared)
+    adapter = soft(model, tmp_path / form, form)
+    files = ModelFiles(str(model), adapter)
+    wanted = expected(model, given, wrap=lambda m: PeftModel.from_pretrained(m, str(adapter)))
+    base = brief(engine.generate(ModelFiles(str(model)), given, GREEDY))
+    answers = engine.generate(files, given, GREEDY)
+    assert brief(answers) == wanted
+    texts = [answer.text for answer in answers]
+    chances = engine.logprobs(files, given, texts)
+    assert chances != engine.logprobs(ModelFiles(str(model)), given, texts)
+    asked = engine.prompt_tokens(files, given)
+    assert [a.prompt_tokens for a in answers] == [20 + n for n in asked], "they are read, too"
+    other = lora(model, tmp_path / "lora", 5)
+    engine.generate(ModelFiles(str(model), other), given, GREEDY)
+    assert brief(engine.generate(files, given[:1], GREEDY)) == wanted[:1]
+    assert brief(engine.generate(ModelFiles(str(model)), given, GREEDY)) == base
+    for answer, tokens in zip(answers, chances, strict=True):
+        if answer.finish == "stop":
+            assert sum(tokens) == pytest.approx(answer.logprob, abs=1e-3)

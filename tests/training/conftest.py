@@ -14,7 +14,7 @@ from whatworks.engines import ModelFiles
 from whatworks.prompt import Prompt
 from whatworks.task import Example
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Settings, Trained
+from whatworks.training.job import Schedule, Trained
 from whatworks.training.rows import Row, TrainingRow, training_rows
 
 
@@ -51,7 +51,7 @@ def here(
     """Train in this process; see the inner function's parameters."""
 
     def train(
-        settings: Settings,
+        settings: Schedule,
         *,
         base: Path = lively_model,
         adapter: Path | None = None,
@@ -59,6 +59,7 @@ def here(
         micro_batch: int | None = None,
         recompute: bool = False,
         reward: ModelFiles | None = None,
+        packing: bool = False,
         **fields: object,
     ) -> tuple[Trained, Path]:
         from whatworks.training.worker import run
@@ -73,6 +74,7 @@ def here(
             save_seconds=600,
             parent=os.getppid(),
             reward=reward,
+            packing=packing,
         )
         folder.finish(run(folder, plan, lambda kind, content: None))
         result = folder.result()

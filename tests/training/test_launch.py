@@ -211,3 +211,39 @@ def test_small_models_get_one_thread_unless_the_user_says_otherwise(
     assert "OMP_NUM_THREADS" not in environment(tiny_model)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert environment(tiny_model)["OMP_NUM_THREADS"] == "3"
+
+
+@slow
+def test_training_ends_when_enough_epochs_were_seen(
+    rows: list[TrainingRow], lively_model: Path, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def enough(epoch: int) -> bool:
+        assert (tmp_path / f"epoch-{epoch}" / "adapter_model.safetensors").exists()
+        asked.append(epoch)
+        return epoch == 2
+
+    trained = launch.train(
+        job_of(LORA.replace(epochs=300)),
+        rows,
+        base=lively_model,
+        adapter=None,
+        folder=tmp_path,
+        enough=enough,
+    )
+    assert asked == [1, 2]
+    assert 2 <= len(trained.checkpoints) < 300
+    assert len(trained.losses) == 5 * len(trained.checkpoints)
+
+
+def test_four_bits_without_a_gpu_are_refused_before_anything_starts(
+    rows: list[TrainingRow], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ArmFailure, match="qlora needs an NVIDIA GPU") as failure:
+        train(rows, tiny_model, tmp_path, settings=LORA.replace(variant="qlora"))
+    assert "variant: lora" in failure.value.remedy
+    assert not (tmp_path / "worker.log").exists()

@@ -10,7 +10,7 @@ import pytest
 from training_helpers import Run, Train, moved, tensors
 
 from whatworks.errors import ArmFailure, WhatworksError
-from whatworks.training.job import SFTSettings
+from whatworks.training.job import SFTSettings, SoftPromptSettings
 from whatworks.training.rows import TrainingRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -59,6 +59,38 @@ def test_lora_moves_every_adapter_matrix(lora: Run, lively_model: Path) -> None:
     assert all(t.abs().max() > 0 for t in up.values())
     assert trained.parameters == sum(t.numel() for t in last.values())
     assert moved(folder / "epoch-1", folder / "epoch-3") == last.keys()
+
+
+@pytest.mark.parametrize("variant", ["rslora", "dora"])
+def test_variants_of_lora_train_what_they_say(
+    here: Train, lora: Run, lively_model: Path, variant: str
+) -> None:
+    import json
+
+    trained, folder = here(LORA.replace(variant=variant))
+    assert mean(trained.losses[-5:]) < 0.9 * mean(trained.losses[:5])
+    assert moved(folder / "epoch-1", folder / "epoch-3") == tensors(folder / "epoch-3").keys()
+    config = json.loads((folder / "epoch-3" / "adapter_config.json").read_text())
+    assert (config["use_rslora"], config["use_dora"]) == (variant == "rslora", variant == "dora")
+    magnitudes = {name for name in tensors(folder / "epoch-3") if "magnitude" in name}
+    assert len(magnitudes) == (14 if variant == "dora" else 0)
+
+
+@pytest.mark.parametrize("form", ["prompt", "prefix"])
+def test_a_soft_prompt_learns_and_is_all_that_moves(
+    here: Train, lively_model: Path, form: str
+) -> None:
+    settings = SoftPromptSettings(form=form, tokens=8, epochs=6, batch_size=4, learning_rate=1.0)
+    trained, folder = here(settings)
+    assert mean(trained.losses[-5:]) < 0.9 * mean(trained.losses[:5])
+    last = tensors(folder / "epoch-6")
+    assert moved(folder / "epoch-1", folder / "epoch-6") == last.keys() == {"prompt_embeddings"}
+    # keys and values of 2 layers with 2 heads of 8, or vectors 32 wide
+    assert last["prompt_embeddings"].shape == ((8, 64) if form == "prefix" else (8, 32))
+    assert trained.parameters == last["prompt_embeddings"].numel()
+    again, other = here(settings)
+    assert again.losses == trained.losses
+    assert not moved(folder / "epoch-6", other / "epoch-6")
 
 
 def test_full_moves_every_weight(full: Run, lively_model: Path) -> None:
@@ -154,7 +186,7 @@ def test_less_memory_same_training(here: Train, once: Run, how: dict[str, object
 
 
 def test_packed_rows_see_only_themselves(here: Train, once: Run) -> None:
-    packed, _ = here(LORA.replace(epochs=1, packing=True))
+    packed, _ = here(LORA.replace(epochs=1), packing=True)
     assert packed.losses == pytest.approx(once[0].losses, rel=1e-3)
 
 

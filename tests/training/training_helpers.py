@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from whatworks.training.job import Settings, Trained, TrainingJob
+from whatworks.training.job import Schedule, Trained, TrainingJob
 
 ANSWERS = ["red", "blue", "green", "a yellow one, please"]
 
@@ -11,7 +11,7 @@ Run = tuple[Trained, Path]
 Train = Callable[..., Run]
 
 
-def job_of(settings: Settings, **fields: object) -> TrainingJob:
+def job_of(settings: Schedule, **fields: object) -> TrainingJob:
     return TrainingJob(settings=settings, **fields)
 
 

@@ -58,14 +58,24 @@ class Prefixes:
         )
         return max(fits, default=0)
 
-    def get(self, model: Any, weights: Hashable, ids: Sequence[int]) -> Prefix:
-        """The prefix with these ids, computed unless it is kept."""
-        if not ids:
-            return Prefix()
+    def get(
+        self, model: Any, weights: Hashable, ids: Sequence[int], soft: Prefix | None = None
+    ) -> Prefix:
+        """The prefix with these ids, computed unless it is kept.
+
+        Args:
+            model: The model.
+            weights: What beside the ids decides the prefix.
+            ids: Token ids; the first ``soft.length`` of them stand for a soft prompt.
+            soft: The soft prompt that everything follows.
+        """
+        begin = soft or Prefix()
+        if len(ids) <= begin.length:
+            return begin
         key = (weights, tuple(ids))
         if key not in self._kept:
-            cache, _ = _read(model, Prefix(), [list(ids)])
-            self._kept[key] = cache.frozen()
+            cache, _ = _read(model, begin, [list(ids[begin.length :])])
+            self._kept[key] = begin.followed_by(cache.frozen())
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -74,6 +84,22 @@ class Prefixes:
     def clear(self) -> None:
         """Forget all of them."""
         self._kept.clear()
+
+
+def soft_prompt(model: Any, vectors: torch.Tensor) -> Prefix:
+    """What learned input vectors [1, positions, width] are to every layer."""
+    count = vectors.shape[1]
+    cache = Rows(Prefix(), count)
+    model(
+        inputs_embeds=vectors.to(model.dtype),
+        position_ids=torch.arange(count, device=vectors.device)[None],
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        shared_rows=cache,
+    )
+    cache.advance()
+    return cache.frozen()
 
 
 def generate(

@@ -43,6 +43,16 @@ class Prefix:
         self.layers = list(layers)
         self.length = length
 
+    def followed_by(self, more: Prefix) -> Prefix:
+        """This prefix with another one, computed after it, joined to its end."""
+        if not self.length:
+            return more
+        layers = [
+            (torch.cat([one[0], two[0]], dim=2), torch.cat([one[1], two[1]], dim=2))
+            for one, two in zip(self.layers, more.layers, strict=True)
+        ]
+        return Prefix(layers, self.length + more.length)
+
 
 class Rows(Cache):
     """The cache of a batch: a shared prefix, and per layer a buffer with the rows' own tokens.

@@ -105,6 +105,9 @@ class LocalEngine:
         with self._lock:
             resident, active, tokenizer = self._ready(model)
             rows = _rows(ids, decoding, keys, _room(resident, active))
+            # A soft prompt's positions count as read; their ids are never looked at.
+            for row in rows:
+                row.prompt = [0] * active.read + row.prompt
 
             def done(row: Row) -> None:
                 del row
@@ -160,6 +163,7 @@ class LocalEngine:
             room = _room(resident, active)
             for at, (before, after) in enumerate(pairs):
                 _check_length(len(before) + len(after), room, f"prompt {at} and its answer")
+            pairs = [([0] * active.read + before, after) for before, after in pairs]
 
             def attempt(size: int) -> list[tuple[float, ...]]:
                 if not active.fast:
@@ -341,7 +345,8 @@ def _prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]
     shared = batch.shared_length(prompts)
     if len(prompts) == 1:  # nothing to share it with: use what an earlier call shared
         shared = resident.prefixes.longest(active.key, prompts[0])
-    return resident.prefixes.get(active.model, active.key, prompts[0][:shared])
+    shared = max(shared, active.read)
+    return resident.prefixes.get(active.model, active.key, prompts[0][:shared], active.soft)
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from whatworks.engines import batch, models, templates
 from whatworks.engines.grammar import Grammars
+from whatworks.engines.kv import Prefix
 from whatworks.errors import InputError
 
 _REMEDY = "give the folder of a PEFT adapter (adapter_config.json and its weights)"
@@ -25,12 +26,19 @@ class Active:
         key: Tells these weights from others of the same base, for prefixes kept between calls.
         fast: Whether the batched loop suits it.
         virtual: Positions that a soft prompt takes up in front of the prompt.
+        soft: What the batched loop reads in these positions.
     """
 
     model: Any
     key: str
     fast: bool
     virtual: int = 0
+    soft: Prefix | None = None
+
+    @property
+    def read(self) -> int:
+        """Positions that stand before each prompt in the batched loop."""
+        return self.soft.length if self.soft else 0
 
 
 class Resident:
@@ -70,6 +78,7 @@ class Resident:
         self._peft: Any = None
         self._kind: object = None
         self._adapters: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._softs: dict[str, Prefix] = {}
         self._loaded = 0
         self._active: str | None = None
         self.prefixes.clear()
@@ -114,12 +123,32 @@ class Resident:
         self._switch(name)
         config = self._peft.peft_config[name]
         if config.is_prompt_learning:
-            return Active(self._peft, name, False, int(config.num_virtual_tokens))
+            count = int(config.num_virtual_tokens)
+            soft = self._soft(name, config.peft_type) if self.fast else None
+            if soft is None:
+                return Active(self._peft, name, False, count)
+            return Active(self.model, name, True, count, soft)
         by_position = config.is_adaption_prompt or getattr(config, "alora_invocation_tokens", None)
         if by_position:  # acts through PEFT's own forward
             return Active(self._peft, name, False)
         # These adapters live inside the base model's layers: calling it directly is the same.
         return Active(self.model, name, self.fast)
+
+    def _soft(self, name: str, kind: str) -> Prefix | None:
+        """A soft prompt as keys and values, computed once; None where only PEFT can run it."""
+        import torch
+
+        if kind not in ("PROMPT_TUNING", "PREFIX_TUNING"):
+            return None
+        if name not in self._softs:
+            with torch.inference_mode():
+                learned = self._peft.get_prompt(1)
+                if kind == "PROMPT_TUNING":
+                    self._softs[name] = batch.soft_prompt(self.model, learned)
+                else:
+                    layers = [(layer.keys, layer.values) for layer in learned.layers]
+                    self._softs[name] = Prefix(layers, learned.get_seq_length())
+        return self._softs[name]
 
     def _add(self, adapter: Path, stamp: tuple[str, int]) -> None:
         from peft import PeftConfig, PeftModel
@@ -157,6 +186,7 @@ class Resident:
             _, oldest = self._adapters.popitem(last=False)
             self._switch(name)
             self._peft.delete_adapter(oldest)
+            self._softs.pop(oldest, None)
 
     def _switch(self, name: str | None) -> None:
         if self._peft is None or self._active == (name or ""):

@@ -23,6 +23,7 @@ from whatworks.methods.rlhf import RLHF
 from whatworks.methods.search import MOST_TRIALS, searched
 from whatworks.methods.self_consistency import SelfConsistency
 from whatworks.methods.sft import SFT
+from whatworks.methods.soft_prompt import SoftPrompt
 from whatworks.methods.zero_shot import ZeroShot
 
 METHODS: tuple[type[Method], ...] = (
@@ -36,6 +37,7 @@ METHODS: tuple[type[Method], ...] = (
     SelfConsistency,
     BestOfN,
     SFT,
+    SoftPrompt,
     DPO,
     RLHF,
     RL,

@@ -31,7 +31,5 @@ class SFT(Method, SFTSettings):
         """The start with the weights of the epoch that scores best on dev, by generation."""
         settings = SFTSettings(**self.model_dump())
         rows = training_rows(start.prompt, bench.train)
-        tried = [start.with_weights(w) for w in bench.fit(start, settings, rows, self.name)]
-        best, scores = bench.best(tried)
-        bench.note("curve", [round(score, 4) for score in scores])
-        return best
+        weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
+        return bench.best_epoch(start, weights)

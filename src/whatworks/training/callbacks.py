@@ -183,6 +183,8 @@ class Keep(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Ask for a save when the last one is long ago; the end of an epoch saves anyway."""
+        if finished_epoch(state) is not None and self._folder.stopped:
+            control.should_training_stop = True
         if finished_epoch(state) is None and time.monotonic() - self._saved >= self._every:
             control.should_save = True
 

@@ -5,6 +5,7 @@
 ``plan.json``             where and how this attempt runs: paths, micro-batch
 ``epoch-N/``              the kept checkpoints; a folder that exists is complete
 ``state/checkpoint-N/``   trainer state to resume from, complete once ``done.json`` is in it
+``stop``                  the launcher has seen enough epochs
 ``result.json``           written last: the run is finished
 ``worker.log``            what the trainer had to say
 ========================= =====================================================================
@@ -41,6 +42,7 @@ class Plan(Frozen):
         adapter: Folder of an adapter trained before, if any.
         reward: Where the job's reward model lies, if it names one.
         micro_batch: Rows in memory at once; divides the batch size.
+        packing: Lay rows end to end instead of padding them; where FlashAttention is installed.
         recompute: Recompute activations in the backward pass to save memory.
         save_seconds: Resumable state is saved at least this often.
         parent: Process id of the launcher; the child ends with it.
@@ -53,13 +55,14 @@ class Plan(Frozen):
     save_seconds: float
     parent: int
     reward: ModelFiles | None = None
+    packing: bool = False
 
-    def smaller(self, batch_size: int) -> Plan | None:
+    def smaller(self, batch_size: int, *, recomputes: bool = True) -> Plan | None:
         """The next plan that needs less memory for the same effective batch, None at the end."""
         fitting = [n for n in range(1, self.micro_batch // 2 + 1) if batch_size % n == 0]
         if fitting:
             return self.replace(micro_batch=fitting[-1])
-        return None if self.recompute else self.replace(recompute=True)
+        return None if self.recompute or not recomputes else self.replace(recompute=True)
 
 
 class RunFolder:
@@ -73,6 +76,7 @@ class RunFolder:
         self._rows = path / "rows.jsonl"
         self._plan = path / "plan.json"
         self._result = path / "result.json"
+        self._stop = path / "stop"
 
     def begin(self, job: TrainingJob, rows: Sequence[Row]) -> None:
         """Write job and rows, or check that the folder already holds the same.
@@ -115,6 +119,19 @@ class RunFolder:
     def set_plan(self, plan: Plan) -> None:
         """Write the plan of the next attempt."""
         write_atomic(self._plan, plan.model_dump_json())
+
+    def published(self) -> int:
+        """How many epochs have their checkpoint."""
+        return sum(1 for _ in self.path.glob("epoch-*[0-9]"))
+
+    def stop(self) -> None:
+        """Ask the child to end with the epoch that it is in."""
+        write_atomic(self._stop, "")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop.exists()
 
     def result(self) -> Trained | None:
         """The result, None while the run is not finished."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from whatworks.candidate import Stacking
+from whatworks.candidate import Stacking, StageKind
 from whatworks.identity import Frozen
 from whatworks.task import MetricSpec
 from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
@@ -19,19 +19,20 @@ from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, Traini
 Kind = Literal["lora", "full"]
 
 
-class Settings(Frozen):
+SOFT_RATE = 0.1
+"""Default learning rate of a soft prompt: it wants far more than weights do."""
+ALPHA = 32
+"""Scale of an adapter, which is multiplied by ``ALPHA / rank``: 32 whatever the rank makes the best
+learning rate nearly independent of it (Schulman et al. 2025, "LoRA Without Regret")."""
+
+
+class Schedule(Frozen):
     """The knobs that every trainer has; ``trainer`` and ``row`` say which one and what it reads.
 
     Attributes:
-        kind: ``lora`` trains an adapter on every linear layer, ``full`` every weight.
         epochs: Passes over the rows. One checkpoint is kept per epoch, so that the best can be
             chosen by the task metric on dev: more epochs cost time, not the result.
-        learning_rate: Peak rate of AdamW; by default from kind and model width
-            (``learning_rate_for``). A tenth of the steps warm up, then a cosine falls to 0.
-        rank: Rank of the adapter.
-        alpha: Scale of the adapter: it is multiplied by ``alpha / rank``. 32 whatever the rank
-            makes the best learning rate nearly independent of it (Schulman et al. 2025, "LoRA
-            Without Regret").
+        learning_rate: Peak rate of AdamW. A tenth of the steps warm up, then a cosine falls to 0.
         batch_size: Rows per optimiser step, whatever fits into memory at once.
         max_length: Most tokens of prompt and answer together; the model's context by default.
             Longer rows are left out and counted, never cut.
@@ -39,20 +40,49 @@ class Settings(Frozen):
 
     trainer: ClassVar[str]
     row: ClassVar[type[Row]]
-    rate: ClassVar[float] = 1.0
-    """Default learning rate as a share of that of supervised fine-tuning."""
+    room: ClassVar[int] = 0
+    """Tokens that must stay free beside a row."""
+    recomputes: ClassVar[bool] = True
+    """Whether activations can be recomputed in the backward pass to save memory."""
 
-    kind: Kind = "lora"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
-    rank: int = Field(default=16, ge=1)
-    alpha: int = Field(default=32, ge=1)
     batch_size: int = Field(default=16, ge=1)
     max_length: int | None = Field(default=None, ge=2)
 
     def steps(self, rows: int) -> int:
         """Optimiser steps in all."""
         return -(-rows // self.batch_size) * self.epochs
+
+    @property
+    def stage(self) -> StageKind:
+        """What is trained."""
+        raise NotImplementedError
+
+    def learning_rate_for(self, width: int) -> float:
+        """The learning rate on a model of this hidden size."""
+        raise NotImplementedError
+
+
+class Settings(Schedule):
+    """The knobs of every trainer of weights.
+
+    Attributes:
+        kind: ``lora`` trains an adapter on every linear layer, ``full`` every weight.
+        learning_rate: By default from kind and model width (``learning_rate_for``).
+        rank: Rank of the adapter; its scale is ``ALPHA``.
+    """
+
+    rate: ClassVar[float] = 1.0
+    """Default learning rate as a share of that of supervised fine-tuning."""
+
+    kind: Kind = "lora"
+    rank: int = Field(default=16, ge=1)
+
+    @property
+    def stage(self) -> StageKind:
+        """``lora`` or ``full``."""
+        return self.kind
 
     def learning_rate_for(self, width: int) -> float:
         """The learning rate on a model of this hidden size.
@@ -72,14 +102,58 @@ class SFTSettings(Settings):
     """The knobs of supervised fine-tuning, on (prompt, target).
 
     Attributes:
-        packing: Lay the rows of a batch end to end instead of padding them, each seeing only
-            itself. Faster where FlashAttention is installed, slower elsewhere.
+        variant: How an adapter is built: ``lora`` (Hu et al. 2021); ``rslora``, scaled by
+            ``ALPHA / sqrt(rank)`` for high ranks (Kalajdzievski 2023); ``dora``, magnitude and
+            direction apart, slower (Liu et al. 2024); ``qlora``, on weights in 4 bits (Dettmers
+            et al. 2023), which takes an NVIDIA GPU and bitsandbytes.
+        patience: Stop when dev has not improved for so many epochs; None trains all of them.
     """
 
     trainer: ClassVar[str] = "sft"
     row: ClassVar[type[Row]] = TrainingRow
 
-    packing: bool = False
+    variant: Literal["lora", "rslora", "dora", "qlora"] = "lora"
+    patience: int | None = Field(default=None, ge=1)
+
+
+class SoftPromptSettings(Schedule):
+    """The knobs of a soft prompt: the model stays as it is, some positions before it are learned.
+
+    Attributes:
+        form: ``prompt`` learns input vectors (Lester et al. 2021, "The Power of Scale"), from
+            random words of the vocabulary; ``prefix`` learns keys and values in every layer (Li
+            and Liang 2021, "Prefix-Tuning").
+        tokens: How many positions.
+        learning_rate: 0.1 by default, whatever the size of the model.
+        patience: Stop when dev has not improved for so many epochs; None trains all of them.
+    """
+
+    trainer: ClassVar[str] = "soft-prompt"
+    row: ClassVar[type[Row]] = TrainingRow
+
+    form: Literal["prompt", "prefix"] = "prompt"
+    tokens: int = Field(default=16, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+
+    @property
+    def stage(self) -> StageKind:
+        """``soft-prompt``."""
+        return "soft-prompt"
+
+    @property
+    def room(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The positions."""
+        return self.tokens
+
+    @property
+    def recomputes(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Not with keys and values that stand before the first layer runs."""
+        return self.form == "prompt"
+
+    def learning_rate_for(self, width: int) -> float:
+        """The given learning rate, or ``SOFT_RATE``."""
+        del width
+        return self.learning_rate or SOFT_RATE
 
 
 class DPOSettings(Settings):
@@ -171,6 +245,11 @@ class RLSettings(Settings):
         return self
 
     @property
+    def room(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The answer, which the model writes itself."""
+        return self.max_tokens
+
+    @property
     def prompts(self) -> int:
         """Prompts per optimiser step."""
         return self.batch_size // self.samples
@@ -180,10 +259,19 @@ class RLSettings(Settings):
         return -(-rows // self.prompts) * self.epochs
 
 
-AnySettings = SFTSettings | DPOSettings | KTOSettings | RewardSettings | RLSettings
-SETTINGS: Mapping[str, type[Settings]] = {
+AnySettings = (
+    SFTSettings | SoftPromptSettings | DPOSettings | KTOSettings | RewardSettings | RLSettings
+)
+SETTINGS: Mapping[str, type[Schedule]] = {
     kind.trainer: kind
-    for kind in (SFTSettings, DPOSettings, KTOSettings, RewardSettings, RLSettings)
+    for kind in (
+        SFTSettings,
+        SoftPromptSettings,
+        DPOSettings,
+        KTOSettings,
+        RewardSettings,
+        RLSettings,
+    )
 }
 
 
@@ -212,16 +300,16 @@ class TrainingJob(Frozen):
         """The trainer tells the settings that were read from a file, and the other way round."""
         fields = dict(cast("Mapping[str, Any]", data))
         settings = fields.get("settings", SFTSettings())
-        if not isinstance(settings, Settings):
+        if not isinstance(settings, Schedule):
             settings = SETTINGS[fields["trainer"]].model_validate(settings)
         if fields.setdefault("trainer", settings.trainer) != settings.trainer:
             raise ValueError(f"{fields['trainer']} does not take settings of {settings.trainer}")
         return {**fields, "settings": settings}
 
     @property
-    def kind(self) -> Kind:
-        """What is trained: an adapter or every weight."""
-        return self.settings.kind
+    def kind(self) -> StageKind:
+        """What is trained: an adapter, every weight or a soft prompt."""
+        return self.settings.stage
 
     @property
     def takes_adapter(self) -> bool:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from whatworks.engines import ModelFiles
@@ -20,7 +21,7 @@ from whatworks.engines.models import resolve
 from whatworks.errors import ArmFailure, InputError
 from whatworks.training.failure import Failure, diagnose_exit
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Progress, Trained, TrainingJob
+from whatworks.training.job import Progress, SFTSettings, Trained, TrainingJob
 from whatworks.training.rows import Row
 
 SAVE_SECONDS = 600.0
@@ -51,6 +52,7 @@ def train(
     folder: Path,
     reward: ModelFiles | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    enough: Callable[[int], bool] | None = None,
 ) -> Trained:
     """Train in a child process; everything is kept below ``folder``.
 
@@ -66,6 +68,8 @@ def train(
         folder: Where the run lives: one folder per job and rows.
         reward: Where the reward model lies that the job names by its key.
         on_progress: Called as training proceeds; an exception from it ends the training.
+        enough: Called with each epoch whose checkpoint is there, while training goes on; when it
+            says True, the training ends with the epoch that it has reached by then.
 
     Raises:
         ArmFailure: If the training cannot be completed; cause and remedy say why.
@@ -77,24 +81,29 @@ def train(
     if result is not None:
         return result
     _check(job, rows, base, adapter)
-    last = run.plan()
+    last, size = run.plan(), job.settings.batch_size
     plan: Plan | None = Plan(
         base=base.absolute(),
         adapter=adapter.absolute() if adapter else None,
-        micro_batch=last.micro_batch if last else job.settings.batch_size,
+        micro_batch=last.micro_batch if last else size,
         recompute=last.recompute if last else False,
         save_seconds=SAVE_SECONDS,
         parent=os.getpid(),
         reward=reward,
+        packing=_flash_attention(),
     )
     failure: Failure | None = None
     while plan is not None:
         run.set_plan(plan)
-        failure = _attempt(run, plan, on_progress)
+        failure = _attempt(run, plan, on_progress, enough)
         result = run.result()
         if result is not None:
             return result
-        plan = plan.smaller(job.settings.batch_size) if failure.kind == "memory" else None
+        plan = (
+            plan.smaller(size, recomputes=job.settings.recomputes)
+            if failure.kind == "memory"
+            else None
+        )
     assert failure is not None
     raise failure.error(str(folder))
 
@@ -108,6 +117,14 @@ def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | No
         resolve(str(base))
     except InputError as error:
         raise ArmFailure(error.cause, place=error.place, remedy=error.remedy) from error
+    if isinstance(job.settings, SFTSettings) and job.settings.variant == "qlora":
+        import torch
+
+        if not torch.cuda.is_available() or find_spec("bitsandbytes") is None:
+            raise ArmFailure(
+                "qlora needs an NVIDIA GPU and the package bitsandbytes",
+                remedy="use `variant: lora`, or install bitsandbytes on a machine with a GPU",
+            )
     if job.takes_adapter != (adapter is not None):
         raise ArmFailure(
             f"{job.stacking} training of {job.kind} takes "
@@ -116,9 +133,15 @@ def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | No
         )
 
 
-def _attempt(run: RunFolder, plan: Plan, on_progress: Callable[[Progress], None] | None) -> Failure:
+def _attempt(
+    run: RunFolder,
+    plan: Plan,
+    on_progress: Callable[[Progress], None] | None,
+    enough: Callable[[int], bool] | None,
+) -> Failure:
     """Run the child once; the failure says why, if no result is there afterwards."""
     failure: Failure | None = None
+    seen = 0
     with run.log.open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", WORKER, str(run.path)],
@@ -136,6 +159,11 @@ def _attempt(run: RunFolder, plan: Plan, on_progress: Callable[[Progress], None]
                 failure = Failure.model_validate(message["failure"])
             elif on_progress is not None:
                 on_progress(Progress.model_validate(message["progress"]))
+            while enough is not None and seen < run.published():
+                seen += 1
+                if enough(seen):
+                    run.stop()
+                    enough = None
         code = child.wait()
     finally:
         _end(child)
@@ -153,6 +181,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait()
     if child.stdout is not None:
         child.stdout.close()
+
+
+def _flash_attention() -> bool:
+    """Whether rows that are laid end to end train faster than padded ones."""
+    import torch
+
+    return torch.cuda.is_available() and find_spec("flash_attn") is not None
 
 
 def _environment(base: Path) -> dict[str, str]:

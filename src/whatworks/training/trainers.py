@@ -15,10 +15,13 @@ from typing import Any
 from whatworks.engines import templates
 from whatworks.errors import ArmFailure
 from whatworks.training.job import (
+    ALPHA,
     DPOSettings,
     KTOSettings,
     RLSettings,
+    Settings,
     SFTSettings,
+    SoftPromptSettings,
     TrainingJob,
 )
 from whatworks.training.reward import RewardModel
@@ -53,6 +56,8 @@ class Setup:
         tokens: The rows.
         common: Arguments that every trainer's configuration takes.
         scorer: The reward model, where the job names one.
+        packing: Lay the rows of a batch end to end instead of padding them, each seeing only
+            itself.
     """
 
     job: TrainingJob
@@ -60,17 +65,25 @@ class Setup:
     tokens: Tokens
     common: dict[str, Any]
     scorer: RewardModel | None = None
+    packing: bool = False
 
     @property
     def adapter(self) -> Any | None:
         """Configuration of a new adapter, None where none is to be put on."""
+        settings = self.job.settings
+        if isinstance(settings, SoftPromptSettings):
+            return _soft_prompt(settings)
         if self.job.kind != "lora" or self.job.stacking == "continue":
             return None
         from peft import LoraConfig
 
+        assert isinstance(settings, Settings)
+        variant = settings.variant if isinstance(settings, SFTSettings) else "lora"
         return LoraConfig(
-            r=self.job.settings.rank,
-            lora_alpha=self.job.settings.alpha,
+            r=settings.rank,
+            lora_alpha=ALPHA,
+            use_rslora=variant == "rslora",
+            use_dora=variant == "dora",
             target_modules="all-linear",
             **_HEADS[self.job.trainer == "reward"],
         )
@@ -94,12 +107,10 @@ class Setup:
 
 
 def sft(setup: Setup) -> Any:
-    """Supervised fine-tuning on (prompt, target)."""
+    """Supervised fine-tuning on (prompt, target), of weights or of a soft prompt."""
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    settings = setup.job.settings
-    assert isinstance(settings, SFTSettings)
     return SFTTrainer(
         model=setup.start.model,
         processing_class=setup.start.tokenizer,
@@ -108,7 +119,7 @@ def sft(setup: Setup) -> Any:
         args=SFTConfig(
             **setup.common,
             max_length=None,
-            padding_free=settings.packing,
+            padding_free=setup.packing,
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
     )
@@ -269,6 +280,7 @@ def rl(setup: Setup) -> Any:
 
 TRAINERS: dict[str, Callable[[Setup], Any]] = {
     "sft": sft,
+    "soft-prompt": sft,
     "dpo": dpo,
     "kto": kto,
     "reward": reward,
@@ -276,6 +288,15 @@ TRAINERS: dict[str, Callable[[Setup], Any]] = {
 }
 # As in `templates`: reasoning models answer directly.
 _TEMPLATE: dict[str, Any] = {"enable_thinking": False}
+
+
+def _soft_prompt(settings: SoftPromptSettings) -> Any:
+    from peft import PrefixTuningConfig, PromptTuningConfig
+
+    given: dict[str, Any] = {"task_type": "CAUSAL_LM", "num_virtual_tokens": settings.tokens}
+    if settings.form == "prefix":
+        return PrefixTuningConfig(**given)
+    return PromptTuningConfig(**given, prompt_tuning_init="SAMPLE_VOCAB")
 
 
 def _data_set(columns: dict[str, list[Any]]) -> Any:

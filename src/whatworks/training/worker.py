@@ -21,7 +21,7 @@ from typing import Any
 from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import RLSettings, Trained, TrainingJob
+from whatworks.training.job import RLSettings, SFTSettings, Trained, TrainingJob
 from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
@@ -65,13 +65,13 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     saved, earlier, kept = folder.resumable()
     start = load(job, plan)
     limits = [n for n in (job.settings.max_length, start.context) if n is not None]
-    room = job.settings.max_tokens if isinstance(job.settings, RLSettings) else 0
-    tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None), room)
+    tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None), job.settings.room)
     rate = job.settings.learning_rate_for(start.width)
     watch = Watch(lambda progress: send("progress", progress.model_dump()), earlier)
     common = _common(folder, job, plan, rate, job.settings.steps(len(tokens.rows)))
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
-    trainer = TRAINERS[job.trainer](Setup(job, start, tokens, common, scorer))
+    setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
+    trainer = TRAINERS[job.trainer](setup)
     trainer.remove_callback(PrinterCallback)
     own = [SeedEpochs(), watch]
     if isinstance(job.settings, RLSettings):
@@ -106,17 +106,37 @@ def load(job: TrainingJob, plan: Plan) -> Start:
     from whatworks.engines import models, templates
 
     # Trained weights are kept in float32; frozen ones below an adapter may be coarser.
-    coarse = job.kind == "lora" and _bfloat16()
+    coarse = job.kind != "full" and _bfloat16()
     dtype = torch.bfloat16 if coarse else torch.float32
     if job.trainer == "reward":
         model = load_scorer(plan.base, seed=job.seed)
+    elif isinstance(job.settings, SFTSettings) and job.settings.variant == "qlora":
+        model = _in_four_bits(plan.base)
     else:
         model = models.load_model(plan.base, dtype=dtype, device="cpu")
+    if plan.packing and job.trainer == "sft" and _bfloat16():
+        model.set_attn_implementation("flash_attention_2")
     tokenizer = templates.use(models.load_tokenizer(plan.base), job.template)
     config = model.config.get_text_config()
     if plan.adapter is not None:
         model = _with_adapter(model, plan.adapter, merge=job.stacking == "merge")
     return Start(model, tokenizer, models.context_length(config), config.hidden_size)
+
+
+def _in_four_bits(base: Path) -> Any:
+    """The model as QLoRA has it: normal floats of 4 bits, their scales quantised too."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return AutoModelForCausalLM.from_pretrained(
+        base, quantization_config=config, device_map={"": 0}, local_files_only=True
+    )
 
 
 def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:

@@ -1,0 +1,34 @@
+"""soft-prompt: learned positions before the prompt, the model left as it is."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate, StageKind
+from whatworks.methods.base import Method
+from whatworks.training.job import SoftPromptSettings
+from whatworks.training.rows import training_rows
+
+
+class SoftPrompt(Method, SoftPromptSettings):
+    """Learn a soft prompt on (prompt, target) rows; dev chooses among the epochs.
+
+    The settings are those of ``SoftPromptSettings``.
+    """
+
+    name: ClassVar[str] = "soft-prompt"
+    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    stochastic: ClassVar[bool] = True
+
+    @property
+    def trains(self) -> StageKind:
+        """``soft-prompt``."""
+        return self.stage
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with the soft prompt of the epoch that scores best on dev, by generation."""
+        settings = SoftPromptSettings(**self.model_dump())
+        rows = training_rows(start.prompt, bench.train)
+        weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
+        return bench.best_epoch(start, weights)
