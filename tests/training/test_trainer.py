@@ -77,20 +77,21 @@ def test_variants_of_lora_train_what_they_say(
 
 
 @pytest.mark.parametrize("form", ["prompt", "prefix"])
-def test_a_soft_prompt_learns_and_is_all_that_moves(
-    here: Train, lively_model: Path, form: str
-) -> None:
-    settings = SoftPromptSettings(form=form, tokens=8, epochs=6, batch_size=4, learning_rate=1.0)
-    trained, folder = here(settings)
-    assert mean(trained.losses[-5:]) < 0.9 * mean(trained.losses[:5])
-    last = tensors(folder / "epoch-6")
-    assert moved(folder / "epoch-1", folder / "epoch-6") == last.keys() == {"prompt_embeddings"}
-    # keys and values of 2 layers with 2 heads of 8, or vectors 32 wide
-    assert last["prompt_embeddings"].shape == ((8, 64) if form == "prefix" else (8, 32))
+def test_a_soft_prompt_learns_and_is_all_that_moves(here: Train, form: str) -> None:
+    """On the embedded model: an untrained one has nothing that a prompt could call up."""
+    from whatworks.lab import weights
+
+    lab = weights("lab")
+    settings = SoftPromptSettings(form=form, tokens=8, epochs=4, batch_size=4)
+    trained, folder = here(settings, base=lab)
+    assert mean(trained.losses[-5:]) < 0.8 * mean(trained.losses[:5])
+    last = tensors(folder / "epoch-4")
+    assert moved(folder / "epoch-1", folder / "epoch-4") == last.keys() == {"prompt_embeddings"}
+    assert last["prompt_embeddings"].shape[0] == 8
     assert trained.parameters == last["prompt_embeddings"].numel()
-    again, other = here(settings)
+    again, other = here(settings, base=lab)
     assert again.losses == trained.losses
-    assert not moved(folder / "epoch-6", other / "epoch-6")
+    assert not moved(folder / "epoch-4", other / "epoch-4")
 
 
 def test_full_moves_every_weight(full: Run, lively_model: Path) -> None:
