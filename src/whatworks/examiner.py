@@ -220,7 +220,7 @@ def model_files(weights: Weights, store: Store) -> ModelFiles:
     """Where the weights lie: the last full stage is the base, the last adapter stands on it."""
     base, adapter = weights.base, None
     for stage in weights.stages:
-        folder = store.artifact(stage.artifact)
+        folder = store.so_far(stage.artifact)  # dev is asked while training goes on
         base, adapter = (str(folder), None) if stage.kind == "full" else (base, folder)
     return ModelFiles(base=base, adapter=adapter, template=weights.template)
 

@@ -142,9 +142,18 @@ class Rehearsal(Bench):
         return Sampled(answers, (time.perf_counter() - began - once) / len(sample))
 
     def fit(
-        self, start: Candidate, settings: AnySettings, rows: Sequence[Row], method: str
+        self,
+        start: Candidate,
+        settings: AnySettings,
+        rows: Sequence[Row],
+        method: str,
+        *,
+        reward: Weights | None = None,
+        patience: int | None = None,
     ) -> list[Weights]:
         """The weights after a few steps, once for each epoch; a whole training is charged.
+
+        Whether ``patience`` will end it early is not known beforehand.
 
         Raises:
             ArmFailure: If even these few steps fail.
@@ -154,7 +163,7 @@ class Rehearsal(Bench):
         what = (short.key, start.prompt.key, start.weights.base, len(start.weights.stages))
         pace = self.paces.get(what)
         if pace is None:
-            pace = self._measured(start, short, rows, method)
+            pace = self._measured(start, short, rows, method, reward)
             self.paces[what] = pace
         seconds = pace.seconds(len(rows), settings.batch_size, settings.epochs)
         self.ledger.training_seconds += seconds - pace.around
@@ -164,7 +173,12 @@ class Rehearsal(Bench):
         return [pace.made] * settings.epochs
 
     def _measured(
-        self, start: Candidate, settings: AnySettings, rows: Sequence[Row], method: str
+        self,
+        start: Candidate,
+        settings: AnySettings,
+        rows: Sequence[Row],
+        method: str,
+        reward: Weights | None,
     ) -> Pace:
         """Take a few steps for real."""
         lengths = [len(row.model_dump_json()) for row in rows]
@@ -176,7 +190,7 @@ class Rehearsal(Bench):
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
         self._steps = []
         began = time.perf_counter()
-        (made,) = super().fit(start, settings, [rows[i] for i in chosen], method)
+        (made,) = super().fit(start, settings, [rows[i] for i in chosen], method, reward=reward)
         wall = time.perf_counter() - began
         # What the rehearsal itself took is not charged.
         seconds, self.ledger.training_seconds = self.ledger.training_seconds - seconds, seconds

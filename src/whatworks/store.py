@@ -37,11 +37,12 @@ class Store:
         write_atomic(self._value(kind, key), json.dumps(value, ensure_ascii=True))
 
     def artifact(self, name: str) -> Path:
-        """Folder of an artifact, or a path inside one (``key/checkpoint``).
+        """Folder of a finished artifact, or a path inside one (``key/checkpoint``)."""
+        return self.root / "artifacts" / name
 
-        While the artifact is being made, what is there of it already is found in its workplace.
-        """
-        final, early = self.root / "artifacts" / name, self.root / "unfinished" / name
+    def so_far(self, name: str) -> Path:
+        """The same, or what is there of an artifact that is still being made."""
+        final, early = self.artifact(name), self.root / "unfinished" / name
         return early if early.exists() and not final.exists() else final
 
     def workplace(self, key: str) -> Path:
@@ -53,7 +54,7 @@ class Store:
 
     def finish(self, key: str) -> Path:
         """Move the workplace of ``key`` to its final place, in one step."""
-        final = self.root / "artifacts" / key
+        final = self.artifact(key)
         with disk_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():

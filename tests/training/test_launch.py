@@ -127,7 +127,7 @@ def test_out_of_memory_is_answered_by_a_smaller_plan(
     attempts: list[str],
 ) -> None:
     monkeypatch.setattr(launch, "WORKER", "stub_worker")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
     train(rows, tiny_model, tmp_path / "a", template=enough)
     assert (tmp_path / "a" / "attempts").read_text().splitlines() == attempts
     with pytest.raises(ArmFailure, match="out of memory") as failure:
