@@ -23,8 +23,9 @@ from whatworks.report.html import write_html
 from whatworks.report.terminal import RichWatcher
 from whatworks.results import Results, Row
 from whatworks.retention import measure_forgetting, read_prompts
+from whatworks.runs import Run, winner
 from whatworks.store import write_atomic
-from whatworks.study import Run, Study, winner
+from whatworks.study import Study
 from whatworks.studyfile import Arm, StudyFile, read_arms
 from whatworks.summary import ArmInfo, StudyInfo, Summary, summarise
 from whatworks.task import Task

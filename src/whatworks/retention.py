@@ -20,8 +20,9 @@ from whatworks.forgetting import Forgetting, compare, over_seeds
 from whatworks.metrics import load
 from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
+from whatworks.runs import Run
 from whatworks.store import Store
-from whatworks.study import Run, Study
+from whatworks.study import Study
 from whatworks.task import Example, MetricSpec
 
 LONGEST = 32

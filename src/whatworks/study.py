@@ -13,9 +13,8 @@ import random
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from whatworks import __version__
 from whatworks.arms import Arm
@@ -25,7 +24,7 @@ from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.decodingfile import settled
 from whatworks.engines import Engine
 from whatworks.errors import ArmFailure, InputError, StackingError, arm_failures
-from whatworks.examiner import Answer, Examiner, mean, refuse_targets
+from whatworks.examiner import Examiner, mean, refuse_targets
 from whatworks.helper import Helper, HelperModel
 from whatworks.identity import content_key
 from whatworks.methods.base import Method
@@ -33,28 +32,13 @@ from whatworks.metrics import of as metric_of
 from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
 from whatworks.results import Results, Row
+from whatworks.runs import Run, row, winner
 from whatworks.store import Journal, Store, disk_errors, write_atomic
 from whatworks.task import Splits, Task, examples_key
-from whatworks.verdict import MIN_EFFECT, Option, choose
+from whatworks.verdict import MIN_EFFECT
 
 TIMES = "times.jsonl"
 """Wall time of each arm's work, in a study's folder; the plan is compared with it."""
-
-
-@dataclass
-class Run:
-    """One arm with one seed: what came of it."""
-
-    arm: str
-    seed: int
-    candidate: Candidate | None = None
-    dev_score: float | None = None
-    dev_tokens: float = 0.0
-    ledger: Ledger = field(default_factory=Ledger)
-    total: Ledger = field(default_factory=Ledger)
-    """``ledger`` is what adapting took; ``total`` has the dev and test rows as well."""
-    notes: dict[str, Any] = field(default_factory=dict[str, Any])
-    failure: ArmFailure | None = None
 
 
 class Study:
@@ -300,7 +284,7 @@ class Study:
             except ArmFailure as failure:
                 run.failure = failure
             else:
-                self._record([_row(run, run.candidate, answer) for answer in answers])
+                self._record([row(run, run.candidate, answer) for answer in answers])
                 figures = self.examiner.metric.summary(test, [a.score for a in answers])
                 run.notes.update({f"test.{n}": round(v, 4) for n, v in figures.items()})
         if run.failure is not None:
@@ -368,49 +352,3 @@ class Study:
                     remedy="choose an empty or new folder with --out",
                 )
         write_atomic(path, json.dumps(identity, indent=1))
-
-
-def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
-    """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail.
-
-    Arms that are shown what only a measurement knows, such as gold passages, can't be used.
-    """
-    by_arm: dict[str, list[Run]] = {}
-    for run in runs:
-        by_arm.setdefault(run.arm, []).append(run)
-    options: list[Option] = []
-    for arm, mine in by_arm.items():
-        if any(run.candidate and run.candidate.prompt.oracle for run in mine):
-            continue
-        scores = [run.dev_score for run in mine if run.dev_score is not None]
-        options.append(
-            Option(
-                name=arm,
-                dev_score=mean(scores) if scores else None,
-                tokens=mean([run.dev_tokens for run in mine if run.dev_score is not None]),
-                trained=any(run.candidate and run.candidate.weights.stages for run in mine),
-            )
-        )
-    return choose(options, min_effect=min_effect)
-
-
-def _row(run: Run, candidate: Candidate, answer: Answer) -> Row:
-    example, generation, score = answer.example, answer.generation, answer.score
-    return Row(
-        arm=run.arm,
-        seed=run.seed,
-        status="scored",
-        example=example.id,
-        group=example.group or example.id,
-        output=generation.text,
-        value=score.value,
-        lenient=score.value if score.lenient is None else score.lenient,
-        kind=score.kind,
-        feedback=score.feedback,
-        prompt_tokens=generation.prompt_tokens,
-        completion_tokens=generation.completion_tokens,
-        seconds=generation.seconds,
-        logprob=generation.logprob,
-        candidate=candidate.key,
-        parts=dict(score.parts),
-    )
