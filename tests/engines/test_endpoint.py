@@ -21,10 +21,10 @@ from whatworks.engines.endpoint import EndpointEngine
 from whatworks.engines.prices import price_of
 from whatworks.errors import ArmFailure, InputError
 from whatworks.examiner import Examiner
-from whatworks.metrics import Score
+from whatworks.metrics import load
 from whatworks.prompt import Prompt
 from whatworks.store import Store
-from whatworks.task import Example, Message
+from whatworks.task import Example, Message, MetricSpec
 
 KEY = "sk-very-secret-0123456789"
 FILES = ModelFiles(base="anything")
@@ -347,11 +347,7 @@ def test_money(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_through_the_examiner(server: Server, engine: EndpointEngine, tmp_path: Path) -> None:
     server.misbehave = lambda h, _, before: before == 0 and h.reply(503, error("starting"))
     rows = [Example(id=f"r{i}", inputs={"q": f"q n{i}"}, target=f"n{i}") for i in range(70)]
-    examiner = Examiner(
-        engine,
-        lambda e, text: Score(value=float(text == e.target), kind="correct"),
-        Store(tmp_path / "store"),
-    )
+    examiner = Examiner(engine, load(MetricSpec(name="exact")), Store(tmp_path / "store"))
     got = examiner.ask(Candidate(prompt=Prompt(), weights=Weights(base="m")), rows)
     assert [a.score.value for a in got] == [1.0] * 70 and set(server.paid.values()) == {1}
 
