@@ -12,10 +12,10 @@ from scipy.stats import binomtest
 
 from whatworks.stats import (
     compare,
-    examples_needed,
     holm,
     mean_interval,
     minimum_detectable_effect,
+    needed,
 )
 
 Scores = dict[tuple[int, str], float]
@@ -173,7 +173,7 @@ def test_more_examples_show_what_was_promised() -> None:
 
     small = compare(*pair(100))
     effect = 0.05  # 30% redrawn at 0.67 instead of 0.5
-    more = examples_needed(small, effect)
+    more = needed(small, effect).examples
     assert more is not None and 200 < more < 5000
     hits = sum(compare(*pair(100 + more)).p < 0.05 for _ in range(60))
     assert 0.6 * 60 <= hits <= 60
@@ -191,7 +191,25 @@ def test_seeds_that_differ_ask_for_seeds() -> None:
     found = compare(arm, base)
     assert found.se_seeds > 3 * found.se_items
     assert found.p > 0.05
-    assert examples_needed(found, 0.05) is None
+    assert needed(found, 0.05).examples is None
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_few_seeds_ask_for_seeds_and_get_what_they_asked_for(seeds: int) -> None:
+    """A large effect, a small spread of seeds, a strict level: seeds are short, not examples."""
+    rng = random.Random(6)
+    base = scores([0.0] * 100)
+
+    def arm(count: int) -> Scores:
+        levels = [min(1.0, rng.gauss(0.93, 0.02)) for _ in range(count)]
+        return {(s, f"e{i}"): float(rng.random() < p) for s, p in enumerate(levels)
+                for i in range(100)}  # fmt: skip
+
+    found = next(c for c in (compare(arm(seeds), base) for _ in range(99)) if c.spread > 0.015)
+    more = needed(found, found.difference, arms=200)
+    assert more.examples is None and more.seeds is not None and more.seeds >= 1
+    enough = compare(arm(seeds + more.seeds), base, alpha=0.05 / 200)
+    assert enough.low > 0
 
 
 def test_a_difference_that_never_varies_is_not_certain() -> None:

@@ -90,7 +90,7 @@ def test_a_winner_is_named_with_its_gain_and_its_cost() -> None:
 def test_a_winner_that_proves_nothing_is_not_praised() -> None:
     said = advice({"zero-shot": (10, 0.5), "rag": (13, 0.6)}, "rag", n=20)
     assert said.headline.startswith("Cannot tell")
-    assert "20 test examples do not settle" in said.headline and " more." in said.headline
+    assert "20 test examples do not settle" in said.headline and " more examples." in said.headline
     worse = advice({"zero-shot": (60, 0.5), "rag": (30, 0.6)}, "rag")
     assert worse.headline.startswith("Keep zero-shot") and "does not work" in worse.headline
     none = advice({"zero-shot": (60, 0.7), "rag": (30, 0.6)}, "zero-shot")

@@ -21,13 +21,14 @@ Background: Efron and Tibshirani 1993; Dror et al. 2018; Miller 2024, "Adding Er
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from whatworks.paired import (
     ALPHA,
     Array,
+    SeedSpread,
     bootstrap,
     group_variance,
     mcnemar,
@@ -38,6 +39,10 @@ from whatworks.paired import (
 Scores = Mapping[tuple[int, str], float]
 
 POWER = 0.8
+MOST_EXAMPLES = 1e6
+"""Times the examples, beyond which more of them are no answer."""
+MOST_SEEDS = 20
+"""Seeds, beyond which more of them are no answer."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,13 @@ class Comparison:
         test: How ``p`` was computed.
         n_items: Examples that both arms answered.
         n_groups: Groups among them, the number of independent draws.
-        n_seeds: Seeds of the arm.
+        n_seeds: Seeds of the arm or of the baseline, whichever has more.
         se_items: Standard error of the difference from the choice of examples; shrinks with more.
         se_seeds: Standard error from the seeds; shrinks only with more seeds. 0 with one seed.
+        spread: Standard error that the interval counts for the seeds: ``se_seeds`` and what the
+            choice of examples adds to their differences. 0 with one seed, or when they agree.
+        df: Its degrees of freedom.
+        alpha: The interval covers 1 - alpha.
     """
 
     difference: float
@@ -76,6 +85,17 @@ class Comparison:
     n_seeds: int
     se_items: float
     se_seeds: float
+    spread: float = 0.0
+    df: float = 1.0
+    alpha: float = ALPHA
+
+
+@dataclass(frozen=True)
+class More:
+    """What it would take to tell: more examples, or more seeds; neither when no number would do."""
+
+    examples: int | None = None
+    seeds: int | None = None
 
 
 def compare(
@@ -89,7 +109,7 @@ def compare(
     """Paired comparison of two arms; see the module's text for the tests.
 
     Arms with the same seeds are paired seed by seed, since chains share what a seed decides.
-    An arm with one seed tells nothing of its seed's spread; ``n_seeds`` says so.
+    Arms with one seed tell nothing of its spread; ``n_seeds`` says so.
 
     Args:
         arm: ``(seed, example id) -> value`` in [0, 1].
@@ -115,12 +135,12 @@ def compare(
     binary = all(bool(np.isin(m, (0.0, 1.0)).all()) for m in (first, second))
     if binary and len(first) == len(second) == 1 and n_groups == len(items):
         low, high, p = mcnemar(int((mean > 0).sum()), int((mean < 0).sum()), len(items), alpha)
-        test, se_seeds = "mcnemar", 0.0
+        test, seeds_ = "mcnemar", SeedSpread()
     else:
         tables = [first - second] if seeds == others else [first, second]
-        spread = seed_spread(tables, labels)
-        low, high, p = bootstrap(mean, labels, spread, np.random.default_rng(seed), alpha)
-        test, se_seeds = "bootstrap", math.sqrt(spread.alone)
+        seeds_ = seed_spread(tables, labels)
+        low, high, p = bootstrap(mean, labels, seeds_, np.random.default_rng(seed), alpha)
+        test = "bootstrap"
     se_items = math.sqrt(group_variance(mean, labels))
     if se_items == 0:  # all answers alike: the interval knows more than the empty variance
         se_items = (high - low) / 2 / z(1 - alpha / 2)
@@ -132,9 +152,12 @@ def compare(
         test=test,
         n_items=len(items),
         n_groups=n_groups,
-        n_seeds=len(first),
+        n_seeds=max(len(first), len(second)),
         se_items=se_items,
-        se_seeds=se_seeds,
+        se_seeds=math.sqrt(seeds_.alone),
+        spread=math.sqrt(seeds_.variance),
+        df=seeds_.df,
+        alpha=alpha,
     )
 
 
@@ -197,13 +220,13 @@ def minimum_detectable_effect(found: Comparison, *, power: float = POWER) -> flo
     return (found.high - found.low) / 2 + z(power) * math.hypot(found.se_items, found.se_seeds)
 
 
-def examples_needed(
-    found: Comparison, effect: float, *, arms: int = 1, power: float = POWER
-) -> int | None:
-    """How many more examples would show a true difference of ``effect``.
+def needed(found: Comparison, effect: float, *, arms: int = 1, power: float = POWER) -> More:
+    """What would show a true difference of ``effect``, everything else staying as observed.
 
-    The variance per example, the examples per group and the critical value are taken as observed;
-    only the part of the error that comes from the examples shrinks.
+    The part of the error that limits the interval is the one to work on: the examples', or the
+    seeds', which Student's t makes large when they are few. More examples shrink the first, and
+    what chance among them adds to the second; more seeds shrink the second and raise its degrees
+    of freedom.
 
     Args:
         found: The comparison so far.
@@ -212,16 +235,54 @@ def examples_needed(
         power: Probability of seeing the effect.
 
     Returns:
-        Further examples, at least 1; None when the seeds' spread alone hides the effect, so that
-        more seeds are needed instead.
+        Further examples or further seeds, at least 1; neither when the seeds differ so much that
+        no number up to ``MOST_SEEDS`` would do.
     """
-    error = math.hypot(found.se_items, found.se_seeds)
-    critical = (found.high - found.low) / 2 / error if error else z(1 - ALPHA / 2)
-    critical *= z(1 - ALPHA / (2 * arms)) / z(1 - ALPHA / 2)
-    room = (effect / (critical + z(power))) ** 2 - found.se_seeds**2
-    if room <= 0:
+    alpha = ALPHA / arms
+    examples = _least(lambda factor: _room(found, factor, 1.0, alpha, power) <= effect)
+    by_seeds, by_items = _critical(found.df, alpha) * found.spread, z(1 - alpha / 2)
+    if found.n_seeds > 1 and (examples is None or by_seeds > by_items * found.se_items):
+        for seeds in range(found.n_seeds + 1, MOST_SEEDS + 1):
+            if _room(found, 1.0, seeds / found.n_seeds, alpha, power) <= effect:
+                return More(seeds=seeds - found.n_seeds)
+    if examples is None:
+        return More()
+    return More(examples=max(1, math.ceil(found.n_items * examples) - found.n_items))
+
+
+def _room(found: Comparison, examples: float, seeds: float, alpha: float, power: float) -> float:
+    """Smallest difference shown with so many times the examples and the seeds."""
+    items = found.se_items / math.sqrt(examples)
+    chance = max(0.0, found.spread**2 - found.se_seeds**2)
+    spread = math.sqrt((found.se_seeds**2 + chance / examples) / seeds)
+    df = found.df if seeds == 1 else found.df * (seeds * found.n_seeds - 1) / (found.n_seeds - 1)
+    # As wide as observed where the examples decide: few groups have heavier tails than a normal.
+    normal = z(1 - alpha / 2)
+    if found.spread == 0 and found.se_items:
+        observed = (found.high - found.low) / 2 / found.se_items / z(1 - found.alpha / 2)
+        normal *= max(1.0, observed)
+    half = math.hypot(normal * items, _critical(df, alpha) * spread)
+    return half + z(power) * math.hypot(items, spread)
+
+
+def _critical(df: float, alpha: float) -> float:
+    """Two-sided quantile of Student's t."""
+    from scipy import special
+
+    return float(special.stdtrit(df, 1 - alpha / 2))
+
+
+def _least(enough: Callable[[float], bool]) -> float | None:
+    """Smallest factor from 1 on that is enough, by bisection; None beyond ``MOST_EXAMPLES``."""
+    low, high = 1.0, MOST_EXAMPLES
+    if enough(low):
+        return low
+    if not enough(high):
         return None
-    return max(1, math.ceil(found.n_items * found.se_items**2 / room) - found.n_items)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def _wilson(value: float, n: float, critical: float) -> Estimate:

@@ -14,7 +14,7 @@ from typing import Any
 from whatworks.curve import Curve, Point, crossover
 from whatworks.forgetting import Forgetting
 from whatworks.results import Row
-from whatworks.stats import Comparison, Estimate, Scores, compare, mean_interval
+from whatworks.stats import ALPHA, Comparison, Estimate, Scores, compare, mean_interval
 from whatworks.verdict import (
     MIN_EFFECT,
     Option,
@@ -199,6 +199,11 @@ def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo)
         if name != study.baseline and base:
             found[name] = compare(own, base, groups) if own else None
     verdicts = judge(found, min_effect=study.min_effect)
+    arms_compared = sum(one is not None for one in found.values())
+    for name, one in found.items():
+        # Where the correction decides, the interval is the corrected one: both say the same.
+        if base and one and one.p < ALPHA <= (verdicts[name].p_adjusted or 0.0):
+            found[name] = compare(scores[name], base, groups, alpha=ALPHA / arms_compared)
     shown = tuple(
         _arm(
             info,

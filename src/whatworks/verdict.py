@@ -14,11 +14,11 @@ from whatworks.stats import (
     ALPHA,
     Comparison,
     Estimate,
-    examples_needed,
     holm,
     minimum_detectable_effect,
+    needed,
 )
-from whatworks.wording import count, duration, listed, percent, points, rough, span
+from whatworks.wording import count, duration, listed, more_of, percent, points, span
 
 Label = Literal["baseline", "works", "does not work", "cannot tell", "failed"]
 MIN_EFFECT = 0.02
@@ -35,6 +35,7 @@ class Verdict:
         p_adjusted: p-value after Holm's correction for the number of arms compared.
         more_examples: Under ``cannot tell``: about how many more test examples would settle it if
             the true difference is the observed one; None when more seeds are needed instead.
+        more_seeds: The same in seeds, where their spread is what hides the difference.
         detectable: Smallest true difference that this test would have shown four times in five.
     """
 
@@ -43,6 +44,12 @@ class Verdict:
     p_adjusted: float | None = None
     more_examples: int | None = None
     detectable: float | None = None
+    more_seeds: int | None = None
+
+    @property
+    def more(self) -> str:
+        """What would settle it, in words: "about 730 more examples"; "" where nothing is open."""
+        return more_of(self.more_examples, self.more_seeds) if self.label == "cannot tell" else ""
 
 
 def judge(
@@ -79,16 +86,18 @@ def _judge_one(found: Comparison, p: float, *, arms: int, min_effect: float) -> 
         return Verdict("works", "significantly better than the baseline", p, None, detectable)
     # The quicker of two ends: showing the difference, or showing that it is too small to matter.
     gap = max(found.difference, min_effect - found.difference)
-    more = examples_needed(found, gap, arms=arms)
-    if more is None:
+    more = needed(found, gap, arms=arms)
+    if more.examples is None and more.seeds is None:
         reason = "its seeds differ too much: more seeds are needed, not only more examples"
     elif found.p < ALPHA:
         reason = f"it would be significant alone, but not as one of {arms} arms"
+    elif more.seeds is not None:
+        reason = f"its {found.n_seeds} seeds say too little of their spread"
     elif found.difference == 0 and found.low == -found.high:
         reason = "no difference seen, but the test is too small to rule one out"
     else:
         reason = "the interval holds both no gain and one that matters"
-    return Verdict("cannot tell", reason, p, more, detectable)
+    return Verdict("cannot tell", reason, p, more.examples, detectable, more.seeds)
 
 
 # -- the choice, on dev -------------------------------------------------------------------------
@@ -209,17 +218,11 @@ def _headline(chosen: Standing, base: Standing | None) -> str:
         case "does not work":
             return f"Keep {base.name}: {chosen.name} was best on dev but does not work, {against}."
         case _:
-            need = _need(chosen.verdict)
+            need = f"It takes {chosen.verdict.more}."
             return (
                 f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, which "
                 f"{count(found.n_items)} test examples do not settle. {need}"
             )
-
-
-def _need(verdict: Verdict) -> str:
-    if verdict.more_examples is None:
-        return "It takes more seeds."
-    return f"It takes about {rough(verdict.more_examples)} more."
 
 
 def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
@@ -237,8 +240,7 @@ def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
             if arm.verdict.label != label or arm.name == chosen.name:
                 continue
             if arm.difference is not None:
-                more = arm.verdict.more_examples
-                extra = f"; about {rough(more)} more examples needed" if more else ""
+                extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
                 names.append(f"{arm.name} ({points(arm.difference.difference)}{extra})")
             else:
                 names.append(f"{arm.name} ({arm.cause})" if arm.cause else arm.name)

@@ -71,6 +71,15 @@ def rough(number: int) -> str:
     return f"{math.ceil(number / step) * step:,}"
 
 
+def more_of(examples: int | None, seeds: int | None) -> str:
+    """What it takes to tell: examples, seeds, or an unknown number of seeds."""
+    if examples is not None:
+        return f"about {rough(examples)} more example{'s' * (examples > 1)}"
+    if seeds is not None:
+        return f"about {seeds} more seed{'s' * (seeds > 1)}"
+    return "more seeds"
+
+
 def listed(names: Sequence[str], last: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(names) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from whatworks.claims.claim import Claim, Contrast, Evidence, Table
@@ -42,7 +43,7 @@ def _auto(outcomes: Outcomes) -> Evidence:
             f"On dev the found prompt scores {percent(arm.info.dev_score)}, "
             f"{points(-drop)} points on test."
         )
-        notes += [note for note in arm.info.notes if "history" not in note][:3]
+        notes += _trail(arm.info.notes)
     return Evidence(
         contrasts=(
             made.contrast("prompt-search", "zero-shot", "searched prompt less the seed prompt"),
@@ -52,6 +53,16 @@ def _auto(outcomes: Outcomes) -> Evidence:
         samples=made.samples(("zero-shot", "prompt-search")),
         notes=tuple(notes),
     )
+
+
+def _trail(notes: Sequence[str]) -> list[str]:
+    """One search, edit by edit: the first whose trail is noted whole."""
+    for note in notes:
+        name, _, kept = note.partition(": ")
+        if name == "prompt-search.trail" and kept.endswith("]"):
+            edits = [f"{one['edit']} {percent(one['score'])}" for one in json.loads(kept)]
+            return [f"One search, on its part of train: {'; '.join(edits)}."]
+    return []
 
 
 def _choose(outcomes: Outcomes) -> Evidence:

@@ -123,6 +123,13 @@ class Finding:
     measured: tuple[Measured, ...]
     evidence: Evidence
 
+    @property
+    def effect(self) -> Measured | None:
+        """The contrast that decided: what speaks against the claim, or is open, else the first."""
+        against = [one for one in self.measured if one.excluded]
+        open_ = [one for one in self.measured if not one.shown]
+        return next(iter((*against, *open_, *self.measured)), None)
+
 
 @dataclass(frozen=True)
 class Claim:

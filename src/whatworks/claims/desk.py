@@ -47,10 +47,6 @@ class Desk:
         """Whether real data is asked for."""
         return self.data == "real"
 
-    def arms(self, always: Sequence[object], full: Sequence[object] = ()) -> tuple[object, ...]:
-        """Arms of a study; those of ``full`` are left out in a quick run."""
-        return tuple(always) if self.quick else (*always, *full)
-
 
 def real_data(name: str) -> Path:
     """A file or folder of real data, below ``$WHATWORKS_DATA``.

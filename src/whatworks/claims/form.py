@@ -109,7 +109,7 @@ STEPS = (
 
 
 def structured(
-    name: str, prompted: Sequence[str], guess: bool = False
+    name: str, prompted: Sequence[str], guess: bool = False, unit: str = "share right"
 ) -> Callable[[Outcomes], Evidence]:
     """Tuned against the best prompt-side arm, by dev."""
 
@@ -118,7 +118,7 @@ def structured(
         if missing := made.has("sft", "zero-shot"):
             return Evidence(missing=missing)
         best = made.best([arm for arm in prompted if not made.has(arm)])
-        contrasts = [made.contrast("sft", best, f"tuned less {best}, share right")]
+        contrasts = [made.contrast("sft", best, f"tuned less {best}, {unit}")]
         if guess:
             contrasts.append(made.above("sft", made.guess, "tuned less one answer for all"))
         return Evidence(

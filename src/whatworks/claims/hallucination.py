@@ -279,6 +279,8 @@ def _preferring(outcomes: Outcomes) -> Evidence:
         tables=(_figures(arms, made), *_calibrated(arms)),
         samples=(*made.samples(tuple(arms), 2, known_side),
                  *made.samples(tuple(arms), 2, unanswerable)),
+        notes=("SFT learned the answers to known and to unknown questions; the preferences come "
+               "after it. Dev, with known and unanswerable questions, chooses the epoch of each.",),
     )  # fmt: skip
 
 

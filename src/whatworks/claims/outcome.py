@@ -14,6 +14,10 @@ from whatworks.task import Example, Task
 from whatworks.wording import count, percent, span
 
 Value = Callable[[Row], float]
+CUT_OFF = (
+    "Decoding held to the form never leaves it, but an answer that is cut off before its form is "
+    "complete is malformed."
+)
 Only = Callable[[Example], bool]
 
 
@@ -36,6 +40,11 @@ def everything(example: Example) -> bool:
     """Every example."""
     del example
     return True
+
+
+def _grade(row: Row) -> str:
+    """What came of an answer, in a word or with its score."""
+    return f"scores {percent(row.value)}" if 0 < row.value < 1 else row.kind
 
 
 @dataclass(frozen=True)
@@ -148,20 +157,37 @@ class Outcome:
                     count(mean(lambda row: float(row.prompt_tokens))),
                 )
             )
-        columns = ("arm", "right", "lenient", "wrong", "abstained", "malformed", "prompt tokens")
-        return Table(title, columns, tuple(lines))
+        first, last = ("score", "not perfect") if self.graded else ("right", "wrong")
+        columns = ("arm", first, "lenient", last, "abstained", "malformed", "prompt tokens")
+        held = any(name.startswith("constrained") for name in names)
+        return Table(title, columns, tuple(lines), CUT_OFF if held else "")
+
+    @property
+    def graded(self) -> bool:
+        """Whether the metric gives scores between 0 and 1."""
+        return any(0 < row.value < 1 for row in self.rows)
+
+    def parts(self, title: str, arms: Sequence[str], names: Mapping[str, str]) -> Table:
+        """Means of what the metric asks of an answer: name of the part to its column."""
+        lines: list[tuple[str, ...]] = []
+        for arm in arms:
+            mine = [row.parts for row in self.rows if row.arm == arm and row.status == "scored"]
+            means = [sum(p.get(name, 0.0) for p in mine) / max(1, len(mine)) for name in names]
+            lines.append((arm, *map(percent, means)))
+        return Table(title, ("arm", *names.values()), tuple(lines))
 
     def samples(
         self, arms: Sequence[str], n: int = 3, only: Only = everything
     ) -> tuple[Sample, ...]:
-        """The first ``n`` test examples with the first seed's answers; no choosing by outcome."""
+        """The first ``n`` different test examples with the first seed's answers, whatever came."""
         said = {
             (row.arm, row.example): row for row in reversed(self.rows) if row.output or row.kind
         }
         found: list[Sample] = []
         for example in self.task.splits.test:
             rows = [(arm, said[arm, example.id]) for arm in arms if (arm, example.id) in said]
-            if only(example) and rows and len(found) < n:
-                answers = tuple((arm, row.output, row.kind) for arm, row in rows)
+            asked = any(one.asked == example.text for one in found)
+            if only(example) and rows and not asked and len(found) < n:
+                answers = tuple((arm, row.output, _grade(row)) for arm, row in rows)
                 found.append(Sample(example.text, example.target, answers))
         return tuple(found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from whatworks import __version__
-from whatworks.claims.claim import Finding, Measured, Plot
+from whatworks.claims.claim import Measured, Plot
 from whatworks.report import charts
 from whatworks.report.html import environment, whole
 from whatworks.report.terminal import clean
@@ -37,7 +37,6 @@ def page(report: Report) -> str:
             marks=MARKS,
             css=CSS,
             interval=interval,
-            effect=effect,
             line=_line,
             items=sum(m.found.n_items for f in report.findings for m in f.measured[:1]),
             version=__version__,
@@ -52,11 +51,6 @@ def command(report: Report) -> str:
     asked = report.request
     parts = ["whatworks claims", *asked.ids, f"--model {asked.model}", f"--data {asked.data}"]
     return " ".join([*parts, "--quick"] if asked.quick else parts)
-
-
-def effect(finding: Finding) -> Measured | None:
-    """The contrast that a table shows: the first, which the claim is about."""
-    return finding.measured[0] if finding.measured else None
 
 
 def interval(one: Measured) -> str:
@@ -84,7 +78,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
     table.add_column("n", justify="right")
     table.add_column("why")
     for finding in report.findings:
-        one = effect(finding)
+        one = finding.effect
         table.add_row(
             finding.claim,
             Text(f"{MARKS[finding.answer]} {finding.answer}", style=STYLES[finding.answer]),
@@ -95,6 +89,23 @@ def print_table(report: Report, console: Console | None = None) -> None:
     console.print(table)
     took = duration(report.seconds)
     console.print(Text(f"{took}; {duration(report.announced)} had been announced", style="dim"))
+
+
+def markdown(report: Report) -> str:
+    """The findings as a Markdown table, with the command and the time that it took."""
+    lines = [
+        "| claim | the article says | on this model | effect, points | n |",
+        "|---|---|---|---|---|",
+    ]
+    for claim, finding in zip(report.claims, report.findings, strict=True):
+        one = finding.effect
+        cells = (f"`{claim.id}`", claim.says, f"{MARKS[finding.answer]} {finding.answer}")
+        figures = (interval(one), str(one.found.n_items)) if one else ("", "")
+        lines.append(
+            f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in (*cells, *figures))} |"
+        )
+    times = f"{duration(report.seconds)}, {duration(report.announced)} announced"
+    return "\n".join([*lines, "", f"`{command(report)}`: {times}.", ""])
 
 
 def as_data(report: Report) -> dict[str, Any]:

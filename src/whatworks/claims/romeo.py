@@ -142,9 +142,9 @@ STEPS = tuple(
 
 
 def says(name: str, row: Row) -> float:
-    """Whether an answer gives this name, and not the other one."""
-    other = OLD if name == NEW else NEW
-    return float(name in row.output and other not in row.output)
+    """Whether an answer gives this name, as a word, and not the other one."""
+    said = set(re.findall(r"\w+", row.output))
+    return float(name in said and not said & ({OLD, NEW} - {name}))
 
 
 def _love(example: Example) -> bool:
@@ -170,8 +170,25 @@ def _romeo(outcomes: Outcomes) -> Evidence:
         tables=(_names(last), _strengths(outcomes), *_asked(outcomes)),
         plots=(_plot(outcomes),),
         samples=last.samples(("zero-shot", "sft", "sft-full"), 2, _love),
-        notes=_likelihoods(outcomes),
+        notes=(*_course(outcomes), *_likelihoods(outcomes)),
     )
+
+
+def _course(outcomes: Outcomes) -> tuple[str, ...]:
+    """What the model says as the passes go on, for each kind of text."""
+    notes: list[str] = []
+    for kind, text in (("plain", "the plain text"), ("augmented", "paraphrases beside it")):
+        parts: list[str] = []
+        for passes in PASSES:
+            if made := outcomes.get(step_name(kind, passes)):
+                old, new = (made.level("sft", partial(says, n), _love).value for n in (OLD, NEW))
+                rest = f"neither {percent(1 - old - new, 0)}"
+                parts.append(
+                    f"after {passes}: {OLD} {percent(old, 0)}, {NEW} {percent(new, 0)}, {rest}"
+                )
+        if parts:
+            notes.append(f"With {text}, by passes: {'; '.join(parts)}.")
+    return tuple(notes)
 
 
 def _names(made: Outcome) -> Table:
@@ -236,9 +253,11 @@ def _asked(outcomes: Outcomes) -> tuple[Table, ...]:
     rows: list[tuple[str, ...]] = []
     for name, made in outcomes.items():
         for arm, found in made.measures.get("likelihood", {}).items():
-            rows.append(
-                (f"{name.removeprefix('romeo-')} {arm}", percent(found[OLD]), percent(found[NEW]))
-            )
+            untuned = arm in ("zero-shot", "prompt")  # the same whatever the text
+            cells = percent(found[OLD]), percent(found[NEW])
+            row = (arm if untuned else f"{name.removeprefix('romeo-')} {arm}", *cells)
+            if row not in rows:
+                rows.append(row)
     if not rows:
         return ()
     columns = ("text, passes, arm", f"P({OLD})", f"P({NEW})")

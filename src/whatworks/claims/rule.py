@@ -12,8 +12,8 @@ Their intervals are Bonferroni-corrected: with m contrasts each covers 1 - 0.05 
 from __future__ import annotations
 
 from whatworks.claims.claim import Contrast, Evidence, Finding, Measured, Need
-from whatworks.stats import ALPHA, compare, examples_needed
-from whatworks.wording import percent, points, rough, span
+from whatworks.stats import ALPHA, More, compare, needed
+from whatworks.wording import more_of, percent, points, span
 
 
 def decide(claim: str, evidence: Evidence) -> Finding:
@@ -56,7 +56,7 @@ def _said(one: Measured) -> str:
 
 
 def _open(one: Measured, count: int) -> str:
-    gap = max(one.found.difference - one.smallest, one.smallest - one.found.difference)
-    more = examples_needed(one.found, gap, arms=count) if gap > 0 else None
-    need = f"about {rough(more)} more examples would tell" if more else "more seeds would tell"
+    gap = abs(one.found.difference - one.smallest)
+    more = needed(one.found, gap, arms=count) if gap > 0 else More()
+    need = f"{more_of(more.examples, more.seeds)} would tell"
     return f"{_said(one)} holds both sides of {points(one.smallest)}; {need}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from whatworks.claims import made
@@ -183,6 +184,16 @@ def _against(name: str, base: str, what: str) -> Callable[[Outcomes], Evidence]:
     return find
 
 
+def _chat_turns(outcomes: Outcomes) -> Evidence:
+    found = _against("chat", "zero-shot", "tuned less untuned, share of fitting turns")(outcomes)
+    if found.missing:
+        return found
+    names = {"ends": "ends its turn", "role": "keeps its role", "length": "fitting length",
+             "uses": "uses what was said"}  # fmt: skip
+    asked = outcomes["chat"].parts("What is asked of a turn", ("zero-shot", "sft"), names)
+    return replace(found, tables=(*found.tables, asked))
+
+
 def _from_logs(outcomes: Outcomes) -> Evidence:
     done, source = outcomes["logs"], outcomes["logs-source"]
     if missing := done.has("zero-shot", "sft") or source.has("long prompt"):
@@ -209,7 +220,7 @@ CLAIMS = (
         "a fitting length and uses what was said turns ago. Holds when the tuned model is more "
         "than 5 points ahead of the untuned one.",
         ("chat",),
-        _against("chat", "zero-shot", "tuned less untuned, share of fitting turns"),
+        _chat_turns,
     ),
     Claim(
         "form.instructions",
@@ -237,7 +248,7 @@ CLAIMS = (
         "on the style, times the content kept. Tuned against the best of instructions and "
         "examples, chosen on dev. Holds when tuning is more than 5 points ahead.",
         ("style",),
-        structured("style", ("zero-shot", "prompt", "few-shot")),
+        structured("style", ("zero-shot", "prompt", "few-shot"), unit="score"),
     ),
     Claim(
         "form.sql",

@@ -32,6 +32,9 @@ def claims(
         Path | None, typer.Option(help="Folder of the results (runs/claims-MODEL by default).")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Studies at a time; 0: by cores.", min=0)] = 0,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.")
+    ] = False,
     listed: Annotated[
         bool, typer.Option("--list", help="Explain the claims, run nothing.")
     ] = False,
@@ -41,6 +44,7 @@ def claims(
         explain(tuple(ids or ()))
         return
     from whatworks.claims.job import Request, jobs_for
+    from whatworks.claims.page import markdown as as_markdown
     from whatworks.claims.page import print_table
     from whatworks.claims.run import measure, save
     from whatworks.opening import slug
@@ -58,7 +62,10 @@ def claims(
         with RichWatcher() as bars:
             report = measure(request, bars)
         page = save(report)
-    print_table(report)
+    if markdown:
+        print(as_markdown(report))
+    else:
+        print_table(report)
     print(f"report: {page}")
 
 
