@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from whatworks.constraint import Constraint
 from whatworks.errors import StackingError
 from whatworks.identity import Frozen
+from whatworks.lessons import Lesson, Lessons
 from whatworks.prompt import Prompt
-from whatworks.task import MetricSpec
+from whatworks.task import Example, MetricSpec, Pair
 
 StageKind = Literal["lora", "full", "soft-prompt"]
 Stacking = Literal["new", "continue", "merge"]
@@ -116,11 +119,35 @@ class Decoding(Frozen):
 
 
 class Candidate(Frozen):
-    """A prompt, weights and decoding: frozen, with a content key."""
+    """A prompt, weights and decoding: frozen, with a content key.
+
+    ``lessons`` are what a data step left for the trainer after it; no answer depends on them.
+    """
 
     prompt: Prompt
     weights: Weights
     decoding: Decoding = Decoding()
+    lessons: Lessons | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @property
+    def asked(self) -> Candidate:
+        """The candidate as it is asked, exported and served: without lessons."""
+        return self if self.lessons is None else self.replace(lessons=None)
+
+    def rows(self, train: tuple[Example, ...]) -> tuple[Example, ...]:
+        """The rows that a trainer learns from."""
+        return train if self.lessons is None else self.lessons.rows_with(train)
+
+    def pairs(self, given: tuple[Pair, ...]) -> tuple[Pair, ...]:
+        """The pairs that a trainer learns from."""
+        return given if self.lessons is None else self.lessons.pairs_with(given)
+
+    def learned(self, what: Lesson) -> Candidate:
+        """The same candidate when a trainer has learned its rows, or its pairs."""
+        if self.lessons is None:
+            return self
+        left = self.lessons.replace(**{what: ()})
+        return self.replace(lessons=left if left.rows or left.pairs else None)
 
     def with_prompt(self, **fields: object) -> Candidate:
         """The same candidate with some prompt fields replaced."""

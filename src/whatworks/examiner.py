@@ -74,7 +74,7 @@ class Examiner:
             chunk = examples[start : start + CHUNK]
             meter.require(len(chunk) * candidate.decoding.samples)
             key = content_key(
-                [candidate.key, examples_key(chunk), self.engine.identity, __version__]
+                [candidate.asked.key, examples_key(chunk), self.engine.identity, __version__]
             )
             stored = self.store.read("answers", key)
             if stored is None:

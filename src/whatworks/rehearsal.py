@@ -160,7 +160,10 @@ class Rehearsal(Bench):
         """
         began = time.perf_counter()
         short = settings.replace(epochs=1)
-        what = (short.key, start.prompt.key, start.weights.base, len(start.weights.stages))
+        # Lessons may be far longer or shorter than the task's own rows.
+        length = round(math.log2(sum(len(row.model_dump_json()) for row in rows) / len(rows)))
+        lineage = (start.weights.base, len(start.weights.stages))
+        what = (short.key, start.prompt.key, *lineage, type(rows[0]).__name__, length)
         pace = self.paces.get(what)
         if pace is None:
             pace = self._measured(start, short, rows, method, reward)

@@ -174,6 +174,7 @@ class Study:
             with self._timed(arm.name), arm_failures():
                 for step in arm.chain.steps:
                     candidate = self._step(step, candidate, run, watcher)
+                candidate = candidate.asked
                 run.total.add(run.ledger)
                 tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
                 meter = self._money(run)

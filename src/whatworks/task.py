@@ -50,6 +50,11 @@ class Example(Frozen):
     evidence: tuple[str, ...] = ()
     meta: Mapping[str, Any] = Field(default_factory=dict[str, Any])
 
+    @property
+    def bare(self) -> bool:
+        """Whether there is no input at all: the target is plain text, to be learned as it is."""
+        return not self.inputs and not self.messages
+
     @cached_property
     def text(self) -> str:
         """The input as the model reads it, without instructions, passages or demonstrations."""

@@ -31,6 +31,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "knn": {"k": 3, "diversity": 0.3, "embedder": "lexical"},
     "rag": {"k": 2, "embedder": "lexical"},
     "constrained": {"to": {"regex": "[a-z]{1,6}"}},
+    "corpus": {"size": 5},
+    "distill": {"temperature": 1.0, "samples": 2},
+    "refusal": {"samples": 2},
     "sft": {"epochs": 2, "batch_size": 8},
     "soft-prompt": {"epochs": 1, "batch_size": 8, "tokens": 4},
     "dpo": {"epochs": 1, "learning_rate": 1e-2},
@@ -40,7 +43,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 METRICS = {
     "rl": MetricSpec(name="instructions", options={"constraints": [{"kind": "lowercase"}]}),
 }
-CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft"]
+DATA_STEPS = ("corpus+sft", "refusal+dpo", "knn+distill+sft")
+CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft", *DATA_STEPS]
 CANARY = "zyxcanary"
 
 
@@ -191,6 +195,9 @@ def leaves(value: Any, path: str = "") -> dict[str, str]:
     """Dotted paths of a candidate's fields, two levels deep."""
     out: dict[str, str] = {}
     for name, inner in value.items():
+        if name == "lessons":
+            out[name] = json.dumps(inner, sort_keys=True)
+            continue
         for deeper, leaf in inner.items():
             out[f"{name}.{deeper}"] = json.dumps(leaf, sort_keys=True)
     return out
@@ -206,7 +213,7 @@ def test_input_is_not_mutated(spec: str, adapted: Any) -> None:
 def test_only_owned_fields_change(spec: str, adapted: Any) -> None:
     got: Adapted = adapted(spec)
     before, after = (leaves(c.model_dump(mode="json")) for c in (got.start, got.made))
-    changed = {name for name in before if before[name] != after[name]}
+    changed = {name for name in {**before, **after} if before.get(name) != after.get(name)}
     owned = build(spec).owns
     assert all(name in owned or name.split(".")[0] in owned for name in changed), changed
     if owned:

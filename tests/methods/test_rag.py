@@ -186,7 +186,11 @@ def test_a_cross_encoder_orders_what_the_index_found(tmp_path: Path, cross_encod
     ("settings", "more", "cause"),
     [
         ({}, {"documents": ()}, "no documents"),
-        ({}, {"documents": (Document(id="a", text="  \n "),)}, "the index is empty"),
+        (
+            {},
+            {"documents": (Document(id="a", text="  \n "),)},
+            "there is no text",
+        ),
         ({}, {"documents_fault": "b.pdf: the PDF is encrypted", "documents": ()}, "encrypted"),
         ({"passages": "gold"}, {"dev": (DEV[0].replace(evidence=()),)}, "no row says"),
         ({"index": {"rerank": "no/such-model"}}, {}, "reranker cannot be loaded"),

@@ -120,6 +120,14 @@ def folded(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[dict[str, 
     )
 
 
+def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of plain text as pretraining has it: no template, BOS where the tokenizer adds one, EOS
+    where it has one."""
+    before = [int(tokenizer.bos_token_id)] if _adds_bos(tokenizer) else []
+    after = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    return [*before, *_encode(tokenizer, text), *after]
+
+
 def completion_ids(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
     """Ids of an answer: the target and, with ``end``, the template's end of turn.
 

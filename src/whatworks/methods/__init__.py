@@ -12,12 +12,15 @@ from whatworks.errors import InputError, nearest
 from whatworks.methods.base import Chain, Method
 from whatworks.methods.best_of_n import BestOfN
 from whatworks.methods.constrained import Constrained
+from whatworks.methods.corpus import Corpus
+from whatworks.methods.distill import Distill
 from whatworks.methods.dpo import DPO
 from whatworks.methods.few_shot import FewShot
 from whatworks.methods.knn import Knn
 from whatworks.methods.manual_prompt import ManualPrompt
 from whatworks.methods.prompt_search import PromptSearch
 from whatworks.methods.rag import Rag
+from whatworks.methods.refusal import Refusal
 from whatworks.methods.rl import RL
 from whatworks.methods.rlhf import RLHF
 from whatworks.methods.search import MOST_TRIALS, searched
@@ -36,6 +39,9 @@ METHODS: tuple[type[Method], ...] = (
     Constrained,
     SelfConsistency,
     BestOfN,
+    Corpus,
+    Distill,
+    Refusal,
     SFT,
     SoftPrompt,
     DPO,

@@ -13,7 +13,9 @@ from pydantic import SerializeAsAny
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind, Weights
+from whatworks.errors import StackingError
 from whatworks.identity import Frozen
+from whatworks.lessons import Lesson
 
 
 class Method(Frozen):
@@ -23,11 +25,15 @@ class Method(Frozen):
         name: As written in study files and on the command line.
         owns: Candidate fields that ``adapt`` may change, dotted (``prompt.demos``, ``weights``).
         stochastic: Whether the outcome depends on the seed; then a study runs several seeds.
+        makes: Lessons that ``adapt`` leaves for a later step.
+        learns: Lessons of earlier steps that ``adapt`` learns from.
     """
 
     name: ClassVar[str]
     owns: ClassVar[frozenset[str]] = frozenset()
     stochastic: ClassVar[bool] = False
+    makes: ClassVar[frozenset[Lesson]] = frozenset()
+    learns: ClassVar[frozenset[Lesson]] = frozenset()
 
     @property
     def trains(self) -> StageKind | None:
@@ -92,8 +98,21 @@ class Chain(Frozen):
         """The lineage after all steps.
 
         Raises:
-            StackingError: At the first step that cannot stand on those before it.
+            StackingError: At the first step that cannot stand on those before it, or if nothing
+                learns what a data step makes.
         """
+        waiting: Method | None = None
         for step in self.steps:
+            if waiting is not None and step.learns & waiting.makes:
+                waiting = None
+            if step.makes:
+                waiting = step
             weights = step.plan(weights)
+        if waiting is not None:
+            made = " and ".join(sorted(waiting.makes))
+            raise StackingError(
+                f"{waiting.name} only makes {made} to learn from, and no step after it does",
+                remedy=f"put a trainer behind it: {waiting.name}+"
+                + ("sft" if "rows" in waiting.makes else "dpo"),
+            )
         return weights

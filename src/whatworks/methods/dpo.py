@@ -8,6 +8,7 @@ from pydantic import Field
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
+from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
 from whatworks.preferences import telling
 from whatworks.sampling import best_and_worst, drawn
@@ -25,9 +26,9 @@ class DPO(Method):
         loss: ``sigmoid``, ``ipo``, ``simpo``, ``orpo`` (see ``DPOSettings``), or ``kto`` for
             answers that are labelled one by one (Ethayarajh et al. 2024).
         beta: How strongly the start holds; by default that of the loss.
-        pairs: ``given`` are the study's preferences; ``samples`` are the best and the worst of
-            the candidate's own answers to each train row, by the task's metric; by default
-            given ones where the study has some.
+        pairs: ``given`` are the study's preferences, or a data step's (``refusal+dpo``);
+            ``samples`` are the best and the worst of the candidate's own answers to each train
+            row, by the task's metric; by default given ones where there are some.
         samples: How many answers are drawn for each train row.
         temperature: At which they are drawn.
         kind: ``lora`` or ``full``.
@@ -36,8 +37,9 @@ class DPO(Method):
     """
 
     name: ClassVar[str] = "dpo"
-    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
     stochastic: ClassVar[bool] = True
+    learns: ClassVar[frozenset[Lesson]] = frozenset({"pairs"})
 
     loss: Literal["sigmoid", "ipo", "simpo", "orpo", "kto"] = "sigmoid"
     beta: float | None = Field(default=None, gt=0)
@@ -60,6 +62,7 @@ class DPO(Method):
             ArmFailure: If there are no pairs, or none whose answers differ.
         """
         pairs = self._pairs(start, bench)
+        start = start.learned("pairs")
         shared = self.model_dump(include={"kind", "epochs", "learning_rate"})
         if self.loss == "kto":
             kto = KTOSettings(**shared, beta=self.beta or 0.1)
@@ -74,8 +77,9 @@ class DPO(Method):
         return best
 
     def _pairs(self, start: Candidate, bench: Bench) -> tuple[Pair, ...]:
-        source = self.pairs or ("given" if bench.preferences else "samples")
+        given = start.pairs(bench.preferences)
+        source = self.pairs or ("given" if given else "samples")
         if source == "given":
-            return bench.preferences if self.loss == "kto" else telling(bench.preferences)
+            return given if self.loss == "kto" else telling(given)
         answers = drawn(bench, start, bench.train, self.samples, self.temperature)
         return tuple(best_and_worst(answers))

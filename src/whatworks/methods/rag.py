@@ -80,7 +80,7 @@ class Rag(Method):
         from whatworks.retrieval import resolve_embedder
         from whatworks.retrieval.reranking import check
 
-        chunks = self._chunks(bench)
+        chunks = passages_of(bench, self.size, self.index.overlap)
         known = [row for row in bench.dev if row.evidence]
         if self.passages != "retrieved" and not known:
             raise ArmFailure(
@@ -118,23 +118,29 @@ class Rag(Method):
         bench.note("words_per_chunk", round(mean([len(c.text.split()) for c in chunks]), 1))
         return made
 
-    def _chunks(self, bench: Bench) -> tuple[Document, ...]:
-        from whatworks.retrieval import chunk
 
-        if bench.documents_fault:
-            raise ArmFailure(
-                f"the documents cannot be used: {bench.documents_fault}",
-                remedy="mend or remove the file; the next run goes on from here",
-            )
-        if not bench.documents:
-            raise ArmFailure(
-                "the task has no documents to retrieve from",
-                remedy="name a folder or file with `task: {documents: ...}`, or drop the arm",
-            )
-        chunks = chunk(bench.documents, size=self.size, overlap=self.index.overlap)
-        if not chunks:
-            raise ArmFailure(
-                f"the index is empty: there is no text in the {len(bench.documents)} documents",
-                remedy="give documents with text in them",
-            )
-        return chunks
+def passages_of(bench: Bench, size: int, overlap: int) -> tuple[Document, ...]:
+    """Passages of the task's documents, of about ``size`` words.
+
+    Raises:
+        ArmFailure: If there are no documents, or no text in them.
+    """
+    from whatworks.retrieval import chunk
+
+    if bench.documents_fault:
+        raise ArmFailure(
+            f"the documents cannot be used: {bench.documents_fault}",
+            remedy="mend or remove the file; the next run goes on from here",
+        )
+    if not bench.documents:
+        raise ArmFailure(
+            "the task has no documents",
+            remedy="name a folder or file with `task: {documents: ...}`, or drop the arm",
+        )
+    chunks = chunk(bench.documents, size=size, overlap=overlap)
+    if not chunks:
+        raise ArmFailure(
+            f"there is no text in the {len(bench.documents)} documents",
+            remedy="give documents with text in them",
+        )
+    return chunks

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Weights
+from whatworks.lessons import Lesson
 from whatworks.methods.rl import Reinforced
 from whatworks.preferences import agreement, held_out, telling
 from whatworks.prompt import Prompt
@@ -25,6 +26,8 @@ class RLHF(Reinforced):
     """
 
     name: ClassVar[str] = "rlhf"
+    owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
+    learns: ClassVar[frozenset[Lesson]] = frozenset({"pairs"})
 
     reward_epochs: int = Field(default=3, ge=1)
 
@@ -34,7 +37,8 @@ class RLHF(Reinforced):
         Raises:
             ArmFailure: If there are no pairs, or too few.
         """
-        pairs, held = held_out(telling(bench.preferences), bench.seed)
+        pairs, held = held_out(telling(start.pairs(bench.preferences)), bench.seed)
+        start = start.learned("pairs")
         model = reward_model(start, bench, pairs, self.reward_epochs)
         for name, value in agreement(margins(bench, model, start.prompt, held)).items():
             bench.note(f"reward_{name}", round(value, 4))

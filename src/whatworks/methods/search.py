@@ -19,6 +19,7 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Weights
 from whatworks.errors import ArmFailure, BudgetExceeded, InputError
 from whatworks.identity import Frozen
+from whatworks.lessons import Lesson
 from whatworks.methods.base import Chain, Method
 
 KEEP_ONE_IN = 3
@@ -78,7 +79,7 @@ class Search(Method):
     """
 
     name: ClassVar[str] = "search"
-    owns: ClassVar[frozenset[str]] = frozenset({"prompt", "weights", "decoding"})
+    owns: ClassVar[frozenset[str]] = frozenset({"prompt", "weights", "decoding", "lessons"})
 
     trials: tuple[Trial, ...]
 
@@ -86,6 +87,11 @@ class Search(Method):
     def stochastic(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether any trial is."""
         return any(trial.chain.stochastic for trial in self.trials)
+
+    @property
+    def learns(self) -> frozenset[Lesson]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What some step of a trial does."""
+        return frozenset().union(*(step.learns for step in self.trials[0].chain.steps))
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage of the first trial, when all of them can stand.

@@ -1,4 +1,4 @@
-"""sft: supervised fine-tuning on the train rows, as the start's prompt renders them."""
+"""sft: supervised fine-tuning on the train rows or lessons, as the start's prompt renders them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
+from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
 from whatworks.training.job import SFTSettings
 from whatworks.training.rows import training_rows
@@ -19,8 +20,9 @@ class SFT(Method, SFTSettings):
     """
 
     name: ClassVar[str] = "sft"
-    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
     stochastic: ClassVar[bool] = True
+    learns: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
 
     @property
     def trains(self) -> StageKind:
@@ -30,6 +32,7 @@ class SFT(Method, SFTSettings):
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation."""
         settings = SFTSettings(**self.model_dump())
-        rows = training_rows(start.prompt, bench.train)
+        rows = training_rows(start.prompt, start.rows(bench.train))
+        start = start.learned("rows")
         weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
         return bench.best_epoch(start, weights)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
+from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
 from whatworks.training.job import SoftPromptSettings
 from whatworks.training.rows import training_rows
@@ -18,8 +19,9 @@ class SoftPrompt(Method, SoftPromptSettings):
     """
 
     name: ClassVar[str] = "soft-prompt"
-    owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
     stochastic: ClassVar[bool] = True
+    learns: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
 
     @property
     def trains(self) -> StageKind:
@@ -29,6 +31,7 @@ class SoftPrompt(Method, SoftPromptSettings):
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the soft prompt of the epoch that scores best on dev, by generation."""
         settings = SoftPromptSettings(**self.model_dump())
-        rows = training_rows(start.prompt, bench.train)
+        rows = training_rows(start.prompt, start.rows(bench.train))
+        start = start.learned("rows")
         weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
         return bench.best_epoch(start, weights)

@@ -25,7 +25,10 @@ class Row(Frozen):
 
 
 class TrainingRow(Row):
-    """An answer to learn; only the answer and its end token are trained."""
+    """An answer to learn; only the answer and its end token are trained.
+
+    Without messages it is plain text: no template stands around it, and all of it is learned.
+    """
 
     target: str
 
@@ -58,9 +61,11 @@ def training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingR
     """
     without = _without_gold(prompt)
     prompts = [without if _dropped(prompt, e) else prompt for e in examples]
-    warm(prompt, examples)
+    warm(prompt, [e for e in examples if not e.bare])
     return [
-        TrainingRow(id=e.id, messages=render(p, e, exclude=[e]), target=taught(p, e))
+        TrainingRow(id=e.id, messages=(), target=e.target)
+        if e.bare
+        else TrainingRow(id=e.id, messages=render(p, e, exclude=[e]), target=taught(p, e))
         for p, e in zip(prompts, examples, strict=True)
     ]
 

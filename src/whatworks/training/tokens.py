@@ -60,6 +60,9 @@ def tokenise(rows: Sequence[Row], tokenizer: Any, limit: int | None, room: int =
 
 def _encode(row: Row, tokenizer: Any) -> tuple[dict[str, Any], int]:
     """One row's columns, and its length."""
+    if not row.messages and isinstance(row, TrainingRow):
+        ids = templates.text_ids(tokenizer, row.target)
+        return {"input_ids": ids, "labels": list(ids)}, len(ids)
     prompt = templates.tokens(tokenizer, row.messages)
 
     def answer(text: str) -> list[int]:

@@ -1,0 +1,98 @@
+"""distill: what a stronger model, or a longer prompt, answers becomes what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate
+from whatworks.errors import ArmFailure
+from whatworks.helper import required
+from whatworks.lessons import Lesson, Lessons, Place
+from whatworks.methods.base import Method
+from whatworks.prompt import render, warm
+from whatworks.task import Example
+
+
+class Distill(Method):
+    """Answer the train rows' inputs by a teacher, and hand them to the trainer after it.
+
+    Attributes:
+        teacher: ``helper`` is the study's helper model under the candidate's prompt (Hinton et al.
+            2015; Kim and Rush 2016, "Sequence-Level Knowledge Distillation", section 3.2);
+            ``prompt`` is the candidate itself, whose demonstrations and passages are then taken
+            away, so that they end in the weights (Askell et al. 2021, "context distillation";
+            Snell et al. 2022). By default the helper, where the study has one.
+        instructions: Those of the prompt from then on, e.g. shorter ones; the candidate's own by
+            default.
+        keep: ``all`` answers, or those that the task's metric calls ``correct``.
+        samples: Answers drawn for each row; each one that differs is a row.
+        temperature: At which they are drawn; 0 is greedy.
+        place: ``beside`` the train rows, or ``instead`` of them.
+    """
+
+    name: ClassVar[str] = "distill"
+    owns: ClassVar[frozenset[str]] = frozenset(
+        {"lessons", "prompt.instructions", "prompt.demos", "prompt.context"}
+    )
+    stochastic: ClassVar[bool] = True
+    makes: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
+
+    teacher: Literal["helper", "prompt"] | None = None
+    instructions: str | None = None
+    keep: Literal["all", "correct"] = "all"
+    samples: int = Field(default=1, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    place: Place = "instead"
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with the teacher's answers as lessons; how many were kept is noted.
+
+        Raises:
+            ArmFailure: If there is no helper where it is asked for, or no answer is kept.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        rows = start.rows(bench.train)
+        asked = [row for row in rows if not row.bare]
+        teacher = self.teacher or ("helper" if bench.helper else "prompt")
+        taught: dict[str, Example] = {}
+        for draw in range(self.samples):
+            said = self._answers(teacher, start, bench, asked, draw)
+            for row, text in zip(asked, said, strict=True):
+                if text.strip() and self._kept(bench, row, text):
+                    made = row.replace(target=text.strip())
+                    taught.setdefault(made.key, made)
+        bench.note("teacher", teacher)
+        bench.note("kept", f"{len(taught)} of {len(asked) * self.samples} answers")
+        if not taught:
+            raise ArmFailure(
+                f"none of the teacher's answers to {len(asked)} rows is kept",
+                remedy="set `keep: all`, or give a teacher that can do the task",
+            )
+        if teacher == "prompt":
+            start = start.with_prompt(demos=None, context=None)
+        if self.instructions is not None:
+            start = start.with_prompt(instructions=self.instructions)
+        before = rows if self.place == "beside" else ()
+        return start.replace(lessons=Lessons(rows=(*before, *taught.values())))
+
+    def _answers(
+        self, teacher: str, start: Candidate, bench: Bench, rows: Sequence[Example], draw: int
+    ) -> list[str]:
+        """What the teacher says to each row; each draw has a stream of its own."""
+        decoding = start.decoding.replace(
+            temperature=self.temperature, seed=1000 * (bench.seed + 1) + draw
+        )
+        if teacher == "prompt":
+            answers = bench.answers(start.asked.replace(decoding=decoding), rows)
+            return [answer.generation.text for answer in answers]
+        helper = required(bench.helper, "`distill: {teacher: helper}`")
+        warm(start.prompt, rows)
+        prompts = [render(start.prompt, row, exclude=[row]) for row in rows]
+        return [generation.text for generation in helper.ask(prompts, decoding)]
+
+    def _kept(self, bench: Bench, row: Example, text: str) -> bool:
+        return self.keep == "all" or bench.examiner.metric(row, text).kind == "correct"
