@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from training_helpers import ANSWERS, Train, job_of
+from training_helpers import ANSWERS, Run, Train, ask, job_of
 
 from whatworks.engines import ModelFiles
 from whatworks.prompt import Prompt
 from whatworks.task import Example
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Schedule, Trained
+from whatworks.training.job import Schedule, SFTSettings, Trained
 from whatworks.training.rows import Row, TrainingRow, training_rows
 
 
@@ -82,3 +82,14 @@ def here(
         return result, folder.path
 
     return train
+
+
+@pytest.fixture(scope="session")
+def half_tuned(here: Train) -> Run:
+    """A model that says one of two things, so that a reward can prefer one."""
+    rows = [
+        TrainingRow(id=f"{i}{word}", messages=(ask(i),), target=word)
+        for i in range(12)
+        for word in ("red", "blue")
+    ]
+    return here(SFTSettings(epochs=20, batch_size=8, rank=8, learning_rate=3e-2), rows=rows)

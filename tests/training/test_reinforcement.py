@@ -6,14 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
-from training_helpers import Run, Train, moved, tensors
+from training_helpers import Run, Train, ask, moved, tensors
 
 from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure, InputError
 from whatworks.task import Example, Message, MetricSpec
-from whatworks.training.job import RewardSettings, RLSettings, SFTSettings
+from whatworks.training.job import RewardSettings, RLSettings
 from whatworks.training.reward import RewardModel
-from whatworks.training.rows import PairRow, PromptRow, TrainingRow
+from whatworks.training.rows import PairRow, PromptRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -64,21 +64,6 @@ SETTINGS = RLSettings(
     beta=0.01,
     leash=50.0,
 )
-
-
-@pytest.fixture(scope="module")
-def half_tuned(here: Train) -> Run:
-    """A model that says one of two things."""
-    rows = [
-        TrainingRow(id=f"{i}{word}", messages=(ask(i),), target=word)
-        for i in range(12)
-        for word in ("red", "blue")
-    ]
-    return here(SFTSettings(epochs=20, batch_size=8, rank=8, learning_rate=3e-2), rows=rows)
-
-
-def ask(i: int) -> Message:
-    return Message(role="user", content=f"colour {i}?")
 
 
 def prompts(target: str = "blue", count: int = 24) -> list[PromptRow]:

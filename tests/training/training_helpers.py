@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from whatworks.task import Message
 from whatworks.training.job import Schedule, Trained, TrainingJob
 
 ANSWERS = ["red", "blue", "green", "a yellow one, please"]
@@ -13,6 +14,10 @@ Train = Callable[..., Run]
 
 def job_of(settings: Schedule, **fields: object) -> TrainingJob:
     return TrainingJob(settings=settings, **fields)
+
+
+def ask(i: int) -> Message:
+    return Message(role="user", content=f"colour {i}?")
 
 
 def tensors(folder: Path) -> dict[str, object]:
