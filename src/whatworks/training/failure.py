@@ -26,6 +26,7 @@ _DISK_FULL = (
     "os error 28",
     "pytorchstreamwriter failed writing",
     ". unexpected pos ",
+    "os error 27",  # a limit on the size of a file
 )
 _LESS_MEMORY = "use `kind: lora`, a smaller max_length, or a smaller model"
 
@@ -58,12 +59,18 @@ def diagnose(error: BaseException) -> Failure:
         return out_of_memory(first_line(error))
     if isinstance(error, WhatworksError):
         return Failure(kind="other", cause=error.cause, remedy=error.remedy)
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if full or any(sign in text for sign in _DISK_FULL):
         return Failure(
             kind="other",
             cause="the disk is full: a checkpoint could not be written",
             remedy="free some space and run again: training resumes from the last checkpoint",
+        )
+    if "probability tensor contains" in text:  # how drawing an answer meets them
+        return Failure(
+            kind="other",
+            cause="the training diverged: the model's probabilities are not numbers any more",
+            remedy="lower the learning rate",
         )
     return Failure(
         kind="other",

@@ -8,6 +8,7 @@ that is printed goes to standard error.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -45,6 +46,8 @@ def main() -> int:
                 folder.finish(run(folder, plan, send))
     except Exception as error:
         traceback.print_exc()
+        with contextlib.suppress(Exception):
+            folder.resumable()  # what was written in part is removed: others may need the room
         send("failure", diagnose(error).model_dump())
         return 1
     return 0
