@@ -19,6 +19,9 @@ Kind = Literal["json_schema", "regex", "choices", "lark", "auto"]
 
 KINDS = ("json_schema", "regex", "choices", "lark")
 
+ROOM = 2
+"""A form that is learned from rows leaves room for so many times what the longest of them has."""
+
 INSTALL = "pip install 'whatworks[local]'"
 
 # Spaces as `json.dumps` writes them, or none: no room for a model to write spaces without end.

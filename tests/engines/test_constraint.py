@@ -206,3 +206,19 @@ def test_a_cut_answer_is_malformed_even_where_it_looks_right(tmp_path: Path) -> 
     assert examiner.ask(start, rows)[0].score.kind == "correct"
     held = start.with_decoding(constraint=FORMS["choices"])
     assert examiner.ask(held, rows)[0].score.kind == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("metric", "target", "longer"),
+    [
+        ("mr", "inform(name[Sky], genres[card (solo)])", "inform(name[{}], genres[card (solo)])"),
+        ("mr", "inform(name[Sky])", "inform(name[Sky]{})"),
+        ("json", '{"name": "Sky", "genres": ["card"]}', '{{"name": "{}", "genres": ["card"]}}'),
+    ],
+)
+def test_a_form_that_is_learned_from_rows_has_an_end(metric: str, target: str, longer: str) -> None:
+    form = load(MetricSpec(name=metric), [Example(id="a", inputs={"q": "?"}, target=target)]).form
+    filler = ", name[Sky]" if "]{}" in longer else "abc"
+    assert form is not None and form.allows(target)
+    assert form.allows(longer.format(filler))
+    assert not form.allows(longer.format(filler * 20))

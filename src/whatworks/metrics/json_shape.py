@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from whatworks.constraint import ROOM
+
 MOST_SHAPES = 16
 """Objects with more different sets of keys than this are described by one set, keys optional."""
 
@@ -13,7 +15,8 @@ def shape(values: Sequence[Any]) -> dict[str, Any]:
     """A schema that holds for all the values, and for values like them.
 
     Objects have no other keys than those seen, in the order first seen; up to ``MOST_SHAPES``
-    different sets of keys are told apart. Strings and numbers are free.
+    different sets of keys are told apart. Numbers are free, strings and arrays up to ``ROOM`` times
+    the length of the longest seen: a model that finds no end would write on until it is cut off.
 
     Args:
         values: JSON values, at least one.
@@ -30,7 +33,12 @@ def shape(values: Sequence[Any]) -> dict[str, Any]:
 def _shapes(kind: str, values: Sequence[Any]) -> list[dict[str, Any]]:
     if kind == "array":
         items = [item for value in values for item in value]
-        return [{"type": "array", **({"items": shape(items)} if items else {"maxItems": 0})}]
+        if not items:
+            return [{"type": "array", "maxItems": 0}]
+        most = ROOM * max(map(len, values))
+        return [{"type": "array", "items": shape(items), "maxItems": most}]
+    if kind == "string":
+        return [{"type": "string", "maxLength": ROOM * max(1, *map(len, values))}]
     if kind != "object":
         return [{"type": kind}]
     sets: dict[frozenset[str], list[Mapping[str, Any]]] = {}

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from whatworks.constraint import Constraint
+from whatworks.constraint import ROOM, Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
 from whatworks.metrics.compare import brief, overlap, part_means
@@ -109,23 +109,35 @@ def find(text: str) -> MeaningRepresentation | None:
 
 
 _GRAMMAR = """\
-start: act "(" (slot (", " slot)*)? ")"
+start: act "(" (slot (", " slot){{0,{slots}}})? ")"
 act: {acts}
 slot: name "[" VALUE? "]"
 name: {names}
-VALUE: /[^\\[\\]()\\n]+(\\([^\\[\\]()\\n]*\\)[^\\[\\]()\\n]*)*/
+VALUE: /{plain}{{1,{length}}}(\\({plain}{{0,{length}}}\\){plain}{{0,{length}}}){{0,{groups}}}/
 """
 
 
 def form(train: Sequence[Example]) -> Constraint | None:
-    """A representation with the acts and the slots of the train rows; values are free."""
+    """A representation with the acts and the slots of the train rows; values are free.
+
+    Free up to ``ROOM`` times what train has at most, in characters, parentheses and slots: without
+    an end, a model that doesn't find one writes on until it is cut off.
+    """
     found = [parse(example.target) for example in train]
     acts = sorted({one.act for one in found})
-    names = sorted({slot.name for one in found for slot in one.slots})
+    slots = [slot for one in found for slot in one.slots]
+    names = sorted({slot.name for slot in slots})
     if not names:
         return None
-    said = {"acts": acts, "names": names}
-    text = _GRAMMAR.format(**{k: " | ".join(f'"{v}"' for v in some) for k, some in said.items()})
+    values = [", ".join(slot.items) for slot in slots]
+    text = _GRAMMAR.format(
+        acts=" | ".join(f'"{act}"' for act in acts),
+        names=" | ".join(f'"{name}"' for name in names),
+        slots=ROOM * max(len(one.slots) for one in found) - 1,
+        length=ROOM * max(1, *map(len, values)),
+        plain=r"[^\[\]()\n]",
+        groups=ROOM * max(1, *(value.count("(") for value in values)),
+    )
     return Constraint(kind="lark", text=text)
 
 
