@@ -30,6 +30,9 @@ from whatworks.studyfile import Arm, StudyFile, read_arms
 from whatworks.summary import ArmInfo, StudyInfo, Summary, summarise
 from whatworks.task import Task
 
+DRAWN = (".losses", ".trace")
+"""Notes that the report draws."""
+
 
 def run_study(
     path: Path,
@@ -181,6 +184,8 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
     notes: list[str] = []
     for run in mine:
         for name, value in run.notes.items():
+            if name.endswith(DRAWN):
+                continue
             lines = value if _is_lines(value) else [value]
             notes += [f"{name}: {_short(line)}" for line in lines]
     return ArmInfo(
@@ -195,9 +200,21 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         notes=list(dict.fromkeys(notes)),
         oracle=any(run.candidate and run.candidate.prompt.oracle for run in made),
         curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
+        losses=_by_method(made, ".losses"),
+        traces=_by_method(made, ".trace"),
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),
     )
+
+
+def _by_method(runs: Sequence[Run], ending: str) -> dict[str, list[Any]]:
+    """What was noted under such a name, of every run, by the method that noted it."""
+    found: dict[str, list[Any]] = {}
+    for run in runs:
+        for name, value in run.notes.items():
+            if name.endswith(ending):
+                found.setdefault(name.removesuffix(ending), []).append(value)
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -43,6 +43,8 @@ class ArmInfo:
         notes: What its methods want the report to say.
         oracle: Whether it is shown what only a measurement knows, such as gold passages.
         curve: Learning curves: for each run, the dev score after each checkpoint.
+        losses: Training loss by step, of each run, by the method that trained.
+        traces: What each step of reinforcement saw (``training.job.Point``), in the same way.
         forgetting: How far training moved the weights from the untouched model on the retention
             set, mean over the seeds; None for an arm that trains nothing.
         rows: Train rows that it was given.
@@ -59,6 +61,12 @@ class ArmInfo:
     notes: Sequence[str] = ()
     oracle: bool = False
     curve: Sequence[Sequence[float]] = ()
+    losses: Mapping[str, Sequence[Sequence[float]]] = field(
+        default_factory=dict[str, Sequence[Sequence[float]]]
+    )
+    traces: Mapping[str, Sequence[Sequence[Mapping[str, float]]]] = field(
+        default_factory=dict[str, Sequence[Sequence[Mapping[str, float]]]]
+    )
     forgetting: Forgetting | None = None
     rows: int = 0
 

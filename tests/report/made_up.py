@@ -82,6 +82,7 @@ def infos(names: list[str]) -> list[ArmInfo]:
             if name == "few-shot"
             else [],
             curve=[[0.3, 0.52, 0.61, 0.6], [0.28, 0.5, 0.66, 0.68]] if name in TRAINED else [],
+            losses={name: [[2.0, 1.1, 0.4], [2.1, 1.0, 0.5]]} if name in TRAINED else {},
             forgetting=Forgetting(0.714, 0.336, 40) if name in TRAINED else None,
         )
         for name in names

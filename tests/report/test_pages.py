@@ -14,6 +14,7 @@ import pytest
 from made_up import failure, infos, study, summary
 from rich.console import Console
 
+from whatworks.report import learning
 from whatworks.report.html import page, write_html
 from whatworks.report.terminal import RichWatcher, print_summary
 from whatworks.summary import summarise
@@ -116,3 +117,28 @@ def test_in_a_browser(tmp_path: Path) -> None:
 
 def test_infos_are_json() -> None:
     json.dumps([asdict(info) for info in infos(["rag", "sft"])])
+
+
+def over_optimised(steps: int) -> list[dict[str, float]]:
+    """A reward that rises with the divergence while the metric falls from its middle on."""
+    return [
+        {"step": i + 1, "kl": i / 10, "reward": 2.0 + i, "gold": 0.5 - abs(i - steps / 2) / steps}
+        for i in range(steps)
+    ]
+
+
+def test_the_page_draws_losses_and_the_metric_against_divergence() -> None:
+    made, rows, items = summary(20)
+    arms = [replace(one, info=replace(one.info, traces={"rlhf": [over_optimised(24)]}))
+            for one in made.arms[:1]]  # fmt: skip
+    text = page(replace(made, arms=(*arms, *made.arms[1:])), rows, items)
+    assert "Training loss: from 2 to 0.4 in 3 steps; from 2.1 to 0.5 in 3 steps" in text
+    chart = str(learning.leash(over_optimised(24)))
+    assert chart in text
+    said = re.findall(r"metric ([\d.]+)%, reward ([\d.]+) at KL ([\d.]+)", chart)
+    gold, reward, kl = (list(map(float, column)) for column in zip(*said, strict=True))
+    assert len(said) == learning.STAGES
+    assert kl == sorted(kl)
+    assert reward == sorted(reward)
+    assert gold[-1] < max(gold) > gold[0]
+    assert learning.leash(over_optimised(1)) == learning.losses([[1.0]]) == ""

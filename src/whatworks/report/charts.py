@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from whatworks.curve import Curve
+from whatworks.report.drawing import css_of, draw_line, draw_mark, draw_text, round_ticks, svg
 from whatworks.stats import Comparison, Estimate
 from whatworks.summary import ArmSummary
 from whatworks.wording import percent, points, span
@@ -33,7 +34,7 @@ def forest(arms: Sequence[ArmSummary], baseline: str, min_effect: float) -> Mark
     width, row, top = 760, 34, 14
     left = 24 + GLYPH * max(len(arm.name) for arm, _ in found)
     right, bottom = width - 150, top + row * len(found)
-    ticks = _ticks(min(0.0, *(d.low for _, d in found)), max(0.0, *(d.high for _, d in found)))
+    ticks = round_ticks(min(0.0, *(d.low for _, d in found)), max(0.0, *(d.high for _, d in found)))
 
     def x(value: float) -> float:
         return left + (right - left) * (value - ticks[0]) / (ticks[-1] - ticks[0])
@@ -44,18 +45,18 @@ def forest(arms: Sequence[ArmSummary], baseline: str, min_effect: float) -> Mark
     ]
     for tick in ticks:
         line = "axis" if abs(tick) < 1e-9 else "grid"
-        parts.append(_line(x(tick), top, x(tick), bottom, line))
-        parts.append(_text(x(tick), bottom + 18, points(tick, 0), "tick", "middle"))
+        parts.append(draw_line(x(tick), top, x(tick), bottom, line))
+        parts.append(draw_text(x(tick), bottom + 18, points(tick, 0), "tick", "middle"))
     for i, (arm, d) in enumerate(found):
         y = top + row * (i + 0.5)
-        kind = _css(arm.verdict.label)
-        parts.append(_text(left - 14, y + 4.5, arm.name, "label", "end"))
-        parts.append(_line(x(d.low), y, x(d.high), y, f"whisker {kind}"))
-        parts.append(_mark(x(d.difference), y, arm.verdict.label))
+        kind = css_of(arm.verdict.label)
+        parts.append(draw_text(left - 14, y + 4.5, arm.name, "label", "end"))
+        parts.append(draw_line(x(d.low), y, x(d.high), y, f"whisker {kind}"))
+        parts.append(draw_mark(x(d.difference), y, arm.verdict.label))
         figures = f"{points(d.difference)}  {span(d.low, d.high)}"
-        parts.append(_text(width, y + 4.5, figures, "figure", "end"))
+        parts.append(draw_text(width, y + 4.5, figures, "figure", "end"))
     said = "; ".join(f"{a.name} {points(d.difference)} {span(d.low, d.high)}" for a, d in found)
-    return _svg(width, bottom + 26, f"Difference to {baseline} in points: {said}", parts)
+    return svg(width, bottom + 26, f"Difference to {baseline} in points: {said}", parts)
 
 
 @dataclass
@@ -96,8 +97,8 @@ def scatter(
     frame = _Box(46, 14, width - 16, height - 50)
     most = max(c for _, _, c in scored) or 1.0
     unit = (3600 if most > 7200 else 60 if most > 120 else 1) if timed else 1
-    xs = [tick * unit for tick in _ticks(0.0, most / unit, wanted=4)]
-    ys = _ticks(0.0, max(s.high for _, s, _ in scored), wanted=4)
+    xs = [tick * unit for tick in round_ticks(0.0, most / unit, wanted=4)]
+    ys = round_ticks(0.0, max(s.high for _, s, _ in scored), wanted=4)
 
     def x(value: float) -> float:
         return frame.left + (frame.right - frame.left) * value / xs[-1]
@@ -107,12 +108,14 @@ def scatter(
 
     parts: list[str] = []
     for tick in ys:
-        parts.append(_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis"))
-        parts.append(_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+        parts.append(
+            draw_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis")
+        )
+        parts.append(draw_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
     for tick in xs:
         anchor = "middle" if tick < xs[-1] else "end"
-        parts.append(_text(x(tick), frame.bottom + 18, tick_text(tick), "tick", anchor))
-    parts.append(_text(frame.right, height - 6, what, "axis-name", "end"))
+        parts.append(draw_text(x(tick), frame.bottom + 18, tick_text(tick), "tick", anchor))
+    parts.append(draw_text(frame.right, height - 6, what, "axis-name", "end"))
     places = _apart([x(c) for _, _, c in scored], frame)
     spots = [(place, y(score.value)) for place, (_, score, _) in zip(places, scored, strict=True)]
     taken = [_Box(px - 7, py - 7, px + 7, py + 7) for px, py in spots]
@@ -121,14 +124,14 @@ def scatter(
         for (px, _), (_, score, _) in zip(spots, scored, strict=True)
     ]
     for (px, py), (arm, score, _) in zip(spots, scored, strict=True):
-        kind = _css(arm.verdict.label)
-        parts.append(_line(px, y(score.low), px, y(score.high), f"whisker {kind}"))
-        parts.append(_mark(px, py, arm.verdict.label))
+        kind = css_of(arm.verdict.label)
+        parts.append(draw_line(px, y(score.low), px, y(score.high), f"whisker {kind}"))
+        parts.append(draw_mark(px, py, arm.verdict.label))
         box = _label_box(px, py, arm.name, taken, frame)
         taken.append(box)
-        parts.append(_text(box.left + 2, box.bottom - 4, arm.name, "label halo", "start"))
+        parts.append(draw_text(box.left + 2, box.bottom - 4, arm.name, "label halo", "start"))
     said = "; ".join(f"{a.name} {percent(s.value)} at {tick_text(c)}" for a, s, c in scored)
-    return _svg(width, height, f"Score against {what}: {said}", parts)
+    return svg(width, height, f"Score against {what}: {said}", parts)
 
 
 def kinds(arms: Sequence[ArmSummary]) -> Markup:
@@ -143,12 +146,12 @@ def kinds(arms: Sequence[ArmSummary]) -> Markup:
     at = left
     for kind in present:
         parts.append(_bar(at, 6, 12, 12, kind))
-        parts.append(_text(at + 18, 16.5, kind, "figure", "start"))
+        parts.append(draw_text(at + 18, 16.5, kind, "figure", "start"))
         at += 42 + GLYPH * len(kind)
     for i, arm in enumerate(scored):
         y, at = top + row * i, left
         total = sum(arm.kinds.values())
-        parts.append(_text(left - 14, y + 16.5, arm.name, "label", "end"))
+        parts.append(draw_text(left - 14, y + 16.5, arm.name, "label", "end"))
         for kind in present:
             share = arm.kinds.get(kind, 0) / total
             wide = (width - left) * share
@@ -157,12 +160,12 @@ def kinds(arms: Sequence[ArmSummary]) -> Markup:
             parts.append(_bar(at, y + 2, wide, row - 8, kind))
             if wide > 34:
                 style = f"inside {_kind_class(kind)}"
-                parts.append(_text(at + wide / 2, y + 17, percent(share, 0), style, "middle"))
+                parts.append(draw_text(at + wide / 2, y + 17, percent(share, 0), style, "middle"))
             at += wide
     said = "; ".join(
         f"{arm.name}: " + ", ".join(f"{k} {n}" for k, n in arm.kinds.items()) for arm in scored
     )
-    return _svg(width, top + row * len(scored) + 2, f"Answers by kind: {said}", parts)
+    return svg(width, top + row * len(scored) + 2, f"Answers by kind: {said}", parts)
 
 
 def kinds_of(arms: Sequence[ArmSummary]) -> list[str]:
@@ -174,13 +177,13 @@ def kinds_of(arms: Sequence[ArmSummary]) -> list[str]:
 def gauge(score: Estimate, label: str) -> Markup:
     """A score with its interval on a line from 0 to 1, for a table's cell."""
     width = 120
-    css = _css(label)
+    css = css_of(label)
     parts = [
-        _line(0, 6, width, 6, "track"),
-        _line(width * score.low, 6, width * score.high, 6, f"range {css}"),
-        _line(width * score.value, 0, width * score.value, 12, f"whisker {css}"),
+        draw_line(0, 6, width, 6, "track"),
+        draw_line(width * score.low, 6, width * score.high, 6, f"range {css}"),
+        draw_line(width * score.value, 0, width * score.value, 12, f"whisker {css}"),
     ]
-    return _svg(width, 12, "", parts, css="gauge")
+    return svg(width, 12, "", parts, css="gauge")
 
 
 def curve(runs: Sequence[Sequence[float]]) -> Markup:
@@ -189,13 +192,13 @@ def curve(runs: Sequence[Sequence[float]]) -> Markup:
     if not drawn:
         return Markup("")
     width, height, left, right, bottom = 300, 110, 40, 292, 84
-    ys = _ticks(0.0, max(max(run) for run in drawn) or 1.0, wanted=2)
+    ys = round_ticks(0.0, max(max(run) for run in drawn) or 1.0, wanted=2)
     last = max(len(run) for run in drawn) - 1
     parts: list[str] = []
     for tick in ys:
         y = bottom - (bottom - 10) * tick / ys[-1]
-        parts.append(_line(left, y, right, y, "grid" if tick else "axis"))
-        parts.append(_text(left - 6, y + 4, percent(tick, 0), "tick", "end"))
+        parts.append(draw_line(left, y, right, y, "grid" if tick else "axis"))
+        parts.append(draw_text(left - 6, y + 4, percent(tick, 0), "tick", "end"))
     for run in drawn:
         places = [
             (left + (right - left) * i / last, bottom - (bottom - 10) * v / ys[-1])
@@ -203,9 +206,9 @@ def curve(runs: Sequence[Sequence[float]]) -> Markup:
         ]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
         parts.append(f'<polyline class="curve" points="{path}"/>')
-    parts.append(_text(right, height - 6, "checkpoint", "axis-name", "end"))
+    parts.append(draw_text(right, height - 6, "checkpoint", "axis-name", "end"))
     said = "; ".join(", ".join(percent(v) for v in run) for run in drawn)
-    return _svg(width, height, f"Dev score by checkpoint: {said}", parts, css="curve-chart")
+    return svg(width, height, f"Dev score by checkpoint: {said}", parts, css="curve-chart")
 
 
 def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
@@ -215,7 +218,7 @@ def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
         return Markup("")
     width, height, left, right, bottom = 640, 250, 46, 430, 200
     most = max((one.high for points_ in lines.values() for _, one in points_), default=1.0)
-    ys = _ticks(0.0, most or 1.0, wanted=4)
+    ys = round_ticks(0.0, most or 1.0, wanted=4)
     gap = (right - left - 30) / max(1, len(names) - 1)
 
     def y(value: float) -> float:
@@ -223,30 +226,27 @@ def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
 
     parts: list[str] = []
     for tick in ys:
-        parts.append(_line(left, y(tick), right, y(tick), "grid" if tick else "axis"))
-        parts.append(_text(left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+        parts.append(draw_line(left, y(tick), right, y(tick), "grid" if tick else "axis"))
+        parts.append(draw_text(left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
     for i, name in enumerate(names):
-        parts.append(_text(left + 15 + gap * i, bottom + 18, name, "tick", "middle"))
+        parts.append(draw_text(left + 15 + gap * i, bottom + 18, name, "tick", "middle"))
     for number, (name, points_) in enumerate(lines.items()):
         label = LINE_MARKS[number % len(LINE_MARKS)]
         shift = 4.0 * number
         spots = [(left + 15 + shift + gap * names.index(step), one) for step, one in points_]
         path = " ".join(f"{x:.1f},{y(one.value):.1f}" for x, one in spots)
-        parts.append(f'<polyline class="curve {_css(label)}" points="{path}"/>')
+        parts.append(f'<polyline class="curve {css_of(label)}" points="{path}"/>')
         for x, one in spots:
-            parts.append(_line(x, y(one.low), x, y(one.high), f"whisker {_css(label)}"))
-            parts.append(_mark(x, y(one.value), label))
+            parts.append(draw_line(x, y(one.low), x, y(one.high), f"whisker {css_of(label)}"))
+            parts.append(draw_mark(x, y(one.value), label))
         place = 24 + 22 * number
-        parts.append(_mark(right + 16, place, label))
-        parts.append(_text(right + 28, place + 4.5, name, "label", "start"))
+        parts.append(draw_mark(right + 16, place, label))
+        parts.append(draw_text(right + 28, place + 4.5, name, "label", "start"))
     said = "; ".join(
         f"{name}: " + ", ".join(f"{percent(one.value)} at {step}" for step, one in points_)
         for name, points_ in lines.items()
     )
-    return _svg(width, height, said, parts)
-
-
-# -- drawing -------------------------------------------------------------------------------------
+    return svg(width, height, said, parts)
 
 
 def rows_curve(found: Curve) -> Markup:
@@ -258,9 +258,9 @@ def rows_curve(found: Curve) -> Markup:
     width, height = 620, 330
     frame = _Box(46, 14, width - 16, height - 50)
     first, last = (math.log(drawn[end][0].rows) for end in (0, -1))
-    ys = _ticks(0.0, max(score.high for _, score in drawn), wanted=4)
+    ys = round_ticks(0.0, max(score.high for _, score in drawn), wanted=4)
     if level and level.high > ys[-1]:
-        ys = _ticks(0.0, level.high, wanted=4)
+        ys = round_ticks(0.0, level.high, wanted=4)
 
     def x(rows: float) -> float:
         share = (math.log(rows) - first) / (last - first) if last > first else 0.5
@@ -271,27 +271,29 @@ def rows_curve(found: Curve) -> Markup:
 
     parts: list[str] = []
     for tick in ys:
-        parts.append(_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis"))
-        parts.append(_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+        parts.append(
+            draw_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis")
+        )
+        parts.append(draw_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
     if found.against and level:
         parts.append(
             f'<rect class="band" x="{frame.left}" y="{y(level.high):.1f}" '
             f'width="{frame.right - frame.left}" height="{y(level.low) - y(level.high):.1f}"/>'
         )
-        parts.append(_line(frame.left, y(level.value), frame.right, y(level.value), "axis"))
+        parts.append(draw_line(frame.left, y(level.value), frame.right, y(level.value), "axis"))
     path = " ".join(f"{x(p.rows):.1f},{y(s.value):.1f}" for p, s in drawn)
     parts.append(f'<polyline class="curve" points="{path}"/>')
     for point, score in drawn:
         at, label = x(point.rows), _side(point.difference)
-        parts.append(_line(at, y(score.low), at, y(score.high), f"whisker {_css(label)}"))
-        parts.append(_mark(at, y(score.value), label))
-        parts.append(_text(at, frame.bottom + 18, f"{point.rows:,}", "tick", "middle"))
+        parts.append(draw_line(at, y(score.low), at, y(score.high), f"whisker {css_of(label)}"))
+        parts.append(draw_mark(at, y(score.value), label))
+        parts.append(draw_text(at, frame.bottom + 18, f"{point.rows:,}", "tick", "middle"))
     if found.against and level:
         at = y(level.value) - 6
-        parts.append(_text(frame.left + 6, at, found.against.arm, "label halo", "start"))
-    parts.append(_text(frame.right, height - 6, "train rows", "axis-name", "end"))
+        parts.append(draw_text(frame.left + 6, at, found.against.arm, "label halo", "start"))
+    parts.append(draw_text(frame.right, height - 6, "train rows", "axis-name", "end"))
     said = "; ".join(f"{percent(s.value)} at {p.rows:,} rows" for p, s in drawn)
-    return _svg(width, height, f"Score of {found.arm}: {said}. {found.sentence}", parts)
+    return svg(width, height, f"Score of {found.arm}: {said}. {found.sentence}", parts)
 
 
 def _side(difference: Comparison | None) -> str:
@@ -301,27 +303,6 @@ def _side(difference: Comparison | None) -> str:
     return "works" if difference.low > 0 else "does not work"
 
 
-def _svg(
-    width: float, height: float, said: str, parts: Sequence[str], css: str = "chart"
-) -> Markup:
-    seen = f'role="img" aria-label="{escape(said)}"' if said else 'aria-hidden="true"'
-    body = "".join(parts)
-    return Markup(
-        f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {seen}>'
-        f"{body}</svg>"
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
-    return f'<line class="{css}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _text(x: float, y: float, text: str, css: str, anchor: str) -> str:
-    return (
-        f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-    )
-
-
 def _bar(x: float, y: float, width: float, height: float, kind: str) -> str:
     return (
         f'<rect class="kind {_kind_class(kind)}" x="{x:.1f}" y="{y:.1f}" '
@@ -329,33 +310,8 @@ def _bar(x: float, y: float, width: float, height: float, kind: str) -> str:
     )
 
 
-def _mark(x: float, y: float, label: str) -> str:
-    """Works: a disc. Does not work: a square. Cannot tell: a ring. Baseline: a diamond."""
-    css = f"mark {_css(label)}"
-    if label in ("does not work", "baseline"):
-        turn = f' transform="rotate(45 {x:.1f} {y:.1f})"' if label == "baseline" else ""
-        corner = f'x="{x - 4.6:.1f}" y="{y - 4.6:.1f}" width="9.2" height="9.2"'
-        return f'<rect class="{css}" {corner}{turn}/>'
-    return f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="5.4"/>'
-
-
-def _css(label: str) -> str:
-    return label.replace(" ", "-")
-
-
 def _kind_class(kind: str) -> str:
     return f"is-{kind}" if kind in KINDS else "is-other"
-
-
-def _ticks(low: float, high: float, wanted: int = 6) -> list[float]:
-    """Round numbers that enclose an interval, about ``wanted`` of them."""
-    if high <= low:
-        high = low + 0.1
-    rough = (high - low) / wanted
-    size = 10 ** math.floor(math.log10(rough))
-    step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= rough * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [n * step for n in range(first, last + 1)]
 
 
 def _apart(places: Sequence[float], frame: _Box, gap: float = 11) -> list[float]:

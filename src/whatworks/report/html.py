@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.patterns import Pattern, patterns_of
-from whatworks.report import charts
+from whatworks.report import charts, learning
 from whatworks.results import Row
 from whatworks.store import write_atomic
 from whatworks.summary import ArmSummary, Summary
@@ -53,6 +53,7 @@ def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> 
         .get_template("report.html.j2")
         .render(
             charts=charts,
+            learning=learning,
             span=span,
             summary=summary,
             study=summary.study,
