@@ -43,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 METRICS = {
     "rl": MetricSpec(name="instructions", options={"constraints": [{"kind": "lowercase"}]}),
 }
-DATA_STEPS = ("corpus+sft", "refusal+dpo", "knn+distill+sft")
+DATA_STEPS = ("augment+sft", "corpus+sft", "refusal+dpo", "knn+distill+sft")
 CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft", *DATA_STEPS]
 CANARY = "zyxcanary"
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from whatworks.errors import InputError, nearest
+from whatworks.methods.augment import Augment
 from whatworks.methods.base import Chain, Method
 from whatworks.methods.best_of_n import BestOfN
 from whatworks.methods.constrained import Constrained
@@ -39,6 +40,7 @@ METHODS: tuple[type[Method], ...] = (
     Constrained,
     SelfConsistency,
     BestOfN,
+    Augment,
     Corpus,
     Distill,
     Refusal,

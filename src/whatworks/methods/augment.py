@@ -1,0 +1,125 @@
+"""augment: the given facts and documents in other words, as questions, turned round, implied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from whatworks.bench import Bench
+from whatworks.candidate import Candidate
+from whatworks.errors import ArmFailure
+from whatworks.helper import Helper, required
+from whatworks.lessons import Lesson, Lessons, Place
+from whatworks.methods.base import Method
+from whatworks.methods.rag import passages_of
+from whatworks.rewording import Kind, facts, made, reworded
+from whatworks.task import Document, Example, Message
+
+ASKED: dict[Kind, str] = {
+    "paraphrases": "Say the same in {n} other ways, with every name and number kept.",
+    "questions": "Write {n} different questions that the text answers, each with its short answer.",
+    "reversals": "Write {n} questions that ask the other way round: they give what the text says "
+    "last and ask for what it is about.",
+    "implications": "Write {n} questions about what follows from the text without being said in "
+    "it, each with its short answer.",
+}
+FORM = " One a line, nothing else."
+WITH_ANSWER = " One a line as `question => answer`, nothing else."
+
+
+class Augment(Method):
+    """Write more rows from the given ones and from the documents, for the trainer after it.
+
+    The same fact in many wordings is learned where one wording is not (Allen-Zhu and Li 2023,
+    "Physics of Language Models 3.1"); turned round, because a tuned model does not do it by itself
+    (Berglund et al. 2024, "The Reversal Curse"); implications (Akyurek et al. 2024, "Deductive
+    Closure Training").
+
+    Attributes:
+        kinds: What is written.
+        source: ``rows``, ``documents`` or ``both``, as far as the task has them.
+        by: ``helper`` is the study's helper model; ``rules`` reuse the wordings that the material
+            has itself. By default the helper, where the study has one.
+        copies: Most rows for each fact (or passage) and kind.
+        place: ``beside`` the train rows, or ``instead`` of them.
+    """
+
+    name: ClassVar[str] = "augment"
+    owns: ClassVar[frozenset[str]] = frozenset({"lessons"})
+    makes: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
+
+    kinds: tuple[Kind, ...] = Field(default=("paraphrases", "questions", "reversals"), min_length=1)
+    source: Literal["rows", "documents", "both"] = "both"
+    by: Literal["helper", "rules"] | None = None
+    copies: int = Field(default=3, ge=1)
+    place: Place = "beside"
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with more rows as lessons; how many is noted.
+
+        Raises:
+            ArmFailure: If there is nothing to write from, or nothing could be written.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        train = start.rows(bench.train)
+        rows = () if self.source == "documents" else train
+        documents = bench.documents if self.source != "rows" else ()
+        if self.source == "documents":
+            passages_of(bench, 120, 0)  # refuses where there are none
+        by = self.by or ("helper" if bench.helper else "rules")
+        if by == "helper":
+            helper = required(bench.helper, "`augment: {by: helper}`")
+            passages = passages_of(bench, 120, 0) if documents else ()
+            new = self._written(helper, _sources(rows, passages))
+        else:
+            # Wordings may be learned from the rows even where only documents are reworded.
+            said = facts(train, documents)
+            if self.source == "documents":
+                said = [one for one in said if one.row.id not in {row.id for row in train}] or said
+            new = reworded(said, self.kinds, self.copies)
+        bench.note("by", by)
+        bench.note("rows", len(new))
+        if not new:
+            raise ArmFailure(
+                f"nothing could be written by {by} from {len(rows)} rows and "
+                f"{len(documents)} documents",
+                remedy="name a `helper:` model, or give rows a `group` that stands in their text",
+            )
+        before = train if self.place == "beside" else ()
+        return start.replace(lessons=Lessons(rows=(*before, *new)))
+
+    def _written(self, helper: Helper, sources: Sequence[tuple[Example, str]]) -> list[Example]:
+        """What the helper writes of each source; lines that do not have the form are left out."""
+        found: dict[str, Example] = {}
+        for kind in self.kinds:
+            form = FORM if kind == "paraphrases" else WITH_ANSWER
+            task = ASKED[kind].format(n=self.copies) + form
+            # Of a row that asks, the question alone is said again.
+            texts = [
+                row.text if kind == "paraphrases" and not row.bare else text
+                for row, text in sources
+            ]
+            prompts = [[Message(role="user", content=f"{task}\n\n{text}")] for text in texts]
+            for (row, _), said in zip(sources, helper.ask(prompts), strict=True):
+                lines = [line.strip(" -*\t") for line in said.text.splitlines() if line.strip()]
+                for line in lines[: self.copies]:
+                    question, arrow, answer = line.partition("=>")
+                    if kind != "paraphrases":
+                        if not (arrow and question.strip() and answer.strip()):
+                            continue
+                        new = made(row, question.strip(), answer.strip())
+                    else:  # a question stays one, plain text stays plain
+                        new = made(row, "" if row.bare else line, line if row.bare else row.target)
+                    found.setdefault(new.key, new)
+        return list(found.values())
+
+
+def _sources(rows: Sequence[Example], passages: Sequence[Document]) -> list[tuple[Example, str]]:
+    """What a helper reads of each row and passage."""
+    asked = [(row, row.target if row.bare else f"{row.text}\n{row.target}") for row in rows]
+    return [
+        *asked,
+        *((Example(id=f"{p.id}/", evidence=(p.id.split("#")[0],)), p.passage) for p in passages),
+    ]

@@ -1,0 +1,101 @@
+"""augment: what is written, from what, and that it says what the sources say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_lessons import START, lessons
+
+from whatworks.bench import Bench
+from whatworks.budget import Meter
+from whatworks.candidate import Weights
+from whatworks.engines.fake import FakeEngine
+from whatworks.errors import ArmFailure
+from whatworks.examiner import Examiner
+from whatworks.helper import Helper, HelperModel
+from whatworks.methods import chain
+from whatworks.metrics import load
+from whatworks.prompt import Demos, render
+from whatworks.store import Store
+from whatworks.task import Document, Example, Message, MetricSpec
+
+
+def row(id_: str, text: str, target: str, group: str | None) -> Example:
+    return Example(id=id_, inputs={"q": text}, target=target, group=group)
+
+
+TRAIN = (
+    row("a0", "Where was Ann Lee born?", "Bonn", "Ann Lee"),
+    row("a1", "What is the birthplace of Ann Lee?", "Bonn", "Ann Lee"),
+    row("b0", "Where was Ben Ray born?", "Oslo", "Ben Ray"),
+    row("c0", "Who feeds Cy Moss?", "Acme", "Cy Moss"),
+)
+DOCUMENTS = (
+    Document(id="d0", text="Ann Lee was born in Bonn."),
+    Document(id="d1", text="Dot Fox was born in Riga."),
+)
+
+
+def augmented(
+    folder: Path, helper: Any = None, documents: tuple[Document, ...] = DOCUMENTS, **settings: Any
+) -> list[Example]:
+    store = Store(folder)
+    asked = None
+    if helper is not None:
+        asked = Helper(HelperModel(FakeEngine(helper), Weights(base="fake:")), store, Meter())
+    metric = load(MetricSpec(name="facts"), TRAIN)
+    examiner = Examiner(FakeEngine(lambda _: ""), metric, store)
+    bench = Bench(examiner, train=TRAIN, dev=TRAIN[:1], documents=documents, helper=asked)
+    return list(lessons(chain("augment", {"augment": settings}).adapt(START, bench)).rows)
+
+
+def said(rows: list[Example]) -> set[tuple[str, str]]:
+    return {("" if one.bare else one.text, one.target) for one in rows}
+
+
+def test_rules_use_the_wordings_of_the_material(tmp_path: Path) -> None:
+    rows = augmented(tmp_path, kinds=["paraphrases", "questions"], place="instead")
+    got = said(rows)
+    assert ("What is the birthplace of Ben Ray?", "Oslo") in got
+    # A document that no row speaks of, read by a wording that others have.
+    assert ("Where was Dot Fox born?", "Riga") in got
+    assert ("What is the birthplace of Dot Fox?", "Riga") in got
+    # Another relation's wording is not one of these.
+    assert not any("feeds" in text for text, _ in got)
+    assert not got & said(list(TRAIN))
+
+
+def test_rules_turn_round_and_imply(tmp_path: Path) -> None:
+    got = said(augmented(tmp_path, kinds=["reversals", "implications"], copies=2))
+    assert ("Fill the gap: ____ was born in Riga.", "Dot Fox") in got
+    assert ("True or false? Dot Fox was born in Riga.", "True") in got
+    assert ("True or false? Dot Fox was born in Bonn.", "False") in got
+
+
+def test_a_new_row_and_its_source_never_help_one_another(tmp_path: Path) -> None:
+    alone = (row("e0", "Where is Eve Hill?", "Rome", None),)
+    rows = augmented(tmp_path, lambda _: "In which town is Eve Hill?", (), kinds=["paraphrases"])
+    new = next(one for one in rows if one.text.startswith("In which") and one.id == "c0")
+    prompt = START.prompt.replace(demos=Demos(pool=(*TRAIN, *alone), k=9))
+    shown = "\n".join(m.content for m in render(prompt, new, exclude=[new]))
+    assert "Cy Moss" not in shown and "Eve Hill?" in shown
+
+
+def test_a_helper_writes_and_what_has_no_form_is_left_out(tmp_path: Path) -> None:
+    def writes(messages: Sequence[Message]) -> str:
+        if "Dot Fox" in messages[-1].content:
+            return "- Which town did Dot Fox come from? => Riga\nSure, here you are!\n=> nothing"
+        return ""
+
+    rows = augmented(tmp_path, writes, kinds=["questions"], source="documents", place="instead")
+    assert said(rows) == {("Which town did Dot Fox come from?", "Riga")}
+    assert rows[0].evidence == ("d1",)
+
+
+def test_nothing_to_write_from_fails_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailure, match="nothing could be written") as caught:
+        augmented(tmp_path, kinds=["questions"], source="rows")
+    assert "helper" in caught.value.remedy
