@@ -1,0 +1,111 @@
+"""Ctrl-C and SIGKILL of the command while a study trains: nothing runs on, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from whatworks.claims.forecast import Pace
+from whatworks.engines import open_engine
+
+CLAIM = "form.chat"
+LIMIT = 60.0
+
+
+def started(out: Path) -> subprocess.Popen[str]:
+    args = ["claims", CLAIM, "--quick", "--jobs", "2", "--out", str(out)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "whatworks", *args],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def training(folder: Path) -> set[int]:
+    """Processes that train below this folder."""
+    found = set[int]()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in said and "training" in said:
+            found.add(int(process.name))
+    return found
+
+
+def children(pid: int) -> set[int]:
+    """All descendants of a process."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue
+        if found := re.match(r"(\d+) \(.*\) \S (\d+)", text, re.DOTALL):
+            parents[int(found[1])] = int(found[2])
+    below, new = set[int](), {pid}
+    while new := {child for child, parent in parents.items() if parent in new} - below:
+        below |= new
+    return below
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def alive(pids: set[int]) -> set[int]:
+    found = set[int]()
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state != "Z":
+            found.add(pid)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_while_a_study_trains(how: signal.Signals, tmp_path: Path) -> None:
+    """All processes end with the command, also the training; what was there stays and is used."""
+    out = tmp_path / "out"
+    engine, weights = open_engine("lab")
+    engine.close()
+    pace = out / f"probe-{weights.digest}" / "pace.json"  # measuring it is not what is tested
+    pace.parent.mkdir(parents=True)
+    pace.write_text(json.dumps(asdict(Pace(token=1e-4, request=0.05, training=5, learned=1e-3))))
+    command = started(out)
+    try:
+        until(lambda: training(out / "studies"), "no training began")
+        below = children(command.pid)
+        assert training(out / "studies") <= below and len(below) >= 2, "processes of their own"
+        rows = {path: path.read_bytes() for path in out.rglob("store/answers/**/*.json")}
+        command.send_signal(how)
+        _, said = command.communicate(timeout=LIMIT)
+    finally:
+        command.kill()
+    assert command.returncode == (130 if how is signal.SIGINT else -signal.SIGKILL)
+    if how is signal.SIGINT:
+        assert "the same command again goes on from here" in said
+        assert "Traceback" not in said, said
+    until(lambda: not alive(below), "processes are left running")
+    assert rows and all(path.read_bytes() == before for path, before in rows.items())
+    assert not list(out.glob("claims.html")), "no page of half a run"
