@@ -27,7 +27,9 @@ def claims(
     data: Annotated[
         DataChoice, typer.Option(help="Generated, or real below $WHATWORKS_DATA.")
     ] = DataChoice.generated,
-    quick: Annotated[bool, typer.Option("--quick", help="In a fifth of the time, with wider intervals.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="In a fifth of the time, with wider intervals.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results (runs/claims-MODEL by default).")
     ] = None,
