@@ -17,6 +17,7 @@ import chat
 import cluster
 import instructions
 import logs
+import preferences
 import sql
 import style
 
@@ -48,6 +49,8 @@ def files() -> dict[str, Rows]:
         "sql/questions.jsonl": sql.rows(330),
         "cluster/texts.jsonl": cluster.rows(360),
         "from_logs/logs.jsonl": logs.rows(150),
+        "preferences/questions.jsonl": preferences.rows(180, 140),
+        "preferences/pairs.jsonl": preferences.pairs(120, 120),
     }
 
 
