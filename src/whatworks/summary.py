@@ -25,6 +25,7 @@ from whatworks.verdict import (
     judge,
     recommend,
 )
+from whatworks.why import retrieval_or_reading
 
 
 @dataclass(frozen=True)
@@ -228,8 +229,11 @@ def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo)
         winner=_winner(shown, study),
         min_effect=study.min_effect,
     )
+    only = [arm.name for arm in arms if arm.settings.get("rag", {}).get("passages") == "gold"]
+    oracles = [arm.name for arm in arms if arm.oracle]
+    why = retrieval_or_reading(by_arm, oracles=oracles, gold=only[0] if only else "")
     return Summary(
-        study,
+        replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
         shown,
         recommendation,
         len(groups),
