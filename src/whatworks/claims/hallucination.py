@@ -24,6 +24,7 @@ from whatworks.wording import percent, span
 SHARES = (0, 50, 100)
 """Percent of the training rows that the model does not know."""
 PASSES = 6
+PREFERRING = ("sft", "sft+dpo", "sft+rlhf", "refusal+sft")
 INSTRUCTIONS = f"Answer the question. {reading.ALLOW[0]}"
 Outcomes = Mapping[str, Outcome]
 
@@ -146,6 +147,8 @@ def _preferences(desk: Desk) -> Plan:
     ]
     if not desk.quick:
         arms.append({"arm": "sft+rlhf", **tuned})
+        # Shown beside: refusals for what the model itself cannot answer, as rows.
+        arms.append({"arm": "refusal+sft", **tuned})
     return Plan(task, tuple(arms))
 
 
@@ -268,7 +271,7 @@ def _preferring(outcomes: Outcomes) -> Evidence:
         made.scores("sft+dpo", wrong, unanswerable),
         made.groups,
     )
-    arms = {arm: (made, arm) for arm in ("sft", "sft+dpo", "sft+rlhf") if not made.has(arm)}
+    arms = {arm: (made, arm) for arm in PREFERRING if not made.has(arm)}
     return Evidence(
         needs=(_able(made, "sft"),),
         contrasts=(
