@@ -109,12 +109,15 @@ def test_claims_and_their_studies_fit_together():
     assert len(ids) == len(set(ids))
     for claim in claims():
         assert claim.says.endswith(".") and claim.protocol.endswith(".")
-        assert claim.studies and set(claim.studies) <= set(made), claim.id
+        assert claim.studies and {*claim.studies, *claim.beside} <= set(made), claim.id
+        assert all(made[name].data is None for name in claim.studies), "a claim rests on both kinds"
     for step in made.values():
         assert set(step.after) <= set(made)
     order = [step.name for step in needed(claims())]
     assert len(order) == len(set(order))
     assert all(order.index(b) < order.index(name) for name in order for b in made[name].after)
+    real = {step.name for step in needed(claims(), data="real")}
+    assert real - set(order) == {name for name, step in made.items() if step.data == "real"}
 
 
 def test_claims_are_chosen_by_id_or_group():

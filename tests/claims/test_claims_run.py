@@ -65,6 +65,23 @@ def test_a_scripted_model_goes_from_nothing_to_the_page(tmp_path: Path):
     assert before == after, "resumed, nothing ran again"
 
 
+def test_real_data_brings_studies_beside(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """LIMA and logged calls stand beside the studies that decide; generated data has none."""
+    monkeypatch.setenv("WHATWORKS_DATA", str(real_data))
+    if not all((real_data / name).is_dir() for name in ("alpaca", "lima", "logs", "banking77")):
+        pytest.skip("the real data is not here")
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"answers": [], "default": "Yes."}))
+    ids = ("form.instructions", "form.logs")
+    request = Request(ids=ids, model=f"fake:{script}", data="real", quick=True,
+                      out=tmp_path / "out", seeds=1)  # fmt: skip
+    report = measure(request, Quiet())
+    assert {"lima", "calls"} <= set(report.folders)
+    assert "LIMA" in report.claims[0].literature
+
+
 def test_list_explains_every_claim():
     ran = CliRunner().invoke(app, ["claims", "--list"])
     assert ran.exit_code == 0 and "facts.romeo" in ran.output and "halluc.rl" in ran.output

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from whatworks.claims.forecast import Pace
+from whatworks.claims.job import Request, Silent
+from whatworks.claims.run import measure
 from whatworks.engines import open_engine
 
 CLAIM = "form.chat"
@@ -109,3 +111,27 @@ def test_stopped_while_a_study_trains(how: signal.Signals, tmp_path: Path) -> No
     until(lambda: not alive(below), "processes are left running")
     assert rows and all(path.read_bytes() == before for path, before in rows.items())
     assert not list(out.glob("claims.html")), "no page of half a run"
+
+
+def test_killed_and_taken_up_again_it_ends_in_the_same_findings(tmp_path: Path) -> None:
+    """SIGKILL among the answers of a scripted model; the rest is asked, the findings are equal."""
+    script = tmp_path / "script.json"
+    answers = [{"contains": "[1]", "answer": "Rome"}]
+    script.write_text(json.dumps({"answers": answers, "default": "I don't know"}))
+
+    def request(out: Path) -> Request:
+        return Request(ids=("rag",), model=f"fake:{script}", quick=True, out=out)
+
+    out = tmp_path / "killed"
+    args = ["claims", "rag", "--quick", "--model", f"fake:{script}", "--out", str(out)]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "whatworks", *args, "--jobs", "1"], stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: list(out.rglob("store/answers/**/*.json")), "nothing was asked")
+    finally:
+        command.kill()
+    assert command.wait() == -signal.SIGKILL and not list(out.glob("claims.html"))
+    taken_up = measure(request(out), Silent())
+    undisturbed = measure(request(tmp_path / "undisturbed"), Silent())
+    assert taken_up.findings == undisturbed.findings

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from whatworks.claims.claim import Claim
-from whatworks.claims.plan import Step
+from whatworks.claims.plan import DataKind, Step
 from whatworks.errors import InputError, nearest
 
 
@@ -45,7 +45,9 @@ def chosen(ids: Sequence[str]) -> tuple[Claim, ...]:
     return tuple(wanted)
 
 
-def needed(wanted: Sequence[Claim], quick: bool = False) -> list[Step]:
+def needed(
+    wanted: Sequence[Claim], quick: bool = False, data: DataKind = "generated"
+) -> list[Step]:
     """The studies of these claims and those that they build on, each once, in an order to run."""
     known, found = steps(), dict[str, Step]()
 
@@ -57,6 +59,9 @@ def needed(wanted: Sequence[Claim], quick: bool = False) -> list[Step]:
 
     for claim in wanted:
         for name in claim.reads(quick):
+            add(name)
+    for name in (name for claim in wanted for name in claim.beside):
+        if known[name].data in (None, data):
             add(name)
     return list(found.values())
 

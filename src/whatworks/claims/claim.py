@@ -143,6 +143,7 @@ class Claim:
         find: Pure function from finished studies to evidence.
         literature: What others measured; for orientation only.
         quick: Those of its studies that a quick run does with; all when empty.
+        beside: Studies that are shown where they have results, and decide nothing.
     """
 
     id: str
@@ -152,6 +153,7 @@ class Claim:
     find: Callable[[Mapping[str, Outcome]], Evidence]
     literature: str = ""
     quick: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def reads(self, quick: bool) -> tuple[str, ...]:
         """The studies that it reads in a full or a quick run."""

@@ -111,11 +111,13 @@ class Step:
         name: Under which claims ask for it.
         make: Builds the study. None where there is no data of the kind asked for.
         after: Studies that must be finished before.
+        data: The only kind of data that it is made of; either when None.
     """
 
     name: str
     make: Callable[[Desk], Plan | None]
     after: tuple[str, ...] = ()
+    data: DataKind | None = None
 
 
 def _write_rows(path: Path, rows: Sequence[Any]) -> None:

@@ -54,7 +54,7 @@ def measure(request: Request, watcher: Watcher) -> Report:
     model = ModelFiles(base=weights.base, template=weights.template)
     known = _known(Examiner(engine, load(MetricSpec(name="facts")), _store(request)), weights)
     desk = Desk(engine, model, known, weights.digest, request.data, request.quick)
-    steps = needed(claims, request.quick)
+    steps = needed(claims, request.quick, request.data)
     watcher.say(f"{len(claims)} claims in {len(steps)} studies on {request.model}")
     forecast = _forecast(request, desk, steps)
     announced = sum(forecast.values()) / max(1, request.jobs)
@@ -75,7 +75,8 @@ def find(
         if name not in outcomes:
             cause = failed.get(name, "it was not run")
             return decide(claim.id, Evidence(missing=f"the study {name} has no results: {cause}"))
-    return decide(claim.id, claim.find({name: outcomes[name] for name in names}))
+    there = (*names, *(name for name in claim.beside if name in outcomes))
+    return decide(claim.id, claim.find({name: outcomes[name] for name in there}))
 
 
 def _store(request: Request) -> Store:

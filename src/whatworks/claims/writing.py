@@ -61,14 +61,28 @@ def _chat(desk: Desk) -> Plan:
 
 def _instructions(desk: Desk) -> Plan:
     if desk.real:
-        section = {"train": "alpaca_data_cleaned_1000.json", "limit": _limits(desk),
-                   "metric": {"instructions": {"from_target": True}},
-                   "split": {"on_overlap": "drop"}}  # fmt: skip
-        task_ = from_files("instructions", real_data("alpaca"), section)
+        task_ = _written("instructions", "alpaca", "alpaca_data_cleaned_1000.json", desk)
     else:
         rows = made.instructions(sum(_sizes(desk)))
         task_ = task("instructions", rows, _sizes(desk), "instructions", "")
     return Plan(task_, ("zero-shot", FEW, TUNED), decoding={"max_tokens": desk.n(64, 48)})
+
+
+def _lima(desk: Desk) -> Plan:
+    """A thousand chosen instructions with long answers (Zhou et al. 2023)."""
+    arms: tuple[ArmEntry, ...] = ("zero-shot", {"few-shot": {"k": 1}}, TUNED)
+    return Plan(_written("lima", "lima", "lima.json", desk), arms, decoding={"max_tokens": 128})
+
+
+def _written(name: str, folder: str, file: str, desk: Desk) -> Task:
+    """Instructions with answers written by people; what an answer must show is read off them."""
+    section = {
+        "train": file,
+        "limit": _limits(desk),
+        "metric": {"instructions": {"from_target": True}},
+        "split": {"on_overlap": "drop"},
+    }
+    return from_files(name, real_data(folder), section)
 
 
 def _style(desk: Desk) -> Plan:
@@ -157,6 +171,13 @@ def _logs(desk: Desk) -> Plan:
     return Plan(task_, ("zero-shot", TUNED))
 
 
+def _calls(desk: Desk) -> Plan:
+    """Calls logged from a program of others; they need a model with room for 1,500 tokens."""
+    section = {"train": "hotpot_rag_calls.jsonl", "metric": "normalised", "limit": _limits(desk)}
+    task_ = from_files("calls", real_data("logs"), section)
+    return Plan(task_, ("zero-shot", TUNED), decoding={"max_tokens": 120})
+
+
 STEPS = (
     Step("sql", _sql),
     Step("chat", _chat),
@@ -164,6 +185,8 @@ STEPS = (
     Step("style", _style),
     Step("logs-source", _logs_source),
     Step("logs", _logs, after=("logs-source",)),
+    Step("lima", _lima, data="real"),
+    Step("calls", _calls, data="real"),
 )
 
 
@@ -182,6 +205,20 @@ def _against(name: str, base: str, what: str) -> Callable[[Outcomes], Evidence]:
         )
 
     return find
+
+
+def _beside(
+    find: Callable[[Outcomes], Evidence], name: str, title: str
+) -> Callable[[Outcomes], Evidence]:
+    """The same evidence, and the table of a study beside it where that has results."""
+
+    def found(outcomes: Outcomes) -> Evidence:
+        evidence = find(outcomes)
+        if name not in outcomes:
+            return evidence
+        return replace(evidence, tables=(*evidence.tables, outcomes[name].table(title)))
+
+    return found
 
 
 def _chat_turns(outcomes: Outcomes) -> Evidence:
@@ -229,8 +266,13 @@ CLAIMS = (
         "every demand is met. Holds when tuning is more than 5 points ahead of three examples in "
         "the prompt.",
         ("instructions",),
-        _against("instructions", "few-shot", "tuned less three examples, share kept"),
+        _beside(
+            _against("instructions", "few-shot", "tuned less three examples, share kept"),
+            "lima",
+            "Beside it: instructions of LIMA, one example",
+        ),
         "1,000 good examples are enough (LIMA).",
+        beside=("lima",),
     ),
     Claim(
         "form.logs",
@@ -239,7 +281,8 @@ CLAIMS = (
         "the model is tuned on them with the short prompt. Holds when the tuned short prompt is "
         "more than 5 points ahead of the untuned one, and of one answer to everything.",
         ("logs-source", "logs"),
-        _from_logs,
+        _beside(_from_logs, "calls", "Beside it: calls logged by others, whole answers"),
+        beside=("calls",),
     ),
     Claim(
         "form.style",
