@@ -93,15 +93,25 @@ def _read(row: Example, text: str, wordings: Mapping[str, None]) -> Said | None:
     return Said(row.replace(group=names[0]), text, names[0], names[-1])
 
 
-def reworded(said: Sequence[Said], kinds: Sequence[Kind], copies: int) -> list[Example]:
-    """New rows, at most ``copies`` for each fact and kind, none that repeats what is there."""
+def reworded(
+    said: Sequence[Said], kinds: Sequence[Kind], copies: int, beside: Sequence[Said] = ()
+) -> list[Example]:
+    """New rows, at most ``copies`` for each fact and kind, none that repeats what is there.
+
+    Args:
+        said: What is said again.
+        kinds: How.
+        copies: Most rows for each fact and kind.
+        beside: Gives wordings, and is not said again itself.
+    """
+    every = (*said, *beside)
     same = Joining[str]()
-    for one in said:
+    for one in every:
         same.join((f"{one.subject}\n{one.object}", f"\n{one.wording}"))
     of: dict[str, list[Said]] = {}
-    for one in said:
+    for one in every:
         of.setdefault(same.root(f"\n{one.wording}"), []).append(one)
-    known = {(one.text, one.object) for one in said} | {("", one.text) for one in said}
+    known = {(one.text, one.object) for one in every} | {("", one.text) for one in every}
     rows: list[Example] = []
     for one in said:
         relation = of[same.root(f"\n{one.wording}")]

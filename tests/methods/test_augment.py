@@ -68,6 +68,13 @@ def test_rules_use_the_wordings_of_the_material(tmp_path: Path) -> None:
     assert not got & said(list(TRAIN))
 
 
+def test_documents_alone_are_asked_in_the_wordings_of_rows(tmp_path: Path) -> None:
+    rows = augmented(tmp_path, kinds=["questions"], source="documents", place="instead")
+    got = said(rows)
+    assert ("What is the birthplace of Dot Fox?", "Riga") in got
+    assert all(row.evidence for row in rows), "a row was said again"
+
+
 def test_rules_turn_round_and_imply(tmp_path: Path) -> None:
     got = said(augmented(tmp_path, kinds=["reversals", "implications"], copies=2))
     assert ("Fill the gap: ____ was born in Riga.", "Dot Fox") in got

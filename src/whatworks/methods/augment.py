@@ -74,11 +74,11 @@ class Augment(Method):
             passages = passages_of(bench, 120, 0) if documents else ()
             new = self._written(helper, _sources(rows, passages))
         else:
-            # Wordings may be learned from the rows even where only documents are reworded.
-            said = facts(train, documents)
-            if self.source == "documents":
-                said = [one for one in said if one.row.id not in {row.id for row in train}] or said
-            new = reworded(said, self.kinds, self.copies)
+            said, of_train = facts(train, documents), {row.id for row in train}
+            # Rows that are not said again themselves give their wordings.
+            beside = [one for one in said if one.row.id in of_train] if not rows else []
+            own = [one for one in said if rows or one.row.id not in of_train]
+            new = reworded(own, self.kinds, self.copies, beside)
         bench.note("by", by)
         bench.note("rows", len(new))
         if not new:
