@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatworks.check import duplicates
-from whatworks.check.duplicates import find, signature
+from whatworks.check.duplicates import BATCH, HASHES, find, signature
 from whatworks.prompt import near_duplicate, plain, same_input
 from whatworks.task import Example
 
@@ -106,6 +107,26 @@ def test_rows_are_read_again_and_never_held(monkeypatch: object) -> None:
         duplicates.HELD = before
     assert len(found.near) == 100
     assert most <= 2 * 40 + 3
+
+
+def test_memory_grows_by_the_signatures() -> None:
+    """What is added by rows beyond the first; buffers and the rows compared at a time are not."""
+
+    def most(count: int) -> int:
+        rng = random.Random(13)
+        texts = (f"{rng.getrandbits(64):016x}" for _ in range(count))
+        tracemalloc.start()
+        try:
+            found = find(lambda: (row for text in texts for row in rows_of([text])))
+            assert found.rows == count and not found.near
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = 5 * BATCH, 20 * BATCH
+    most(1)  # imports what is imported late
+    # A growing buffer is an eighth larger than what it holds: reserved, and counted here.
+    assert (most(many) - most(few)) / (many - few) < (HASHES + 8) * 9 / 8 + 8
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,4 +1,4 @@
-"""Exact and near duplicates among many rows, in memory that grows by 136 bytes a row.
+"""Exact and near duplicates among many rows, in memory that hardly more than signatures take.
 
 Near-duplicates are what ``prompt.same_input`` says. Comparing all pairs is out of the question, so
 pairs are proposed by MinHash signatures in bands (Broder 1997; Leskovec et al., "Mining of Massive
@@ -7,7 +7,9 @@ A signature is 128 bytes, one per hash function (b-bit minwise hashing, Li and K
 bands of 8 bytes find a pair at the threshold of .85 with a probability of 99%, nearly all above it.
 Only where more than 32 rows share most of a long text is a row not compared with all of them.
 
-The rows are read several times (``rows`` is a function) and never held together.
+The rows are read several times (``rows`` is a function) and never held together. What grows with
+them is 136 bytes a row, signature and key, and the 8 bytes of one band while it is sorted; all
+else grows with the rows that have a duplicate.
 """
 
 from __future__ import annotations
@@ -67,44 +69,49 @@ def find(rows: Rows, tick: Callable[[int], None] | None = None) -> Duplicates:
         rows: Gives the rows from the beginning, each time that it is called.
         tick: Called with the number of rows just read for the first time.
     """
-    keys, blocks = _read(rows, tick)
-    if not len(keys):
-        return Duplicates(0, (), (), 0)
+    exact, pairs, count = _proposed(rows, tick)
+    return Duplicates(count, exact, _same(rows, pairs), len(pairs))
+
+
+def _proposed(
+    rows: Rows, tick: Callable[[int], None] | None
+) -> tuple[tuple[tuple[int, ...], ...], Longs, int]:
+    """Groups of exact duplicates, pairs of rows to compare, and the number of rows."""
+    keys, signatures = _read(rows, tick)
     shared, place = _sharing(keys)
     order = np.lexsort([shared, place])
-    shared, place = shared[order], place[order]
-    exact = tuple(sorted(_groups(place, shared)))
+    exact = tuple(sorted(_groups(place[order], shared[order])))
     alone = np.ones(len(keys), dtype=bool)
+    del keys
     alone[[copy for group in exact for copy in group[1:]]] = False
-    unlike = np.flatnonzero(alone)
-    pairs = unlike[_likely(_gathered(blocks, unlike))]
-    return Duplicates(len(keys), exact, _same(rows, pairs), len(pairs))
+    pairs = _likely(_gathered(signatures, alone))
+    return exact, np.flatnonzero(alone)[pairs], len(alone)
 
 
-def _read(rows: Rows, tick: Callable[[int], None] | None) -> tuple[NDArray[np.uint64], list[Bytes]]:
-    """A key of each row's text, and the signatures in blocks."""
-    keys = bytearray()
-    blocks: list[Bytes] = []
+def _read(rows: Rows, tick: Callable[[int], None] | None) -> tuple[NDArray[np.uint64], Bytes]:
+    """A key of each row's text, and the signatures, one row each."""
+    # A buffer that grows in place: blocks to be joined at the end would take the memory twice.
+    keys, signatures = bytearray(), bytearray()
     source = iter(rows())
     while batch := [plain(row.text) for row in islice(source, BATCH)]:
         for text in batch:
             data = text.encode("utf-8", "surrogatepass")
             keys += blake2b(data, digest_size=8).digest()
-        blocks.append(signature(batch))
+        signatures += signature(batch).data
         if tick is not None:
             tick(len(batch))
-    return np.frombuffer(keys, dtype=np.uint64), blocks
+    made = np.frombuffer(signatures, dtype=np.uint8).reshape(-1, HASHES)
+    return np.frombuffer(keys, dtype=np.uint64), made
 
 
-def _gathered(blocks: list[Bytes], wanted: Longs) -> Bytes:
-    """The wanted rows of the blocks in one array; the blocks are given back on the way."""
-    made = np.empty((len(wanted), HASHES), np.uint8)
-    cuts = np.searchsorted(wanted, np.arange(0, (len(blocks) + 1) * BATCH, BATCH))
-    for number in range(len(blocks)):
-        here = wanted[cuts[number] : cuts[number + 1]] - number * BATCH
-        made[cuts[number] : cuts[number + 1]] = blocks[number][here]
-        blocks[number] = np.empty((0, HASHES), np.uint8)
-    return made
+def _gathered(signatures: Bytes, wanted: NDArray[np.bool_]) -> Bytes:
+    """The wanted rows, moved to the front of the same array."""
+    filled = 0
+    for start in range(0, len(signatures), BATCH):
+        part = signatures[start : start + BATCH][wanted[start : start + BATCH]]
+        signatures[filled : filled + len(part)] = part
+        filled += len(part)
+    return signatures[:filled]
 
 
 def signature(texts: Sequence[str]) -> Bytes:
@@ -150,8 +157,8 @@ def _mix(values: NDArray[np.uint32]) -> None:
 
 def _likely(signatures: Bytes) -> Longs:
     """Pairs whose signatures agree enough, ``[n, 2]``, the earlier row first."""
-    bands = np.ascontiguousarray(signatures).view(np.uint64)
-    found: list[Longs] = []
+    bands = signatures.view(np.uint64)
+    pairs = np.empty((0, 2), np.int64)
     for number in range(bands.shape[1]):
         shared, place = _sharing(bands[:, number])
         if not len(shared):
@@ -164,25 +171,32 @@ def _likely(signatures: Bytes) -> Longs:
         begins = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
         leaders = shared[np.repeat(begins, np.diff(np.r_[begins, len(shared)]))]
         crowded = sizes > CROWD
-        found.append(_agreeing(signatures, leaders[crowded], shared[crowded]))
+        found = [pairs, _agreeing(signatures, leaders[crowded], shared[crowded])]
         for back in range(1, min(CROWD, len(shared))):
             both = buckets[back:] == buckets[:-back]
             if back > NEIGHBOURS:
                 both &= ~crowded[back:]
             found.append(_agreeing(signatures, shared[:-back][both], shared[back:][both]))
-    if not found:
-        return np.empty((0, 2), np.int64)
-    return np.unique(np.concatenate(found), axis=0)
+        pairs = np.unique(np.concatenate(found), axis=0)
+    return pairs
 
 
 def _sharing(values: NDArray[np.uint64]) -> tuple[Longs, Longs]:
     """Positions of values that occur several times, and a number for each such value."""
-    order = np.argsort(values)
-    ordered = values[order]
-    same = ordered[1:] == ordered[:-1]
-    several = np.r_[False, same] | np.r_[same, False]
-    begins = np.r_[True, ~same][several]
-    return order[several], np.cumsum(begins) - 1
+    ordered = np.sort(values)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    # Sorting the positions as well would take three more arrays of this size.
+    shared: list[Longs] = [np.empty(0, np.int64)]
+    places: list[Longs] = [np.empty(0, np.int64)]
+    for start in range(0, len(values) if len(several) else 0, HELD):
+        part = values[start : start + HELD]
+        place = np.searchsorted(several, part)
+        place[place == len(several)] = 0
+        here = np.flatnonzero(several[place] == part)
+        shared.append(here + start)
+        places.append(place[here])
+    return np.concatenate(shared), np.concatenate(places)
 
 
 def _agreeing(signatures: Bytes, one: Longs, other: Longs) -> Longs:
