@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatworks.errors import InputError
-from whatworks.retrieval import Index, Pool, embedder, index_of
+from whatworks.retrieval import Index, Pool, embedder, index_of, ranking
 from whatworks.retrieval.index import spread
-from whatworks.retrieval.ranking import best_first
+from whatworks.retrieval.ranking import ByVector, best_first
 from whatworks.retrieval.words import words
 
 POOL = (
@@ -233,6 +233,22 @@ def test_a_warm_index_gives_the_same_bits(kind: str) -> None:
     # Further down than was ranked ahead, it is ranked anew.
     few = [hit.position for hit in warm.search(queries[0], 3, allowed=lambda i: i % 300 == 7)]
     assert sorted(few) == [7, 307, 607]
+
+
+def test_the_quick_way_through_a_small_pool_gives_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = [f"person {i} of lane {i * 7919 % 97} likes dish {i * 31 % 57}" for i in range(900)]
+    index = ByVector(pool, embedder("lexical"))
+    queries = [f"who likes dish {i} in lane {i * 5}" for i in range(20)]
+    quick = [index.rank(query, 26) for query in queries]
+    monkeypatch.setattr(ranking, "CACHED", 0)
+    for query, found in zip(queries, quick, strict=True):
+        every = index.rank(query, 26)
+        assert every.positions.tolist() == found.positions.tolist()
+        assert every.scores.tobytes() == found.scores.tobytes()
+    assert all(len(found.positions) >= 26 for found in quick)
+    assert any(len(found.positions) > 26 for found in quick)  # equals of the last one come along
 
 
 def test_a_pool_equals_its_tuple() -> None:

@@ -27,6 +27,9 @@ WARMED = 2000
 BLOCK = 1 << 24
 """Cosines computed at a time for many queries: 64 MB."""
 
+CACHED = 1 << 24
+"""Bytes of vectors that a processor's cache may hold: up to there BLAS is the faster reader."""
+
 ROUNDING = 1e-4
 """More than two ways of summing up one cosine can differ by in float32."""
 
@@ -80,7 +83,10 @@ class ByVector:
         known = self._warm.get(query)
         if known is not None and limit <= known[0]:
             return known[1]
-        cosines = self._cosines(slice(None), self._embedder.embed([query])[0])
+        vector = self._embedder.embed([query])[0]
+        if self._separable(limit) and self._matrix.nbytes <= CACHED:
+            return self._ranked(self._matrix @ vector, vector, limit)
+        cosines = self._cosines(slice(None), vector)
         return foremost(cosines if self._plain else cosines[self._row], limit)
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
@@ -92,7 +98,7 @@ class ByVector:
         different = list(dict.fromkeys(queries))
         vectors = self._embedder.embed(different)
         size = len(self._matrix)
-        if not self._plain or limit * 4 >= size:
+        if not self._separable(limit):
             return
         for query in list(self._warm)[: max(0, len(self._warm) + len(different) - WARMED)]:
             del self._warm[query]
@@ -100,15 +106,24 @@ class ByVector:
         for start in range(0, len(different), step):
             block = vectors[start : start + step]
             for i, rough in enumerate(block @ self._matrix.T):
-                least = np.partition(rough, size - limit)[size - limit] - ROUNDING
-                near = np.flatnonzero(rough >= least)
-                exact = best_first(self._cosines(near, block[i]))
-                ranked = Ranked(near[exact.positions], exact.scores)
+                ranked = self._ranked(rough, block[i], limit)
                 self._warm[different[start + i]] = (limit, ranked)
+
+    def _separable(self, limit: int) -> bool:
+        """Whether so few are wanted that a product finds them first."""
+        return self._plain and limit * 4 < len(self._matrix)
+
+    def _ranked(self, rough: NDArray[np.float32], query: Vectors, limit: int) -> Ranked:
+        """The ranking that cosines give whose last bits do not count."""
+        least = np.partition(rough, len(rough) - limit)[len(rough) - limit] - ROUNDING
+        near = np.flatnonzero(rough >= least)
+        exact = best_first(self._cosines(near, query))
+        kept = int(np.count_nonzero(exact.scores >= exact.scores[limit - 1]))
+        return Ranked(near[exact.positions[:kept]], exact.scores[:kept])
 
     def _cosines(self, rows: slice | NDArray[np.int64], query: Vectors) -> NDArray[np.float32]:
         """Cosines of some rows; a row's bits do not depend on the others."""
-        # Not ``matrix @ vector``: for rows in a row einsum reads memory twice as fast as BLAS.
+        # Not ``matrix @ vector``: from memory, einsum reads rows twice as fast as BLAS.
         found: NDArray[np.float32] = np.einsum("ij,j->i", self._matrix[rows], query)
         return found
 
