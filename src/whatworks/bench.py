@@ -188,7 +188,8 @@ class Bench:
             at = max(range(len(sample)), key=lengths.__getitem__)
             raise ArmFailure(
                 f"not even one of the {what} fits the model's context of {context} tokens: the "
-                f"prompt of example {sample[at].id!r} has {lengths[at]}",
+                f"prompt of example {sample[at].id!r} has {lengths[at]}, "
+                f"{lengths[at] - context + 1} too many",
                 remedy="shorten them, or use a model with a longer context",
             )
         self.note("fit", f"1 of the {what}, and for {len(sample) - short} of {len(sample)} "

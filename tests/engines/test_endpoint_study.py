@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from test_endpoint_server import Server
 
+from whatworks.cli import main
 from whatworks.main_job import run_study
+from whatworks.results import Results
 
 DEAR = "{tiny-chat: {input: 1000000, output: 1000000}}"  # a dollar per token, 10 per answer
 
@@ -26,6 +29,47 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
         yield running
         running.shutdown()
         thread.join()
+
+
+REFUSALS = {
+    "wrong key": (401, "bad key", ["wrong key (no key was sent", "set WHATWORKS_API_KEY"]),
+    "no model": (404, "no such model", ["model not found: tiny-chat at http", "lists this model"]),
+    "too long": (
+        400,
+        "maximum context length is 100 tokens. However, you requested 130 tokens",
+        ["prompt 0 (", "longer than the model's context by 30 tokens", "fewer or shorter"],
+    ),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_helper_that_refuses_fails_the_arm_that_asks_it_alone(
+    server: Server,
+    tmp_path: Path,
+    refusal: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("WHATWORKS_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    status, words, said = REFUSALS[refusal]
+    body = json.dumps({"error": {"message": words}}).encode()
+    server.misbehave = lambda handler, *_: handler.reply(status, body)
+    path = study(tmp_path, server, f"helper: {server.url}#tiny-chat")
+    text = path.read_text().replace(f"model: {server.url}#tiny-chat", "model: 'fake:'")
+    path.write_text(text.replace("[zero-shot]", "[zero-shot, prompt-search]"))
+    monkeypatch.setattr(
+        sys, "argv", ["whatworks", "run", str(path), "--out", str(tmp_path / "out")]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    shown = capsys.readouterr()
+    for part in said:
+        assert " ".join(part.split()) in " ".join((shown.out + shown.err).split())
+    rows = Results(tmp_path / "out" / "results.jsonl").rows()
+    assert {row.arm for row in rows if row.status == "failed"} == {"prompt-search"}
+    assert sum(row.arm == "zero-shot" for row in rows) == 4
 
 
 def study(folder: Path, server: Server, more: str) -> Path:

@@ -33,9 +33,10 @@ def read_documents(path: Path) -> tuple[Document, ...]:
     ``id`` and ``title``. Files and folders whose names begin with a dot are passed over.
 
     Raises:
-        InputError: If nothing is there, a file is empty or of a kind that cannot be read, a row
-            has no text, or two documents have the same id.
-        UnreadableDocument: If a PDF is damaged, encrypted, or holds pictures of text only.
+        InputError: If nothing is there, a file is of a kind that cannot be read, a row has no
+            text, or two documents have the same id.
+        UnreadableDocument: If a file has no text, or a PDF is damaged, encrypted, or holds pictures
+            of text only.
     """
     path = Path(path)
     found = tuple(_documents(path))
@@ -131,7 +132,9 @@ def _pdf(path: Path) -> tuple[str, str]:
 
 def _document(name: str, body: str, title: str, path: Path) -> Document:
     if not body.strip():
-        raise InputError("the document is empty", place=str(path), remedy="fill or remove it")
+        raise UnreadableDocument(
+            "there is no text in the document", place=str(path), remedy="fill or remove it"
+        )
     return Document(id=name, text=body.strip(), title=title)
 
 

@@ -47,6 +47,7 @@ class Trouble(Exception):
         again: Whether another try may help.
         wait: Seconds that the server asked to wait.
         status: The HTTP status, 0 when there was none.
+        prompt: Whether it may lie in the prompt; else any request would have met it.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Trouble(Exception):
         again: bool = False,
         wait: float = 0.0,
         status: int = 0,
+        prompt: bool = True,
     ) -> None:
         super().__init__(cause)
+        self.prompt = prompt
         self.cause = cause
         self.remedy = remedy
         self.again = again
@@ -172,7 +175,9 @@ class Connection:
                 if not trouble.again or tries > self._retries:
                     after = f", after {tries} tries" if tries > 1 else ""
                     cause = self._key.hide(trouble.cause) + after
-                    raise Trouble(cause, trouble.remedy, status=trouble.status) from None
+                    raise Trouble(
+                        cause, trouble.remedy, status=trouble.status, prompt=trouble.prompt
+                    ) from None
                 self._open_again = max(self._open_again, time.monotonic() + trouble.wait)
             pause = min(self._backoff * 2 ** (tries - 1), LONGEST_PAUSE)
             stop.wait(pause * random.uniform(0.5, 1.5))
@@ -262,7 +267,8 @@ class Connection:
         """What a status other than success means."""
         said = f"status {status}" + (f": {message}" if message else "")
         if status == 402 or code == "insufficient_quota":
-            return Trouble(f"no credit left ({said})", "add credit with the provider")
+            remedy = "add credit with the provider"
+            return Trouble(f"no credit left ({said})", remedy, prompt=False)
         if status in _AGAIN or status >= 500:
             wait = _asked_wait(headers.get("retry-after", ""))
             if wait > LONGEST_ASKED:
@@ -274,11 +280,11 @@ class Connection:
         if status in (401, 403):
             source = self._key.source
             which = f"the key in {source}" if source else "no key was sent"
-            return Trouble(
-                f"wrong key ({which}; {said})", f"set {KEY_VARIABLES[0]} to a key of this server"
-            )
+            remedy = f"set {KEY_VARIABLES[0]} to a key of this server"
+            return Trouble(f"wrong key ({which}; {said})", remedy, prompt=False)
         if status == 404 or code == "model_not_found":
-            return Trouble(f"model not found: {model} at {self.url} ({said})", self._offer(model))
+            cause = f"model not found: {model} at {self.url} ({said})"
+            return Trouble(cause, self._offer(model), prompt=False)
         if status == 413 or code == "context_length_exceeded" or _TOO_LONG.search(message):
             return Trouble(
                 f"longer than the model's context{_excess(message)} ({said})",
@@ -298,6 +304,8 @@ class Connection:
             names = []
         if not names:
             return "check the model's name, and the address: it usually ends in /v1"
+        if model in names:
+            return "the server lists this model: see in its log why it does not answer"
         return nearest(model, names[:50])
 
 

@@ -58,10 +58,9 @@ def ask_all(
             done(len(places[keys[at]]))
     if failures:
         first = min(failures)
-        raise ArmFailure(
-            f"prompt {first} ({names[first]}): {failures[first].cause}",
-            remedy=failures[first].remedy,
-        )
+        trouble = failures[first]
+        place = f"prompt {first} ({names[first]}): " if trouble.prompt else ""
+        raise ArmFailure(place + trouble.cause, remedy=trouble.remedy)
     return [found[key] for key in keys]
 
 
