@@ -19,7 +19,7 @@ from whatworks.data import Data, read, read_documents
 from whatworks.data.rows import split_of
 from whatworks.data.text import stem
 from whatworks.errors import InputError
-from whatworks.metrics import load, refused, unscorable
+from whatworks.metrics import load, unscorable
 from whatworks.task import Example, MetricSpec
 
 SAMPLE = 300
@@ -144,7 +144,7 @@ def guess_metric(files: Files) -> Guess:
         spec = MetricSpec(name=name)
         try:
             metric = load(spec, train)
-            missed = {**unscorable(metric, rows), **refused(metric, rows)}
+            missed = unscorable(metric, rows)
         except InputError:
             continue
         if len(missed) <= (1 - ACCEPTED) * len(rows):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -45,7 +46,7 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
         query: The target query.
         seed: Another seed, another database.
     """
-    tables = dict(_tables(script))
+    tables = _tables(script)
     constants = _constants(query)
     alike = _alike(query)
     rng = random.Random(f"{seed} {script}")
@@ -63,17 +64,21 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
     }
 
 
-def _tables(script: str) -> Iterator[tuple[str, list[_Column]]]:
+@lru_cache(maxsize=64)
+def _tables(script: str) -> Mapping[str, Sequence[_Column]]:
+    """The columns of every table; kept, as a schema is often that of all rows."""
     try:
         statements = sqlglot.parse(script, read="sqlite")
     except (SqlglotError, RecursionError):
-        return
+        return {}
+    tables: dict[str, Sequence[_Column]] = {}
     for statement in statements:
         if isinstance(statement, exp.Create) and isinstance(statement.this, exp.Schema):
             # Without a type or a constraint a column is parsed as a bare name.
             columns = (exp.ColumnDef, exp.Identifier)
             definitions = [one for one in statement.this.expressions if isinstance(one, columns)]
-            yield statement.this.this.name, [_column(one) for one in definitions]
+            tables[statement.this.this.name] = [_column(one) for one in definitions]
+    return tables
 
 
 def _column(definition: exp.Expr) -> _Column:
