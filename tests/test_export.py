@@ -35,6 +35,7 @@ arms:
 - {sft: {epochs: 2, learning_rate: 5e-3, rank: 4}}
 - {arm: few-shot+sft, name: full, few-shot: {k: 1}, sft: {kind: full, epochs: 1}}
 - {arm: rag, rag: {search: lexical}}
+- {soft-prompt: {epochs: 1, tokens: 4}}
 """
 ALONE = """
 import sys
@@ -73,6 +74,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+def results(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+
+
 def loading(folder: Path) -> str:
     """The Python of the model card, as it stands there."""
     (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
@@ -81,7 +86,9 @@ def loading(folder: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
-@pytest.mark.parametrize(("arm", "merge"), [("sft", False), ("sft", True), ("full", False)])
+@pytest.mark.parametrize(
+    ("arm", "merge"), [("sft", False), ("sft", True), ("full", False), ("soft-prompt", False)]
+)
 def test_the_card_loads_it_without_this_package_and_it_answers_the_same(
     run: Path, tmp_path: Path, arm: str, merge: bool
 ) -> None:
@@ -98,7 +105,15 @@ def test_the_card_loads_it_without_this_package_and_it_answers_the_same(
     lines = done.stdout.splitlines()
     assert len(lines) == 12
     assert all(line.startswith("True") for line in lines), lines
-    assert {line.split(" ", 1)[1] for line in lines} <= {"red", "blue", "green", "black"}
+    said = {line.split(" ", 1)[1] for line in lines}
+    if arm == "soft-prompt":  # four tokens in one epoch change answers, they teach no colours
+        untouched = {
+            row["example"]: row["output"] for row in results(run) if row["arm"] == "zero-shot"
+        }
+        mine = {row["example"]: row["output"] for row in results(run) if row["arm"] == arm}
+        assert mine.keys() == untouched.keys() and mine != untouched
+    else:
+        assert said <= {"red", "blue", "green", "black"}
     assert str(run) not in (out / "README.md").read_text()
 
 
