@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
 from whatworks.errors import ArmFailure
 from whatworks.examiner import Answer
+from whatworks.metrics import Metric
 from whatworks.task import Example, Pair
 
 
@@ -27,6 +29,16 @@ def drawn(
         for draw in range(k)
     ]
     return [list(answers) for answers in zip(*draws, strict=True)]
+
+
+def scored(metric: Metric, answers: Sequence[Sequence[Answer]]) -> list[list[Answer]]:
+    """The same answers, scored by a metric that sees no target."""
+
+    def anew(answer: Answer) -> Answer:
+        asked = answer.example.replace(target="")
+        return replace(answer, score=metric(asked, answer.generation.text))
+
+    return [list(map(anew, each)) for each in answers]
 
 
 def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:

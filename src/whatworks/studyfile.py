@@ -319,21 +319,12 @@ def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[E
 
 
 def _metric(value: str | dict[str, Any], root: Path) -> MetricSpec:
-    if isinstance(value, str):
-        return MetricSpec(name=value)
-    options = dict(value)
-    name = options.pop("name", None)
-    if name is None and len(options) == 1:
-        name, inner = next(iter(options.items()))
-        options = dict(inner or {})
-    if not isinstance(name, str):
-        raise InputError(
-            "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
-        )
-    for option in file_options(name) & options.keys():
+    spec = MetricSpec.read(value)
+    options = dict(spec.options)
+    for option in file_options(spec.name) & options.keys():
         if isinstance(options[option], str):
             options[option] = str(_path(root, options[option]))
-    return MetricSpec(name=name, options=options)
+    return spec.replace(options=options)
 
 
 def _explained(error: ValidationError, path: Path) -> InputError:

@@ -106,6 +106,26 @@ class MetricSpec(Frozen):
     name: str
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
 
+    @classmethod
+    def read(cls, value: str | Mapping[str, Any]) -> MetricSpec:
+        """As files write it: ``NAME``, ``{name: NAME, option: ...}``, ``{NAME: {option: ...}}``.
+
+        Raises:
+            InputError: If there is no name.
+        """
+        if isinstance(value, str):
+            return cls(name=value)
+        options = dict(value)
+        name = options.pop("name", None)
+        if name is None and len(options) == 1:
+            name, inner = next(iter(options.items()))
+            options = dict(inner or {})
+        if not isinstance(name, str):
+            raise InputError(
+                "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
+            )
+        return cls(name=name, options=options)
+
 
 class Task(Frozen):
     """Instructions, frozen splits, a metric and, perhaps, documents and preference pairs.

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, ask, moved, tensors
 
-from whatworks.engines import ModelFiles
+from whatworks.engines import Generation, ModelFiles
 from whatworks.errors import ArmFailure, InputError
+from whatworks.examiner import Answer
+from whatworks.metrics import Score, load
+from whatworks.sampling import best_and_worst, scored
 from whatworks.task import Example, Message, MetricSpec
 from whatworks.training.job import RewardSettings, RLSettings
 from whatworks.training.reward import RewardModel
@@ -52,6 +55,44 @@ def test_reward_model_ranks_held_out_pairs(rewarding: Run, lively_model: Path) -
     assert right >= 27
     alone = [model.score([model.ids(row.messages, row.chosen)])[0] for row in held[:4]]
     assert better[:4] == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_reward_model_is_a_metric(rewarding: Run) -> None:
+    folder = rewarding[1] / "epoch-3"  # an adapter that names its base
+    metric = load(MetricSpec(name="reward", options={"folder": str(folder)}))
+    rows = [
+        (Example(id=pair.id, messages=pair.messages, target=pair.chosen), pair)
+        for pair in pairs(30, 1)
+    ]
+    right = 0
+    for example, pair in rows:
+        assert metric(example, pair.chosen).kind == "correct"
+        right += metric(example, pair.rejected).value < 1.0
+        asked = example.replace(target="")
+        one, other = (metric(asked, getattr(pair, side)) for side in ("chosen", "rejected"))
+        assert (one.value > other.value) == (one.parts["reward"] > other.parts["reward"])
+    assert right >= 27
+    example = rows[0][0]
+    assert metric(example, " ").value == 0.0
+    for odd in ("\ud800", "[" * 5_000, "\0"):
+        assert 0.0 <= metric(example, odd).value <= 1.0
+    with pytest.raises(InputError, match="nowhere"):
+        load(MetricSpec(name="reward", options={"folder": "nowhere"}))(example, "red")
+
+
+def test_drawn_answers_are_ranked_by_a_reward_model(rewarding: Run) -> None:
+    spec = MetricSpec.read({"reward": {"folder": str(rewarding[1] / "epoch-3")}})
+    drawn = []
+    for pair in pairs(30, 1):
+        example = Example(id=pair.id, messages=pair.messages)
+        texts = (pair.rejected, pair.chosen)
+        same = Score(0.0, "wrong", "alike to the task's metric")
+        drawn.append([Answer(example, Generation(t, 1, 1, 0.0), same) for t in texts])
+    with pytest.raises(ArmFailure, match="all score the same"):
+        best_and_worst(drawn)
+    made = best_and_worst(scored(load(spec), drawn))
+    right = [m.chosen == pair.chosen for m, pair in zip(made, pairs(30, 1), strict=True)]
+    assert sum(right) >= 27
 
 
 SETTINGS = RLSettings(

@@ -37,10 +37,7 @@ class BestOfN(Method):
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start, decoding so."""
-        reward = None
-        if self.reward is not None:
-            options = dict(self.reward)
-            reward = MetricSpec(name=str(options.pop("name", "")), options=options)
+        reward = None if self.reward is None else MetricSpec.read(self.reward)
         return start.with_decoding(
             samples=self.n,
             pick="likeliest" if reward is None else "reward",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,9 +10,10 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
 from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
+from whatworks.metrics import load
 from whatworks.preferences import telling
-from whatworks.sampling import best_and_worst, drawn
-from whatworks.task import Pair
+from whatworks.sampling import best_and_worst, drawn, scored
+from whatworks.task import MetricSpec, Pair
 from whatworks.training.job import DPOSettings, KTOSettings
 from whatworks.training.rows import labelled_rows, pair_rows
 
@@ -28,7 +29,9 @@ class DPO(Method):
         beta: How strongly the start holds; by default that of the loss.
         pairs: ``given`` are the study's preferences, or a data step's (``refusal+dpo``);
             ``samples`` are the best and the worst of the candidate's own answers to each train
-            row, by the task's metric; by default given ones where there are some.
+            row, by the task's metric; a metric that needs no target, by name and options (a
+            reward model: ``{reward: {folder: ...}}``), ranks them instead of it; by default given
+            pairs where there are some.
         samples: How many answers are drawn for each train row.
         temperature: At which they are drawn.
         kind: ``lora`` or ``full``.
@@ -43,7 +46,7 @@ class DPO(Method):
 
     loss: Literal["sigmoid", "ipo", "simpo", "orpo", "kto"] = "sigmoid"
     beta: float | None = Field(default=None, gt=0)
-    pairs: Literal["given", "samples"] | None = None
+    pairs: Literal["given", "samples"] | dict[str, Any] | None = None
     samples: int = Field(default=4, ge=2)
     temperature: float = Field(default=1.0, gt=0)
     kind: Literal["lora", "full"] = "lora"
@@ -82,4 +85,6 @@ class DPO(Method):
         if source == "given":
             return given if self.loss == "kto" else telling(given)
         answers = drawn(bench, start, bench.train, self.samples, self.temperature)
+        if isinstance(source, dict):
+            answers = scored(load(MetricSpec.read(source)), answers)
         return tuple(best_and_worst(answers))

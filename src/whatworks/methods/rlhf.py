@@ -40,6 +40,7 @@ class RLHF(Reinforced):
         pairs, held = held_out(telling(start.pairs(bench.preferences)), bench.seed)
         start = start.learned("pairs")
         model = reward_model(start, bench, pairs, self.reward_epochs)
+        bench.note("reward_model", model.stages[-1].artifact)
         for name, value in agreement(margins(bench, model, start.prompt, held)).items():
             bench.note(f"reward_{name}", round(value, 4))
         bench.note("reward_held_out", len(held))

@@ -151,6 +151,7 @@ _REGISTRY: Mapping[str, _Entry] = {
     "chat": _Entry("chat", "chat", summary="summary"),
     "style": _Entry("style", "style", summary="summary", learn="learn"),
     "judge": _Entry("judge", "judge", summary="summary", asks=True),
+    "reward": _Entry("reward", "reward", summary="summary", asks=True),
     "instructions": _Entry("instructions", "instructions", summary="summary"),
 }
 

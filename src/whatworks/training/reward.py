@@ -58,7 +58,7 @@ class RewardModel:
     """
 
     def __init__(self, files: ModelFiles) -> None:
-        from whatworks.engines.models import load_tokenizer, resolve
+        from whatworks.engines.models import context_length, load_tokenizer, resolve
 
         base = resolve(files.base)
         self._tokenizer = templates.use(load_tokenizer(base), files.template)
@@ -73,6 +73,8 @@ class RewardModel:
                 warnings.simplefilter("ignore", FutureWarning)
                 model = PeftModel.from_pretrained(model, str(files.adapter))
         self._model = model.eval()
+        self.context = context_length(model.config.get_text_config())
+        """Tokens that it can read, None where there is no limit."""
 
     def ids(self, messages: Sequence[Message], answer: str) -> list[int]:
         """An answer behind its prompt, with the end of the turn."""

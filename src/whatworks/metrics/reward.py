@@ -1,0 +1,94 @@
+"""A reward model as a metric: is the answer as good as the target, by learned preferences?
+
+The model is one that ``rlhf`` learned and stored, or any Hugging Face model with one output; its
+scores mean something only as differences. Bradley and Terry (1952) make a difference of scores the
+probability of being preferred, by the logistic function: that is what the model was trained to say
+(Ouyang et al. 2022, "InstructGPT", equation 1). Empty answers are wrong and not shown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whatworks.engines import ModelFiles
+from whatworks.errors import InputError
+from whatworks.metrics import Score
+from whatworks.metrics.compare import part_means
+from whatworks.prompt import Prompt, render
+from whatworks.task import Example
+
+if TYPE_CHECKING:
+    from whatworks.training.reward import RewardModel
+
+_FAR = 30.0
+"""Beyond it the logistic function is 0 or 1 to twelve digits."""
+
+
+def reward(example: Example, text: str, *, folder: Path, instructions: str = "") -> Score:
+    """How good the answer is against the target, by the reward model.
+
+    Strict: twice the probability that the answer is preferred to the target, and 1 where it is at
+    least even. Without a target, as where a reward chooses among samples, the logistic function of
+    the score: answers to one request stand in the right order, the number alone says nothing. Part
+    ``reward``: the model's own score, of any size.
+
+    Args:
+        example: What was asked; its target, if any, is what the answer is measured against.
+        text: The answer.
+        folder: A Hugging Face model with one output, or a PEFT adapter that names its base.
+        instructions: What stood before the inputs of the pairs that the model learned from.
+
+    Raises:
+        InputError: If there is no such model.
+        ArmFailure: If it has no form with one output.
+    """
+    said = text.encode("utf-8", "replace").decode().strip()  # lone surrogates have no tokens
+    wanted = example.target.strip()
+    if not said:
+        return Score(0.0, "wrong", "says nothing")
+    model = _model(folder)
+    prompt = render(Prompt(instructions=instructions), example, exclude=[example])
+    ids = [model.ids(prompt, answer) for answer in (said, wanted) if answer]
+    if model.context is not None and len(ids[0]) > model.context:
+        return Score(0.0, "wrong", "longer than the reward model's context")
+    scores = model.score(ids)
+    parts = {"reward": scores[0]}
+    if not wanted:
+        return Score(_logistic(scores[0]), "wrong", "there is no target", parts=parts)
+    value = 1.0 if said == wanted else min(1.0, 2 * _logistic(scores[0] - scores[1]))
+    if value == 1.0:
+        return Score(value, "correct", parts=parts)
+    return Score(value, "wrong", "less preferred than the target", parts=parts)
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-max(-_FAR, min(_FAR, x))))
+
+
+def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
+    """The mean of the model's own scores."""
+    return part_means(examples, scores)
+
+
+@lru_cache(maxsize=2)
+def _model(folder: Path) -> RewardModel:
+    from whatworks.training.reward import RewardModel
+
+    return RewardModel(_files(folder))
+
+
+def _files(folder: Path) -> ModelFiles:
+    """The reward model of a folder: a model, or an adapter on the base that it names."""
+    adapter = folder / "adapter_config.json"
+    if not adapter.is_file():
+        return ModelFiles(str(folder))
+    try:
+        base = json.loads(adapter.read_text("utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError("the adapter does not name its base", place=str(adapter)) from error
+    return ModelFiles(str(base), folder)
