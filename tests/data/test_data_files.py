@@ -154,10 +154,10 @@ def test_documents_of_a_folder(save: Save, tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("h/.keep", "x", "the documents folder is empty"),
-        ("h/a.txt", " \n", "empty"),
+        ("h/a.txt", " \n", "no text"),
         ("h/a.pdf", "%PDF", r"\.pdf"),
         ("h/a.jsonl", '{"id": 1, "size": 2}', "a.jsonl:1: no text; columns: id, size"),
-        ("h/a.html", "<script>x</script>", "empty"),
+        ("h/a.html", "<script>x</script>", "no text"),
         ("h/a.jsonl", '{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}', "id '1'"),
     ],
 )

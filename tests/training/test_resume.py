@@ -68,7 +68,11 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(
     def told(progress: Progress) -> None:
         seen.append(progress.step)
         if progress.step > half and killing:
-            [worker] = psutil.Process().children()
+            [worker] = [
+                c
+                for c in psutil.Process().children()
+                if any("training.worker" in part for part in c.cmdline())
+            ]
             worker.kill()
 
     def train() -> Trained:
