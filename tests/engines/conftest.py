@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from test_endpoint_server import Server
 
 from whatworks.engines.local import LocalEngine
 
@@ -38,3 +40,16 @@ def model(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def engine() -> LocalEngine:
     return LocalEngine(dtype="float32", device="cpu", threads=1)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A local server that misbehaves as it is told; no prices but those that a test gives."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.delenv("WHATWORKS_PRICES", raising=False)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
