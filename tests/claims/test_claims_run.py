@@ -78,8 +78,11 @@ def test_real_data_brings_studies_beside(
     request = Request(ids=ids, model=f"fake:{script}", data="real", quick=True,
                       out=tmp_path / "out", seeds=1)  # fmt: skip
     report = measure(request, Quiet())
-    assert {"lima", "calls"} <= set(report.folders)
-    assert "LIMA" in report.claims[0].literature
+    tables = {table.title for finding in report.findings for table in finding.evidence.tables}
+    assert {title for title in tables if title.startswith("Beside it")} == {
+        "Beside it: instructions of LIMA, one example",
+        "Beside it: calls logged by others, whole answers",
+    }
 
 
 def test_list_explains_every_claim():

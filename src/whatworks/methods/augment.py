@@ -14,7 +14,7 @@ from whatworks.helper import Helper, required
 from whatworks.lessons import Lesson, Lessons, Place
 from whatworks.methods.base import Method
 from whatworks.methods.rag import passages_of
-from whatworks.rewording import Kind, facts, made, reworded
+from whatworks.rewording import Kind, Said, facts, made, reworded
 from whatworks.task import Document, Example, Message
 
 ASKED: dict[Kind, str] = {
@@ -74,10 +74,11 @@ class Augment(Method):
             passages = passages_of(bench, 120, 0) if documents else ()
             new = self._written(helper, _sources(rows, passages))
         else:
-            said, of_train = facts(train, documents), {row.id for row in train}
-            # Rows that are not said again themselves give their wordings.
-            beside = [one for one in said if one.row.id in of_train] if not rows else []
-            own = [one for one in said if rows or one.row.id not in of_train]
+            own, beside = facts(train, documents), list[Said]()
+            if self.source == "documents":  # the rows still give their wordings
+                of_train = {row.id for row in train}
+                beside = [one for one in own if one.row.id in of_train]
+                own = [one for one in own if one.row.id not in of_train]
             new = reworded(own, self.kinds, self.copies, beside)
         bench.note("by", by)
         bench.note("rows", len(new))
