@@ -229,9 +229,16 @@ def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo)
         winner=_winner(shown, study),
         min_effect=study.min_effect,
     )
-    only = [arm.name for arm in arms if arm.settings.get("rag", {}).get("passages") == "gold"]
+    trained = [arm.name for arm in arms if arm.training_seconds]
+    only = [
+        arm.name
+        for arm in arms
+        if arm.settings.get("rag", {}).get("passages") == "gold" and arm.name not in trained
+    ]
     oracles = [arm.name for arm in arms if arm.oracle]
-    why = retrieval_or_reading(by_arm, oracles=oracles, gold=only[0] if only else "")
+    why = retrieval_or_reading(
+        by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
+    )
     return Summary(
         replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
         shown,

@@ -14,14 +14,19 @@ NEAR = 0.05
 
 
 def retrieval_or_reading(
-    rows: Mapping[str, Sequence[Row]], *, oracles: Sequence[str] = (), gold: str = ""
+    rows: Mapping[str, Sequence[Row]],
+    *,
+    oracles: Sequence[str] = (),
+    gold: str = "",
+    trained: Sequence[str] = (),
 ) -> list[str]:
     """A sentence for each arm that retrieves and whose rows say what holds their answer.
 
     Args:
         rows: Arm to its rows on test.
         oracles: Arms that are shown what only a measurement knows; nothing is said of them.
-        gold: The arm that is shown nothing but evidence, if there is one.
+        gold: The untrained arm that is shown nothing but evidence, if there is one.
+        trained: Arms with weights of their own: another reader, to which ``gold`` says nothing.
     """
     ceiling = _right([row for row in rows.get(gold, ()) if row.status == "scored"])
     said: list[str] = []
@@ -39,13 +44,17 @@ def retrieval_or_reading(
         if without is not None:
             parts.append(f"{percent(without)} of the others")
         line = f"{name}: {', '.join(parts)}."
-        if right is not None and ceiling is not None and right < ceiling - NEAR:
-            line += (
-                f" {gold}, with nothing but evidence, is right in {percent(ceiling)}: passages "
-                "beside it confuse the reader. Fewer may help: {rag: {search: {k: [1, 2, 3]}}}."
-            )
+        if right is not None and ceiling is not None and name not in trained:
+            line += _held_up(gold, ceiling) if right < ceiling - NEAR else ""
         said.append(line)
     return said
+
+
+def _held_up(gold: str, ceiling: float) -> str:
+    return (
+        f" {gold}, with nothing but evidence, is right in {percent(ceiling)}: passages beside it "
+        "confuse the reader. Fewer may help: {rag: {search: {k: [1, 2, 3]}}}."
+    )
 
 
 def _right(rows: Sequence[Row]) -> float | None:
