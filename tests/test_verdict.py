@@ -79,6 +79,12 @@ def advice(arms: dict[str, tuple[int, float]], winner: str, n: int = 100) -> Rec
     return recommend(standings, baseline="zero-shot", winner=winner)
 
 
+def test_a_fraction_of_a_token_is_not_cheaper():
+    options = [Option("sft", 0.878, 33.4, True), Option("sft+dpo", 0.872, 33.2, True)]
+    assert choose(options) == "sft"
+    assert choose([options[0], Option("short", 0.872, 20.0, True)]) == "short"
+
+
 def test_a_winner_is_named_with_its_gain_and_its_cost() -> None:
     said = advice({"zero-shot": (40, 0.4), "rag": (62, 0.6), "sft": (80, 0.8)}, "sft")
     assert said.headline.startswith("sft works: 80.0% on test against 40.0% for zero-shot, +40.0")

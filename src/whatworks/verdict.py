@@ -123,17 +123,18 @@ class Option:
 def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str | None:
     """The arm to recommend: best on dev, and the cheapest of those that tie with it.
 
-    Arms within ``min_effect`` of the best dev score tie. Cheaper is fewer tokens a request, then
-    no training, then the order given; measured times are left out so that the same seed always
-    makes the same choice. None when every arm failed.
+    Arms within ``min_effect`` of the best dev score tie. Cheaper is fewer whole tokens a request,
+    then no training; between arms as cheap the dev score decides, then the order given.
+    Measured times are left out so that the same seed always makes the same choice. None when every
+    arm failed.
     """
     scored = [(o, o.dev_score) for o in options if o.dev_score is not None]
     if not scored:
         return None
     best = max(score for _, score in scored)
     # The margin keeps a tie of exactly min_effect from hanging on rounding.
-    tied = [option for option, score in scored if score > best - min_effect + 1e-9 or score == best]
-    return min(tied, key=lambda o: (o.tokens, o.trained)).name
+    tied = [one for one in scored if one[1] > best - min_effect + 1e-9 or one[1] == best]
+    return min(tied, key=lambda one: (round(one[0].tokens), one[0].trained, -one[1]))[0].name
 
 
 # -- in words ------------------------------------------------------------------------------------
@@ -288,7 +289,7 @@ def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: floa
         if ahead > 0:
             says.append(
                 f"On dev {first.name} was {points(ahead).lstrip('+')} points ahead; {chosen.name} "
-                "was chosen because it is cheaper."
+                "was chosen because it is cheaper: fewer tokens a request, or no training."
             )
         tied = [s for s, own in dev if s is not chosen and chosen.dev_score - own < min_effect]
         cheaper = [s.name for s in tied if ahead <= 0 and s.prompt_tokens < chosen.prompt_tokens]
