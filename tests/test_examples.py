@@ -101,14 +101,15 @@ def test_one_flag_chooses_the_data_and_what_is_missing_is_said(
             monkeypatch.setenv("WHATWORKS_DATA", setting)
         with pytest.raises(InputError, match="is not here"):  # nothing is run before this holds
             task_of(chosen(EXAMPLES / "mr", "real"))
-        command = ["run", str(EXAMPLES / "mr"), "--data", "real", "--out", str(tmp_path / "out")]
-        with pytest.raises(InputError) as caught:
-            CliRunner().invoke(app, command, catch_exceptions=False)
-        assert "this public data is not here" in str(caught.value)
-        assert "export WHATWORKS_DATA" in str(caught.value)
-        place = setting or str(tmp_path / "data")
-        assert caught.value.place == f"{place}/viggo/train.csv"
-        assert not (tmp_path / "out").exists()
+        for command in (["run", "--out", str(tmp_path / "out")], ["plan"], ["check"], ["known"]):
+            with pytest.raises(InputError) as caught:
+                asked = [*command, str(EXAMPLES / "mr"), "--data", "real"]
+                CliRunner().invoke(app, asked, catch_exceptions=False)
+            assert "this public data is not here" in str(caught.value)
+            assert "export WHATWORKS_DATA" in str(caught.value)
+            place = setting or str(tmp_path / "data")
+            assert caught.value.place == f"{place}/viggo/train.csv"
+            assert list(tmp_path.iterdir()) == []
 
 
 # -- their data --------------------------------------------------------------------------------

@@ -93,6 +93,24 @@ def test_missing_study_file(tmp_path: Path) -> None:
         read_study(tmp_path / "none.yaml")
 
 
+def test_what_stands_in_an_earlier_split_is_dropped_with_its_group(tmp_path: Path) -> None:
+    def rows(name: str, *said: tuple[str, str | None]) -> None:
+        lines = [json.dumps({"input": i, "target": "x", "group": g}) for i, g in said]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+
+    files = "train: train.jsonl, dev: dev.jsonl, test: test.jsonl, split: {on_overlap: drop}"
+    study = read_study(write(tmp_path, MINIMAL.replace("train: rows.jsonl", files)))
+    rows("train", ("a", "1"), ("b", None), ("c", "2"))
+    rows("dev", ("a", "3"), ("d", "4"), ("e", None))
+    rows("test", ("f", "1"), ("b", None), ("g", "4"), ("h", None), ("i", "5"))
+    splits = read_task(study, tmp_path).splits
+    assert [row.text for row in splits.dev] == ["d", "e"]
+    assert [row.text for row in splits.test] == ["h", "i"]
+    rows("test", ("j", "1"), ("k", "2"))
+    with pytest.raises(InputError, match="all 2 rows of test"):
+        read_task(study, tmp_path)
+
+
 def test_whole_groups_stay_in_one_split(tmp_path: Path) -> None:
     study = read_study(write(tmp_path, MINIMAL))
     lines = [

@@ -230,7 +230,7 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     yield "# Written by `whatworks init`; `whatworks check` looks the data over, `whatworks plan`"
     yield "# says what it takes, `whatworks run` runs it. Every guess can be changed."
     yield from (f"# {line}" for line in files.said)
-    yield f"name: {_scalar(root.resolve().name if stem(train) in _PARTS else stem(train))}"
+    yield f"name: {_scalar(train.resolve().parent.name if stem(train) in _PARTS else stem(train))}"
     yield "task:"
     for part in ("train", "dev", "test"):
         if part in files.task:

@@ -224,11 +224,28 @@ def check_examples(splits: Splits) -> None:
 
 
 def drop_overlap(splits: Splits) -> Splits:
-    """Dev without train's rows, and test without train's and dev's."""
-    train = {_content(e) for e in splits.train}
-    dev = tuple(e for e in splits.dev if _content(e) not in train)
-    both = train | {_content(e) for e in dev}
-    test = tuple(e for e in splits.test if _content(e) not in both)
+    """Dev without train's rows and groups, and test without those of train and dev.
+
+    Raises:
+        InputError: If nothing is left of dev or test.
+    """
+
+    def without(name: str, earlier: Sequence[Example]) -> tuple[Example, ...]:
+        rows = {_content(example) for example in earlier}
+        groups = {example.group for example in earlier} - {None}
+        part: tuple[Example, ...] = getattr(splits, name)
+        left = tuple(e for e in part if _content(e) not in rows and e.group not in groups)
+        if part and not left:
+            raise InputError(
+                f"all {len(part)} rows of {name} stand in an earlier split, themselves or with "
+                "others of their group",
+                remedy=f"leave the file of {name} out, so that it is cut from train by group; "
+                'or say that these are no groups: `columns: {group: ""}`',
+            )
+        return left
+
+    dev = without("dev", splits.train)
+    test = without("test", (*splits.train, *dev))
     return Splits(train=splits.train, dev=dev, test=test)
 
 

@@ -103,7 +103,11 @@ def test_the_command_says_it_and_the_exit_code_too(study: Write, command: Comman
     code, said = command("check", study())
     assert code == 0 and "0 checks found what spoils the result" in said
     code, said = command("check", study(copied))
-    assert code == 1 and "1 of 50 (2.0%) test rows stand before test" in said and "test-3" in said
+    assert (
+        code == 1
+        and "1 of 50 (2.0%) test rows stand in an earlier split" in said
+        and "test-3" in said
+    )
     path = study()
     path.write_text(path.read_text().replace("metric: json", "metric: jsn"))
     code, said = command("check", path)

@@ -84,7 +84,7 @@ def test_the_written_file_reads_and_its_metric_fits(
 
 def test_splits_documents_and_pairs_are_told_apart(tmp_path: Path, command: Command) -> None:
     question = SHAPES["questions"][0]
-    train = save(tmp_path / "train.jsonl", [question(i) for i in N])
+    train = save(tmp_path / "train.jsonl", [question(i) for i in N if not 30 <= i < 40])
     test = save(tmp_path / "test.jsonl", [question(i) for i in range(30, 40)])
     pairs = save(tmp_path / "liked.jsonl", [SHAPES["pairs"][0](i) for i in N])
     (tmp_path / "hand book").mkdir()
@@ -95,6 +95,7 @@ def test_splits_documents_and_pairs_are_told_apart(tmp_path: Path, command: Comm
     study = read_study(out)
     task = read_task(study, tmp_path)
     assert (study.task.train, study.task.test) == ("train.jsonl", "test.jsonl")
+    assert len(task.splits.test) == 10
     assert len(task.documents) == 1 and len(task.preferences) >= 10
     assert task.metric.name == "facts"
     assert {"rag", "rag+sft", "sft+dpo"} <= {arm.name for arm in read_arms(study)}

@@ -99,6 +99,27 @@ def test_a_dataset_out_of_reach(tmp_path: Path) -> None:
         read_task(read_study(tmp_path / "study.yaml"), tmp_path)
 
 
+def test_a_dataset_that_is_a_script_has_a_copy_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    asked: list[tuple[str, str | None]] = []
+
+    def load(name: str, *, revision: str | None, streaming: bool) -> Any:
+        asked.append((name, revision))
+        if revision is None:  # as `datasets` says it from version 4 on
+            raise RuntimeError("Dataset scripts are no longer supported, but found plays.py")
+        return {"train": datasets.Dataset.from_list([{"question": "q", "answer": "a"}])}
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(InputError, match="script") as error:
+        read(Path("hf:somebody/plays"))
+    copy = error.value.remedy.split()[-1]
+    assert copy == "hf:somebody/plays@refs/convert/parquet"
+    assert read(Path(copy)).examples[0].target == "a"
+    assert asked == [("somebody/plays", None), ("somebody/plays", "refs/convert/parquet")]
+
+
 def test_limit_must_be_positive(save: Save) -> None:
     with pytest.raises(InputError, match="limit is 0"):
         read(save("x.jsonl", GOOD), limit=0)

@@ -29,6 +29,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "prompt-completion": [{"prompt": "2+2=", "completion": "4"}],
     "mt-bench": [{"question_id": 1, "turns": ["Write.", "Again."], "reference": ["A", "B"]}],
     "viggo": [{"mr": "inform(name[X])", "ref": "It is X."}],
+    "viggo-json": [{"mr": "inform(name[X], genres[b, a])", "ref": "It is X."}],
     "sql-create-context": [
         {"question": "how many", "context": "CREATE TABLE a (b int)", "answer": "SELECT 1"}
     ],
@@ -55,6 +56,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "kto": [{"prompt": "2+2=", "completion": "4", "label": True}],
     "generic": [{"text": "I lost my card", "category": "lost_card", "id": 7}],
 }
+ASKED = {"viggo-json": "viggo"}
+"""Formats that are used only where somebody says so, and what their rows are taken for else."""
 
 
 def test_every_format_is_tried_here() -> None:
@@ -65,7 +68,9 @@ def test_every_format_is_tried_here() -> None:
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
 def test_recognised_by_content(save: Save, name: str, ending: str) -> None:
     rows = [*ROWS[name], *({**row, "id": f"n{i}"} for i, row in enumerate(ROWS[name]))]
-    data = read(save(f"rows.{ending}", rows))
+    path = save(f"rows.{ending}", rows)
+    assert read(path).format == ASKED.get(name, name)
+    data = read(path, format=name if name in ASKED else None)
     assert data.format == name
     assert len(data.examples) == 2
     assert data.examples[0].text
@@ -243,6 +248,27 @@ def test_sql_with_several_schemas_shows_them_to_the_model(save: Save) -> None:
     assert data.examples[2].inputs["context"] == "CREATE TABLE t2 (a int)"
     assert data.examples[2].meta["context"] == "CREATE TABLE t2 (a int)"
     assert data.notes == ()
+
+
+def test_a_meaning_representation_as_json_keeps_its_groups_and_names_what_is_none(
+    save: Save,
+) -> None:
+    rows = [
+        {"mr": "inform(name[A, B (C, D)], genres[x], rating[])", "ref": "It is so."},
+        {"meaning_representation": "request(name[A])", "target": "Is it A?"},
+    ]
+    plain, data = (
+        read(save(f"{i}.jsonl", rows), format=name)
+        for i, name in enumerate(["viggo", "viggo-json"])
+    )
+    assert [json.loads(e.target) for e in data.examples] == [
+        {"act": "inform", "name": ["A", "B (C, D)"], "genres": "x", "rating": []},
+        {"act": "request", "name": "A"},
+    ]
+    assert [(e.text, e.group) for e in data.examples] == [(e.text, e.group) for e in plain.examples]
+    for bad, said in [("inform name", "no meaning"), ("inform(act[x])", "'act'")]:
+        with pytest.raises(InputError, match=said):
+            read(save("bad.jsonl", [{"mr": bad, "ref": "?"}]), format="viggo-json")
 
 
 def test_mt_bench_keeps_both_turns(save: Save) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from whatworks.data import read, stream, write
 from whatworks.errors import InputError
+from whatworks.metrics.mr import parse
 from whatworks.task import split
 
 Shared = Callable[[str], Path]
@@ -40,6 +42,20 @@ def test_counts(shared: Shared, tmp_path: Path, name: str, format: str, count: i
     assert len(data.examples) == count
     assert len({example.id for example in data.examples}) == count
     assert all(example.text.strip() for example in data.examples)
+    write(data.examples, tmp_path / "copy.jsonl")
+    assert read(tmp_path / "copy.jsonl").examples == data.examples
+
+
+def test_viggo_as_json_says_the_same(shared: Shared, tmp_path: Path) -> None:
+    path = shared("viggo/valid.csv")
+    data, plain = read(path, format="viggo-json"), read(path)
+    assert len(data.examples) == 714
+    for example, other in zip(data.examples, plain.examples, strict=True):
+        said, wanted = json.loads(example.target), parse(other.target)
+        assert said.pop("act") == wanted.act
+        items = {k: [v] if isinstance(v, str) else v for k, v in said.items()}
+        assert items == {slot.name: list(slot.items) for slot in wanted.slots}
+        assert (example.id, example.text, example.group) == (other.id, other.text, other.group)
     write(data.examples, tmp_path / "copy.jsonl")
     assert read(tmp_path / "copy.jsonl").examples == data.examples
 

@@ -97,9 +97,11 @@ def _leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
                 f"{kind} input in two splits",
                 level,
                 "; ".join(
-                    f"{percent(len(leaked[part]), total[part])} {part} rows stand before {part}"
-                    for part in leaked
-                ),
+                    f"{percent(len(found), total[part])} {part} rows stand in an earlier split"
+                    for part, found in leaked.items()
+                    if found
+                )
+                or "none",
                 names,
                 remedy="leave them out of the later split" if names else "",
                 drop=names,
@@ -192,7 +194,9 @@ def _conflicts(rows: Placed, found: Duplicates, metric: Metric, min_effect: floa
             "conflicting targets",
             level,
             f"{percent(len(everyone), len(rows))} rows have the same input as another row, and a "
-            "target that is wrong there",
+            "target that is wrong there"
+            if everyone
+            else "none",
             everyone,
             remedy="decide for one target, or leave them all out" if everyone else "",
             drop=everyone,
@@ -210,6 +214,7 @@ def _accepts(metric: Metric, row: Example, answer: str) -> bool:
 def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]:
     """Targets that the metric cannot use, does not accept, or that are empty."""
     asked = (*splits.dev, *splits.test)
+    total = len(splits.train) + len(asked)
     broken = refused(metric, (*splits.train, *asked))
     asked_ids = {row.id for row in asked}
     stops = [name for name in broken if name in asked_ids]
@@ -225,7 +230,7 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
         Finding(
             f"targets under the metric {metric.name}",
             "spoils" if stops else "doubt" if broken else "fine",
-            f"{percent(len(broken), len(splits.train) + len(asked))} cannot be scored against",
+            f"{percent(len(broken), total)} cannot be scored against" if broken else "all usable",
             list(broken),
             reason=next(iter(broken.values()), ""),
             remedy="correct these targets, or leave the rows out" if broken else "",
@@ -234,7 +239,7 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
         Finding(
             "targets that score 1",
             _worse(graded(short_asked / max(1, len(asked)), min_effect), bool(short)),
-            f"{percent(len(short), len(splits.train) + len(asked))} score less than 1 themselves",
+            f"{percent(len(short), total)} score less than 1 themselves" if short else "all do",
             list(short),
             reason=next(iter(short.values()), ""),
             remedy="no arm can reach 1 there" if short else "",
@@ -243,7 +248,7 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
         Finding(
             "empty targets",
             _worse(graded(len(silent) / max(1, len(splits.train)), min_effect), False),
-            f"{percent(len(empty), len(splits.train))} in train"
+            (f"{percent(len(empty), len(splits.train))} in train" if empty else "none")
             + ("" if silent or not empty else "; the metric counts silence as right there"),
             silent,
             remedy="training on them teaches silence" if silent else "",

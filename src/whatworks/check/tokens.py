@@ -17,7 +17,7 @@ LOOKED_AT = 5_000
 """Most rows of a split that are tokenised, evenly spaced."""
 SHOWN = 12
 """Most tokens of the prompt in the mask preview."""
-BINS = 24
+BINS = 20
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -105,7 +105,7 @@ def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader) -
         bars = "".join(
             " " if not c else _BARS[min(7, int(c / top * 7.99))] for c in counts.tolist()
         )
-        lines.append(f"{part:<5} {low:>5} {bars} {high}")
+        lines.append(f"{part:<5} {low:>4} {bars} {high}")
     middle, most = np.percentile(whole, [50, 95])
     kind = "" if reader.exact else ", estimated"
     said = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}"
@@ -140,7 +140,9 @@ def _too_long(
                 "rows longer than the context",
                 "doubt" if level == "fine" and names else level,
                 f"{len(cut['train'])} of train, {len(cut['asked'])} of dev and test: prompt and "
-                f"target need more than {context} tokens",
+                f"target need more than {context} tokens"
+                if names
+                else f"none: every prompt with its target has room in {context} tokens",
                 names,
                 remedy="training leaves them out, and no arm can answer them; shorten them"
                 if names
@@ -192,8 +194,8 @@ def preview(tokenizer: Any, messages: Sequence[Message], target: str) -> str:
 
 def _token(tokenizer: Any, number: int) -> str:
     text = str(tokenizer.decode([number], clean_up_tokenization_spaces=False))
-    # SentencePiece drops the space that a first token begins with.
-    if str(tokenizer.convert_ids_to_tokens(number)).startswith("▁") and text[:1] != " ":
+    # Decoders drop the space that a first token begins with (SentencePiece's, and byte-level ones).
+    if str(tokenizer.convert_ids_to_tokens(number)).startswith(("▁", "Ġ")) and text[:1] != " ":
         text = " " + text
     return text.replace("\n", "⏎") or "∅"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from whatworks.cli.app import app
+from whatworks.cli.studies import OfFolder, StudyPath, chosen
 
 if TYPE_CHECKING:
     from whatworks.check import Finding
@@ -20,12 +20,13 @@ _COLOURS = {"fine": "green", "doubt": "yellow", "spoils": "red"}
 
 @app.command()
 def check(
-    study: Annotated[Path, typer.Argument(help="Study file, or a folder holding study.yaml")],
+    study: StudyPath,
     model: Annotated[str | None, typer.Option(help="Instead of the study's model.")] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Write a copy without the rows that spoil it.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier copy.")] = False,
+    data: OfFolder = "study",
 ) -> None:
     """Look a study's data over: duplicates, leaks, targets, lengths, what training learns.
 
@@ -34,7 +35,7 @@ def check(
     from whatworks.check import check_task
     from whatworks.opening import open_study
 
-    opened = open_study(study, model=model, checked=False)
+    opened = open_study(chosen(study, data), model=model, checked=False)
     try:
         findings = check_task(
             opened.task, opened.engine, opened.weights, opened.decoding, opened.file.min_effect
@@ -57,7 +58,8 @@ def _show(findings: list[Finding]) -> None:
 
     console = Console()
     table = Table(show_edge=False, pad_edge=False)
-    for name in ("check", "", "found"):
+    table.add_column("check", max_width=26)
+    for name in ("", "found"):
         table.add_column(name, overflow="fold")
     for finding in findings:
         lines = [finding.says]
@@ -71,7 +73,8 @@ def _show(findings: list[Finding]) -> None:
     console.print(table)
     counted = [sum(f.level == level for f in findings) for level in ("spoils", "doubt")]
     console.print(
-        f"{counted[0]} checks found what spoils the result, {counted[1]} what is in doubt"
+        f"{counted[0]} check{'s' * (counted[0] != 1)} found what spoils the result, "
+        f"{counted[1]} what is in doubt"
     )
 
 

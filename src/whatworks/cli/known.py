@@ -8,19 +8,19 @@ from typing import Annotated
 import typer
 
 from whatworks.cli.app import app, resumable
+from whatworks.cli.studies import OfFolder, StudyPath, chosen
 
 
 @app.command()
 def known(
-    study: Annotated[
-        Path, typer.Argument(help="Study file (YAML), or a folder holding study.yaml")
-    ],
+    study: StudyPath,
     model: Annotated[
         str | None, typer.Option(help="Instead of the study's: lab, a Hugging Face id, a folder.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the rows (runs/known-NAME-MODEL by default).")
     ] = None,
+    data: OfFolder = "study",
 ) -> None:
     """Say how well a model knows each fact of a task, and write that as a column of its rows."""
     from whatworks.facts.study import COLUMN, known_facts
@@ -28,7 +28,7 @@ def known(
     from whatworks.wording import percent
 
     with resumable(), RichWatcher() as bars:
-        found = known_facts(study, model, out, bars)
+        found = known_facts(chosen(study, data), model, out, bars)
     print(f"{len(found.classes)} facts on {found.model}")
     for name, share in found.shares.items():
         print(f"  {name:12} {percent(share):>6}")

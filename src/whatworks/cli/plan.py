@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from whatworks.cli.app import app
+from whatworks.cli.studies import OfFolder, StudyPath, chosen
 
 if TYPE_CHECKING:
     from whatworks.plan import Plan
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 @app.command()
 def plan(
-    study: Annotated[Path, typer.Argument(help="Study file, or a folder holding study.yaml")],
+    study: StudyPath,
     model: Annotated[str | None, typer.Option(help="Instead of the study's model.")] = None,
     only: Annotated[str | None, typer.Option(help="Only these arms, separated by commas.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results (runs/NAME-MODEL by default).")
     ] = None,
+    data: OfFolder = "study",
 ) -> None:
     """Say what each arm will take: rows, tokens, memory, time and money, by rehearsing it."""
     from whatworks.opening import open_study
@@ -28,7 +30,7 @@ def plan(
     from whatworks.report.terminal import RichWatcher
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
-    opened = open_study(study, model=model, only=arms, out=out)
+    opened = open_study(chosen(study, data), model=model, only=arms, out=out)
     try:
         with RichWatcher() as bars:
             made = make_plan(opened.study(), bars)

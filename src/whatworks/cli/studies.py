@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from whatworks.summary import Summary
 
 
+StudyPath = Annotated[Path, typer.Argument(help="Study file, or a folder holding study.yaml")]
+OfFolder = Annotated[
+    str, typer.Option("--data", help="Of a folder: take DATA.yaml instead, e.g. --data real.")
+]
+
+
 @app.command()
 def run(
-    study: Annotated[
-        Path, typer.Argument(help="Study file (YAML), or a folder holding study.yaml")
-    ],
+    study: StudyPath,
     model: Annotated[
         str | None, typer.Option(help="Instead of the study's: lab, a Hugging Face id, a folder.")
     ] = None,
@@ -25,9 +29,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results (runs/NAME-MODEL by default).")
     ] = None,
-    data: Annotated[
-        str, typer.Option(help="Of a folder: run DATA.yaml instead, e.g. --data real.")
-    ] = "study",
+    data: OfFolder = "study",
 ) -> None:
     """Run a study: every arm on the same data, a table, and report.html."""
     from whatworks.main_job import run_study

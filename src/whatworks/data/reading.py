@@ -67,7 +67,8 @@ def read(
 
     Args:
         path: JSONL, JSON, CSV, TSV, Parquet or text, perhaps packed (.gz, .xz); a folder of
-            these; a dataset folder; or ``hf:owner/name`` for a dataset of the Hugging Face hub.
+            these; a dataset folder; or ``hf:owner/name`` for a dataset of the Hugging Face hub,
+            perhaps with ``@revision``.
         format: A name from ``FORMATS``; recognised from the first rows by default.
         columns: Role (input, target, id, group, evidence) to column; ``input`` may be a list.
             With ``input`` or ``target``, the rows are read as generic ones. An empty ``id``

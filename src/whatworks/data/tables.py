@@ -14,6 +14,9 @@ from whatworks.data.rows import Row, split_of
 from whatworks.data.text import stem
 from whatworks.errors import InputError
 
+PARQUET = "refs/convert/parquet"
+"""The revision of a hub dataset that holds its rows as the hub itself converted them."""
+
 
 def parquet(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, a batch at a time; class labels come out by name.
@@ -52,7 +55,7 @@ def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
 
     Args:
         path: The folder; for a dataset of the hub, the name to show.
-        hub_id: What ``datasets.load_dataset`` takes; rows are streamed.
+        hub_id: What ``datasets.load_dataset`` takes, perhaps with ``@REVISION``; rows are streamed.
 
     Raises:
         InputError: If the dataset is damaged or out of reach, or ``datasets`` is not installed.
@@ -61,9 +64,10 @@ def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
         import datasets
     except ImportError as error:
         raise _missing(path) from error
+    name, _, revision = hub_id.partition("@")
     try:
         saved: Any = (
-            datasets.load_dataset(hub_id, streaming=True)
+            datasets.load_dataset(name, revision=revision or None, streaming=True)
             if hub_id
             else datasets.load_from_disk(str(path))
         )
@@ -133,6 +137,12 @@ def _damaged(path: Path, error: Exception) -> InputError:
 
 def _out_of_reach(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if "scripts are no longer supported" in reason:
+        return InputError(
+            f"the dataset is a script, which is not run: {reason}",
+            place=str(path),
+            remedy=f"name the hub's own Parquet copy, if it has one: {path}@{PARQUET}",
+        )
     return InputError(
         f"the dataset cannot be had from the hub: {reason}",
         place=str(path),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from whatworks.data.formats.base import Columns, Content, Format, RowProblem
 from whatworks.data.formats.chat import ALPACA, MT_BENCH, OPENAI, PROMPT_COMPLETION, SHAREGPT
 from whatworks.data.formats.generic import GENERIC
-from whatworks.data.formats.known import ENTITIES, OWN, PASSAGES, SELFAWARE, SQL, VIGGO
+from whatworks.data.formats.known import ENTITIES, OWN, PASSAGES, SELFAWARE, SQL, VIGGO, VIGGO_JSON
 from whatworks.data.formats.preference import (
     KTO,
     OPENAI_PREFERENCE,
@@ -31,6 +31,7 @@ FORMATS: tuple[Format, ...] = (
     PROMPT_COMPLETION,
     MT_BENCH,
     VIGGO,
+    VIGGO_JSON,
     SQL,
     ENTITIES,
     SELFAWARE,

@@ -32,9 +32,26 @@ def _own(fields: Fields) -> Content:
 
 def _viggo(fields: Fields) -> Content:
     meaning = needed(fields, "mr", "meaning_representation")
-    sentence = needed(fields, "ref")
+    sentence = needed(fields, "ref", "target")
     # Several sentences say the same; none of them may help another one across a split.
     return Content(inputs={"text": sentence}, target=meaning, group=meaning)
+
+
+def _viggo_json(fields: Fields) -> Content:
+    """The same rows with ``{"act": ..., slot: item or list of items}`` for a target."""
+    from whatworks.metrics.mr import MalformedMR, parse
+
+    content = _viggo(fields)
+    try:
+        said = parse(content.target)
+    except MalformedMR as error:
+        raise RowProblem(f"no meaning representation: {error}") from None
+    value: dict[str, Any] = {"act": said.act}
+    for slot in said.slots:
+        if slot.name in value:
+            raise RowProblem(f"two values for the key {slot.name!r}")
+        value[slot.name] = slot.items[0] if len(slot.items) == 1 else list(slot.items)
+    return replace(content, target=as_text(value))
 
 
 def _sql(fields: Fields) -> Content:
@@ -112,10 +129,19 @@ OWN = Format(
 )
 VIGGO = Format(
     "viggo",
-    "mr, ref: meaning representation and sentence",
-    {"input": ("ref",), "target": ("mr", "meaning_representation")},
-    lambda fields: "ref" in fields and ("mr" in fields or "meaning_representation" in fields),
+    "mr, ref (or meaning_representation, target): meaning representation and sentence",
+    {"input": ("ref", "target"), "target": ("mr", "meaning_representation")},
+    lambda fields: (
+        {"mr", "ref"} <= fields.keys() or {"meaning_representation", "target"} <= fields.keys()
+    ),
     _viggo,
+)
+VIGGO_JSON = Format(
+    "viggo-json",
+    "mr, ref, where asked for: the meaning representation as a JSON object",
+    VIGGO.columns,
+    lambda fields: False,  # rows of `viggo`, which are meant as they are unless somebody says so
+    _viggo_json,
 )
 SQL = Format(
     "sql-create-context",
