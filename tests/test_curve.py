@@ -78,7 +78,7 @@ def test_the_interval_covers_the_true_crossover_about_as_often_as_it_says():
             Crossover(None, None, None),
             "no crossover up to 500 rows: sft is −20.0 [−30, −10] points",
         ),
-        (Crossover(None, 200, None), "the interval begins at 200"),
+        (Crossover(None, 200, None), "it may lie anywhere from 200"),
     ],
 )
 def test_the_answer_in_words(found: Crossover, says: str):
@@ -249,3 +249,11 @@ def test_a_study_with_a_curve_runs_resumes_and_reports(
     assert again.curve == summary.curve
     print_summary(summary)
     assert "knn by rows" in capsys.readouterr().out
+
+
+def test_equal_scores_overtake_nothing():
+    tied = [(n, gap(0.0, -0.04, 0.04)) for n in (50, 200, 500)]
+    assert crossover(tied) == Crossover(None, 50, None)
+    better = [*tied, (900, gap(0.1, 0.05, 0.15))]
+    found = crossover(better)
+    assert found is not None and found.rows == pytest.approx(500)

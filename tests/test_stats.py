@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from whatworks.stats import (
+    Comparison,
     compare,
     holm,
     mean_interval,
@@ -217,3 +218,14 @@ def test_a_difference_that_never_varies_is_not_certain() -> None:
     base = {(0, f"e{i}"): 0.0 for i in range(40)}
     found = compare(arm, base)
     assert found.difference == found.high == 1.0 and 0.8 < found.low < 0.97
+
+
+def test_what_examples_or_seeds_alone_would_not_tell_asks_for_some_of_both() -> None:
+    """Neither ten times the examples nor many times the seeds, but a few of each."""
+    found = Comparison(
+        0.08, -0.05, 0.21, 0.2, "bootstrap", n_items=90, n_groups=90, n_seeds=3,
+        se_items=0.03, se_seeds=0.02, spread=0.03, df=3.0,
+    )  # fmt: skip
+    more = needed(found, 0.08, arms=5)
+    assert more.examples and more.seeds
+    assert (90 + more.examples) * (3 + more.seeds) < 10 * 90 * 3

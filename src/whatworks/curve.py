@@ -80,11 +80,7 @@ class Curve:
         if found.rows is None:
             end = next(p.difference for p in reversed(self.points) if p.difference)
             gap = f"{points(end.difference)} {span(end.low, end.high)} points"
-            hope = (
-                ""
-                if found.low is None
-                else f"; the interval begins at {_end(found.low, first, last)}"
-            )
+            hope = "" if found.low is None else f"; it may lie anywhere from {rough(round(found.low))}"
             return f"no crossover up to {last:,} rows: {self.arm} is {gap} to {name} there{hope}"
         at = "at most" if found.rows <= first else "about"
         where = f"{at} {rough(round(found.rows))} train rows"
@@ -101,15 +97,18 @@ def crossover(compared: Sequence[tuple[int, Comparison]]) -> Crossover | None:
         return None
     rows = [n for n, _ in compared]
     return Crossover(
-        rows=_passes(rows, [found.difference for _, found in compared]),
+        rows=_passes(rows, [found.difference for _, found in compared], tied=True),
         low=_passes(rows, [found.high for _, found in compared]),
         high=_passes(rows, [found.low for _, found in compared]),
     )
 
 
-def _passes(rows: Sequence[int], values: Sequence[float]) -> float | None:
-    """Where a line through the values is last below 0; the first number where it never is."""
-    below = [i for i, value in enumerate(values) if value < 0]
+def _passes(rows: Sequence[int], values: Sequence[float], *, tied: bool = False) -> float | None:
+    """Where a line through the values is last below 0; the first number where it never is.
+
+    ``tied``: a value of 0 is below too, as equal scores are not better.
+    """
+    below = [i for i, value in enumerate(values) if value < 0 or (tied and value == 0)]
     if not below:
         return float(rows[0])
     last = below[-1]

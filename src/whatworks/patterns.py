@@ -48,6 +48,9 @@ PatternName = Literal[
 EVIDENCE = "evidence_shown"
 """The part of a score that says which share of a row's evidence stood in its prompt."""
 
+_TELLING = ("sql", "instructions")
+"""Metrics whose reason for a wrong answer is of a kind, and not the two answers again."""
+
 _TOO_LONG = 2.0
 _LONG_WORDS = 8
 """A wrong answer is too long when it has twice the target's words and this many more."""
@@ -170,6 +173,8 @@ def _named(metric: str, example: Example, said: str, score: Score) -> tuple[Patt
         return "empty", ""
     if score.kind == "abstained" or abstains(said):
         return "refused", ""
+    if metric == "chat":  # its lenient value is a share of what an answer must do
+        return "wrong answer", _reason(score.feedback)
     if score.forgiving > score.value and normalise(said) != normalise(wanted):
         return "extra text around the answer", _around(said, wanted)
     if score.forgiving > score.value:
@@ -195,7 +200,7 @@ def _named(metric: str, example: Example, said: str, score: Score) -> tuple[Patt
         return ("passage misread", "") if found else ("passage not found", "")
     if metric == "facts":
         return "fact not known", ""
-    return "wrong answer", "" if metric != "sql" else _reason(score.feedback)
+    return "wrong answer", _reason(score.feedback) if metric in _TELLING else ""
 
 
 def _fields(metric: str, text: str) -> dict[str, str]:

@@ -223,10 +223,9 @@ def minimum_detectable_effect(found: Comparison, *, power: float = POWER) -> flo
 def needed(found: Comparison, effect: float, *, arms: int = 1, power: float = POWER) -> More:
     """What would show a true difference of ``effect``, everything else staying as observed.
 
-    The part of the error that limits the interval is the one to work on: the examples', or the
-    seeds', which Student's t makes large when they are few. More examples shrink the first, and
-    what chance among them adds to the second; more seeds shrink the second and raise its degrees
-    of freedom.
+    More examples shrink the examples' part of the error, and what chance among them adds to the
+    seeds'; more seeds shrink the seeds' part and raise its degrees of freedom. Of all pairs that
+    would do, it is the one with the fewest answers in all.
 
     Args:
         found: The comparison so far.
@@ -235,19 +234,23 @@ def needed(found: Comparison, effect: float, *, arms: int = 1, power: float = PO
         power: Probability of seeing the effect.
 
     Returns:
-        Further examples or further seeds, at least 1; neither when the seeds differ so much that
-        no number up to ``MOST_SEEDS`` would do.
+        Further examples, further seeds or both, each at least 1 where given; neither when no
+        number up to ``MOST_EXAMPLES`` times the examples and ``MOST_SEEDS`` would do.
     """
     alpha = ALPHA / arms
-    examples = _least(lambda factor: _room(found, factor, 1.0, alpha, power) <= effect)
-    by_seeds, by_items = _critical(found.df, alpha) * found.spread, z(1 - alpha / 2)
-    if found.n_seeds > 1 and (examples is None or by_seeds > by_items * found.se_items):
-        for seeds in range(found.n_seeds + 1, MOST_SEEDS + 1):
-            if _room(found, 1.0, seeds / found.n_seeds, alpha, power) <= effect:
-                return More(seeds=seeds - found.n_seeds)
-    if examples is None:
+    best: tuple[float, More] | None = None
+    for seeds in range(found.n_seeds, MOST_SEEDS + 1 if found.n_seeds > 1 else found.n_seeds + 1):
+        share = seeds / found.n_seeds
+        factor = _least(lambda f, share=share: _room(found, f, share, alpha, power) <= effect)
+        if factor is None:
+            continue
+        further = max(0, math.ceil(found.n_items * factor) - found.n_items)
+        answers = (found.n_items + further) * seeds
+        if best is None or answers < best[0]:
+            best = answers, More(further or None, seeds - found.n_seeds or None)
+    if best is None:
         return More()
-    return More(examples=max(1, math.ceil(found.n_items * examples) - found.n_items))
+    return best[1] if best[1] != More() else More(examples=1)
 
 
 def _room(found: Comparison, examples: float, seeds: float, alpha: float, power: float) -> float:

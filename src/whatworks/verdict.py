@@ -34,8 +34,8 @@ class Verdict:
         reason: Why, in a sentence without a full stop.
         p_adjusted: p-value after Holm's correction for the number of arms compared.
         more_examples: Under ``cannot tell``: about how many more test examples would settle it if
-            the true difference is the observed one; None when more seeds are needed instead.
-        more_seeds: The same in seeds, where their spread is what hides the difference.
+            the true difference is the observed one.
+        more_seeds: And how many more seeds. None in both: no number would do.
         detectable: Smallest true difference that this test would have shown four times in five.
     """
 

@@ -72,12 +72,10 @@ def rough(number: int) -> str:
 
 
 def more_of(examples: int | None, seeds: int | None) -> str:
-    """What it takes to tell: examples, seeds, or an unknown number of seeds."""
-    if examples is not None:
-        return f"about {rough(examples)} more example{'s' * (examples > 1)}"
-    if seeds is not None:
-        return f"about {seeds} more seed{'s' * (seeds > 1)}"
-    return "more seeds"
+    """What it takes to tell: examples, seeds, both, or an unknown number of seeds."""
+    counts = [(examples and rough(examples), examples, "example"), (seeds, seeds, "seed")]
+    said = [f"{text} more {what}{'s' * (n > 1)}" for text, n, what in counts if n]
+    return f"about {listed(said)}" if said else "more seeds"
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

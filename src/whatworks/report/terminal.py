@@ -192,7 +192,8 @@ def _verdict(arm: ArmSummary) -> Text:
     verdict = arm.verdict
     text = Text(f"{MARKS[verdict.label]} {verdict.label}", style=STYLES[verdict.label])
     if verdict.more_examples is not None:
-        text.append(f"\n  {rough(verdict.more_examples)} more", style="not bold dim")
+        seeds = f", {verdict.more_seeds} seeds" if verdict.more_seeds else ""
+        text.append(f"\n  {rough(verdict.more_examples)} more{seeds}", style="not bold dim")
     elif verdict.more:
         text.append(f"\n  {verdict.more.removeprefix('about ')}", style="not bold dim")
     return text
