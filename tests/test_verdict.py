@@ -132,3 +132,15 @@ def test_an_oracle_is_no_alternative() -> None:
     assert "gold" not in said.details[-1] and "cheaper" not in " ".join(said.details)
     open_ = recommend([plain, rag, replace(gold, oracle=False)], baseline="zero-shot", winner="rag")
     assert "gold scored higher" in " ".join(open_.details)
+
+
+def test_arms_with_the_same_remark_are_told_together() -> None:
+    text = " ".join(advice({"zero-shot": (40, 0.4), "a": (20, 0.1), "b": (20, 0.1),
+                            "sft": (90, 0.9)}, "sft").details)  # fmt: skip
+    assert "a and b (each −20.0)" in text
+
+
+def test_nothing_right_anywhere_is_no_reason_to_keep_anything() -> None:
+    said = advice({"zero-shot": (0, 0.0), "sft": (0, 0.0)}, "zero-shot")
+    assert said.headline.startswith("No arm gives one right answer")
+    assert "Keep" not in said.headline

@@ -80,7 +80,9 @@ class Curve:
         if found.rows is None:
             end = next(p.difference for p in reversed(self.points) if p.difference)
             gap = f"{points(end.difference)} {span(end.low, end.high)} points"
-            hope = "" if found.low is None else f"; it may lie anywhere from {rough(round(found.low))}"
+            hope = (
+                "" if found.low is None else f"; it may lie anywhere from {rough(round(found.low))}"
+            )
             return f"no crossover up to {last:,} rows: {self.arm} is {gap} to {name} there{hope}"
         at = "at most" if found.rows <= first else "about"
         where = f"{at} {rough(round(found.rows))} train rows"

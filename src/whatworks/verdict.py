@@ -189,13 +189,20 @@ def recommend(
     if chosen is None or chosen.score is None:
         failed = listed([f"{s.name} ({s.cause or s.verdict.reason})" for s in standings])
         return Recommendation(winner, "No arm finished, so nothing can be said.", (f"{failed}.",))
-    headline = _headline(chosen, base)
+    nothing = all(s.score is None or s.score.value == 0 for s in standings)
+    headline = _NOTHING if nothing else _headline(chosen, base)
     details = [
         _roll_call(standings, chosen),
         _cost(chosen, base),
         _hindsight(standings, chosen, min_effect),
     ]
     return Recommendation(chosen.name, headline, tuple(d for d in details if d))
+
+
+_NOTHING = (
+    "No arm gives one right answer on test. The lenient scores and the patterns of the mistakes "
+    "say how far off they are."
+)
 
 
 def _headline(chosen: Standing, base: Standing | None) -> str:
@@ -236,18 +243,25 @@ def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
     }
     parts: list[str] = []
     for label, title in titles.items():
-        names: list[str] = []
+        alike: dict[str, list[str]] = {}
         for arm in standings:
-            if arm.verdict.label != label or arm.name == chosen.name:
-                continue
-            if arm.difference is not None:
-                extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
-                names.append(f"{arm.name} ({points(arm.difference.difference)}{extra})")
-            else:
-                names.append(f"{arm.name} ({arm.cause})" if arm.cause else arm.name)
-        if names:
-            parts.append(f"{title}: {listed(names)}.")
+            if arm.verdict.label == label and arm.name != chosen.name:
+                alike.setdefault(_remark(arm), []).append(arm.name)
+        said = [
+            listed(names) + (f" ({'each ' * (len(names) > 1)}{remark})" if remark else "")
+            for remark, names in alike.items()
+        ]
+        if said:
+            parts.append(f"{title}: {listed(said)}.")
     return " ".join(parts)
+
+
+def _remark(arm: Standing) -> str:
+    """What stands in brackets after an arm's name."""
+    if arm.difference is None:
+        return arm.cause or ""
+    extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
+    return f"{points(arm.difference.difference)}{extra}"
 
 
 def _cost(chosen: Standing, base: Standing | None) -> str:
