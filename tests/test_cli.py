@@ -50,10 +50,6 @@ def content(name: str, text: str | bytes) -> Callable[[Path], None]:
     return change
 
 
-def no_documents(folder: Path) -> None:
-    (folder / "docs" / "a.txt").unlink()
-
-
 def model_folder(folder: Path) -> None:
     (folder / "model").mkdir()
     replace("study.yaml", "'fake:'", "model")(folder)
@@ -84,7 +80,6 @@ WRONG = {
     "hub model": (replace("study.yaml", "'fake:'", "nobody/nothing-7b"), ["nobody/nothing-7b"]),
     "unknown arm": (replace("study.yaml", "few-shot", "few-shots"), ["few-shots", "'few-shot'"]),
     "unknown metric": (replace("study.yaml", "exact", "exakt"), ["exakt", "exact"]),
-    "no documents": (no_documents, ["docs"]),
     "unknown key": (replace("study.yaml", "metric:", "metrics:"), ["task.metrics", "metric"]),
     "cannot stack": (replace("study.yaml", "few-shot", "sft+sft"), ["sft+sft", "twice"]),
 }

@@ -39,10 +39,6 @@ class InputError(WhatworksError):
     """The study file, the data or an option cannot be used as it is."""
 
 
-class UnreadableDocument(InputError):
-    """One document cannot be read; only the arms that need documents fail for it."""
-
-
 class StorageError(WhatworksError):
     """The study cannot be written (full or read-only disk); the whole run stops."""
 

@@ -64,6 +64,8 @@ def run_study(
     write_atomic(out / "task.json", opened.task.model_dump_json())
     began = time.monotonic()
     with RichWatcher() if watcher is None else contextlib.nullcontext(watcher) as bars:
+        if opened.task.documents_fault:
+            bars.say(f"the documents cannot be used: {opened.task.documents_fault}")
         runs = study.run(bars)
         forgotten = measure_forgetting(study, runs, prompts, bars)
     for run in runs:

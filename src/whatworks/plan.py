@@ -215,6 +215,7 @@ class _Planner:
             train=splits.train,
             dev=splits.dev,
             documents=study.task.documents,
+            documents_fault=study.task.documents_fault,
             preferences=study.task.preferences,
             budget=study.budget,
             ledger=ledger,

@@ -191,6 +191,9 @@ class Study:
     def _step(self, step: Method, start: Candidate, run: Run, watcher: Watcher) -> Candidate:
         seed = run.seed if step.stochastic else 0
         splits = self.given(run.arm, run.seed)
+        documents, fault = (
+            (self.task.documents, self.task.documents_fault) if step.reads_documents else ((), "")
+        )
         key = content_key(
             [
                 start.key,
@@ -199,9 +202,9 @@ class Study:
                 seed,
                 examples_key(splits.train),
                 examples_key(splits.dev),
-                [document.key for document in self.task.documents],
+                [document.key for document in documents],
                 [pair.key for pair in self.task.preferences],
-                self.task.documents_fault,
+                fault,
                 self.task.metric.key,
                 self.helper.key if self.helper else None,
                 self.budget.key,
@@ -225,8 +228,8 @@ class Study:
                 self.examiner,
                 train=splits.train,
                 dev=splits.dev,
-                documents=self.task.documents,
-                documents_fault=self.task.documents_fault,
+                documents=documents,
+                documents_fault=fault,
                 preferences=self.task.preferences,
                 seed=seed,
                 budget=self.budget,
@@ -321,11 +324,11 @@ class Study:
     def _claim_folder(self) -> None:
         """Refuse a folder that holds another study; otherwise leave our name in it.
 
-        Arms, seeds and budgets may change between runs of one study; data, model, metric and
-        decoding may not.
+        Arms, seeds, budgets and documents may change between runs of one study; rows, model,
+        metric and decoding may not.
         """
         identity = {
-            "task": self.task.key,
+            "task": self.task.replace(documents=(), documents_fault="").key,
             "model": self.start.weights.digest,
             "decoding": self.start.decoding.key,
             "template": self.start.weights.template,

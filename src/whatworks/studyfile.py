@@ -14,7 +14,7 @@ from whatworks.arms import Arm, CurveSection, read_arm
 from whatworks.budget import Budget
 from whatworks.decodingfile import DecodingSection
 from whatworks.engines.prices import Price
-from whatworks.errors import InputError, UnreadableDocument, nearest
+from whatworks.errors import InputError, nearest
 from whatworks.metrics import file_options
 from whatworks.task import (
     Document,
@@ -158,8 +158,10 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
 
     Without ``checked``, rows that stand twice are let pass, for ``whatworks check`` to list.
 
+    Documents that cannot be read are none, and the task says why.
+
     Raises:
-        InputError: If a file is missing or wrong, or train and test share rows.
+        InputError: If a file of rows is missing or wrong, or train and test share rows.
     """
     from whatworks.data import read, read_documents
     from whatworks.preferences import for_training
@@ -202,10 +204,12 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         }
     )
     if section.documents:
+        place = _path(root, section.documents)
         try:
-            documents = {d.id: d for d in read_documents(_path(root, section.documents))}
-        except UnreadableDocument as error:
-            fault, documents = f"{error.place}: {error.cause}", {}
+            documents = {d.id: d for d in read_documents(place)}
+        except InputError as error:  # fails the arms that need them; the others have their answer
+            fault = "; ".join(part for part in (error.cause, error.remedy) if part)
+            fault, documents = f"{error.place or place}: {fault}", {}
     if section.preferences:
         own = read(_path(root, section.preferences)).pairs
         preferences = for_training(own, (*splits.dev, *splits.test, *aside))

@@ -131,6 +131,7 @@ class Task(Frozen):
     """Instructions, frozen splits, a metric and, perhaps, documents and preference pairs.
 
     ``aside`` are rows that no arm sees: what a metric such as ``style`` learns its measure from.
+    ``documents_fault`` says why there are no documents although the study names some.
     """
 
     name: str

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from whatworks.data import read_documents
-from whatworks.errors import UnreadableDocument
+from whatworks.errors import InputError
 
 pypdf = pytest.importorskip("pypdf")
 
@@ -58,6 +58,6 @@ def test_what_cannot_be_read_names_the_file_and_a_remedy(tmp_path: Path) -> None
             write_pdf(path, ["A secret."], password="x")
         else:
             write_pdf(path, ["", ""])
-        with pytest.raises(UnreadableDocument, match=said) as caught:
+        with pytest.raises(InputError, match=said) as caught:
             read_documents(folder)
         assert path.name in caught.value.place and caught.value.remedy

@@ -48,6 +48,7 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
         *_targets(splits, metric, min_effect),
         *_labels(splits, task.metric),
         *_classes(splits),
+        *_documents(task),
     ]
 
 
@@ -305,6 +306,15 @@ def _classes(splits: Splits) -> list[Finding]:
     level: Level = "doubt" if unseen or rare or uneven else "fine"
     remedy = "balance them, or mind the macro-F1" if level == "doubt" else ""
     return [Finding("class balance", level, said, remedy=remedy, detail=bars)]
+
+
+def _documents(task: Task) -> list[Finding]:
+    """Documents that the study names and that cannot be used."""
+    if not task.documents_fault:
+        return []
+    said = f"cannot be used: {task.documents_fault}"
+    remedy = "every arm that needs documents fails until then"
+    return [Finding("documents", "spoils", said, remedy=remedy)]
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:

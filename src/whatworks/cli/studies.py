@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from whatworks.cli.app import app, resumable
 if TYPE_CHECKING:
     from whatworks.summary import Summary
 
+
+NONE_FINISHED = 1
 
 StudyPath = Annotated[Path, typer.Argument(help="Study file, or a folder holding study.yaml")]
 OfFolder = Annotated[
@@ -31,12 +34,19 @@ def run(
     ] = None,
     data: OfFolder = "study",
 ) -> None:
-    """Run a study: every arm on the same data, a table, and report.html."""
+    """Run a study: every arm on the same data, a table, and report.html.
+
+    Exit code 1 when no arm finished.
+    """
     from whatworks.main_job import run_study
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
     with resumable():
-        show(run_study(chosen(study, data), model=model, only=arms, out=out))
+        summary, page = run_study(chosen(study, data), model=model, only=arms, out=out)
+    show((summary, page))
+    if all(arm.score is None for arm in summary.arms):
+        print("whatworks: no arm finished", file=sys.stderr)
+        raise typer.Exit(NONE_FINISHED)
 
 
 @app.command()

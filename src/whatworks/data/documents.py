@@ -11,7 +11,7 @@ from pathlib import Path
 from whatworks.data import text
 from whatworks.data.formats.base import as_text, first
 from whatworks.data.rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
-from whatworks.errors import InputError, UnreadableDocument
+from whatworks.errors import InputError
 from whatworks.task import Document
 
 _HTML_ENDINGS = (".html", ".htm")
@@ -33,10 +33,9 @@ def read_documents(path: Path) -> tuple[Document, ...]:
     ``id`` and ``title``. Files and folders whose names begin with a dot are passed over.
 
     Raises:
-        InputError: If nothing is there, a file is of a kind that cannot be read, a row has no
-            text, or two documents have the same id.
-        UnreadableDocument: If a file has no text, or a PDF is damaged, encrypted, or holds pictures
-            of text only.
+        InputError: If nothing is there, a file is of a kind that cannot be read or has no text, a
+            PDF is damaged, encrypted, or holds pictures of text only, a row has no text, or two
+            documents have the same id.
     """
     path = Path(path)
     found = tuple(_documents(path))
@@ -98,7 +97,7 @@ def _pdf(path: Path) -> tuple[str, str]:
     try:
         from pypdf import PdfReader
     except ImportError as error:
-        raise UnreadableDocument(
+        raise InputError(
             "reading PDF needs pypdf, which is not installed",
             place=str(path),
             remedy="pip install 'whatworks[rag]', or convert it to .txt",
@@ -107,7 +106,7 @@ def _pdf(path: Path) -> tuple[str, str]:
     try:
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):
-            raise UnreadableDocument(
+            raise InputError(
                 "the PDF is encrypted", place=str(path), remedy="save it without a password"
             )
         pages = [page.extract_text().strip() for page in reader.pages]
@@ -116,13 +115,13 @@ def _pdf(path: Path) -> tuple[str, str]:
         raise
     except Exception as error:  # damaged files raise whatever the reader meets in them
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableDocument(
+        raise InputError(
             f"the PDF cannot be read: {reason}",
             place=str(path),
             remedy="print it to a new PDF, convert it to .txt, or move it out of the folder",
         ) from error
     if not any(pages):
-        raise UnreadableDocument(
+        raise InputError(
             f"there is no text on the {len(pages)} pages of the PDF, perhaps only pictures of it",
             place=str(path),
             remedy="run text recognition (OCR) over it, or move it out of the folder",
@@ -132,7 +131,7 @@ def _pdf(path: Path) -> tuple[str, str]:
 
 def _document(name: str, body: str, title: str, path: Path) -> Document:
     if not body.strip():
-        raise UnreadableDocument(
+        raise InputError(
             "there is no text in the document", place=str(path), remedy="fill or remove it"
         )
     return Document(id=name, text=body.strip(), title=title)

@@ -49,6 +49,7 @@ class Augment(Method):
     name: ClassVar[str] = "augment"
     owns: ClassVar[frozenset[str]] = frozenset({"lessons"})
     makes: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
+    reads_documents: ClassVar[bool] = True
 
     kinds: tuple[Kind, ...] = Field(default=("paraphrases", "questions", "reversals"), min_length=1)
     source: Literal["rows", "documents", "both"] = "both"
@@ -66,7 +67,7 @@ class Augment(Method):
         train = start.rows(bench.train)
         rows = () if self.source == "documents" else train
         documents = bench.documents if self.source != "rows" else ()
-        if self.source == "documents":
+        if self.source == "documents" or (self.source == "both" and bench.documents_fault):
             passages_of(bench, 120, 0)  # refuses where there are none
         by = self.by or ("helper" if bench.helper else "rules")
         if by == "helper":

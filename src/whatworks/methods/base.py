@@ -27,6 +27,8 @@ class Method(Frozen):
         stochastic: Whether the outcome depends on the seed; then a study runs several seeds.
         makes: Lessons that ``adapt`` leaves for a later step.
         learns: Lessons of earlier steps that ``adapt`` learns from.
+        reads_documents: Whether ``adapt`` reads the task's documents; else it is given none, and
+            is not done again when they change.
     """
 
     name: ClassVar[str]
@@ -34,6 +36,7 @@ class Method(Frozen):
     stochastic: ClassVar[bool] = False
     makes: ClassVar[frozenset[Lesson]] = frozenset()
     learns: ClassVar[frozenset[Lesson]] = frozenset()
+    reads_documents: ClassVar[bool] = False
 
     @property
     def trains(self) -> StageKind | None:
@@ -82,6 +85,11 @@ class Chain(Frozen):
     def stochastic(self) -> bool:
         """Whether any step is."""
         return any(step.stochastic for step in self.steps)
+
+    @property
+    def reads_documents(self) -> bool:
+        """Whether any step does."""
+        return any(step.reads_documents for step in self.steps)
 
     @property
     def trains(self) -> bool:

@@ -29,6 +29,7 @@ class Corpus(Method):
     name: ClassVar[str] = "corpus"
     owns: ClassVar[frozenset[str]] = frozenset({"lessons"})
     makes: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
+    reads_documents: ClassVar[bool] = True
 
     size: int = Field(default=120, ge=5)
     overlap: int = Field(default=0, ge=0)

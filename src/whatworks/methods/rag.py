@@ -72,6 +72,7 @@ class Rag(Method):
 
     name: ClassVar[str] = "rag"
     owns: ClassVar[frozenset[str]] = frozenset({"prompt.context"})
+    reads_documents: ClassVar[bool] = True
 
     k: int = Field(default=3, ge=1)
     size: int = Field(default=120, ge=5)
@@ -142,7 +143,7 @@ def passages_of(bench: Bench, size: int, overlap: int) -> tuple[Document, ...]:
     if bench.documents_fault:
         raise ArmFailure(
             f"the documents cannot be used: {bench.documents_fault}",
-            remedy="mend or remove the file; the next run goes on from here",
+            remedy="then run again: what needs no documents is not done again",
         )
     if not bench.documents:
         raise ArmFailure(

@@ -84,6 +84,11 @@ class Search(Method):
     trials: tuple[Trial, ...]
 
     @property
+    def reads_documents(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether anything tried does."""
+        return any(trial.chain.reads_documents for trial in self.trials)
+
+    @property
     def stochastic(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether any trial is."""
         return any(trial.chain.stochastic for trial in self.trials)
