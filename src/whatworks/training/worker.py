@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def load(job: TrainingJob, plan: Plan) -> Start:
     from whatworks.engines import models, templates
 
     # Trained weights are kept in float32; frozen ones below an adapter may be coarser.
-    coarse = job.kind != "full" and _bfloat16()
+    coarse = job.kind != "full" and _bfloat16(job)
     dtype = torch.bfloat16 if coarse else torch.float32
     if job.trainer == "reward":
         model = load_scorer(plan.base, seed=job.seed)
@@ -117,8 +117,13 @@ def load(job: TrainingJob, plan: Plan) -> Start:
         model = _in_four_bits(plan.base)
     else:
         model = models.load_model(plan.base, dtype=dtype, device="cpu")
-    if plan.packing and job.trainer == "sft" and _bfloat16():
+    on_gpu = torch.cuda.is_available()
+    if on_gpu and plan.packing and job.trainer == "sft" and _bfloat16(job):
         model.set_attn_implementation("flash_attention_2")
+    elif coarse and not on_gpu:
+        # Measured: for short rows, torch's fused attention spends on its backward pass in bfloat16
+        # on a CPU what all else saves.
+        model.set_attn_implementation("eager")
     tokenizer = templates.use(models.load_tokenizer(plan.base), job.template)
     config = model.config.get_text_config()
     if plan.adapter is not None:
@@ -177,7 +182,7 @@ def _common(
         "warmup_steps": steps // WARM_UP,
         "seed": job.seed,
         "use_cpu": not torch.accelerator.is_available(),
-        "bf16": _bfloat16(),
+        "bf16": _bfloat16(job),
         "dataloader_pin_memory": torch.accelerator.is_available(),
         "save_strategy": "epoch",
         "logging_steps": 1,
@@ -187,10 +192,19 @@ def _common(
     }
 
 
-def _bfloat16() -> bool:
+def _bfloat16(job: TrainingJob) -> bool:
+    """Whether the hardware multiplies numbers of 16 bits faster, and the job gains by it.
+
+    On a CPU that has the instructions, an adapter that learns given answers does; adapter and
+    optimiser stay in float32. Other trainings were not measured there and keep float32.
+    """
     import torch
 
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    can: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
+    gains = job.kind == "lora" and job.trainer in ("sft", "dpo", "kto")
+    return gains and bool(can.get("avx512_bf16"))
 
 
 def _own_stdout() -> Callable[[str, Any], None]:
