@@ -7,7 +7,7 @@ import dataclasses
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,10 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
         times = taken(folder, since=plan.at)
         said = compared(plan, times, [arm.name for arm in found.arms])
         info = dataclasses.replace(info, plan=said)
-    summary = summarise(rows, arms=found.arms, study=info)
+    examples = found.task.splits.test
+    summary = summarise(rows, arms=found.arms, study=info, examples=examples)
     page = folder / "report.html"
-    write_html(summary, rows, found.task.splits.test, page)
+    write_html(summary, rows, examples, page)
     return summary, page
 
 
@@ -201,12 +202,17 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
         notes=list(dict.fromkeys(notes)),
         oracle=any(run.candidate and run.candidate.prompt.oracle for run in made),
-        curve=[v for run in made for n, v in run.notes.items() if n.endswith(".curve")][:1],
+        curve=[_last(run.notes, ".curve") for run in made],
         losses=_by_method(made, ".losses"),
         traces=_by_method(made, ".trace"),
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),
     )
+
+
+def _last(notes: Mapping[str, Any], ending: str) -> Any:
+    """What the last method that noted something under such a name said; nothing if none did."""
+    return next((notes[name] for name in reversed(list(notes)) if name.endswith(ending)), [])
 
 
 def _by_method(runs: Sequence[Run], ending: str) -> dict[str, list[Any]]:

@@ -14,7 +14,9 @@ from typing import Any
 from whatworks.curve import Curve, Point, crossover
 from whatworks.forgetting import Forgetting
 from whatworks.results import Row
+from whatworks.shortfall import shortfalls
 from whatworks.stats import ALPHA, Comparison, Estimate, Scores, compare, mean_interval
+from whatworks.task import Example
 from whatworks.verdict import (
     MIN_EFFECT,
     Option,
@@ -186,13 +188,21 @@ class Summary:
         return asdict(self)
 
 
-def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo) -> Summary:
+def summarise(
+    rows: Iterable[Row],
+    *,
+    arms: Sequence[ArmInfo],
+    study: StudyInfo,
+    examples: Sequence[Example] = (),
+) -> Summary:
     """Compute every figure of a report.
 
     Args:
         rows: One per (arm, seed, test example), and one per failed seed.
         arms: The arms in the order in which they are shown; rows of others are left out.
         study: The study.
+        examples: The test examples; without them nothing is said of the mistakes of a tuned arm
+            that ends below an untuned one.
     """
     by_arm: dict[str, list[Row]] = {arm.name: [] for arm in arms}
     groups: dict[str, str] = {}
@@ -239,6 +249,7 @@ def summarise(rows: Iterable[Row], *, arms: Sequence[ArmInfo], study: StudyInfo)
     why = retrieval_or_reading(
         by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
     )
+    why += shortfalls(shown, by_arm, study, examples)
     return Summary(
         replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
         shown,
