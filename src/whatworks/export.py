@@ -196,6 +196,9 @@ def _write_tokenizer(candidate: Candidate, files: ModelFiles, folder: Path) -> N
 
     base = models.resolve(files.base)
     tokenizer = templates.use(models.load_tokenizer(base), files.template)
+    if files.template != "auto" or candidate.weights.base.startswith("lab"):
+        # Not the template that its kind of model is known for.
+        tokenizer.response_template = templates.response(tokenizer)
     tokenizer.save_pretrained(str(folder))
     generation_config(candidate.decoding, base, tokenizer).save_pretrained(str(folder))
 

@@ -173,6 +173,22 @@ def ending(tokenizer: Tokenizer) -> Ending:
     return _ending(tokenizer, str(tokenizer.chat_template))
 
 
+def response(tokenizer: Tokenizer) -> dict[str, Any]:
+    """How an answer is told from what closes it, as a ``response_template`` of transformers.
+
+    Servers that know it (``transformers serve``) otherwise go by the kind of the model, and take
+    every Qwen for one that speaks ChatML.
+    """
+    asked, tail = [Message(role="user", content="whatworks question")], ending(tokenizer)
+    header = _text(tokenizer, asked, ask=True).removeprefix(_text(tokenizer, asked, ask=False))
+    close = [str(tokenizer.convert_ids_to_tokens(tail.ids[0])) if tail.ids else tail.text]
+    return {
+        "defaults": {"role": "assistant"},
+        "start_anchor": header,
+        "fields": {"content": {"close": close, "content": "text"}},
+    }
+
+
 def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """The text of an answer's ids, without special tokens and without the template's lead."""
     text = str(
