@@ -187,3 +187,5 @@ def test_a_study_of_which_no_arm_finished_says_so_and_is_reported(
     assert code == 1 and "no arm finished" in aside
     assert "No arm finished, so nothing can be said." in shown
     assert "documents folder is empty" in (folder / "out" / "report.html").read_text()
+    assert command("run")[0] == 0  # zero-shot does
+    assert command("run", "--only", "rag")[0] == 1  # whatever an earlier run finished

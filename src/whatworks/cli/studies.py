@@ -44,7 +44,7 @@ def run(
     with resumable():
         summary, page = run_study(chosen(study, data), model=model, only=arms, out=out)
     show((summary, page))
-    if all(arm.score is None for arm in summary.arms):
+    if all(arm.score is None for arm in summary.arms if not arms or arm.name in arms):
         print("whatworks: no arm finished", file=sys.stderr)
         raise typer.Exit(NONE_FINISHED)
 
