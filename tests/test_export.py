@@ -137,6 +137,8 @@ def test_merged_and_unmerged_give_the_same_greedy_answers(run: Path, tmp_path: P
         )
     ]
     assert answers[0] == answers[1] == [row["answer"] for row in rows]
+    told = json.loads((tmp_path / "merged" / "model" / "tokenizer_config.json").read_text())
+    assert told["response_template"]["fields"]["content"]["close"] == ["<|end|>"]
 
 
 @pytest.mark.slow

@@ -47,6 +47,18 @@ def tokenizer(request: pytest.FixtureRequest, own: Any) -> Any:
 
 
 @pytest.mark.parametrize("turns", TURNS)
+def test_transformers_tells_the_answer_from_what_closes_it(tokenizer: Any, turns: str) -> None:
+    parsing = pytest.importorskip("transformers.utils.chat_parsing.response_parser")
+    form = templates.response(tokenizer)
+    before = tokenizer.decode(templates.tokens(tokenizer, conversation(turns)))
+    for target in TARGETS:
+        for end in (True, False):
+            ids = templates.completion_ids(tokenizer, target, end=end)
+            said = parsing.parse_response(tokenizer.decode(ids), form, prefix=before)["content"]
+            assert said.strip() == templates.decode(tokenizer, ids).strip()
+
+
+@pytest.mark.parametrize("turns", TURNS)
 @pytest.mark.parametrize("target", TARGETS)
 def test_training_reads_the_prompt_of_generation(tokenizer: Any, turns: str, target: str) -> None:
     prompt, answer = templates.training_ids(tokenizer, conversation(turns), target)
