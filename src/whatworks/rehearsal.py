@@ -22,6 +22,7 @@ from whatworks.engines import Generation
 from whatworks.examiner import Answer
 from whatworks.helper import DECODING, Helper
 from whatworks.task import Example, Message, examples_key
+from whatworks.training import child
 
 if TYPE_CHECKING:
     from whatworks.training.job import AnySettings
@@ -242,4 +243,4 @@ def peak_memory() -> tuple[int, int]:
     unit = 1 if sys.platform == "darwin" else 1024
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     mine, theirs = (resource.getrusage(kind).ru_maxrss * unit for kind in kinds)
-    return mine, theirs
+    return mine, max(theirs, child.peak_memory())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +71,6 @@ def here(
             micro_batch=micro_batch or settings.batch_size,
             recompute=recompute,
             save_seconds=600,
-            parent=os.getppid(),
             reward=reward,
             packing=packing,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from training_helpers import job_of, moved
+from training_helpers import job_of, kill_servers, kill_worker, moved, workers
 
 from whatworks.errors import ArmFailure
 from whatworks.training import launch
@@ -21,16 +21,6 @@ from whatworks.training.rows import TrainingRow
 
 LORA = SFTSettings(epochs=3, batch_size=4, rank=4, learning_rate=1e-2)
 slow = pytest.mark.slow
-
-
-def child() -> psutil.Process:
-    """The training process that this test process has started."""
-    [found] = [
-        process
-        for process in psutil.Process().children()
-        if "whatworks.training.worker" in process.cmdline()
-    ]
-    return found
 
 
 def train(
@@ -99,7 +89,7 @@ def test_killed_training_ends_in_the_same_weights(
 
     def kill(progress: Progress) -> None:
         if progress.step >= 7:
-            child().kill()
+            kill_worker()
 
     with pytest.raises(ArmFailure, match="killed") as failure:
         train(rows, lively_model, tmp_path, kill)
@@ -112,6 +102,18 @@ def test_killed_training_ends_in_the_same_weights(
     assert trained.checkpoints == expected.checkpoints
     for checkpoint in trained.checkpoints:
         assert not moved(folder / checkpoint.name, tmp_path / checkpoint.name)
+
+
+@slow
+def test_a_training_outlives_the_server_that_forked_it(
+    undisturbed: tuple[Trained, Path, list[Progress]],
+    rows: list[TrainingRow],
+    lively_model: Path,
+    tmp_path: Path,
+) -> None:
+    trained = train(rows, lively_model, tmp_path / "a", lambda _: kill_servers())
+    assert trained.losses == undisturbed[0].losses
+    assert train(rows, lively_model, tmp_path / "b").losses == trained.losses
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_leaving_the_call_ends_the_child(
     started: list[psutil.Process] = []
 
     def stop(progress: Progress) -> None:
-        started.append(child())
+        started.extend(workers())
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -168,10 +170,11 @@ run = RunFolder(Path({str(run.path)!r}))
 train(run.job(), run.rows(), base=Path({str(lively_model)!r}), adapter=None, folder=run.path)
 """
     with subprocess.Popen([sys.executable, "-c", script]) as parent:
-        while not (workers := psutil.Process(parent.pid).children()):
+        while not (workers := psutil.Process(parent.pid).children(recursive=True)):
             time.sleep(0.01)
         parent.kill()
-    workers[0].wait(60)
+    psutil.wait_procs(workers, 60)
+    assert not any(worker.is_running() for worker in workers)
     assert not run.state.exists()
     assert not run.log.read_text()
 

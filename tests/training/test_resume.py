@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
 import pytest
-from training_helpers import Run, Train, ask, job_of, moved
+from training_helpers import Run, Train, ask, job_of, kill_worker, moved
 
 from whatworks.errors import ArmFailure
 from whatworks.task import Example, MetricSpec
@@ -68,12 +67,7 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(
     def told(progress: Progress) -> None:
         seen.append(progress.step)
         if progress.step > half and killing:
-            [worker] = [
-                c
-                for c in psutil.Process().children()
-                if any("training.worker" in part for part in c.cmdline())
-            ]
-            worker.kill()
+            kill_worker()
 
     def train() -> Trained:
         return launch.train(

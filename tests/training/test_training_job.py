@@ -56,7 +56,7 @@ def test_lora_learns_at_ten_times_the_rate_and_small_models_faster() -> None:
 
 def test_plans_need_less_memory_and_keep_the_batch() -> None:
     plan: Plan | None = Plan(
-        base=Path("b"), adapter=None, micro_batch=12, recompute=False, save_seconds=1, parent=1
+        base=Path("b"), adapter=None, micro_batch=12, recompute=False, save_seconds=1
     )
     seen: list[tuple[int, bool]] = []
     while plan is not None:

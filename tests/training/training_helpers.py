@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 from whatworks.task import Message
 from whatworks.training.job import Schedule, Trained, TrainingJob
@@ -31,3 +35,29 @@ def moved(before: Path, after: Path) -> set[str]:
     old, new = tensors(before), tensors(after)
     assert old.keys() == new.keys()
     return {name for name in old if not old[name].equal(new[name])}
+
+
+def workers() -> list[psutil.Process]:
+    """The training processes that this process has started or had forked by a server."""
+    found: list[psutil.Process] = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is none to psutil
+            words = process.cmdline()
+            server = "whatworks.training.forkserver" in words and process.ppid() == os.getpid()
+            if "whatworks.training.worker" in words and not server:
+                found.append(process)
+    return found
+
+
+def kill_worker() -> None:
+    """Kill it, unless that has been done."""
+    for worker in workers():
+        worker.kill()
+
+
+def kill_servers() -> None:
+    """Kill what forks them."""
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "whatworks.training.forkserver" in process.cmdline():
+                process.kill()

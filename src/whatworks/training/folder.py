@@ -45,7 +45,6 @@ class Plan(Frozen):
         packing: Lay rows end to end instead of padding them; where FlashAttention is installed.
         recompute: Recompute activations in the backward pass to save memory.
         save_seconds: Resumable state is saved at least this often.
-        parent: Process id of the launcher; the child ends with it.
     """
 
     base: Path
@@ -53,7 +52,6 @@ class Plan(Frozen):
     micro_batch: int
     recompute: bool
     save_seconds: float
-    parent: int
     reward: ModelFiles | None = None
     packing: bool = False
 

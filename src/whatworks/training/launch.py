@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 from whatworks.engines import ModelFiles
 from whatworks.engines.models import resolve
 from whatworks.errors import ArmFailure, InputError
+from whatworks.training.child import THREADS, started
 from whatworks.training.failure import Failure, diagnose_exit
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Progress, SFTSettings, Trained, TrainingJob
@@ -28,7 +26,6 @@ SAVE_SECONDS = 600.0
 """Resumable state is saved at the end of each epoch and at least this often."""
 PARAMETERS_PER_THREAD = 1_000_000
 """A thread with less to do than this waits more than it works."""
-GRACE_SECONDS = 5.0
 WORKER = "whatworks.training.worker"
 
 _QUIET = {
@@ -88,7 +85,6 @@ def train(
         micro_batch=last.micro_batch if last else size,
         recompute=last.recompute if last else False,
         save_seconds=SAVE_SECONDS,
-        parent=os.getpid(),
         reward=reward,
         packing=_flash_attention(),
     )
@@ -142,19 +138,8 @@ def _attempt(
     """Run the child once; the failure says why, if no result is there afterwards."""
     failure: Failure | None = None
     seen = 0
-    with run.log.open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=_environment(plan.base),
-            start_new_session=True,
-        )
-    try:
-        assert child.stdout is not None
-        for line in child.stdout:
-            message = json.loads(line)
+    with started(WORKER, run.path, run.log, _environment(plan.base)) as child:
+        for message in child.messages():
             if "failure" in message:
                 failure = Failure.model_validate(message["failure"])
             elif on_progress is not None:
@@ -164,23 +149,8 @@ def _attempt(
                 if enough(seen):
                     run.stop()
                     enough = None
-        code = child.wait()
-    finally:
-        _end(child)
-    return failure or diagnose_exit(code, _last_line(run.log))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and whatever it started."""
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGTERM)
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
+    assert child.code is not None
+    return failure or diagnose_exit(child.code, _last_line(run.log))
 
 
 def _flash_attention() -> bool:
@@ -201,7 +171,7 @@ def _environment(base: Path) -> dict[str, str]:
     defaults = {"CUDA_VISIBLE_DEVICES": "0"}
     threads = max(1, _parameters(base) // PARAMETERS_PER_THREAD)
     if threads < (os.cpu_count() or 1):  # else torch's own choice: every physical core
-        defaults["OMP_NUM_THREADS"] = str(threads)
+        defaults[THREADS] = str(threads)
     return {**defaults, **os.environ, **_QUIET}
 
 

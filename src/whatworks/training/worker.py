@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,10 +27,16 @@ from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
 
-PARENT_CHECK_SECONDS = 0.5
 WARM_UP = 10
 """One in so many optimiser steps warms up. None of the few steps of a small task does: the first
 step of a warm-up has the learning rate 0."""
+
+
+def preload() -> None:
+    """Import what every training needs: several seconds, most of them libraries'."""
+
+    import whatworks.engines.models
+    import whatworks.training.callbacks  # noqa: F401
 
 
 def main() -> int:
@@ -40,7 +46,7 @@ def main() -> int:
     try:
         plan = folder.plan()
         assert plan is not None
-        _end_with(plan.parent)
+        _end_with_launcher()
         with folder.locked():
             if folder.result() is None:
                 folder.finish(run(folder, plan, send))
@@ -219,12 +225,13 @@ def _own_stdout() -> Callable[[str, Any], None]:
     return send
 
 
-def _end_with(parent: int) -> None:
-    """End this process soon after the launcher's, however that one ended."""
+def _end_with_launcher() -> None:
+    """End this process when the launcher does: it holds the other end of standard input."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_CHECK_SECONDS)
+        gone = select.poll()
+        gone.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
+        gone.poll()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

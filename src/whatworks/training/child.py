@@ -1,0 +1,193 @@
+"""The process that trains: started, listened to, ended.
+
+It prints one JSON object per line and ends when its standard input does, that is when the process
+that holds the other end is gone, however that ended.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+GRACE_SECONDS = 5.0
+THREADS = "OMP_NUM_THREADS"
+
+Message = dict[str, Any]
+
+_peak = 0
+_server: Server | None = None
+_using = threading.Lock()
+
+
+class Child:
+    """A training process, or one that a server has forked.
+
+    Attributes:
+        code: Its return code, negative for a signal; None while it runs.
+    """
+
+    def __init__(self, pid: int, messages: Iterator[Message]) -> None:
+        self.code: int | None = None
+        self._pid = pid
+        self._messages = messages
+
+    def messages(self) -> Iterator[Message]:
+        """What it says, until it has ended."""
+        global _peak
+        for message in self._messages:
+            if "exit" in message:
+                self.code = message["exit"]
+                _peak = max(_peak, message.get("memory", 0))
+            else:
+                yield message
+
+    def end(self) -> None:
+        """End it and whatever it started, if it runs still."""
+        if self.code is not None:
+            return
+        late = threading.Timer(GRACE_SECONDS, self._signal, [signal.SIGKILL])
+        self._signal(signal.SIGTERM)
+        late.start()
+        for _ in self.messages():
+            pass
+        late.cancel()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, number)
+
+
+@contextlib.contextmanager
+def started(
+    worker: str, folder: Path, log: Path, environment: Mapping[str, str]
+) -> Generator[Child]:
+    """A child that runs ``worker`` on a folder, and is ended when the block is left.
+
+    Where the trainers can be imported once and forked, they are: importing takes several seconds
+    of a core, as long as a small training. One child at a time; a second one starts on its own.
+
+    Args:
+        worker: Module with ``main``, and ``preload`` to import what it needs.
+        folder: Its argument.
+        log: File that its standard error is added to.
+        environment: Its environment.
+    """
+    if _forks() and _using.acquire(blocking=False):
+        try:
+            child = _of_server(worker, environment, log).fork(folder, log, environment)
+            yield from _ended(child)
+        finally:
+            _using.release()
+    else:
+        process = _python([worker, str(folder)], environment, log)
+        yield from _ended(Child(process.pid, _until_exit(process)))
+
+
+def peak_memory() -> int:
+    """Most main memory that a forked child of this process has held so far, in bytes."""
+    return _peak
+
+
+class Server:
+    """A process that has imported a worker's trainers and forks a child for each folder."""
+
+    def __init__(self, worker: str, environment: Mapping[str, str], log: Path) -> None:
+        self.worker = worker
+        self._process = _python([f"{__package__}.forkserver", worker], environment, log)
+        atexit.register(self.close)
+
+    def fork(self, folder: Path, log: Path, environment: Mapping[str, str]) -> Child:
+        """A child of its own session; its first message, its process id, is read here."""
+        request = {"folder": str(folder), "log": str(log), "environment": dict(environment)}
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        messages = self._messages()
+        try:
+            first = next(messages, {})
+        except BaseException:
+            self.close()
+            raise
+        if "pid" in first:
+            return Child(first["pid"], messages)
+        return Child(self._process.pid, iter([first]))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it can be asked no more."""
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        """End it; a child that it has forked ends with it."""
+        self._process.kill()
+        if self._process.stdout and not self._process.stdout.closed:
+            for _ in _until_exit(self._process):
+                pass
+
+    def _messages(self) -> Iterator[Message]:
+        for message in _until_exit(self._process):
+            yield message
+            if "exit" in message:
+                return
+
+
+def _of_server(worker: str, environment: Mapping[str, str], log: Path) -> Server:
+    """The server of this process, started anew where it ended or serves another worker."""
+    global _server
+    if _server is not None and (_server.ended or _server.worker != worker):
+        _server.close()
+        _server = None
+    if _server is None:
+        _server = Server(worker, environment, log)
+    return _server
+
+
+def _forks() -> bool:
+    """Whether forking is safe here: elsewhere system libraries, or a GPU's driver, forbid it."""
+    if sys.platform != "linux":
+        return False
+    import torch
+
+    return not torch.accelerator.is_available()
+
+
+def _python(words: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def _until_exit(process: subprocess.Popen[bytes]) -> Iterator[Message]:
+    """What a process prints, and how it ended."""
+    out: IO[bytes] | None = process.stdout
+    assert out is not None and process.stdin is not None
+    for line in out:
+        yield json.loads(line)
+    code = process.wait()
+    out.close()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    yield {"exit": code}
+
+
+def _ended(child: Child) -> Generator[Child]:
+    try:
+        yield child
+    finally:
+        child.end()
