@@ -9,6 +9,7 @@ that is printed goes to standard error.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import select
@@ -34,9 +35,14 @@ step of a warm-up has the learning rate 0."""
 
 def preload() -> None:
     """Import what every training needs: several seconds, most of them libraries'."""
-
-    import whatworks.engines.models
-    import whatworks.training.callbacks  # noqa: F401
+    for module in (
+        "transformers.models.auto.modeling_auto",
+        "peft.tuners.lora",
+        *(f"trl.trainer.{kind}_trainer" for kind in ("sft", "dpo", "kto", "reward", "rloo")),
+        "whatworks.engines.models",
+        "whatworks.training.callbacks",
+    ):
+        importlib.import_module(module)
 
 
 def main() -> int:
