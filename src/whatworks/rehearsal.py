@@ -22,7 +22,7 @@ from whatworks.engines import Generation
 from whatworks.examiner import Answer
 from whatworks.helper import DECODING, Helper
 from whatworks.task import Example, Message, examples_key
-from whatworks.training import child
+from whatworks.training import child, launch
 
 if TYPE_CHECKING:
     from whatworks.training.job import AnySettings
@@ -193,6 +193,7 @@ class Rehearsal(Bench):
         chosen = [*longest, *others[:: max(1, len(others) // wanted)][:wanted]]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
         self._steps = []
+        launch.prepare()
         began = time.perf_counter()
         (made,) = super().fit(start, settings, [rows[i] for i in chosen], method, reward=reward)
         wall = time.perf_counter() - began

@@ -19,8 +19,8 @@ from whatworks.task import Example, Message, MetricSpec, Splits, Task
 
 KNOWN_PROMPT = 100
 """Tokens of a question with four examples, roughly."""
-START = 2.0
-"""Seconds to begin and to report a study."""
+START = 7.0
+"""Seconds to begin and to report a study, what all its trainings share included."""
 HEAVY = {"dpo": 3.0, "rlhf": 8.0, "rl": 6.0}
 """Cost of a training row to that of supervised tuning."""
 
@@ -74,6 +74,7 @@ def _ask(text: str) -> tuple[Message, ...]:
 def _train(desk: Desk, folder: Path) -> tuple[float, float]:
     """Seconds to begin a training, and per token of it; zeros where the model cannot be trained."""
     from whatworks.claims.job import conduct
+    from whatworks.training import launch
 
     rows = tuple(
         Example(id=str(i), inputs={"input": f"Item {i}: red lamp, late."}, target=f"lamp {i}")
@@ -86,6 +87,8 @@ def _train(desk: Desk, folder: Path) -> tuple[float, float]:
     )
     epochs = 2
     plan = Plan(task, ({"sft": {"epochs": epochs}},), seeds=1)
+    if Path(desk.model.base).is_dir():
+        launch.prepare()
     began = time.perf_counter()
     made = conduct(plan, folder, desk.model.base)
     whole = time.perf_counter() - began

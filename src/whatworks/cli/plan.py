@@ -52,7 +52,7 @@ def _show(made: Plan) -> None:
         table.add_column(name, justify="right")
     for arm in made.arms:
         if arm.failure:
-            table.add_row(arm.name, f"{arm.seeds}", f"cannot be completed: {arm.failure}")
+            table.add_row(arm.name, f"{arm.seeds}", *["–"] * 6)
             continue
         table.add_row(
             arm.name,
@@ -66,6 +66,9 @@ def _show(made: Plan) -> None:
         )
     console = Console()
     console.print(table)
+    for arm in made.arms:
+        if arm.failure:
+            console.print(f"{arm.name} cannot be completed: {arm.failure}")
     money = sum(arm.usd or 0.0 for arm in made.arms)
     said = f"in all {duration(made.seconds)}" + (f" and ${money:.2f}" if money else "")
     rows = ", ".join(f"{count} {part}" for part, count in made.rows.items())

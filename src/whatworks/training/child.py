@@ -92,6 +92,13 @@ def started(
         yield from _ended(Child(process.pid, _until_exit(process)))
 
 
+def prepare(worker: str, environment: Mapping[str, str]) -> None:
+    """Start the server now, where there is to be one, so that no child's time includes it."""
+    if _forks():
+        with _using:
+            _of_server(worker, environment, Path(os.devnull))
+
+
 def peak_memory() -> int:
     """Most main memory that a forked child of this process has held so far, in bytes."""
     return _peak
@@ -104,6 +111,7 @@ class Server:
         self.worker = worker
         self._process = _python([f"{__package__}.forkserver", worker], environment, log)
         atexit.register(self.close)
+        self._listen()  # until it is ready, or has ended
 
     def fork(self, folder: Path, log: Path, environment: Mapping[str, str]) -> Child:
         """A child of its own session; its first message, its process id, is read here."""
@@ -112,14 +120,9 @@ class Server:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-        messages = self._messages()
-        try:
-            first = next(messages, {})
-        except BaseException:
-            self.close()
-            raise
+        first = self._listen()
         if "pid" in first:
-            return Child(first["pid"], messages)
+            return Child(first["pid"], self._messages())
         return Child(self._process.pid, iter([first]))
 
     @property
@@ -133,6 +136,14 @@ class Server:
         if self._process.stdout and not self._process.stdout.closed:
             for _ in _until_exit(self._process):
                 pass
+
+    def _listen(self) -> Message:
+        """The next message; the server is ended where the wait for it is broken off."""
+        try:
+            return next(self._messages())
+        except BaseException:
+            self.close()
+            raise
 
     def _messages(self) -> Iterator[Message]:
         for message in _until_exit(self._process):

@@ -2,8 +2,8 @@
 
 It imports the worker's trainers once. Each line on its standard input is ``{"folder", "log",
 "environment"}``; each is answered on standard output by ``{"pid"}``, by what the child prints, and
-by ``{"exit", "memory"}`` when it has ended, memory in bytes. One child at a time. It ends when its
-standard input does.
+by ``{"exit", "memory"}`` when it has ended, memory in bytes. Before the first it says
+``{"ready"}``. One child at a time. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def main() -> None:
     worker: Any = importlib.import_module(sys.argv[1])
     worker.preload()
     gc.freeze()  # else collecting would copy pages that parent and child share
+    _tell(ready=1)
     for line in sys.stdin.buffer:
         request = json.loads(line)
         pid = os.fork()

@@ -16,7 +16,7 @@ from pathlib import Path
 from whatworks.engines import ModelFiles
 from whatworks.engines.models import resolve
 from whatworks.errors import ArmFailure, InputError
-from whatworks.training.child import THREADS, started
+from whatworks.training import child
 from whatworks.training.failure import Failure, diagnose_exit
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Progress, SFTSettings, Trained, TrainingJob
@@ -28,6 +28,7 @@ PARAMETERS_PER_THREAD = 1_000_000
 """A thread with less to do than this waits more than it works."""
 WORKER = "whatworks.training.worker"
 
+_ONE_GPU = {"CUDA_VISIBLE_DEVICES": "0"}
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -104,6 +105,11 @@ def train(
     raise failure.error(str(folder))
 
 
+def prepare() -> None:
+    """Have what all trainings share ready: who times one does not want it in."""
+    child.prepare(WORKER, {**_ONE_GPU, **os.environ, **_QUIET})
+
+
 def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | None) -> None:
     if not rows:
         raise ArmFailure("there are no rows to train on", remedy="give the task train examples")
@@ -138,8 +144,8 @@ def _attempt(
     """Run the child once; the failure says why, if no result is there afterwards."""
     failure: Failure | None = None
     seen = 0
-    with started(WORKER, run.path, run.log, _environment(plan.base)) as child:
-        for message in child.messages():
+    with child.started(WORKER, run.path, run.log, _environment(plan.base)) as process:
+        for message in process.messages():
             if "failure" in message:
                 failure = Failure.model_validate(message["failure"])
             elif on_progress is not None:
@@ -149,8 +155,8 @@ def _attempt(
                 if enough(seen):
                     run.stop()
                     enough = None
-    assert child.code is not None
-    return failure or diagnose_exit(child.code, _last_line(run.log))
+    assert process.code is not None
+    return failure or diagnose_exit(process.code, _last_line(run.log))
 
 
 def _flash_attention() -> bool:
@@ -168,10 +174,10 @@ def _environment(base: Path) -> dict[str, str]:
     and machine alone, not on the load, because it decides the last bits of the weights.
     ``OMP_NUM_THREADS`` in the environment goes before it.
     """
-    defaults = {"CUDA_VISIBLE_DEVICES": "0"}
+    defaults = dict(_ONE_GPU)
     threads = max(1, _parameters(base) // PARAMETERS_PER_THREAD)
     if threads < (os.cpu_count() or 1):  # else torch's own choice: every physical core
-        defaults[THREADS] = str(threads)
+        defaults[child.THREADS] = str(threads)
     return {**defaults, **os.environ, **_QUIET}
 
 
