@@ -34,3 +34,21 @@ def test_a_budget_holds_over_several_chunks(budget: Budget, tmp_path: Path) -> N
             )
         )
     assert len(engine.seen) == bench.ledger.requests == CHUNK
+
+
+@pytest.mark.parametrize("name", ["facts", "instructions", "chat", "json", "mr", "sql", "category"])
+def test_figures_of_a_set_hold_where_some_prompts_were_too_long(name: str, tmp_path: Path) -> None:
+    target = {"json": '{"a": 1}', "mr": "inform(name[Bob])", "sql": "SELECT 1"}.get(name, "Bob")
+    tables = "CREATE TABLE t (a INT)"
+    rows = [
+        Example(id=n, inputs={"q": "who " * n_words}, target=target, meta={"context": tables})
+        for n, n_words in (("short", 3), ("long", 300))
+    ]
+    options = {"from_target": True} if name == "instructions" else {}
+    metric = load(MetricSpec(name=name, options=options), rows)
+    examiner = Examiner(FakeEngine(context=200), metric, Store(tmp_path))
+    candidate = Candidate(prompt=Prompt(), weights=Weights(base="fake:"))
+    answers = examiner.ask(candidate, rows)
+    assert [answer.score.feedback.startswith("not asked") for answer in answers] == [False, True]
+    figures = metric.summary(rows, [answer.score for answer in answers])
+    assert figures and all(value == value for value in figures.values())

@@ -202,11 +202,11 @@ class Examiner:
     def _score(self, candidate: Candidate, example: Example, generation: Generation) -> Score:
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
-            return Score(value=0.0, kind="malformed", feedback=note)
+            return self._nothing(example, note)
         if candidate.decoding.constraint is not None and generation.finish == "length":
             # It may be of some other allowed form by chance: a label that begins like another.
             note = f"cut off at {generation.completion_tokens} tokens, before its form was complete"
-            return Score(value=0.0, kind="malformed", feedback=note)
+            return self._nothing(example, note)
         ended = generation.finish != "length"
         return grounded(
             candidate.prompt,
@@ -214,6 +214,11 @@ class Examiner:
             generation.text,
             lambda text: self.metric(example, text, ended=ended),
         )
+
+    def _nothing(self, example: Example, note: str) -> Score:
+        """The score of an answer that does not count: the parts are those of an empty one."""
+        parts = {} if self.metric.asks else self.metric(example, "").parts
+        return Score(value=0.0, kind="malformed", feedback=note, parts=parts)
 
 
 def model_files(weights: Weights, store: Store) -> ModelFiles:
