@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -48,10 +49,17 @@ class RLHF(Reinforced):
 
 
 def reward_model(start: Candidate, bench: Bench, pairs: Sequence[Pair], epochs: int) -> Weights:
-    """A reward model on the untouched base, so that it judges every arm alike; stored."""
+    """A reward model on the untouched base, so that it judges every arm alike; stored.
+
+    What its training notes is kept beside what the policy's will, under ``reward``.
+    """
     base = start.with_weights(start.weights.replace(stages=()))
     rows = pair_rows(start.prompt, pairs)
-    return bench.fit(base, RewardSettings(epochs=epochs), rows, "reward")[-1]
+    aside = replace(bench, notes={})
+    made = aside.fit(base, RewardSettings(epochs=epochs), rows, "reward")[-1]
+    for name, value in aside.notes.items():
+        bench.note(f"reward.{name}", value)
+    return made
 
 
 def margins(bench: Bench, model: Weights, prompt: Prompt, pairs: Sequence[Pair]) -> list[float]:
