@@ -43,8 +43,8 @@ class SeedSteps(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Seed by the number of finished steps."""
-        torch.manual_seed(args.seed * 1_000_003 + state.global_step)
+        """Seed by the number of finished steps, every process differently."""
+        torch.manual_seed(args.seed * 1_000_003 + state.global_step + args.process_index * 10**12)
 
 
 class Leash(TrainerCallback):
@@ -183,10 +183,11 @@ class Keep(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Ask for a save when the last one is long ago; the end of an epoch saves anyway."""
-        if finished_epoch(state) is not None and self._folder.stopped:
-            control.should_training_stop = True
-        if finished_epoch(state) is None and time.monotonic() - self._saved >= self._every:
-            control.should_save = True
+        if finished_epoch(state) is not None:
+            control.should_training_stop |= _first_says(args, self._folder.stopped)
+        else:
+            late = time.monotonic() - self._saved >= self._every
+            control.should_save |= _first_says(args, late)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -204,13 +205,27 @@ class Keep(TrainerCallback):
         epoch = finished_epoch(state)
         if epoch is None and control.should_training_stop:  # before its time, within an epoch
             epoch = math.ceil(state.epoch or 0.0)
+        if args.distributed_state is not None:
+            args.distributed_state.wait_for_everyone()  # each process writes files of its own
+        first = state.is_world_process_zero
         if epoch is not None and all(c.step != state.global_step for c in self._kept):
-            self._folder.keep(saved, epoch)
+            if first:
+                self._folder.keep(saved, epoch)
             self._kept.append(
                 Checkpoint(name=f"epoch-{epoch}", epoch=epoch, step=state.global_step)
             )
-        self._folder.mark_done(saved, self._watch.seconds, self._kept)
+        if first:
+            self._folder.mark_done(saved, self._watch.seconds, self._kept)
         self._saved = time.monotonic()
+
+
+def _first_says(args: TrainingArguments, mine: bool) -> bool:
+    """What the first process decides: all save and stop at the same step."""
+    if args.world_size == 1:
+        return mine
+    decision = torch.tensor(int(mine), device=args.device)
+    torch.distributed.broadcast(decision, src=0)
+    return bool(decision)
 
 
 def finished_epoch(state: TrainerState) -> int | None:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,7 +68,11 @@ class Child:
 
 @contextlib.contextmanager
 def started(
-    worker: str, folder: Path, log: Path, environment: Mapping[str, str]
+    worker: str,
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str],
+    launcher: Sequence[str] = (),
 ) -> Generator[Child]:
     """A child that runs ``worker`` on a folder, and is ended when the block is left.
 
@@ -80,15 +84,17 @@ def started(
         folder: Its argument.
         log: File that its standard error is added to.
         environment: Its environment.
+        launcher: A module, with its arguments, that starts the worker, as several processes; they
+            have its standard input and output.
     """
-    if _forks() and _using.acquire(blocking=False):
+    if not launcher and _forks() and _using.acquire(blocking=False):
         try:
             child = _of_server(worker, environment, log).fork(folder, log, environment)
             yield from _ended(child)
         finally:
             _using.release()
     else:
-        process = _python([worker, str(folder)], environment, log)
+        process = _python([*launcher, worker, str(folder)], environment, log)
         yield from _ended(Child(process.pid, _until_exit(process)))
 
 
@@ -97,6 +103,12 @@ def prepare(worker: str, environment: Mapping[str, str]) -> None:
     if _forks():
         with _using:
             _of_server(worker, environment, Path(os.devnull))
+
+
+def close() -> None:
+    """End the server, if there is one: what it has used is then known to the system."""
+    if _server is not None:
+        _server.close()
 
 
 def peak_memory() -> int:

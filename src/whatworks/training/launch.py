@@ -27,6 +27,10 @@ SAVE_SECONDS = 600.0
 PARAMETERS_PER_THREAD = 1_000_000
 """A thread with less to do than this waits more than it works."""
 WORKER = "whatworks.training.worker"
+ACCELERATE = "WHATWORKS_ACCELERATE"
+"""Environment variable that names a configuration of ``accelerate launch``: several GPUs, FSDP.
+
+Where a training runs is the machine's affair, not the study's, so no study file names it."""
 
 _ONE_GPU = {"CUDA_VISIBLE_DEVICES": "0"}
 _QUIET = {
@@ -107,7 +111,8 @@ def train(
 
 def prepare() -> None:
     """Have what all trainings share ready: who times one does not want it in."""
-    child.prepare(WORKER, {**_ONE_GPU, **os.environ, **_QUIET})
+    if not os.environ.get(ACCELERATE):
+        child.prepare(WORKER, {**_ONE_GPU, **os.environ, **_QUIET})
 
 
 def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | None) -> None:
@@ -144,10 +149,12 @@ def _attempt(
     """Run the child once; the failure says why, if no result is there afterwards."""
     failure: Failure | None = None
     seen = 0
-    with child.started(WORKER, run.path, run.log, _environment(plan.base)) as process:
+    environment = _environment(plan.base)
+    with child.started(WORKER, run.path, run.log, environment, launcher=_launcher()) as process:
         for message in process.messages():
             if "failure" in message:
-                failure = Failure.model_validate(message["failure"])
+                # Where several processes train, one's failure is the cause of the others'.
+                failure = failure or Failure.model_validate(message["failure"])
             elif on_progress is not None:
                 on_progress(Progress.model_validate(message["progress"]))
             while enough is not None and seen < run.published():
@@ -159,6 +166,24 @@ def _attempt(
     return failure or diagnose_exit(process.code, _last_line(run.log))
 
 
+def _launcher() -> list[str]:
+    """What starts the worker's module: nothing, or ``accelerate launch`` with a configuration.
+
+    Raises:
+        ArmFailure: If the configuration is not there.
+    """
+    given = os.environ.get(ACCELERATE)
+    if not given:
+        return []
+    if not Path(given).is_file():
+        raise ArmFailure(
+            f"{ACCELERATE} names a file that is not there",
+            place=given,
+            remedy="write one with `accelerate config --config_file FILE`, or unset the variable",
+        )
+    return ["accelerate.commands.launch", "--config_file", given, "-m"]
+
+
 def _flash_attention() -> bool:
     """Whether rows that are laid end to end train faster than padded ones."""
     import torch
@@ -167,14 +192,15 @@ def _flash_attention() -> bool:
 
 
 def _environment(base: Path) -> dict[str, str]:
-    """The child's environment: offline, quiet, one GPU, and threads by the size of the model.
+    """The child's environment: offline, quiet, threads by the size of the model, and one GPU
+    unless accelerate is to take several.
 
     Measured: a model of 0.6M parameters trains seven times faster on one thread than on two
     contended ones, one of 2M gains from two, one of 16M from all. The number depends on model
     and machine alone, not on the load, because it decides the last bits of the weights.
     ``OMP_NUM_THREADS`` in the environment goes before it.
     """
-    defaults = dict(_ONE_GPU)
+    defaults = {} if os.environ.get(ACCELERATE) else dict(_ONE_GPU)
     threads = max(1, _parameters(base) // PARAMETERS_PER_THREAD)
     if threads < (os.cpu_count() or 1):  # else torch's own choice: every physical core
         defaults[child.THREADS] = str(threads)

@@ -4,6 +4,10 @@ It reads the frozen job, rows and plan from the folder, takes the trainer that t
 ``trainers``, and runs it with callbacks. On its standard output it writes one JSON object per
 line: ``{"progress": Progress}``, and ``{"failure": Failure}`` when it ends early. Everything else
 that is printed goes to standard error.
+
+``accelerate launch`` starts several of it, each of which trains on its share of every step's rows.
+The first alone tells progress and writes checkpoints and result; a failure is told by whom it
+befalls.
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
 
+PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
+RANK = int(os.environ.get("RANK", "0"))
+"""How many processes train, and which of them this is, as ``accelerate launch`` says."""
 WARM_UP = 10
 """One in so many optimiser steps warms up. None of the few steps of a small task does: the first
 step of a warm-up has the learning rate 0."""
@@ -53,13 +60,16 @@ def main() -> int:
         plan = folder.plan()
         assert plan is not None
         _end_with_launcher()
-        with folder.locked():
+        with folder.locked() if RANK == 0 else contextlib.nullcontext():
             if folder.result() is None:
-                folder.finish(run(folder, plan, send))
+                trained = run(folder, plan, send)
+                if RANK == 0:
+                    folder.finish(trained)
     except Exception as error:
         traceback.print_exc()
         with contextlib.suppress(Exception):
-            folder.resumable()  # what was written in part is removed: others may need the room
+            if RANK == 0:
+                folder.resumable()  # what was written in part is removed: others may need the room
         send("failure", diagnose(error).model_dump())
         return 1
     return 0
@@ -77,12 +87,13 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     from whatworks.training.callbacks import Keep, Leash, SeedEpochs, SeedSteps, Watch, trace
 
     job = folder.job()
-    saved, earlier, kept = folder.resumable()
+    with _first_process_first():
+        saved, earlier, kept = folder.resumable()
     start = load(job, plan)
     limits = [n for n in (job.settings.max_length, start.context) if n is not None]
     tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None), job.settings.room)
     rate = job.settings.learning_rate_for(start.width)
-    watch = Watch(lambda progress: send("progress", progress.model_dump()), earlier)
+    watch = Watch(lambda p: send("progress", p.model_dump()) if RANK == 0 else None, earlier)
     common = _common(folder, job, plan, rate, job.settings.steps(len(tokens.rows)))
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
     setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
@@ -179,14 +190,25 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
 def _common(
     folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int
 ) -> dict[str, Any]:
-    """Arguments that every trainer takes. Rows of similar length share a batch, longest first."""
+    """Arguments that every trainer takes. Rows of similar length share a batch, longest first.
+
+    Raises:
+        ArmFailure: If the rows of a step cannot be shared out among the processes.
+    """
     import torch
 
+    share, rest = divmod(job.settings.batch_size, PROCESSES)
+    if rest:
+        raise ArmFailure(
+            f"{PROCESSES} processes cannot share {job.settings.batch_size} rows a step evenly",
+            remedy=f"take a batch_size that {PROCESSES} divides, or another number of processes",
+        )
+    micro = max(n for n in range(1, min(plan.micro_batch, share) + 1) if share % n == 0)
     return {
         "output_dir": str(folder.state),
         "num_train_epochs": job.settings.epochs,
-        "per_device_train_batch_size": plan.micro_batch,
-        "gradient_accumulation_steps": job.settings.batch_size // plan.micro_batch,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": share // micro,
         "gradient_checkpointing": plan.recompute,
         "train_sampling_strategy": "group_by_length",
         "learning_rate": rate,
@@ -229,6 +251,16 @@ def _own_stdout() -> Callable[[str, Any], None]:
         channel.flush()
 
     return send
+
+
+def _first_process_first() -> contextlib.AbstractContextManager[Any]:
+    """The other processes enter when the first has left."""
+    if PROCESSES == 1:
+        return contextlib.nullcontext()
+    import torch
+    from accelerate import PartialState
+
+    return PartialState(cpu=not torch.accelerator.is_available()).main_process_first()
 
 
 def _end_with_launcher() -> None:
