@@ -300,6 +300,13 @@ def test_saved_and_loaded_gives_the_same_outputs(
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
+def test_the_losses_of_a_reward_model_and_of_its_policy_are_both_kept(adapted: Any) -> None:
+    notes = adapted("rlhf").bench.notes
+    assert notes["losses"] and notes["reward.losses"]
+    assert notes["losses"] != notes["reward.losses"]
+
+
 def test_names_are_unique_and_every_method_is_documented() -> None:
     names = [method.name for method in METHODS]
     assert len(set(names)) == len(names)

@@ -246,25 +246,57 @@ def test_a_study_gives_the_same_answers_locally_and_served(
     assert outputs(tmp_path / "served") == outputs(tmp_path / "local")
 
 
-def test_an_arm_is_served_with_its_prompt(study: Callable[..., Path], tmp_path: Path) -> None:
+SOFT = 6
+
+
+@pytest.fixture
+def finished(study: Callable[..., Path], tmp_path: Path) -> Path:
     from whatworks.main_job import run_study
 
-    run_study(study("lab"), out=tmp_path / "run")
-    wanted = outputs(tmp_path / "run")
-    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    asked = {row["id"]: row["input"] for row in rows}
-    process, url = start(str(tmp_path / "run"), "--arm", "few-shot")
-    try:
-        with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
-            for (arm, name), text in wanted.items():
-                if arm == "few-shot":
-                    said = client.chat.completions.create(
-                        model="few-shot", messages=[{"role": "user", "content": asked[name]}]
-                    )
-                    assert said.choices[0].message.content == text
-    finally:
-        process.kill()
-        process.communicate()
+    arms = ["zero-shot", {"few-shot": {"k": 2}}, {"soft-prompt": {"epochs": 1, "tokens": SOFT}}]
+    run_study(study("lab", arms=arms, retention="none"), out=tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+def test_an_arm_is_served_with_its_prompt_or_its_soft_prompt(finished: Path) -> None:
+    rows = [json.loads(line) for line in (finished.parent / "rows.jsonl").read_text().splitlines()]
+    asked = {row["id"]: [{"role": "user", "content": row["input"]}] for row in rows}
+    results = [json.loads(line) for line in (finished / "results.jsonl").read_text().splitlines()]
+    said_by: dict[str, dict[str, str]] = {}
+    for arm in ("few-shot", "soft-prompt"):
+        process, url = start(str(finished), "--arm", arm)
+        try:
+            with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+                for row in (row for row in results if row["arm"] == arm):
+                    said = client.chat.completions.create(model=arm, messages=asked[row["example"]])
+                    assert said.choices[0].message.content == row["output"]
+                    assert said.usage.prompt_tokens == row["prompt_tokens"]
+                if arm == "soft-prompt":
+                    last = next(row for row in reversed(results) if row["arm"] == arm)
+                    _is_what_was_learned(client, asked[last["example"]], last["output"])
+        finally:
+            process.kill()
+            process.communicate()
+        said_by[arm] = {r["example"]: r["output"] for r in results if r["arm"] == arm}
+    plain = {r["example"]: r["output"] for r in results if r["arm"] == "zero-shot"}
+    assert said_by["soft-prompt"] != plain, "else the base alone would pass"
+
+
+def _is_what_was_learned(client: Any, messages: list[Any], wanted: str) -> None:
+    """A soft prompt stands before streams and raw prompts too, and takes its room."""
+    asked = {"model": "soft-prompt", "messages": messages}
+    pieces = client.chat.completions.create(**asked, stream=True)
+    assert "".join(p.choices[0].delta.content or "" for p in pieces) == wanted
+    found = client.post("/../tokenize", body=asked, cast_to=object)
+    ids, room = found["tokens"], found["max_model_len"]
+    raw = client.completions.create(model="soft-prompt", prompt=ids, max_tokens=8)
+    assert raw.choices[0].text.strip() == wanted.strip()
+    full = (ids * room)[:room]
+    for prompt in (full, full[:-SOFT]):
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.completions.create(model="soft-prompt", prompt=[*prompt, *ids[:SOFT]])
+        assert caught.value.code == "context_length_exceeded"
 
 
 def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:

@@ -204,8 +204,12 @@ class LocalEngine:
             return [len(templates.tokens(tokenizer, messages)) for messages in prompts]
 
     def context_length(self, model: ModelFiles) -> int | None:
-        """Most tokens of prompt and answer together, None when the model does not say."""
-        return models.context_length(models.load_config(models.resolve(model.base)))
+        """Most tokens of prompt and answer together, None when the model does not say.
+
+        The positions of a soft prompt are taken off.
+        """
+        limit = models.context_length(models.load_config(models.resolve(model.base)))
+        return None if limit is None else limit - models.virtual_tokens(model.adapter)
 
     def close(self) -> None:
         """Free the model."""

@@ -234,6 +234,14 @@ def context_length(config: Any) -> int | None:
     return None
 
 
+def virtual_tokens(adapter: Path | None) -> int:
+    """Positions that an adapter takes up in front of every prompt: those of a soft prompt."""
+    config = adapter / "adapter_config.json" if adapter else None
+    if config is None or not config.is_file():
+        return 0
+    return int(json.loads(config.read_text("utf-8")).get("num_virtual_tokens") or 0)
+
+
 @contextlib.contextmanager
 def _as_input_error(folder: Path, part: str) -> Generator[None]:
     try:
