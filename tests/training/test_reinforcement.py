@@ -101,7 +101,7 @@ SETTINGS = RLSettings(
     batch_size=16,
     samples=4,
     max_tokens=6,
-    learning_rate=2e-2,
+    learning_rate=5e-3,
     beta=0.01,
     leash=50.0,
 )
