@@ -36,14 +36,16 @@ def started(out: Path) -> subprocess.Popen[str]:
 
 
 def training(folder: Path) -> set[int]:
-    """Processes that train below this folder."""
+    """Processes that train below this folder: there is their log, and a server forked them."""
     found = set[int]()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            said = (process / "cmdline").read_bytes().decode(errors="replace")
+            log = (process / "fd" / "2").readlink()
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            said = Path(f"/proc/{parent}/cmdline").read_bytes()
         except OSError:
             continue
-        if str(folder) in said and "training" in said:
+        if log.is_relative_to(folder) and b"whatworks.training.forkserver" in said:
             found.add(int(process.name))
     return found
 
