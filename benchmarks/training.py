@@ -13,7 +13,6 @@ within noise.
     python benchmarks/training.py              # 300 rows
     python benchmarks/training.py --rows 100
     python benchmarks/training.py --only sft --repeat 3
-    python benchmarks/training.py --gpu        # 0.5B parameters, full tuning, share of the peak
 
 Times depend on the machine; compare only numbers of one run. OMP_NUM_THREADS=1 fixes the threads.
 """
@@ -21,15 +20,14 @@ Times depend on the machine; compare only numbers of one run. OMP_NUM_THREADS=1 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -41,8 +39,6 @@ SAMPLES, LONGEST, PROMPTS, BEGIN = 4, 48, 32, 300
 RATE = {"sft": 3e-3, "dpo": 3e-4, "rl": 3e-4}
 DATA = Path(__file__).resolve().parents[1] / "examples" / "json" / "messages.jsonl"
 INSTRUCTIONS = "Write the message as JSON."
-GPU_SHAPE = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24}
-GPU_ROWS, GPU_LENGTH, GPU_VOCABULARY = 512, 1024, 32_000
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ def trl(case: Case, folder: Path) -> Run:
         "learning_rate": RATE[case.trainer],
         "lr_scheduler_type": "cosine",
         "save_strategy": "epoch",
-        **_plain(folder),
+        **plain(folder),
     }
     answers: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
         "sft": lambda text: {"completion": _said(text["chosen"])},
@@ -153,7 +149,7 @@ def trl(case: Case, folder: Path) -> Run:
     return Run(curve, seconds, int(made.state.num_input_tokens_seen))
 
 
-def _plain(folder: Path) -> dict[str, Any]:
+def plain(folder: Path) -> dict[str, Any]:
     import torch
 
     return {
@@ -199,90 +195,7 @@ def beginner(folder: Path) -> str:
     return str(folder / "tuned")
 
 
-def random_model(folder: Path) -> str:
-    """A Llama-shaped model of GPU_SHAPE with random weights, and the tokenizer of ``lab``."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    from whatworks.lab import weights
-
-    torch.manual_seed(0)
-    shape: dict[str, Any] = {"vocab_size": GPU_VOCABULARY, "num_attention_heads": 16, **GPU_SHAPE}
-    config = LlamaConfig(**shape, max_position_embeddings=2 * GPU_LENGTH)
-    model: Any = LlamaForCausalLM(config)
-    model.to(torch.bfloat16).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(weights("lab")).save_pretrained(folder)
-    return str(folder)
-
-
-def long_texts(tokenizer: Any, count: int) -> list[str]:
-    """Texts of half to all of GPU_LENGTH tokens, from the messages."""
-    words = " ".join(f"{text['asked']} {text['chosen']}" for text in texts(400))
-    ids = tokenizer(words, add_special_tokens=False)["input_ids"]
-    lengths = [GPU_LENGTH // 2 + at * GPU_LENGTH // 2 // count for at in range(count)]
-    starts = [at * 97 % (len(ids) - GPU_LENGTH) for at in range(count)]
-    # Decoding and encoding again may add a token or two.
-    return [tokenizer.decode(ids[s : s + n - 16]) for s, n in zip(starts, lengths, strict=True)]
-
-
-def full_ours(case: Case, folder: Path) -> Run:
-    """Full tuning on plain texts, through the job."""
-    from transformers import AutoTokenizer
-
-    from whatworks.training.job import SFTSettings, TrainingJob
-    from whatworks.training.launch import train
-    from whatworks.training.rows import TrainingRow
-
-    tokenizer = AutoTokenizer.from_pretrained(case.model)
-    rows = [
-        TrainingRow(id=str(at), messages=(), target=text)
-        for at, text in enumerate(long_texts(tokenizer, case.rows))
-    ]
-    settings = SFTSettings(kind="full", epochs=1, batch_size=BATCH, learning_rate=1e-4)
-    job = TrainingJob(settings=settings)
-    made = train(job, rows, base=Path(case.model), adapter=None, folder=folder)
-    return Run(list(made.losses), made.seconds, made.tokens)
-
-
-def full_trl(case: Case, folder: Path, packed: bool = False) -> Run:
-    """Full tuning with TRL's defaults, or packed and with the fused kernels that are installed."""
-    from datasets import Dataset
-    from transformers import AutoTokenizer
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    tokenizer = AutoTokenizer.from_pretrained(case.model)
-    rows = long_texts(tokenizer, case.rows)
-    config: dict[str, Any] = {
-        "num_train_epochs": 1,
-        "per_device_train_batch_size": BATCH,
-        "learning_rate": 1e-4,
-        "lr_scheduler_type": "cosine",
-        "save_strategy": "epoch",
-        **_plain(folder),
-    }
-    if packed:
-        flash = {"attn_implementation": "flash_attention_2"} if find_spec("flash_attn") else {}
-        config |= {"packing": True, "model_init_kwargs": {"dtype": "bfloat16", **flash}}
-        config["use_liger_kernel"] = find_spec("liger_kernel") is not None
-    trainer = SFTTrainer(
-        model=case.model,
-        train_dataset=Dataset.from_dict({"text": rows}),
-        args=SFTConfig(**config),
-    )
-    seconds = trainer.train().metrics["train_runtime"]
-    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
-    return Run(losses, seconds, 0)
-
-
-def full_trl_packed(case: Case, folder: Path) -> Run:
-    """``full_trl``, packed."""
-    return full_trl(case, folder, packed=True)
-
-
-WAYS: dict[str, Callable[[Case, Path], Run]] = {
-    way.__name__: way for way in (ours, trl, full_ours, full_trl, full_trl_packed)
-}
+Way = Callable[[Case, Path], Run]
 
 
 @dataclass(frozen=True)
@@ -294,24 +207,35 @@ class Measured:
     peak: float
 
 
-def measured(way: str, case: Case) -> Measured:
+def measured(way: Way, case: Case) -> Measured:
     """A run in this process, and what it, or the child that trains for it, has used."""
     with tempfile.TemporaryDirectory() as scratch:
-        run = WAYS[way](case, Path(scratch))
+        run = way(case, Path(scratch))
     child.close()
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     used = max(both, key=lambda usage: usage.ru_utime)
     return Measured(run, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def apart(way: str, case: Case) -> Measured:
-    """``measured`` in a process of its own."""
+def apart(way: Way, case: Case) -> Measured:
+    """``measured`` in a process of its own, by the script that ``way`` stands in."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "run.json"
-        words = [sys.executable, __file__, "--one", way, json.dumps(asdict(case)), str(out)]
+        script, asked = inspect.getfile(way), json.dumps(asdict(case))
+        words = [sys.executable, script, "--one", way.__name__, asked, str(out)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         found: dict[str, Any] = json.loads(out.read_text())
         return Measured(Run(**found.pop("run")), **found)
+
+
+def asked_apart(ways: Sequence[Way]) -> bool:
+    """Whether this process is one that ``apart`` started, which then does what it is for."""
+    if sys.argv[1:2] != ["--one"]:
+        return False
+    name, case, out = sys.argv[2:]
+    way = next(way for way in ways if way.__name__ == name)
+    Path(out).write_text(json.dumps(asdict(measured(way, Case(**json.loads(case))))))
+    return True
 
 
 def on_cpu(trainers: Sequence[str], rows: int, repeat: int) -> None:
@@ -324,7 +248,9 @@ def on_cpu(trainers: Sequence[str], rows: int, repeat: int) -> None:
         for trainer in trainers:
             start = beginner(Path(scratch)) if trainer == "rl" else str(weights("lab"))
             case = Case(trainer, min(rows, PROMPTS) if trainer == "rl" else rows, start)
-            all_runs = [{way: apart(way, case) for way in ("trl", "ours")} for _ in range(repeat)]
+            all_runs = [
+                {way.__name__: apart(way, case) for way in (trl, ours)} for _ in range(repeat)
+            ]
             found: dict[str, Measured] = {}
             for way in ("ours", "trl"):
                 ordered = sorted((runs[way] for runs in all_runs), key=lambda m: m.run.seconds)
@@ -347,62 +273,15 @@ def on_cpu(trainers: Sequence[str], rows: int, repeat: int) -> None:
             )
 
 
-def on_gpu(rows: int) -> None:
-    """Print tokens per second and the share of the peak: 6 N operations a token."""
-    import torch
-
-    with tempfile.TemporaryDirectory() as scratch:
-        case = Case("full", rows, random_model(Path(scratch)))
-        weights = Path(scratch) / "model.safetensors"
-        parameters = weights.stat().st_size / 2  # two bytes each
-        peak = peak_of_products()
-        print(f"{torch.cuda.get_device_name()}: products of 8192 run at {peak / 1e12:.0f} TFLOP/s")
-        tokens = 0
-        for way in ("full_ours", "full_trl", "full_trl_packed"):
-            run = apart(way, case).run
-            tokens = tokens or run.tokens
-            pace = tokens / run.seconds
-            print(
-                f"{way:<16} {pace:>9.0f} tokens/s, {6 * parameters * pace / peak:>4.0%} of the "
-                f"peak, loss {fmean(run.curve):.3f}"
-            )
-
-
-def peak_of_products(size: int = 8192, times: int = 50) -> float:
-    """Floating-point operations a second of large bfloat16 products, measured."""
-    import torch
-
-    left, right = (torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    for _ in range(5):
-        torch.mm(left, right)
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    for _ in range(times):
-        torch.mm(left, right)
-    torch.cuda.synchronize()
-    return 2 * size**3 * times / (time.perf_counter() - start)
-
-
 def main() -> None:
+    if asked_apart((ours, trl)):
+        return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=300)
     parser.add_argument("--only", choices=tuple(RATE), action="append")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--gpu", action="store_true")
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one:
-        way, case, out = args.one
-        Path(out).write_text(json.dumps(asdict(measured(way, Case(**json.loads(case))))))
-    elif args.gpu:
-        import torch
-
-        if not torch.cuda.is_available():
-            print("--gpu needs an NVIDIA GPU, and torch sees none here", file=sys.stderr)
-            sys.exit(2)
-        on_gpu(GPU_ROWS)
-    else:
-        on_cpu(args.only or tuple(RATE), args.rows, args.repeat)
+    on_cpu(args.only or tuple(RATE), args.rows, args.repeat)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from whatworks.data import import_logs, read
 from whatworks.errors import InputError
 from whatworks.main_job import run_study
 from whatworks.metrics import of
+from whatworks.progress import Silent
 from whatworks.results import Results
 from whatworks.retrieval import resolve_embedder
 from whatworks.studyfile import read_arms, read_study, read_task
@@ -195,13 +196,6 @@ def test_clusters_of_the_example_are_its_domains():
 # -- a slice of each, run ----------------------------------------------------------------------
 
 
-class Quiet:
-    def start(self, name: str, total: int) -> None: ...
-    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
-    def done(self, name: str, note: str = "") -> None: ...
-    def say(self, text: str) -> None: ...
-
-
 def slice_of(name: str, folder: Path, **fields: Any) -> Path:
     """The study with few rows and one seed, on the same data."""
     path = EXAMPLES / name / "study.yaml"
@@ -228,7 +222,7 @@ def test_every_arm_without_training_ends_as_rows(name: str, tmp_path: Path):
     own = yaml.safe_load((EXAMPLES / name / "study.yaml").read_text())["arms"]
     few += [arm for arm in own if "constrained" in arm or (isinstance(arm, dict) and "name" in arm)]
     path, out = slice_of(name, tmp_path, arms=few), tmp_path / "out"
-    run_study(path, out=out, watcher=Quiet())
+    run_study(path, out=out, watcher=Silent())
     rows = Results(out / "results.jsonl").rows()
     assert [row.cause for row in rows if row.status == "failed"] == []
     arms = {arm.name for arm in read_arms(read_study(path))}
@@ -242,7 +236,7 @@ def test_a_curve_trains_and_says_where_it_overtakes(tmp_path: Path):
     study = yaml.safe_load(path.read_text())
     study["curve"] = {"arm": {"sft": {"epochs": 1}}, "rows": [8, "all"], "shots": []}
     path.write_text(yaml.safe_dump(study))
-    summary, _ = run_study(path, out=tmp_path / "out", watcher=Quiet())
+    summary, _ = run_study(path, out=tmp_path / "out", watcher=Silent())
     assert summary.curve is not None and summary.curve.against is not None
     assert [(p.arm, p.rows) for p in summary.curve.points] == [("sft@8", 8), ("sft", 24)]
     assert summary.curve.against.arm == "few-shot" and summary.curve.crossover is not None

@@ -17,6 +17,7 @@ from whatworks.engines.local import LocalEngine
 from whatworks.errors import InputError
 from whatworks.export import export
 from whatworks.main_job import run_study
+from whatworks.progress import Silent
 from whatworks.task import Message
 
 STUDY = """
@@ -54,13 +55,6 @@ except ImportError:
 """
 
 
-class Quiet:
-    def start(self, name: str, total: int) -> None: ...
-    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
-    def done(self, name: str, note: str = "") -> None: ...
-    def say(self, text: str) -> None: ...
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("colours")
@@ -70,7 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "study.yaml").write_text(STUDY)
-    run_study(folder / "study.yaml", out=folder / "out", watcher=Quiet())
+    run_study(folder / "study.yaml", out=folder / "out", watcher=Silent())
     return folder / "out"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from whatworks.main_job import run_study
+from whatworks.progress import Silent
 
 STUDY = """
 name: full
@@ -21,13 +22,6 @@ arms: [zero-shot, {sft: {kind: full, epochs: 1}}, {few-shot: {k: 1}}]
 """
 MEGABYTES = 6
 """Less than the weights of the embedded model."""
-
-
-class Quiet:
-    def start(self, name: str, total: int) -> None: ...
-    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
-    def done(self, name: str, note: str = "") -> None: ...
-    def say(self, text: str) -> None: ...
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ def test_a_full_disk_fails_its_arm_and_leaves_room_for_the_others(
     rows = [{"input": f"colour {i}?", "target": f"shade {i}"} for i in range(14)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "study.yaml").write_text(STUDY)
-    summary, _ = run_study(tmp_path / "study.yaml", out=small_disk / "run", watcher=Quiet())
+    summary, _ = run_study(tmp_path / "study.yaml", out=small_disk / "run", watcher=Silent())
     arms = {arm.name: arm for arm in summary.arms}
     [failure] = arms["sft"].failures
     assert "the disk is full" in failure.cause

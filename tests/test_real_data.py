@@ -10,19 +10,13 @@ import yaml
 
 from whatworks.main_job import run_study
 from whatworks.metrics import load
+from whatworks.progress import Silent
 from whatworks.results import Results
 from whatworks.studyfile import read_arms, read_study
 from whatworks.task import Task
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SIZES = {"train": 48, "dev": 6, "test": 12}
-
-
-class Quiet:
-    def start(self, name: str, total: int) -> None: ...
-    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
-    def done(self, name: str, note: str = "") -> None: ...
-    def say(self, text: str) -> None: ...
 
 
 def smaller(study: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +42,7 @@ def test_every_arm_ends_as_rows(
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(study))
     out = tmp_path / "out"
-    summary, page = run_study(path, out=out, watcher=Quiet())
+    summary, page = run_study(path, out=out, watcher=Silent())
     rows = Results(out / "results.jsonl").rows()
     arms = {row.arm for row in rows}
     assert arms == {arm.name for arm in read_arms(read_study(path))}

@@ -27,6 +27,7 @@ from whatworks.card import card
 from whatworks.engines import ModelFiles
 from whatworks.errors import InputError, nearest
 from whatworks.examiner import model_files
+from whatworks.lab.shipped import NAMES
 from whatworks.main_job import Finished, read_finished
 from whatworks.prompt import outline, render
 from whatworks.results import Row
@@ -155,7 +156,7 @@ def write_weights(
         cause = why[kinds[-1]] if kinds else "the arm trained nothing"
         raise InputError(f"nothing can be merged: {cause}", remedy="leave --merge out")
     if files.adapter is not None and not merge:
-        elsewhere = not candidate.weights.base.startswith("lab") and "full" not in kinds
+        elsewhere = candidate.weights.base not in NAMES and "full" not in kinds
         base = candidate.weights.base if elsewhere else "base"
         if not elsewhere:
             shutil.copytree(resolve(files.base), out / "base")
@@ -196,7 +197,7 @@ def _write_tokenizer(candidate: Candidate, files: ModelFiles, folder: Path) -> N
 
     base = models.resolve(files.base)
     tokenizer = templates.use(models.load_tokenizer(base), files.template)
-    if files.template != "auto" or candidate.weights.base.startswith("lab"):
+    if files.template != "auto" or candidate.weights.base in NAMES:
         # Not the template that its kind of model is known for.
         tokenizer.response_template = templates.response(tokenizer)
     tokenizer.save_pretrained(str(folder))

@@ -21,6 +21,15 @@ class Watcher(Protocol):
         """Print a line."""
 
 
+class Silent:
+    """Shows nothing."""
+
+    def start(self, name: str, total: int) -> None: ...  # noqa: D102
+    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...  # noqa: D102
+    def done(self, name: str, note: str = "") -> None: ...  # noqa: D102
+    def say(self, text: str) -> None: ...  # noqa: D102
+
+
 class Phase:
     """One phase of a bar: callable with the number of units just done."""
 

@@ -15,16 +15,10 @@ import yaml
 
 from whatworks.engines import models, templates
 from whatworks.main_job import run_study
+from whatworks.progress import Silent
 from whatworks.results import Results, Row
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "json"
-
-
-class Quiet:
-    def start(self, name: str, total: int) -> None: ...
-    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...
-    def done(self, name: str, note: str = "") -> None: ...
-    def say(self, text: str) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +60,7 @@ def address(folder: Path) -> Iterator[str]:
 def answers(study: dict[str, Any], out: Path) -> dict[tuple[str, str], Row]:
     out.mkdir()
     (out / "study.yaml").write_text(yaml.safe_dump(study))
-    run_study(out / "study.yaml", out=out / "run", watcher=Quiet())
+    run_study(out / "study.yaml", out=out / "run", watcher=Silent())
     rows = Results(out / "run" / "results.jsonl").rows()
     assert [row.cause for row in rows if row.status == "failed"] == []
     return {(row.arm, row.example): row for row in rows}

@@ -12,6 +12,7 @@ from training_helpers import ANSWERS, Run, Train, ask, job_of
 from whatworks.engines import ModelFiles
 from whatworks.prompt import Prompt
 from whatworks.task import Example
+from whatworks.training import launch
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Schedule, SFTSettings, Trained
 from whatworks.training.rows import Row, TrainingRow, training_rows
@@ -91,3 +92,9 @@ def half_tuned(here: Train) -> Run:
         for word in ("red", "blue")
     ]
     return here(SFTSettings(epochs=20, batch_size=8, rank=8, learning_rate=3e-2), rows=rows)
+
+
+@pytest.fixture
+def saved_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resumable state is written after every step."""
+    monkeypatch.setattr(launch, "SAVE_SECONDS", 0.0)

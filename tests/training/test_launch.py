@@ -82,10 +82,9 @@ def test_killed_training_ends_in_the_same_weights(
     rows: list[TrainingRow],
     lively_model: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    saved_each_step: None,
 ) -> None:
     """Killed in the second epoch, with state saved after every step."""
-    monkeypatch.setattr(launch, "SAVE_SECONDS", 0.0)
 
     def kill(progress: Progress) -> None:
         if progress.step >= 7:
@@ -114,6 +113,16 @@ def test_a_training_outlives_the_server_that_forked_it(
     trained = train(rows, lively_model, tmp_path / "a", lambda _: kill_servers())
     assert trained.losses == undisturbed[0].losses
     assert train(rows, lively_model, tmp_path / "b").losses == trained.losses
+
+
+def test_a_worker_that_cannot_be_imported_says_so(
+    rows: list[TrainingRow], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a trainer's package is damaged: the server cannot start either."""
+    monkeypatch.setattr(launch, "WORKER", "no_such_worker")
+    for name in ("a", "b"):
+        with pytest.raises(ArmFailure, match="No module named no_such_worker"):
+            train(rows, tiny_model, tmp_path / name)
 
 
 @pytest.mark.parametrize(

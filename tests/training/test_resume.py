@@ -53,10 +53,9 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(
     given: dict[str, list[Row]],
     lively_model: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    saved_each_step: None,
 ) -> None:
     """Killed within the second epoch, with state saved after every step."""
-    monkeypatch.setattr(launch, "SAVE_SECONDS", 0.0)
     rows = given[settings.trainer]
     on = {"stacking": "continue"} if settings.trainer == "rl" else {}
     adapter = half_tuned[1] / "epoch-20" if on else None

@@ -42,10 +42,9 @@ def test_two_processes_train_as_one_does_and_resume(
     rows: list[TrainingRow],
     lively_model: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    saved_each_step: None,
 ) -> None:
     """Killed in the second epoch, all its processes, and started again."""
-    monkeypatch.setattr(launch, "SAVE_SECONDS", 0.0)
     folder = tmp_path / "run"
     half = LORA.steps(len(rows)) // 2
     seen: list[Progress] = []

@@ -23,7 +23,7 @@ from whatworks.claims.plan import DataKind, Plan, Step
 from whatworks.errors import InputError, WhatworksError
 from whatworks.identity import content_key
 from whatworks.main_job import report_study, run_study
-from whatworks.progress import Watcher
+from whatworks.progress import Silent, Watcher
 from whatworks.results import Results
 from whatworks.task import Task
 
@@ -94,15 +94,6 @@ def outcome(folder: Path, summary: Any = None) -> Outcome:
     measured = folder / "run" / likelihood.FILE
     measures = {"likelihood": json.loads(measured.read_text())} if measured.exists() else {}
     return Outcome(task, rows, summary, measures)
-
-
-class Silent:
-    """Shows nothing: many studies share one bar."""
-
-    def start(self, name: str, total: int) -> None: ...  # noqa: D102
-    def advance(self, name: str, n: int = 1, note: str = "") -> None: ...  # noqa: D102
-    def done(self, name: str, note: str = "") -> None: ...  # noqa: D102
-    def say(self, text: str) -> None: ...  # noqa: D102
 
 
 @dataclass

@@ -29,7 +29,7 @@ _using = threading.Lock()
 
 
 class Child:
-    """A training process, or one that a server has forked.
+    """A training process, or one that a server has forked; leaving it as a context ends it.
 
     Attributes:
         code: Its return code, negative for a signal; None while it runs.
@@ -50,7 +50,10 @@ class Child:
             else:
                 yield message
 
-    def end(self) -> None:
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """End it and whatever it started, if it runs still."""
         if self.code is not None:
             return
@@ -89,13 +92,19 @@ def started(
     """
     if not launcher and _forks() and _using.acquire(blocking=False):
         try:
-            child = _of_server(worker, environment, log).fork(folder, log, environment)
-            yield from _ended(child)
+            server = _of_server(worker, environment, log)
+            if not server.ended:  # else what it could not import is told by a child on its own
+                with server.fork(folder, log, environment) as child:
+                    yield child
+                return
         finally:
             _using.release()
-    else:
-        process = _python([*launcher, worker, str(folder)], environment, log)
-        yield from _ended(Child(process.pid, _until_exit(process)))
+    process = _python([*launcher, worker, str(folder)], environment, log)
+    with Child(process.pid, _until_exit(process)) as child:
+        try:
+            yield child
+        finally:  # it reaches what a launcher has started in sessions of its own
+            _close_input(process)
 
 
 def prepare(worker: str, environment: Mapping[str, str]) -> None:
@@ -199,18 +208,16 @@ def _python(words: list[str], environment: Mapping[str, str], log: Path) -> subp
 def _until_exit(process: subprocess.Popen[bytes]) -> Iterator[Message]:
     """What a process prints, and how it ended."""
     out: IO[bytes] | None = process.stdout
-    assert out is not None and process.stdin is not None
+    assert out is not None
     for line in out:
         yield json.loads(line)
     code = process.wait()
     out.close()
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+    _close_input(process)
     yield {"exit": code}
 
 
-def _ended(child: Child) -> Generator[Child]:
-    try:
-        yield child
-    finally:
-        child.end()
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()

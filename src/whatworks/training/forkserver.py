@@ -21,6 +21,7 @@ from whatworks.training.child import THREADS
 
 def main() -> None:
     """Serve until standard input ends."""
+    importlib.import_module("torch")
     worker: Any = importlib.import_module(sys.argv[1])
     worker.preload()
     gc.freeze()  # else collecting would copy pages that parent and child share
@@ -37,7 +38,7 @@ def main() -> None:
 
 def _train(worker: Any, folder: str, log: str, environment: dict[str, str]) -> NoReturn:
     """Be the child: a session, a log and an environment of its own."""
-    import torch
+    import torch  # in memory already
 
     code = 1
     try:
