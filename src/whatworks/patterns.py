@@ -48,7 +48,7 @@ PatternName = Literal[
 EVIDENCE = "evidence_shown"
 """The part of a score that says which share of a row's evidence stood in its prompt."""
 
-_TELLING = ("sql", "instructions")
+_TELLING = ("sql", "instructions", "chat")
 """Metrics whose reason for a wrong answer is of a kind, and not the two answers again."""
 
 _TOO_LONG = 2.0
@@ -173,11 +173,9 @@ def _named(metric: str, example: Example, said: str, score: Score) -> tuple[Patt
         return "empty", ""
     if score.kind == "abstained" or abstains(said):
         return "refused", ""
-    if metric == "chat":  # its lenient value is a share of what an answer must do
-        return "wrong answer", _reason(score.feedback)
-    if score.forgiving > score.value and normalise(said) != normalise(wanted):
+    if score.forgiving >= 1.0 and normalise(said) != normalise(wanted):
         return "extra text around the answer", _around(said, wanted)
-    if score.forgiving > score.value:
+    if score.forgiving >= 1.0:
         return "wrong style", "right up to case, punctuation or spaces"
     if metric == "category":
         if score.kind == "malformed":
