@@ -14,7 +14,7 @@ import pytest
 from training_helpers import job_of, kill_servers, kill_worker, moved, workers
 
 from whatworks.errors import ArmFailure
-from whatworks.training import launch
+from whatworks.training import child, launch
 from whatworks.training.folder import RunFolder
 from whatworks.training.job import Progress, SFTSettings, Trained
 from whatworks.training.rows import TrainingRow
@@ -123,6 +123,23 @@ def test_a_worker_that_cannot_be_imported_says_so(
     for name in ("a", "b"):
         with pytest.raises(ArmFailure, match="No module named no_such_worker"):
             train(rows, tiny_model, tmp_path / name)
+
+
+@slow
+def test_what_a_quick_child_says_is_not_cut(tmp_path: Path) -> None:
+    """On a busy machine its first words met the server's: one in ten was unreadable."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    try:
+        for _ in range(100):
+            with child.started("quick_worker", tmp_path, tmp_path / "log", environment) as process:
+                assert list(process.messages()) == [{"progress": 1}]
+            assert process.code == 0
+    finally:
+        for loop in busy:
+            loop.kill()
+            loop.wait()
 
 
 @pytest.mark.parametrize(

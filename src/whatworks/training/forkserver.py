@@ -1,8 +1,8 @@
 """Forks a training process per folder: ``python -m whatworks.training.forkserver WORKER``.
 
 It imports the worker's trainers once. Each line on its standard input is ``{"folder", "log",
-"environment"}``; each is answered on standard output by ``{"pid"}``, by what the child prints, and
-by ``{"exit", "memory"}`` when it has ended, memory in bytes. Before the first it says
+"environment"}``; each is answered on standard output by the child's ``{"pid"}``, by what it prints,
+and by ``{"exit", "memory"}`` when it has ended, memory in bytes. Before the first it says
 ``{"ready"}``. One child at a time. It ends when its standard input does.
 """
 
@@ -31,7 +31,6 @@ def main() -> None:
         pid = os.fork()
         if not pid:
             _train(worker, **request)
-        _tell(pid=pid)
         _, status, usage = os.wait4(pid, 0)
         _tell(exit=os.waitstatus_to_exitcode(status), memory=usage.ru_maxrss * 1024)
 
@@ -43,6 +42,7 @@ def _train(worker: Any, folder: str, log: str, environment: dict[str, str]) -> N
     code = 1
     try:
         os.setsid()
+        _tell(pid=os.getpid())  # by the child: the server's line could be cut by the child's
         file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(file, sys.stderr.fileno())
         os.close(file)
@@ -62,7 +62,7 @@ def _train(worker: Any, folder: str, log: str, environment: dict[str, str]) -> N
 
 def _tell(**message: int) -> None:
     try:
-        print(json.dumps(message), flush=True)
+        os.write(sys.stdout.fileno(), json.dumps(message).encode() + b"\n")
     except BrokenPipeError:  # nobody listens any more
         os._exit(1)
 
