@@ -28,6 +28,7 @@ from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import RLSettings, SFTSettings, Trained, TrainingJob
+from whatworks.training.output import score_labelled
 from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
@@ -82,6 +83,7 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
         InputError: If the base cannot be loaded.
         ArmFailure: If no row fits, or the loss diverges.
     """
+    import torch
     from transformers import PrinterCallback
 
     from whatworks.training.callbacks import Keep, Leash, SeedEpochs, SeedSteps, Watch, trace
@@ -98,6 +100,10 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
     setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
     trainer = TRAINERS[job.trainer](setup)
+    if not torch.accelerator.is_available() and job.kind != "soft-prompt":
+        for model in (trainer.model, getattr(trainer, "ref_model", None)):
+            if model is not None:
+                score_labelled(model)
     trainer.remove_callback(PrinterCallback)
     own = [SeedEpochs(), watch]
     if isinstance(job.settings, RLSettings):
