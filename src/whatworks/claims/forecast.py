@@ -21,8 +21,8 @@ KNOWN_PROMPT = 100
 """Tokens of a question with four examples, roughly."""
 START = 7.0
 """Seconds to begin and to report a study, what all its trainings share included."""
-HEAVY = {"dpo": 3.0, "rlhf": 8.0, "rl": 6.0}
-"""Cost of a training row to that of supervised tuning."""
+HEAVY = {"dpo": 3.0, "rlhf": 18.0, "rl": 16.0}
+"""Cost of a training row or pair to that of supervised tuning; reinforcement draws answers."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:
         if step.trains:
             epochs = int(getattr(step, "epochs", 3))
             heavy = HEAVY.get(step.name, 1.0)
-            total += pace.training + heavy * pace.learned * prompt * rows * epochs
+            learned = len(plan.task.preferences) or rows if step.name == "dpo" else rows
+            total += pace.training + heavy * pace.learned * prompt * learned * epochs
             asked += len(splits.dev) * epochs
     total += asked * (pace.request + pace.token * prompt)
     return total * (plan.seeds if arm.chain.stochastic else 1)

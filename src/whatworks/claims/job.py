@@ -26,6 +26,7 @@ from whatworks.main_job import report_study, run_study
 from whatworks.progress import Silent, Watcher
 from whatworks.results import Results
 from whatworks.task import Task
+from whatworks.training.child import THREADS
 
 BAR = "studies"
 SMALL = 200 * 2**20
@@ -131,6 +132,8 @@ class Job:
         with _pool(self.request.jobs) as pool:
             while waiting or self._running:
                 ready = [s for s in waiting if all(self._settled(name) for name in s.after)]
+                # The longest first: else it runs alone at the end.
+                ready.sort(key=lambda step: -self.forecast.get(step.name, 0.0))
                 for step in ready[: self.request.jobs - len(self._running)]:
                     waiting.remove(step)
                     self._begin(step, pool)
@@ -195,6 +198,12 @@ class Job:
         self.watcher.say(f"{name}: {error.cause}")
 
 
+def share_cores(jobs: int) -> None:
+    """Give each of several studies its share of the cores; each process reads it when it starts."""
+    if jobs > 1:
+        os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or jobs) // jobs)))
+
+
 def jobs_for(model: str) -> int:
     """Studies at a time: by cores, at most four, where a small model runs here."""
     if model.startswith("http"):
@@ -230,8 +239,6 @@ def _pool(jobs: int) -> Generator[Executor | None]:
     if jobs < 2:
         yield None
         return
-    # The studies share the cores; each process reads this when it starts.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or jobs) // jobs)))
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quietly)
     try:
         yield pool

@@ -13,7 +13,7 @@ from whatworks.claims import chosen, needed
 from whatworks.claims.claim import Claim, Evidence, Finding
 from whatworks.claims.desk import Desk
 from whatworks.claims.forecast import Pace, expected, known_seconds, probe
-from whatworks.claims.job import Job, Request, folder_of
+from whatworks.claims.job import Job, Request, folder_of, share_cores
 from whatworks.claims.outcome import Outcome
 from whatworks.claims.plan import Plan, Step
 from whatworks.claims.rule import decide
@@ -50,6 +50,7 @@ def measure(request: Request, watcher: Watcher) -> Report:
     """
     began = time.monotonic()
     claims = chosen(request.ids)
+    share_cores(request.jobs)  # before the probe: it is to work at the studies' pace
     engine, weights = open_engine(request.model)
     model = ModelFiles(base=weights.base, template=weights.template)
     known = _known(Examiner(engine, load(MetricSpec(name="facts")), _store(request)), weights)
