@@ -239,6 +239,23 @@ def test_only_some_arms_then_the_rest(folder: Path, tmp_path: Path) -> None:
         run(folder, out, only=["rga"])
 
 
+def test_some_arms_again_leave_the_answer_as_it_is(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(folder, out)
+    before, _ = report_study(out)
+    decided = (out / "decisions.json").read_bytes()
+    run(folder, out, only=["few-shot"])
+    after, _ = report_study(out)
+    assert after.recommendation == before.recommendation
+    assert (after.study.baseline, after.study.winner) == ("zero-shot", before.study.winner)
+    assert [arm.verdict for arm in after.arms] == [arm.verdict for arm in before.arms]
+    assert after.study.openings == 1, "nothing new was decided"
+    kept, again = (
+        json.loads(text)["runs"] for text in (decided, (out / "decisions.json").read_bytes())
+    )
+    assert sorted(map(str, again)) == sorted(map(str, kept))
+
+
 def test_killed_at_random_moments_it_ends_the_same(folder: Path, tmp_path: Path) -> None:
     """SIGKILL at 20 random moments, then one undisturbed run: the rows are equal."""
     script = json.loads((folder / "script.json").read_text())

@@ -23,7 +23,7 @@ from whatworks.report.html import write_html
 from whatworks.report.terminal import RichWatcher
 from whatworks.results import Results, Row
 from whatworks.retention import measure_forgetting, read_prompts
-from whatworks.runs import Run, winner
+from whatworks.runs import Run, read_decisions, winner
 from whatworks.store import write_atomic
 from whatworks.study import Study
 from whatworks.studyfile import Arm, StudyFile, read_arms
@@ -72,8 +72,7 @@ def run_study(
         if run.candidate is not None:
             text = out / "prompts" / f"{slug(run.arm)}-{run.seed}.txt"
             write_atomic(text, outline(run.candidate.prompt))
-    info = _study_info(file, study, runs, seconds=time.monotonic() - began)
-    info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
+    seconds = time.monotonic() - began
     infos = {
         arm.name: dataclasses.asdict(_arm_info(study, arm, runs, forgotten.get(arm.name)))
         for arm in study.arms
@@ -81,6 +80,8 @@ def run_study(
     # Arms that an earlier run of this study finished stay on the board.
     everything = {**_finished(out), **infos}
     order = [arm.name for arm in read_arms(file) if arm.name in everything]
+    info = _study_info(file, study, order, seconds)
+    info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
     record = {"study": dataclasses.asdict(info), "arms": [everything[name] for name in order]}
     write_atomic(out / "summary.json", json.dumps(record, indent=1))
     opened.close()
@@ -156,8 +157,10 @@ def _finished(folder: Path) -> dict[str, dict[str, Any]]:
     return {arm["name"]: arm for arm in record["arms"]}
 
 
-def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: float) -> StudyInfo:
-    names = [arm.name for arm in study.arms]
+def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: float) -> StudyInfo:
+    """Of the arms on the board, whichever were run now."""
+    decided = [one for one in read_decisions(study.out) if one.arm in names]
+    known = {one.arm for one in decided} == set(names)
     return StudyInfo(
         name=study.task.name,
         model=file.model,
@@ -166,7 +169,7 @@ def _study_info(file: StudyFile, study: Study, runs: Sequence[Run], seconds: flo
         baseline=file.baseline if file.baseline in names else names[0],
         min_effect=file.min_effect,
         openings=study.openings,
-        winner=winner(runs, min_effect=file.min_effect) or "",
+        winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from whatworks.budget import Ledger
@@ -12,6 +14,8 @@ from whatworks.errors import ArmFailure
 from whatworks.examiner import Answer, mean
 from whatworks.results import Row
 from whatworks.verdict import Option, choose
+
+DECISIONS = "decisions.json"
 
 
 @dataclass
@@ -30,25 +34,66 @@ class Run:
     failure: ArmFailure | None = None
 
 
-def winner(runs: Sequence[Run], *, min_effect: float) -> str | None:
+@dataclass(frozen=True)
+class Decision:
+    """What was decided of a run on dev, as ``decisions.json`` has it.
+
+    Attributes:
+        candidate: Its content key; None when the run failed.
+        oracle: Whether it is shown what only a measurement knows, such as gold passages.
+    """
+
+    arm: str
+    seed: int
+    candidate: str | None
+    dev_score: float | None
+    dev_tokens: float
+    trained: bool
+    oracle: bool
+
+
+def decision(run: Run) -> Decision:
+    """What is written down of a run before test is opened."""
+    made = run.candidate
+    return Decision(
+        run.arm,
+        run.seed,
+        made.key if made else None,
+        run.dev_score,
+        run.dev_tokens,
+        trained=bool(made and made.weights.stages),
+        oracle=bool(made and made.prompt.oracle),
+    )
+
+
+def read_decisions(folder: Path) -> list[Decision]:
+    """Those that a study's folder holds; none where there are none, or of an older version."""
+    try:
+        records = json.loads((folder / DECISIONS).read_text(encoding="utf-8"))["runs"]
+        return [Decision(**record) for record in records]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
     """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail.
 
-    Arms that are shown what only a measurement knows, such as gold passages, can't be used.
+    Arms that are shown what only a measurement knows can't be used.
     """
-    by_arm: dict[str, list[Run]] = {}
-    for run in runs:
-        by_arm.setdefault(run.arm, []).append(run)
+    by_arm: dict[str, list[Decision]] = {}
+    for one in decisions:
+        by_arm.setdefault(one.arm, []).append(one)
     options: list[Option] = []
     for arm, mine in by_arm.items():
-        if any(run.candidate and run.candidate.prompt.oracle for run in mine):
+        if any(one.oracle for one in mine):
             continue
-        scores = [run.dev_score for run in mine if run.dev_score is not None]
+        scores = [one.dev_score for one in mine if one.dev_score is not None]
         options.append(
             Option(
                 name=arm,
                 dev_score=mean(scores) if scores else None,
-                tokens=mean([run.dev_tokens for run in mine if run.dev_score is not None]),
-                trained=any(run.candidate and run.candidate.weights.stages for run in mine),
+                tokens=mean([one.dev_tokens for one in mine if one.dev_score is not None]),
+                trained=any(one.trained for one in mine),
             )
         )
     return choose(options, min_effect=min_effect)

@@ -32,7 +32,7 @@ from whatworks.metrics import of as metric_of
 from whatworks.progress import Phase, Watcher
 from whatworks.prompt import Prompt
 from whatworks.results import Results, Row
-from whatworks.runs import Run, row, winner
+from whatworks.runs import DECISIONS, Run, decision, read_decisions, row, winner
 from whatworks.store import Journal, Store, disk_errors, write_atomic
 from whatworks.task import Splits, Task, examples_key
 from whatworks.verdict import MIN_EFFECT
@@ -255,19 +255,18 @@ class Study:
         return Helper(self.helper, self.store, meter)
 
     def _decide(self, runs: Sequence[Run]) -> None:
-        """Write down what was decided on dev; only then is test opened."""
-        decided = [
-            {
-                "arm": run.arm,
-                "seed": run.seed,
-                "candidate": run.candidate.key if run.candidate else None,
-                "dev_score": run.dev_score,
-            }
-            for run in runs
-        ]
-        decisions = {"runs": decided, "winner": winner(runs, min_effect=self.min_effect)}
-        write_atomic(self.out / "decisions.json", json.dumps(decisions, indent=1))
-        key = content_key(decisions)
+        """Write down what was decided on dev; only then is test opened.
+
+        What an earlier run of the study decided of its other arms stays.
+        """
+        own = {arm.name for arm in self.arms}
+        kept = [one for one in read_decisions(self.out) if one.arm not in own]
+        decided = [*kept, *map(decision, runs)]
+        best = winner(decided, min_effect=self.min_effect)
+        record = {"runs": [asdict(one) for one in decided], "winner": best}
+        write_atomic(self.out / DECISIONS, json.dumps(record, indent=1))
+        made = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
+        key = content_key([made, best])
         opened = {record["decisions"] for record in self._openings.read()}
         if key not in opened and any(run.candidate for run in runs):
             self._openings.append([{"decisions": key, "at": time.time()}])

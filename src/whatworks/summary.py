@@ -223,6 +223,7 @@ def summarise(
         # Where the correction decides, the interval is the corrected one: both say the same.
         if base and one and one.p < ALPHA <= (verdicts[name].p_adjusted or 0.0):
             found[name] = compare(scores[name], base, groups, alpha=ALPHA / arms_compared)
+    verdicts = judge(found, min_effect=study.min_effect)  # by the intervals that are shown
     shown = tuple(
         _arm(
             info,

@@ -7,10 +7,11 @@ import random
 import pytest
 
 from whatworks.claims import chosen, claims, needed, steps
+from whatworks.claims.choosing import pooled
 from whatworks.claims.claim import Contrast, Evidence, Need
 from whatworks.claims.rule import decide
 from whatworks.errors import InputError
-from whatworks.stats import Estimate, Scores, mean_interval
+from whatworks.stats import Estimate, Scores, compare, mean_interval
 
 
 def drawn(rng: random.Random, share: float, n: int = 80, seeds: int = 1) -> Scores:
@@ -49,6 +50,18 @@ def test_that_nothing_is_lost_is_a_claim_too():
     same = drawn(random.Random(3), 0.8, 400)
     kept = Contrast("kept", same, same, smallest=-0.1)
     assert decide("x", Evidence(contrasts=(kept,))).answer == "holds"
+
+
+def test_studies_are_pooled_with_the_spread_of_their_seeds():
+    """One arm of three seeds that differ, one that needs no seed: the interval has the spread."""
+    levels = (0.5, 0.7, 0.9)
+    rng = random.Random(5)
+    several = {(s, f"e{i}"): float(rng.random() < levels[s]) for s in range(3) for i in range(200)}
+    single = {(0, f"e{i}"): float(i % 2) for i in range(200)}
+    both = {**pooled(several, "a", 3), **pooled(single, "b", 3)}
+    assert len(both) == 3 * 400
+    found = compare(both, dict.fromkeys(both, 0.0))
+    assert found.n_seeds == 3 and found.se_seeds > 0.02
 
 
 def test_more_contrasts_make_wider_intervals():

@@ -108,6 +108,25 @@ def test_all_right_is_not_certainty():
     assert all(answerable(row) for row in rows)
 
 
+@pytest.mark.parametrize("name", ["wrong_rate", "score_at_50", "score_at_90"])
+def test_intervals_cover_rare_mistakes(name: str):
+    """One wrong answer costs nine right ones at t = .9; most samples of 70 show one or none."""
+    rng, inside, wrong = random.Random(7), 0, 0.02
+    level = int(name[-2:]) if name.startswith("score") else 0
+    truth = 1 - wrong - wrong * level / (100 - level) if level else wrong
+    rows = [question(i) for i in range(70)]
+    for _ in range(60):
+        answers = [
+            Row("a", 0, "scored", example=r.id, group=r.id, value=float(right),
+                kind="correct" if right else "wrong")
+            for r in rows
+            for right in [rng.random() >= wrong]
+        ]  # fmt: skip
+        one = figures(answers, rows, [name])[name].estimate
+        inside += one.low <= truth <= one.high
+    assert inside >= 54  # 57 expected
+
+
 # -- what a model knows ---------------------------------------------------------------------------
 
 
@@ -153,6 +172,17 @@ def test_calibration_finds_the_planted_gap(shift: float):
     assert found.error.low <= shift <= found.error.high, found.error
     assert found.ranking is not None and found.ranking > 0.6
     assert sum(one.answers for one in found.bins) == 800
+
+
+def test_seeds_that_answer_alike_are_not_evidence_of_bad_calibration():
+    rng, beyond = random.Random(8), 0
+    for _ in range(20):
+        said = [rng.random() for _ in range(80)]
+        right = [float(rng.random() < p) for p in said]
+        found = calibration(said * 5, right * 5, [str(i) for i in range(80)] * 5)
+        assert found is not None
+        beyond += found.error.low > 0
+    assert beyond <= 3
 
 
 def test_too_few_answers_have_no_calibration():

@@ -6,7 +6,8 @@ import pytest
 from made_up import RATES, failure, infos, rows, study, summary
 from made_up import examples as make
 
-from whatworks.summary import summarise
+from whatworks.results import Row
+from whatworks.summary import ArmInfo, summarise
 
 
 def test_figures_follow_from_the_rows() -> None:
@@ -54,3 +55,20 @@ def test_every_arm_failed_and_no_baseline() -> None:
     assert "No arm finished" in only.recommendation.headline
     lone = summarise(rows(make(10), {"rag": 0.9}), arms=infos(["rag"]), study=study(winner="rag"))
     assert lone.arms[0].verdict.label == "cannot tell"
+
+
+def test_the_verdict_is_that_of_the_interval_shown() -> None:
+    """Significant alone, not as one of twelve: the corrected interval holds a gain that counts."""
+    ids, right = range(60), set(range(20))
+    worse = (right - set(range(11))) | {30, 31}
+    answered = {"base": right, "bad": worse, **{f"same{i}": right for i in range(11)}}
+    made = [
+        Row(arm, 0, "scored", example=str(i), group=str(i), value=float(i in known))
+        for arm, known in answered.items()
+        for i in ids
+    ]
+    arms = [ArmInfo(name, dev_score=0.3) for name in answered]
+    found = summarise(made, arms=arms, study=study(baseline="base", winner="base")).arm("bad")
+    assert found is not None and found.difference is not None
+    assert found.difference.high > 0.02
+    assert found.verdict.label == "cannot tell"

@@ -71,6 +71,7 @@ def _choose(outcomes: Outcomes) -> Evidence:
     base: dict[tuple[int, str], float] = {}
     groups: dict[str, str] = {}
     lines: list[tuple[str, ...]] = []
+    seeds = max((row.seed + 1 for made in outcomes.values() for row in made.rows), default=1)
     for name, made in outcomes.items():
         if missing := made.has("zero-shot"):
             return Evidence(missing=missing)
@@ -79,8 +80,8 @@ def _choose(outcomes: Outcomes) -> Evidence:
         chosen = _chosen(made, arms)
         top = max(arms, key=lambda arm, made=made: made.level(arm).value)
         for pool, arm in ((taken, chosen), (best, top)):
-            pool.update(_mean(made.scores(arm), name))
-        base.update(_floor(made, name))
+            pool.update(pooled(made.scores(arm), name, seeds))
+        base.update(_floor(made, name, seeds))
         groups.update({f"{name}/{id_}": f"{name}/{g}" for id_, g in made.groups.items()})
         lines.append(
             (
@@ -104,20 +105,27 @@ def _choose(outcomes: Outcomes) -> Evidence:
     )
 
 
-def _floor(made: Outcome, name: str) -> dict[tuple[int, str], float]:
+def _floor(made: Outcome, name: str, seeds: int) -> dict[tuple[int, str], float]:
     """The untouched model's scores, or what one answer for all would give where that is more."""
-    scores = _mean(made.scores("zero-shot"), name)
+    scores = pooled(made.scores("zero-shot"), name, seeds)
     if made.level("zero-shot").value >= made.guess:
         return scores
     return dict.fromkeys(scores, made.guess)
 
 
-def _mean(scores: Scores, name: str) -> dict[tuple[int, str], float]:
-    """Scores over the seeds' mean, so that arms with and without seeds stand side by side."""
-    found: dict[str, list[float]] = {}
-    for (_, example), value in scores.items():
-        found.setdefault(example, []).append(value)
-    return {(0, f"{name}/{example}"): sum(v) / len(v) for example, v in found.items()}
+def pooled(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], float]:
+    """Scores of one study among those of others, for each of as many seeds.
+
+    An arm with fewer seeds has its own again, so that all stand side by side and the spread of
+    those that have several stays in the interval.
+    """
+    own = sorted({seed for seed, _ in scores})
+    return {
+        (seed, f"{name}/{example}"): value
+        for seed in range(seeds)
+        for (mine, example), value in scores.items()
+        if mine == own[seed % len(own)]
+    }
 
 
 def _chosen(made: Outcome, arms: Sequence[str]) -> str:

@@ -78,8 +78,13 @@ def calibration(
     parts = np.array_split(np.arange(len(p)), count)
     rng = np.random.default_rng(seed)
     raw = _error(p, y, count)
-    # What a perfectly calibrated model of the same probabilities would show by chance.
-    chance = float(np.mean([_error(p, rng.random(len(p)) < p, count) for _ in range(200)]))
+    # What a perfectly calibrated model of the same probabilities would show by chance, its answers
+    # of one source as alike as they can be: seeds mostly answer a question alike.
+    source = np.empty(len(p), int)
+    for number, one in enumerate(members):
+        source[one] = number
+    levels = (rng.random(len(members))[source] for _ in range(200))
+    chance = float(np.mean([_error(p, level < p, count) for level in levels]))
     drawn: list[float] = []
     for _ in range(DRAWS):
         whole = rng.integers(0, len(members), len(members))

@@ -28,6 +28,7 @@ from whatworks.stats import Estimate
 from whatworks.task import Example
 
 DRAWS = 2000
+FEW = 5
 LEVELS = (50, 75, 90)
 Pair = tuple[float, float]
 Count = Callable[[Row, Example], Pair | None]
@@ -89,6 +90,12 @@ FIGURES: Mapping[str, Count] = {
 }
 
 
+def _within(name: str) -> tuple[float, float]:
+    """The least and the most that a figure can be."""
+    level = name.removeprefix("score_at_")
+    return (-int(level) / (100 - int(level)) if level != name else 0.0, 1.0)
+
+
 def figures(
     rows: Sequence[Row], examples: Sequence[Example], names: Sequence[str] = tuple(FIGURES)
 ) -> dict[str, Figure]:
@@ -106,15 +113,26 @@ def figures(
         pairs = [(row, FIGURES[name](row, asked[row.example])) for row in mine]
         counted = [(row, pair) for row, pair in pairs if pair is not None]
         if counted:
-            found[name] = Figure(ratio(counted), len(counted))
+            found[name] = Figure(ratio(counted, within=_within(name)), len(counted))
     return found
 
 
-def ratio(counted: Sequence[tuple[Row, Pair]], *, seed: int = 0) -> Estimate:
+def ratio(
+    counted: Sequence[tuple[Row, Pair]],
+    *,
+    within: tuple[float, float] = (0.0, 1.0),
+    seed: int = 0,
+) -> Estimate:
     """Sum of numerators over sum of denominators, with the bootstrap's interval.
 
-    A ratio that every draw gives alike (all right, none right) is widened by the rule of three:
-    3 / n of the groups could differ unseen.
+    What no answer has shown can't be drawn again. So where fewer than ``FEW`` groups differ from
+    the rest the interval reaches at least as far as the rule of three: 3 / n of the groups could
+    be unseen and lie at either end of what is possible.
+
+    Args:
+        counted: Answers with what each adds to the two sums.
+        within: The least and the most that the ratio can be.
+        seed: Of the draws.
     """
     import numpy as np
 
@@ -132,7 +150,10 @@ def ratio(counted: Sequence[tuple[Row, Pair]], *, seed: int = 0) -> Estimate:
     below = np.einsum("ds,sg,dg->d", drawn, bottom, weights, optimize=True)
     kept = above[below > 0] / below[below > 0]
     low, high = (float(np.quantile(kept, share)) for share in (0.025, 0.975))
-    if low == high:
-        span = 3 / len(groups)
-        low, high = low - span * (value > 0), high + span * (value < 1)
+    shares = top.sum(axis=0) / np.maximum(bottom.sum(axis=0), 1e-12)
+    _, alike = np.unique(np.round(shares, 9), return_counts=True)
+    if len(groups) - int(alike.max()) < FEW:
+        unseen, (least, most) = min(1.0, 3 / len(groups)), within
+        low = min(low, value - unseen * (value - least))
+        high = max(high, value + unseen * (most - value))
     return Estimate(value, min(low, value), max(high, value))
