@@ -237,7 +237,7 @@ def shown_passages(
     def allowed(position: int) -> bool:
         if context.passages != "retrieved" and (position in gold) != (context.passages == "gold"):
             return False
-        return not any(_repeats(chunks[position], row) for row in exclude)
+        return not any(repeats(chunks[position], row) for row in exclude)
 
     index = _passages(context)
     if context.rerank in ("", "mmr"):
@@ -333,12 +333,11 @@ def near_duplicate(one: str, other: str) -> bool:
     return shared >= NEAR_DUPLICATE * (len(first) + len(second) - shared)
 
 
-def _repeats(chunk: Document, row: Example) -> bool:
-    """Whether a passage is the row written out, question with answer, not evidence for it."""
-    from whatworks.retrieval.recall import document_of
+def repeats(chunk: Document, row: Example) -> bool:
+    """Whether a passage is the row written out, question with answer, not evidence for it.
 
-    if document_of(chunk.id) == row.id:
-        return True
+    The text decides: ids of documents and ids of rows have nothing to do with one another.
+    """
     return near_duplicate(chunk.text, f"{row.text}\n{row.target}")
 
 
