@@ -89,6 +89,14 @@ def test_gold_passages_are_the_evidence_and_wrong_ones_are_not(tmp_path: Path) -
     assert scores["gold"] == 1.0 >= scores["retrieved"] > scores["wrong"] == 0.0
 
 
+def test_evidence_may_name_a_passage_as_well_as_a_document(tmp_path: Path) -> None:
+    made, _ = rag(tmp_path, passages="gold")
+    for evidence in ("doc25#0",), ("doc25", "doc25#0"):
+        row = DEV[0].replace(evidence=evidence)
+        shown = shown_passages(made.prompt, row, exclude=[row])
+        assert [passage.id for passage in shown] == ["doc25#0"]
+
+
 def test_citations_are_asked_for_taken_off_and_checked(tmp_path: Path) -> None:
     made, mine = rag(tmp_path, answers={"cite": True})
     assert "name the passage" in render(made.prompt, DEV[0], exclude=())[0].content
