@@ -130,7 +130,7 @@ class Study:
         for run in runs:
             self._examine(run, watcher)
         for arm in self.arms:
-            failures = [run.failure.cause for run in runs if run.arm == arm.name and run.failure]
+            failures = [run.failure.said for run in runs if run.arm == arm.name and run.failure]
             watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
         return runs
 
@@ -297,16 +297,19 @@ class Study:
                 seed=run.seed,
                 status="failed",
                 cause=run.failure.cause,
+                place=run.failure.place,
                 remedy=run.failure.remedy,
             )
             self._record([failed])
 
     def _record(self, rows: Sequence[Row]) -> None:
         """Append the rows that are not there yet."""
-        there = {(r.arm, r.seed, r.example, r.candidate, r.cause) for r in self.results.rows()}
-        self.results.append(
-            r for r in rows if (r.arm, r.seed, r.example, r.candidate, r.cause) not in there
-        )
+
+        def what(r: Row) -> tuple[object, ...]:
+            return r.arm, r.seed, r.example, r.candidate, r.failure
+
+        there = set(map(what, self.results.rows()))
+        self.results.append(r for r in rows if what(r) not in there)
 
     def _settled(self, decoding: Decoding) -> Decoding:
         """The decoding with what only the task says in it."""
