@@ -13,7 +13,7 @@ from whatworks.bench import Bench
 from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines.fake import FakeEngine
-from whatworks.errors import BudgetExceeded
+from whatworks.errors import BudgetExceeded, InputError
 from whatworks.examiner import Examiner
 from whatworks.methods import chain
 from whatworks.metrics import load
@@ -168,6 +168,15 @@ def test_a_race_spends_most_on_the_best_and_keeps_the_first_to_the_end(tmp_path:
     assert asked[candidates[1].key] < len(DEV)
     assert bench.ledger.requests < 8 * len(DEV) * 0.8
     assert len(ranked) == len(candidates)
+
+
+def test_a_candidate_that_cannot_be_asked_is_out_of_the_race(tmp_path: Path) -> None:
+    bench = make(right, tmp_path)
+    track = Track(bench, blocks_of(DEV, random.Random(0)))
+    lost = START.with_prompt(demos=Demos(pool=TRAIN, k=1, select="nearest", embedder="minilmm"))
+    assert [one.candidate for one in track.race([START, lost])] == [START]
+    with pytest.raises(InputError, match="minilmm"):
+        track.race([lost, START])
 
 
 def test_held_out_keeps_groups_together() -> None:

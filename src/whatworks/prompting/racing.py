@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure, BudgetExceeded
+from whatworks.errors import ArmFailure, BudgetExceeded, InputError
 from whatworks.examiner import Answer, mean
 from whatworks.metrics.compare import overlap
 from whatworks.retrieval.words import words
@@ -65,10 +65,10 @@ class Track:
         """The candidates by merit, best first; the earlier among equals.
 
         Those that ran further stand before those that were left behind. A candidate whose prompts
-        do not fit the model is out.
+        do not fit the model, or show what is not there (an embedder), is out.
 
         Raises:
-            ArmFailure: If not even the first candidate can be asked.
+            ArmFailure, InputError: If not even the first candidate can be asked.
             BudgetExceeded: Before a request that would pass a limit leaves.
         """
         running = [Standing(candidate, ()) for candidate in candidates]
@@ -80,7 +80,7 @@ class Track:
                     answers = self.answers(one.candidate, number)
                 except BudgetExceeded:
                     raise
-                except ArmFailure:
+                except (ArmFailure, InputError):
                     if one.candidate is candidates[0]:
                         raise
                     continue
