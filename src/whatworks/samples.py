@@ -2,7 +2,7 @@
 
 ``majority`` is self-consistency (Wang et al. 2022, section 2): the label with the most votes;
 ``likeliest`` and ``reward`` are best-of-n. Nothing here sees a target: votes are counted over what
-the metric takes an answer to mean, rewards are given to an example whose target is taken out.
+the metric takes an answer to mean, rewards to what a server has of a request.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from whatworks.candidate import Decoding
 from whatworks.engines import Engine, Generation, ModelFiles, Prompts
+from whatworks.errors import InputError
 from whatworks.metrics import Metric, load
 from whatworks.task import Example, MetricSpec
 
@@ -66,9 +67,8 @@ def pick(
         said = [ats for label, ats in votes.items() if label] or list(votes.values())
         best = max(said, key=lambda ats: (len(ats), max(_likely(samples[at]) for at in ats)))
     elif decoding.pick == "reward" and decoding.reward is not None:
-        reward = _reward(decoding.reward)
-        asked = example.replace(target="")
-        values = [reward(asked, sample.text).value for sample in samples]
+        reward = reward_of(decoding.reward)
+        values = [reward(example.request, sample.text).value for sample in samples]
         best = [at for at, value in enumerate(values) if value == max(values)]
     return max(best, key=lambda at: (_likely(samples[at]), -at))
 
@@ -101,5 +101,18 @@ def _loaded(spec_json: str) -> Metric:
     return load(MetricSpec.model_validate_json(spec_json))
 
 
-def _reward(spec: MetricSpec) -> Metric:
-    return _loaded(spec.model_dump_json())
+def reward_of(spec: MetricSpec) -> Metric:
+    """The metric that chooses among answers to a request.
+
+    Raises:
+        InputError: If there is no such metric, its options do not fit, or it compares with a
+            target, which no request has.
+    """
+    metric = _loaded(spec.model_dump_json())
+    if not metric.blind:
+        raise InputError(
+            f"the metric {spec.name} compares with a target, so it cannot be a reward",
+            remedy="reward, json with `schema`, instructions with `constraints`, and style with "
+            "`content: input` do without",
+        )
+    return metric
