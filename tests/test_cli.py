@@ -81,6 +81,10 @@ WRONG = {
     "unknown arm": (replace("study.yaml", "few-shot", "few-shots"), ["few-shots", "'few-shot'"]),
     "unknown metric": (replace("study.yaml", "exact", "exakt"), ["exakt", "exact"]),
     "unknown key": (replace("study.yaml", "metric:", "metrics:"), ["task.metrics", "metric"]),
+    "no reward": (
+        replace("study.yaml", "few-shot", "{best-of-n: {reward: {name: facts}}}"),
+        ["best-of-n", "compares with a target", "`schema`"],
+    ),
     "cannot stack": (replace("study.yaml", "few-shot", "sft+sft"), ["sft+sft", "twice"]),
 }
 

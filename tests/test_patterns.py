@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from whatworks.cli import app
+from whatworks.errors import InputError
 from whatworks.main_job import run_study
 from whatworks.metrics import load
 from whatworks.patterns import EVIDENCE, changes, grouped, mistake
@@ -72,6 +73,12 @@ def test_labels_and_passages() -> None:
         "label confused",
         "card_new taken for card_lost",
     )
+    # A label that sounds like a refusal is a label, where it is one.
+    assert named("category", "spam", "unknown", labels=["spam", "unknown"]) == (
+        "label confused",
+        "spam taken for unknown",
+    )
+    assert named("category", "loan", "unknown", **LABELS)[0] == "refused"
     assert named("category", "card_new", "cards", **LABELS)[0] == "label not in the list"
     assert named("category", "loan", "It is loan", **LABELS)[0] == "extra text around the answer"
     assert named("category", "loan", "loan", **LABELS) is None
@@ -143,12 +150,13 @@ def test_the_next_run_shows_what_was_fixed_and_broken(tmp_path: Path) -> None:
     assert f"broken: {sum(r.value < 1 for r in new)}" in shown.output
     against = CliRunner().invoke(app, ["errors", str(out), "--against", f"{out}/prompt"])
     assert "fixed: 0" in against.output and "broken: 0" in against.output
+    unknown = CliRunner().invoke(app, ["errors", str(out), "--against", "promt"])
+    assert isinstance(unknown.exception, InputError) and "promt" in unknown.exception.cause
+    assert "its arms: prompt" in unknown.exception.remedy
     page = (out / "report.html").read_text()
     assert any(r.value < 1 for r in new) == ("What goes wrong" in page)
 
 
 def test_an_unknown_arm_is_named(tmp_path: Path) -> None:
-    from whatworks.errors import InputError
-
     with pytest.raises(InputError, match="no finished study"):
         CliRunner().invoke(app, ["errors", str(tmp_path)], catch_exceptions=False)

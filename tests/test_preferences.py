@@ -11,11 +11,11 @@ import pytest
 from whatworks.engines import Generation
 from whatworks.errors import ArmFailure
 from whatworks.examiner import Answer
-from whatworks.metrics import Score
+from whatworks.metrics import Score, load
 from whatworks.preferences import telling
-from whatworks.sampling import best_and_worst
+from whatworks.sampling import best_and_worst, scored
 from whatworks.studyfile import read_study, read_task
-from whatworks.task import Example, Pair
+from whatworks.task import Example, MetricSpec, Pair
 
 TOWNS = ["Porto", "Lima", "Quito", "Oslo", "Turin", "Kyoto", "Accra", "Perth", "Minsk", "Hanoi"]
 
@@ -114,3 +114,18 @@ def test_best_and_worst_of_drawn_answers_make_a_pair() -> None:
     with pytest.raises(ArmFailure, match="all score the same") as failure:
         best_and_worst([answers(1, 1), answers(0, 0)])
     assert "temperature" in failure.value.remedy
+
+
+def test_another_metric_ranks_own_answers_and_sees_the_target_where_it_needs_one() -> None:
+    row = Example(id="e", target='{"a": 1}', meta={"aliases": ["one"]})
+    said = [
+        Answer(row, Generation(text, 1, 1, 0.0), Score(value=0.0, kind="wrong"))
+        for text in ("one", '{"a": 2}')
+    ]
+
+    def values(name: str, **options: Any) -> list[float]:
+        metric = load(MetricSpec(name=name, options=options))
+        return [answer.score.value for answer in scored(metric, [said])[0]]
+
+    assert values("facts") == [1.0, 0.0]
+    assert values("json", schema={"required": ["a"]}) == [0.0, 1.0]

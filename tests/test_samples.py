@@ -14,7 +14,7 @@ from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Generation, ModelFiles
 from whatworks.engines.fake import FakeEngine
 from whatworks.engines.local import LocalEngine
-from whatworks.errors import BudgetExceeded
+from whatworks.errors import BudgetExceeded, InputError
 from whatworks.examiner import Examiner
 from whatworks.methods import chain
 from whatworks.metrics import NAMES, Metric, load
@@ -61,6 +61,33 @@ def test_a_reward_chooses_and_sees_no_target() -> None:
     reward = MetricSpec(name="json", options={"schema": schema})
     texts = samples('{"b": 1}', "no", '{"a": 1}', '{"a": 2}', logprobs=[-1, -1, -5, -4])
     assert chosen(texts, "reward", reward=reward) == '{"a": 2}'
+
+
+@pytest.mark.parametrize(
+    "reward", ["facts", "exact", "json", "instructions", "judge", "chat", "style", "mr", "sql"]
+)
+def test_a_reward_that_needs_a_target_is_refused_when_the_arm_is_planned(reward: str) -> None:
+    needed: dict[str, dict[str, Any]] = {
+        "judge": {"model": "fake:"},
+        "style": {"wanted": ["x"], "others": ["y"]},
+        "instructions": {"from_target": True, "constraints": [{"kind": "words", "at_most": 3}]},
+    }
+    spec = {"name": reward, **needed.get(reward, {})}
+    with pytest.raises(InputError, match=f"the metric {reward} compares with a target") as caught:
+        chain("best-of-n", {"best-of-n": {"reward": spec}}).plan(Weights(base="fake:"))
+    assert caught.value.remedy
+
+
+def test_a_reward_sees_nothing_that_only_a_row_has() -> None:
+    """A row's constraints are its metric's business: a server is not told of them."""
+    row = ROWS[0].replace(meta={"constraints": [{"kind": "words", "at_most": 1}]})
+    options = {"constraints": [{"kind": "words", "at_least": 2}]}
+    reward = MetricSpec(name="instructions", options=options)
+    chain("best-of-n", {"best-of-n": {"reward": {"name": "instructions", **options}}}).plan(
+        Weights(base="fake:")
+    )
+    decoding = Decoding(samples=2, pick="reward", reward=reward)
+    assert pick(samples("one", "two words"), decoding, row, CATEGORY) == 1
 
 
 LABELS: dict[str, tuple[list[Example], list[str], list[str]]] = {

@@ -129,6 +129,17 @@ def test_when_every_trial_fails_the_arm_does(tmp_path: Path) -> None:
     assert caught.value.remedy
 
 
+def test_a_setting_that_is_wrong_costs_its_trial_alone(tmp_path: Path) -> None:
+    mine = bench(tmp_path)
+    tried = {"embedder": ["lexical", "minilmm"]}
+    made = chain("knn", {"knn": {"k": 1, "search": tried}}).adapt(START, mine)
+    assert made.prompt.demos is not None and made.prompt.demos.embedder == "lexical"
+    assert "minilmm" in mine.notes["tried"][1] and "on dev" in mine.notes["tried"][0]
+    with pytest.raises(ArmFailure, match=r"every tried setting failed.*minilmn"):
+        tried = {"embedder": ["minilmn", "minilmm"]}
+        chain("knn", {"knn": {"search": tried}}).adapt(START, bench(tmp_path / "none"))
+
+
 def test_values_are_part_of_the_key() -> None:
     assert search(0.1, 0.2).key != search(0.1, 0.3).key == search(0.1, 0.3).key
 

@@ -10,16 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines.fake import FakeEngine
 from whatworks.errors import ArmFailure, InputError
 from whatworks.main_job import report_study, run_study
+from whatworks.report.terminal import print_summary
 from whatworks.results import Results, Row
 from whatworks.study import Study
 from whatworks.studyfile import Arm, read_arms, read_study, read_task
@@ -189,6 +192,26 @@ def test_a_failed_arm_is_a_row(
     monkeypatch.undo()
     mended = run(folder, tmp_path / "out")
     assert {r.status for r in mended} == {"scored"}
+
+
+def test_a_failed_arm_says_where(folder: Path, tmp_path: Path) -> None:
+    study = folder / "study.yaml"
+    model = tmp_path / "nomodel"
+    model.mkdir()
+    study.write_text(study.read_text().replace("embedder: lexical", f"embedder: {model}"))
+    out = tmp_path / "out"
+    summary, page = run_study(study, out=out, watcher=Quiet())
+    (failed,) = [row for row in Results(out / "results.jsonl").rows() if row.arm == "knn"]
+    assert failed.place == str(model) and failed.cause and failed.remedy
+    knn = summary.arm("knn")
+    assert knn is not None and knn.failures[0].said == f"{failed.place}: {failed.cause}"
+    assert f"{failed.place}: " in page.read_text()
+    console = Console(record=True, width=400)
+    print_summary(summary, console)
+    assert f"! knn, seed 0: {failed.place}: {failed.cause}" in console.export_text()
+    old = {name: value for name, value in asdict(failed).items() if name != "place"}
+    (out / "results.jsonl").write_text(json.dumps(old) + "\n")
+    assert Results(out / "results.jsonl").rows()[0].failure == failed.cause
 
 
 def test_missing_documents_fail_one_arm(folder: Path, tmp_path: Path) -> None:

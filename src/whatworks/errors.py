@@ -30,9 +30,13 @@ class WhatworksError(Exception):
         self.remedy = remedy
         super().__init__(str(self))
 
+    @property
+    def said(self) -> str:
+        """Place and cause in one line."""
+        return located(self.cause, self.place)
+
     def __str__(self) -> str:
-        first = f"{self.place}: {self.cause}" if self.place else self.cause
-        return f"{first}\n  {self.remedy}" if self.remedy else first
+        return f"{self.said}\n  {self.remedy}" if self.remedy else self.said
 
 
 class InputError(WhatworksError):
@@ -74,6 +78,11 @@ class arm_failures:
             f"{type(error).__name__}: {error}",
             remedy="this looks like a fault of whatworks or of a library below it; please report",
         ) from error
+
+
+def located(cause: str, place: str) -> str:
+    """A cause with its place, if it has one."""
+    return f"{place}: {cause}" if place else cause
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

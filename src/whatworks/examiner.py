@@ -16,7 +16,7 @@ from whatworks.budget import Meter
 from whatworks.candidate import Candidate, Weights
 from whatworks.engines import Engine, Generation, ModelFiles
 from whatworks.errors import ArmFailure, InputError
-from whatworks.grounding import grounded
+from whatworks.grounding import bare, grounded
 from whatworks.identity import content_key
 from whatworks.metrics import Metric, Score, refused
 from whatworks.prompt import render, warm
@@ -171,6 +171,7 @@ class Examiner:
                 decoding,
                 examples=[chunk[i] for i in now],
                 metric=self.metric,
+                read=bare(candidate.prompt),
             )
             meter.charge(fresh)
             for i, generation in zip(now, fresh, strict=True):

@@ -106,7 +106,7 @@ def choose(run: Path, arm: str | None) -> Chosen:
     rows = [row for row in study.rows() if row.arm == name]
     scored = [row for row in rows if row.status == "scored"]
     if not scored:
-        cause = rows[0].cause if rows else "it was not run"
+        cause = rows[0].failure if rows else "it was not run"
         raise InputError(f"arm {name!r} has no result: {cause}", place=str(run))
     seed = _best_seed(run, name, sorted({row.seed for row in scored}))
     mine = tuple(row for row in scored if row.seed == seed)

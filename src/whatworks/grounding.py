@@ -9,7 +9,7 @@ whether one of those named is evidence.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from whatworks.metrics import Score
@@ -17,7 +17,9 @@ from whatworks.patterns import EVIDENCE
 from whatworks.prompt import UNKNOWN, Prompt, holds_evidence, shown_passages
 from whatworks.task import Example
 
-_CITATION = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+_NUMBERS = r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]"
+_LAST = re.compile(rf"(?:\s*{_NUMBERS})+(?=\s*[.!?]?\s*$)")
+_WITHIN = re.compile(rf"(?:\s+|(?<=[.!?])){_NUMBERS}(?=[\s.,;:!?]|$)|{_NUMBERS}(?=[.!?](?:\s|$))")
 
 
 def grounded(prompt: Prompt, example: Example, text: str, score: Callable[[str], Score]) -> Score:
@@ -50,9 +52,40 @@ def grounded(prompt: Prompt, example: Example, text: str, score: Callable[[str],
 
 
 def without_citations(text: str) -> tuple[str, list[int]]:
-    """An answer without its ``[n]``, and the numbers in them."""
-    numbers = [int(n) for group in _CITATION.findall(text) for n in group.split(",")]
-    return _CITATION.sub("", text).strip(), numbers
+    """An answer without its ``[n]``, and the numbers in them.
+
+    Those at the end are citations, unless nothing would be left: then the first is the answer, a
+    list. Within prose those behind a word or a sentence are, too; within a form (JSON, code)
+    brackets belong to it.
+    """
+    answer, cited = text.strip(), list[str]()
+    last = _LAST.search(answer)
+    if last is not None:
+        run = re.findall(_NUMBERS, last[0])
+        if last.start() == 0:
+            return run[0], _numbers(run[1:])
+        cited, stop = run, answer[last.end() :].strip()
+        answer = answer[: last.start()]
+        answer += "" if _in_form(answer) else stop
+    if not _in_form(answer):
+        cited = _WITHIN.findall(answer) + cited
+        answer = _WITHIN.sub("", answer)
+    return answer.strip(), _numbers(cited)
+
+
+def bare(prompt: Prompt) -> Callable[[str], str]:
+    """What reads the answer alone out of a text that this prompt's model says."""
+    if prompt.context is None or not prompt.context.cite:
+        return str
+    return lambda text: without_citations(text)[0]
+
+
+def _in_form(answer: str) -> bool:
+    return answer.startswith(("[", "<", "`")) or "{" in answer
+
+
+def _numbers(citations: Sequence[str]) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", " ".join(citations))]
 
 
 def taught(prompt: Prompt, example: Example) -> str:

@@ -171,6 +171,8 @@ def _named(metric: str, example: Example, said: str, score: Score) -> tuple[Patt
         return "not asked", "the prompt is too long"
     if not said:
         return "empty", ""
+    if metric == "category" and score.kind == "wrong":  # a label, be it "unknown"
+        return "label confused", f"{wanted} taken for {said}"
     if score.kind == "abstained" or abstains(said):
         return "refused", ""
     if score.forgiving >= 1.0 and normalise(said) != normalise(wanted):
@@ -178,9 +180,7 @@ def _named(metric: str, example: Example, said: str, score: Score) -> tuple[Patt
     if score.forgiving >= 1.0:
         return "wrong style", "right up to case, punctuation or spaces"
     if metric == "category":
-        if score.kind == "malformed":
-            return "label not in the list", brief(said, 40)
-        return "label confused", f"{wanted} taken for {said}"
+        return "label not in the list", brief(said, 40)
     for told in (_script, _language):
         if (is_now := told(said)) and (should := told(wanted)) and is_now != should:
             return "wrong language", f"{is_now} instead of {should}"

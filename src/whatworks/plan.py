@@ -157,7 +157,7 @@ class _Planner:
             with arm_failures():
                 return self._rehearsed(arm, seeds)
         except ArmFailure as failure:
-            return ArmPlan(arm.name, seeds, failure=failure.cause)
+            return ArmPlan(arm.name, seeds, failure=failure.said)
 
     def _rehearsed(self, arm: Arm, seeds: int) -> ArmPlan:
         dev, test = self._study.task.splits.dev, self._study.task.splits.test

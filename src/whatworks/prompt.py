@@ -112,13 +112,14 @@ class Context(Frozen):
         return [CITE] * self.cite + [MAY_NOT_KNOW] * self.allow_unknown
 
     @cached_property
-    def by_document(self) -> Mapping[str, tuple[int, ...]]:
-        """Positions of the passages of each document."""
+    def by_name(self) -> Mapping[str, tuple[int, ...]]:
+        """Positions of the passages of each document, and of each passage by its own id."""
         from whatworks.retrieval.recall import document_of
 
         found: dict[str, list[int]] = {}
         for position, chunk in enumerate(self.chunks):
-            found.setdefault(document_of(chunk.id), []).append(position)
+            for name in {document_of(chunk.id), chunk.id}:
+                found.setdefault(name, []).append(position)
         return {name: tuple(positions) for name, positions in found.items()}
 
     @cached_property
@@ -230,14 +231,16 @@ def shown_passages(
         return []
     chunks = context.chunks
     query = turns(example)[-1].content
-    gold = [i for name in example.evidence for i in context.by_document.get(name, ())]
+    gold = list(
+        dict.fromkeys(i for name in example.evidence for i in context.by_name.get(name, ()))
+    )
     if context.passages == "gold" and len(gold) <= context.k:
         return [chunks[i] for i in gold]
 
     def allowed(position: int) -> bool:
         if context.passages != "retrieved" and (position in gold) != (context.passages == "gold"):
             return False
-        return not any(_repeats(chunks[position], row) for row in exclude)
+        return not any(repeats(chunks[position], row) for row in exclude)
 
     index = _passages(context)
     if context.rerank in ("", "mmr"):
@@ -333,12 +336,11 @@ def near_duplicate(one: str, other: str) -> bool:
     return shared >= NEAR_DUPLICATE * (len(first) + len(second) - shared)
 
 
-def _repeats(chunk: Document, row: Example) -> bool:
-    """Whether a passage is the row written out, question with answer, not evidence for it."""
-    from whatworks.retrieval.recall import document_of
+def repeats(chunk: Document, row: Example) -> bool:
+    """Whether a passage is the row written out, question with answer, not evidence for it.
 
-    if document_of(chunk.id) == row.id:
-        return True
+    The text decides: ids of documents and ids of rows have nothing to do with one another.
+    """
     return near_duplicate(chunk.text, f"{row.text}\n{row.target}")
 
 

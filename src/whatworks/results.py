@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from whatworks.errors import located
 from whatworks.store import Journal
 
 
 @dataclass(frozen=True)
 class Row:
-    """One test answer of one arm and seed; a failed run is a row too, with cause and remedy.
+    """One test answer of one arm and seed; a failed run is a row too: cause, place, remedy.
 
     ``group`` is the example's group, or its id when it has none. ``value`` and ``lenient`` are the
     strict and lenient score in [0, 1]; ``seconds`` is this request's share of its batch;
@@ -37,6 +38,12 @@ class Row:
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     cause: str = ""
     remedy: str = ""
+    place: str = ""
+
+    @property
+    def failure(self) -> str:
+        """What a failed run failed of, and where; "" for a scored one."""
+        return located(self.cause, self.place)
 
 
 class Results:

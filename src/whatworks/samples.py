@@ -2,18 +2,19 @@
 
 ``majority`` is self-consistency (Wang et al. 2022, section 2): the label with the most votes;
 ``likeliest`` and ``reward`` are best-of-n. Nothing here sees a target: votes are counted over what
-the metric takes an answer to mean, rewards are given to an example whose target is taken out.
+the metric takes an answer to mean, rewards to what a server has of a request.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from whatworks.candidate import Decoding
 from whatworks.engines import Engine, Generation, ModelFiles, Prompts
+from whatworks.errors import InputError
 from whatworks.metrics import Metric, load
 from whatworks.task import Example, MetricSpec
 
@@ -26,6 +27,7 @@ def generate(
     *,
     examples: Sequence[Example],
     metric: Metric,
+    read: Callable[[str], str] = str,
 ) -> list[Generation]:
     """One answer per prompt; of ``decoding.samples`` drawn ones, the one that is picked.
 
@@ -38,6 +40,8 @@ def generate(
         decoding: How to draw, how many, and which to pick.
         examples: What each prompt asks; their ids name the random streams.
         metric: What answers mean.
+        read: The answer in a generated text (``grounding.bare``): citations neither vote nor are
+            rewarded.
     """
     ids = [example.id for example in examples]
     if decoding.samples == 1:
@@ -48,33 +52,33 @@ def generate(
     drawn = engine.generate(model, every, decoding, keys=keys)
     groups = [drawn[at : at + n] for at in range(0, len(drawn), n)]
     return [
-        _merged(group[pick(group, decoding, example, metric)], group)
+        _merged(group[pick(group, decoding, example, metric, read)], group)
         for group, example in zip(groups, examples, strict=True)
     ]
 
 
 def pick(
-    samples: Sequence[Generation], decoding: Decoding, example: Example, metric: Metric
+    samples: Sequence[Generation],
+    decoding: Decoding,
+    example: Example,
+    metric: Metric,
+    read: Callable[[str], str] = str,
 ) -> int:
     """Which of the samples counts; the likeliest among equals, then the earliest."""
     best = range(len(samples))
     if decoding.pick == "majority":
         votes: dict[str, list[int]] = defaultdict(list)
         for at, sample in enumerate(samples):
-            votes[_meaning(sample, metric)].append(at)
+            meaning = "" if sample.finish == "length" else metric.label(read(sample.text))
+            votes[meaning].append(at)
         # What means nothing counts only where nothing else was said.
         said = [ats for label, ats in votes.items() if label] or list(votes.values())
         best = max(said, key=lambda ats: (len(ats), max(_likely(samples[at]) for at in ats)))
     elif decoding.pick == "reward" and decoding.reward is not None:
-        reward = _reward(decoding.reward)
-        asked = example.replace(target="")
-        values = [reward(asked, sample.text).value for sample in samples]
+        reward = reward_of(decoding.reward)
+        values = [reward(example.request, read(sample.text)).value for sample in samples]
         best = [at for at, value in enumerate(values) if value == max(values)]
     return max(best, key=lambda at: (_likely(samples[at]), -at))
-
-
-def _meaning(sample: Generation, metric: Metric) -> str:
-    return "" if sample.finish == "length" else metric.label(sample.text)
 
 
 def _likely(sample: Generation) -> float:
@@ -101,5 +105,18 @@ def _loaded(spec_json: str) -> Metric:
     return load(MetricSpec.model_validate_json(spec_json))
 
 
-def _reward(spec: MetricSpec) -> Metric:
-    return _loaded(spec.model_dump_json())
+def reward_of(spec: MetricSpec) -> Metric:
+    """The metric that chooses among answers to a request.
+
+    Raises:
+        InputError: If there is no such metric, its options do not fit, or it compares with a
+            target, which no request has.
+    """
+    metric = _loaded(spec.model_dump_json())
+    if not metric.blind:
+        raise InputError(
+            f"the metric {spec.name} compares with a target, so it cannot be a reward",
+            remedy="reward, json with `schema`, instructions with `constraints`, and style with "
+            "`content: input` do without",
+        )
+    return metric

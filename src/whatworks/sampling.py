@@ -32,10 +32,10 @@ def drawn(
 
 
 def scored(metric: Metric, answers: Sequence[Sequence[Answer]]) -> list[list[Answer]]:
-    """The same answers, scored by a metric that sees no target."""
+    """The same answers, scored by another metric; without the target, if it can do without."""
 
     def anew(answer: Answer) -> Answer:
-        asked = answer.example.replace(target="")
+        asked = answer.example.replace(target="") if metric.blind else answer.example
         return replace(answer, score=metric(asked, answer.generation.text))
 
     return [list(map(anew, each)) for each in answers]

@@ -23,7 +23,7 @@ from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.decodingfile import settled
 from whatworks.engines import Engine
-from whatworks.errors import ArmFailure, InputError, StackingError, arm_failures
+from whatworks.errors import ArmFailure, InputError, arm_failures
 from whatworks.examiner import Examiner, mean, refuse_targets
 from whatworks.helper import Helper, HelperModel
 from whatworks.identity import content_key
@@ -62,8 +62,8 @@ class Study:
         start: What every chain begins with: the task's instructions and the untouched model.
 
     Raises:
-        InputError: If a chain cannot stack, an arm wants more rows than there are, a row of dev or
-            test cannot be scored, or ``out`` holds a different study.
+        InputError: If a chain cannot stack, a reward wants a target, an arm wants more rows than
+            there are, a row of dev or test cannot be scored, or ``out`` holds a different study.
     """
 
     def __init__(
@@ -84,10 +84,9 @@ class Study:
         for arm in arms:
             try:
                 arm.chain.plan(weights)
-            except StackingError as error:
-                raise InputError(
-                    error.cause, place=f"arm {arm.name!r}", remedy=error.remedy
-                ) from error
+            except InputError as error:
+                place = ", ".join(filter(None, (f"arm {arm.name!r}", error.place)))
+                raise InputError(error.cause, place=place, remedy=error.remedy) from error
             if arm.rows is not None and arm.rows > len(task.splits.train):
                 raise InputError(
                     f"asks for {arm.rows} train rows, there are {len(task.splits.train)}",
@@ -130,7 +129,7 @@ class Study:
         for run in runs:
             self._examine(run, watcher)
         for arm in self.arms:
-            failures = [run.failure.cause for run in runs if run.arm == arm.name and run.failure]
+            failures = [run.failure.said for run in runs if run.arm == arm.name and run.failure]
             watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
         return runs
 
@@ -296,16 +295,19 @@ class Study:
                 seed=run.seed,
                 status="failed",
                 cause=run.failure.cause,
+                place=run.failure.place,
                 remedy=run.failure.remedy,
             )
             self._record([failed])
 
     def _record(self, rows: Sequence[Row]) -> None:
         """Append the rows that are not there yet."""
-        there = {(r.arm, r.seed, r.example, r.candidate, r.cause) for r in self.results.rows()}
-        self.results.append(
-            r for r in rows if (r.arm, r.seed, r.example, r.candidate, r.cause) not in there
-        )
+
+        def what(r: Row) -> tuple[object, ...]:
+            return r.arm, r.seed, r.example, r.candidate, r.failure
+
+        there = set(map(what, self.results.rows()))
+        self.results.append(r for r in rows if what(r) not in there)
 
     def _settled(self, decoding: Decoding) -> Decoding:
         """The decoding with what only the task says in it."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from whatworks.curve import Curve, Point, crossover
+from whatworks.errors import located
 from whatworks.forgetting import Forgetting
 from whatworks.results import Row
 from whatworks.shortfall import shortfalls
@@ -121,11 +122,20 @@ class StudyInfo:
 
 @dataclass(frozen=True)
 class Failure:
-    """Seeds of an arm that could not be completed, for one and the same cause."""
+    """Seeds of an arm that could not be completed, for one and the same cause.
+
+    ``place`` is where the first of them met it; each training has a folder of its own.
+    """
 
     seeds: tuple[int, ...]
     cause: str
     remedy: str
+    place: str = ""
+
+    @property
+    def said(self) -> str:
+        """Place and cause in one line."""
+        return located(self.cause, self.place)
 
 
 @dataclass(frozen=True)
@@ -341,11 +351,14 @@ def _arm(
 
 
 def _failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
-    seeds: dict[tuple[str, str], list[int]] = {}
+    alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.status == "failed":
-            seeds.setdefault((row.cause, row.remedy), []).append(row.seed)
-    return tuple(Failure(tuple(sorted(s)), *why) for why, s in seeds.items())
+            alike.setdefault((row.cause, row.remedy), []).append(row)
+    return tuple(
+        Failure(tuple(sorted(row.seed for row in those)), *why, place=those[0].place)
+        for why, those in alike.items()
+    )
 
 
 def _winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:

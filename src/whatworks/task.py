@@ -51,6 +51,11 @@ class Example(Frozen):
     meta: Mapping[str, Any] = Field(default_factory=dict[str, Any])
 
     @property
+    def request(self) -> Example:
+        """What a server has of it: inputs or messages, and nothing that tells of the answer."""
+        return Example(id=self.id, inputs=self.inputs, messages=self.messages)
+
+    @property
     def bare(self) -> bool:
         """Whether there is no input at all: the target is plain text, to be learned as it is."""
         return not self.inputs and not self.messages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,21 @@ def test_a_small_leak_is_in_doubt_and_a_large_one_spoils(study: Write) -> None:
     check = "nearly the same input in two splits"
     assert findings(study(leak, more="model: 'fake:'\nmin_effect: 0.1\n"))[check].level == "doubt"
     assert findings(study(leak, more="model: 'fake:'\nmin_effect: 0.01\n"))[check].level == "spoils"
+
+
+def test_evidence_that_is_the_row_written_out_is_told(study: Write, tmp_path: Path) -> None:
+    def evident(parts: Parts) -> None:
+        rows = [row for part in parts.values() for row in part]
+        texts = [f"Nobody knows why {row['id']} was the {i}th." for i, row in enumerate(rows)]
+        texts[70] = f"{rows[70]['input']}\n{rows[70]['target']}"
+        for row in rows:
+            row["evidence"] = [row["id"]]
+        documents = [{"id": row["id"], "text": text} for row, text in zip(rows, texts, strict=True)]
+        (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, documents)))
+
+    found = findings(study(evident, metric="json, documents: docs.jsonl"))
+    finding = found["evidence that may be shown"]
+    assert (list(finding.rows), finding.level) == (["dev-10"], "spoils")
 
 
 def test_an_answer_that_the_metric_accepts_is_no_conflict(study: Write) -> None:

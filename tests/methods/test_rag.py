@@ -11,6 +11,7 @@ import pytest
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.engines import Generation
 from whatworks.engines.fake import FakeEngine
 from whatworks.errors import ArmFailure, InputError
 from whatworks.examiner import Examiner
@@ -89,6 +90,14 @@ def test_gold_passages_are_the_evidence_and_wrong_ones_are_not(tmp_path: Path) -
     assert scores["gold"] == 1.0 >= scores["retrieved"] > scores["wrong"] == 0.0
 
 
+def test_evidence_may_name_a_passage_as_well_as_a_document(tmp_path: Path) -> None:
+    made, _ = rag(tmp_path, passages="gold")
+    for evidence in ("doc25#0",), ("doc25", "doc25#0"):
+        row = DEV[0].replace(evidence=evidence)
+        shown = shown_passages(made.prompt, row, exclude=[row])
+        assert [passage.id for passage in shown] == ["doc25#0"]
+
+
 def test_citations_are_asked_for_taken_off_and_checked(tmp_path: Path) -> None:
     made, mine = rag(tmp_path, answers={"cite": True})
     assert "name the passage" in render(made.prompt, DEV[0], exclude=())[0].content
@@ -103,7 +112,46 @@ def test_citations_are_asked_for_taken_off_and_checked(tmp_path: Path) -> None:
         FakeEngine(lambda m: "Town20 [9]"), mine.examiner.metric, Store(tmp_path / "c")
     )
     assert wrong.ask(made, DEV[:1])[0].score.parts["cited"] == 0.0
-    assert without_citations("Porto [1, 3]. Or [2]") == ("Porto. Or", [1, 3, 2])
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "numbers"),
+    [
+        ("Porto [1]", "Porto", [1]),
+        ("Porto[1][2].", "Porto.", [1, 2]),
+        ("Porto [1, 3]. Or [2]", "Porto. Or", [1, 3, 2]),
+        ("Porto.[1] Or [2] Oslo", "Porto. Or Oslo", [1, 2]),
+        ('{"ids": [3, 4]} [1]', '{"ids": [3, 4]}', [1]),
+        ('{"ids": [3, 4]} [1].', '{"ids": [3, 4]}', [1]),
+        ('{\n "ids": [3]\n}', '{\n "ids": [3]\n}', []),
+        ("[3, 4] [1] [2]", "[3, 4]", [1, 2]),
+        ("[3, 4]", "[3, 4]", []),
+        ("inform(players[2], year[2014]) [1]", "inform(players[2], year[2014])", [1]),
+        ("Nothing said", "Nothing said", []),
+    ],
+)
+def test_citations_are_told_from_brackets_of_the_answer(
+    text: str, answer: str, numbers: list[int]
+) -> None:
+    assert without_citations(text) == (answer, numbers)
+
+
+def test_citations_neither_vote_nor_are_rewarded(tmp_path: Path) -> None:
+    """Three answers of five are 42, each by another passage; two are 7 by the same."""
+    texts = ["42 [1]", "7 [2]", "42 [2]", "7 [2]", "42 [3]"]
+    made, _ = rag(tmp_path, answers={"cite": True})
+
+    class Draws(FakeEngine):
+        def generate(self, model: Any, prompts: Any, decoding: Any, **more: Any) -> Any:
+            return [Generation(text, 1, 1, 0.0, "stop", -1.0) for text in texts]
+
+    examiner = Examiner(Draws(reads), load(MetricSpec(name="numeric")), Store(tmp_path / "votes"))
+    row = DEV[0].replace(target="42")
+    votes = made.with_decoding(samples=5, temperature=1.0)
+    assert examiner.ask(votes, [row])[0].score.kind == "correct"
+    reward = MetricSpec(name="json", options={"schema": {"const": 42}})
+    best = votes.with_decoding(pick="reward", reward=reward)
+    assert examiner.ask(best, [row])[0].generation.text == "42 [1]"
 
 
 def test_not_in_the_documents_is_an_abstention(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whatworks.errors import InputError
 from whatworks.metrics import load
 from whatworks.metrics.mr import MalformedMR, parse
 from whatworks.task import Example, MetricSpec
@@ -86,6 +87,15 @@ def test_answers_by_hand(
     assert (score.kind, score.value) == (kind, float(kind == "correct"))
     assert score.forgiving == lenient
     assert says in score.feedback and bool(says) == bool(score.feedback)
+
+
+def test_a_schema_that_cannot_be_read_is_told_with_place_and_remedy(tmp_path: Path):
+    torn = tmp_path / "torn.json"
+    torn.write_text("{")
+    for path, cause in ((torn, "is no JSON"), (tmp_path / "none.json", "No such file")):
+        with pytest.raises(InputError, match=cause) as caught:
+            load(MetricSpec(name="json", options={"schema": str(path)}))
+        assert caught.value.place == str(path) and "JSON Schema" in caught.value.remedy
 
 
 def test_category_learns_its_labels_from_train_and_never_from_an_answer():

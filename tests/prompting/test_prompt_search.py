@@ -13,7 +13,7 @@ from whatworks.bench import Bench
 from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines.fake import FakeEngine
-from whatworks.errors import BudgetExceeded
+from whatworks.errors import BudgetExceeded, InputError
 from whatworks.examiner import Examiner
 from whatworks.methods import chain
 from whatworks.metrics import load
@@ -144,6 +144,26 @@ def test_the_search_keeps_its_limit_and_the_budget(tmp_path: Path) -> None:
         search(make(impossible, tmp_path / "b", budget=Budget(requests=20)))
 
 
+def test_a_large_dev_split_is_sampled_to_keep_the_limit(tmp_path: Path) -> None:
+    bench = make(needs("nothing else"), tmp_path)
+    bench.dev = rows("dev", 600)
+    assert "nothing else" in search(bench, calls=100).prompt.instructions
+    assert bench.notes["requests"] <= 100 and bench.ledger.requests <= 200
+    assert "of 360 rows to search" in bench.notes["sampled"]
+    plain = make(needs("nothing else"), tmp_path)
+    search(plain)
+    assert "sampled" not in plain.notes
+
+
+def test_a_larger_budget_never_fails_where_a_smaller_one_does_not(tmp_path: Path) -> None:
+    """Deciding on the held-out rows is paid for before another round begins."""
+    for limit in range(64, 140, 4):
+        model = needs("nothing else", "The labels are: branch, card, loan, rate.", "unheard of")
+        bench = make(model, tmp_path, budget=Budget(requests=limit))
+        search(bench, rounds=50, width=6)
+        assert bench.ledger.requests <= limit
+
+
 def test_same_seed_same_prompt(tmp_path: Path) -> None:
     model = needs("nothing else", "The labels are")
     first = search(make(model, tmp_path / "a", seed=5))
@@ -168,6 +188,15 @@ def test_a_race_spends_most_on_the_best_and_keeps_the_first_to_the_end(tmp_path:
     assert asked[candidates[1].key] < len(DEV)
     assert bench.ledger.requests < 8 * len(DEV) * 0.8
     assert len(ranked) == len(candidates)
+
+
+def test_a_candidate_that_cannot_be_asked_is_out_of_the_race(tmp_path: Path) -> None:
+    bench = make(right, tmp_path)
+    track = Track(bench, blocks_of(DEV, random.Random(0)))
+    lost = START.with_prompt(demos=Demos(pool=TRAIN, k=1, select="nearest", embedder="minilmm"))
+    assert [one.candidate for one in track.race([START, lost])] == [START]
+    with pytest.raises(InputError, match="minilmm"):
+        track.race([lost, START])
 
 
 def test_held_out_keeps_groups_together() -> None:

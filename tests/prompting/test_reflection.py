@@ -48,14 +48,18 @@ def writes(messages: Sequence[Message]) -> str:
     return "Here is a better one:\n```\nDo the sum. Give the number only.\n```"
 
 
-def search(folder: Path, engine: FakeEngine, calls: int = 120) -> tuple[Candidate, Bench]:
+def search(
+    folder: Path, engine: FakeEngine, calls: int = 120, budget: Budget | None = None
+) -> tuple[Candidate, Bench]:
     store = Store(folder)
-    helper = Helper(HelperModel(engine, Weights(base="fake:")), store, Meter())
+    meter = Meter(budget or Budget(), helper=True)
+    helper = Helper(HelperModel(engine, Weights(base="fake:")), store, meter)
     bench = Bench(
         Examiner(FakeEngine(adds), load(MetricSpec(name="normalised")), store),
         train=DEV,
         dev=DEV,
-        budget=Budget(),
+        budget=meter.budget,
+        ledger=meter.ledger,
         helper=helper,
     )
     settings = {"prompt-search": {"calls": calls}}
@@ -78,6 +82,20 @@ def test_proposals_that_are_no_better_are_reported_as_such(tmp_path: Path) -> No
     made, bench = search(tmp_path, FakeEngine(lambda m: "```\nSay more about it.\n```"))
     assert made.prompt.instructions == "Say more about it."
     assert "none of" in bench.notes["rejected"]
+
+
+@pytest.mark.parametrize("requests", [80, 100, 160])
+def test_a_budget_is_kept_with_what_the_helper_and_the_decision_take(
+    tmp_path: Path, requests: int
+) -> None:
+    texts = iter(range(1000))
+
+    def busy(messages: Sequence[Message]) -> str:
+        return f"```\nSay more about it, version {next(texts)}.\n```"
+
+    _, bench = search(tmp_path, FakeEngine(busy), 800, Budget(requests=requests))
+    assert bench.ledger.all_requests <= requests
+    assert bench.ledger.helper_requests > 0 and bench.notes["held_out_rows"] > 0
 
 
 def test_a_helper_that_fails_ends_the_search(tmp_path: Path) -> None:

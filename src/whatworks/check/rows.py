@@ -10,6 +10,7 @@ from whatworks.check.duplicates import Duplicates, find
 from whatworks.check.findings import LEVELS, Finding, Level, graded, percent
 from whatworks.errors import InputError
 from whatworks.metrics import Metric, of, refused, unscorable
+from whatworks.prompt import repeats
 from whatworks.task import Example, MetricSpec, Splits, Task
 
 PARTS = ("train", "dev", "test")
@@ -49,6 +50,7 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
         *_labels(splits, task.metric),
         *_classes(splits),
         *_documents(task),
+        *_evidence(task, min_effect),
     ]
 
 
@@ -315,6 +317,39 @@ def _documents(task: Task) -> list[Finding]:
     said = f"cannot be used: {task.documents_fault}"
     remedy = "every arm that needs documents fails until then"
     return [Finding("documents", "spoils", said, remedy=remedy)]
+
+
+def _evidence(task: Task, min_effect: float) -> list[Finding]:
+    """Rows whose evidence is never shown to them, because it is the row written out."""
+    documents = {document.id: document for document in task.documents}
+    rows = [
+        (part, row)
+        for part, row in placed(task.splits)
+        if any(name in documents for name in row.evidence)
+    ]
+    if not rows:
+        return []
+    hidden = [
+        (part, row.id)
+        for part, row in rows
+        if any(repeats(documents[n], row) for n in row.evidence if n in documents)
+    ]
+    total, found = (Counter(part for part, _ in some) for some in (rows, hidden))
+    share = max(found[part] / max(1, total[part]) for part in ("dev", "test"))
+    return [
+        Finding(
+            "evidence that may be shown",
+            _worse(graded(share, min_effect), bool(hidden)),
+            f"{percent(len(hidden), len(rows))} rows are written out in their own evidence, "
+            "which is kept out of their prompt"
+            if hidden
+            else "all",
+            [name for _, name in hidden],
+            remedy="retrieval cannot be measured on them: leave these documents or rows out"
+            if hidden
+            else "",
+        )
+    ]
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:

@@ -81,7 +81,7 @@ class Outcome:
         """Why the claim cannot be told when one of these arms has no scores; else ""."""
         for arm in arms:
             if not any(row.arm == arm and row.status == "scored" for row in self.rows):
-                causes = [row.cause for row in self.rows if row.arm == arm and row.cause]
+                causes = [row.failure for row in self.rows if row.arm == arm and row.cause]
                 return f"the arm {arm} has no answers: {causes[0] if causes else 'it was not run'}"
         return ""
 

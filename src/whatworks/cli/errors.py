@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whatworks.main_job import Finished
     from whatworks.results import Row
 
+SUMMARY = "summary.json"
 SHOWN = 12
 """Ids of changed examples that are printed."""
 
@@ -79,8 +80,15 @@ def _earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row],
     if any(info.name == against for info in study.arms):
         return [row for row in study.rows() if row.arm == against], against
     folder = Path(against)
-    if not (folder / "summary.json").is_file():
+    if not (folder / SUMMARY).is_file() and (folder.parent / SUMMARY).is_file():
         folder, arm = folder.parent, folder.name
+    if not folder.exists():
+        raise InputError(
+            f"{against!r} is neither an arm of this study nor the folder of another",
+            place="--against",
+            remedy=f"its arms: {', '.join(info.name for info in study.arms)}; of another study "
+            "write FOLDER or FOLDER/ARM",
+        )
     other = read_finished(folder)
     rows = [row for row in other.rows() if row.arm == arm]
     if not rows:

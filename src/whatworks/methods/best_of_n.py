@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from whatworks.bench import Bench
-from whatworks.candidate import Candidate
+from whatworks.candidate import Candidate, Weights
 from whatworks.methods.base import Method
+from whatworks.samples import reward_of
 from whatworks.task import MetricSpec
 
 
@@ -20,7 +21,7 @@ class BestOfN(Method):
         temperature: How freely.
         top_p: Nucleus mass.
         reward: A metric that needs no target, by name and options, to choose by instead; the
-            likeliest among equals. It never sees the target.
+            likeliest among equals. It sees inputs and messages, as when the arm is served.
     """
 
     name: ClassVar[str] = "best-of-n"
@@ -35,9 +36,23 @@ class BestOfN(Method):
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     reward: dict[str, Any] | None = None
 
+    @property
+    def _reward(self) -> MetricSpec | None:
+        return None if self.reward is None else MetricSpec.read(self.reward)
+
+    def plan(self, weights: Weights) -> Weights:
+        """The lineage as it is.
+
+        Raises:
+            InputError: If the reward is none.
+        """
+        if self._reward is not None:
+            reward_of(self._reward)
+        return super().plan(weights)
+
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start, decoding so."""
-        reward = None if self.reward is None else MetricSpec.read(self.reward)
+        reward = self._reward
         return start.with_decoding(
             samples=self.n,
             pick="likeliest" if reward is None else "reward",

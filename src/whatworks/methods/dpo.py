@@ -29,8 +29,8 @@ class DPO(Method):
         beta: How strongly the start holds; by default that of the loss.
         pairs: ``given`` are the study's preferences, or a data step's (``refusal+dpo``);
             ``samples`` are the best and the worst of the candidate's own answers to each train
-            row, by the task's metric; a metric that needs no target, by name and options (a
-            reward model: ``{reward: {folder: ...}}``), ranks them instead of it; by default given
+            row, by the task's metric; another metric, by name and options (a reward model:
+            ``{reward: {folder: ...}}``), ranks them instead of it; by default given
             pairs where there are some.
         samples: How many answers are drawn for each train row.
         temperature: At which they are drawn.

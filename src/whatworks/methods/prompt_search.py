@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -10,11 +11,17 @@ from pydantic import Field
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure
+from whatworks.errors import ArmFailure, BudgetExceeded
 from whatworks.methods.base import Method
 from whatworks.patterns import grouped, mistake
+from whatworks.prompting.allowance import Allowance
 from whatworks.prompting.edits import Editor
-from whatworks.prompting.racing import Standing, Track, blocks_of, held_out
+from whatworks.prompting.racing import Standing, Track, block_sizes, blocks_of, held_out, race_cost
+from whatworks.prompting.reflection import FINALISTS, HELPED, least, reflect
+from whatworks.task import Example
+
+LEAST_ROWS = 16
+"""Rounds become narrower before a race is run on fewer rows."""
 
 
 class PromptSearch(Method):
@@ -27,7 +34,8 @@ class PromptSearch(Method):
     Attributes:
         rounds: Most rounds of edits; the search ends early when none helps.
         width: Edits per round.
-        calls: Most requests for the search, within the study's budget.
+        calls: Most requests for the search, and as many again for deciding, within the study's
+            budget; where dev is too large for a first round, samples of it are used.
         holdout: Share of dev that the search does not see.
         examples: Most counter-examples added to the prompt; 0 changes instructions only.
         helper: Use the study's helper model where there is one.
@@ -45,18 +53,25 @@ class PromptSearch(Method):
     helper: bool = True
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
-        """The start with the prompt that does best on the held-out dev rows."""
+        """The start with the prompt that does best on the held-out dev rows.
+
+        Raises:
+            ArmFailure: If no edit can be asked.
+            BudgetExceeded: If not even one edit of the prompt can be tried and decided on.
+        """
         rng = random.Random(f"prompt-search {bench.seed}")
         rows, kept = held_out(bench.dev, self.holdout, rng)
-        if self.helper and bench.helper is not None:
-            from whatworks.prompting.reflection import reflect
-
-            before = bench.ledger.requests
-            limit = self._limit(bench, before)
-            found = reflect(start, bench, bench.helper, rows, limit)
-            bench.note("requests", bench.ledger.requests - before)
+        helper = bench.helper if self.helper else None
+        samples = start.decoding.samples
+        allowed = Allowance(bench, self.calls, samples, helped=HELPED if helper else 0)
+        rows, kept, width = self._afforded(allowed, rows, kept, rng)
+        if helper is not None:
+            most = allowed.most((FINALISTS + 1) * len(kept))
+            found = reflect(start, bench, helper, rows, most)
         else:
-            found = self._by_edits(start, Track(bench, blocks_of(rows, rng)), rng)
+            track = Track(bench, blocks_of(rows, rng))
+            found = self._by_edits(start, track, allowed, width, len(kept), rng)
+        bench.note("requests", allowed.spent)
         if not found:
             raise ArmFailure(
                 "no edit changes this prompt in a way that the model can be asked",
@@ -64,12 +79,57 @@ class PromptSearch(Method):
             )
         return _decide(start, found, Track(bench, (tuple(kept),)))
 
-    def _by_edits(self, start: Candidate, track: Track, rng: random.Random) -> list[Candidate]:
-        """The best prompt of each round, each an edit of the one before."""
+    def _afforded(
+        self,
+        allowed: Allowance,
+        rows: Sequence[Example],
+        kept: Sequence[Example],
+        rng: random.Random,
+    ) -> tuple[Sequence[Example], Sequence[Example], int]:
+        """Rows to search and to decide on, and edits a round, that a first round is paid for with.
+
+        All of them where that is so; else both parts become samples, and then rounds narrower.
+        """
+        few = min(len(rows), LEAST_ROWS)
+        options = [(count, self.width) for count in range(len(rows), few - 1, -1)]
+        options += [(few, width) for width in range(self.width - 1, 0, -1)]
+        for count, width in options:
+            aside = math.ceil(count * len(kept) / len(rows))
+            if allowed.helped:
+                first, prompts = least(count), FINALISTS + 1
+            else:
+                first, prompts = count + race_cost(width + 1, block_sizes(count)), 2
+            if allowed.pays(first, prompts * aside):
+                break
+        else:
+            raise BudgetExceeded(
+                f"not one edit can be tried on {few} dev rows within {self.calls} calls and what "
+                "the budget leaves",
+                remedy="raise `budget: {requests: ...}` or `calls`",
+            )
+        if (count, width) == (len(rows), self.width):
+            return rows, kept, width
+        bench = allowed.bench
+        bench.note("sampled", f"{count} of {len(rows)} rows to search and {aside} of {len(kept)} "
+                              f"to decide on, {width} edits a round, for the limit")  # fmt: skip
+        return rng.sample(rows, count), rng.sample(kept, aside), width
+
+    def _by_edits(
+        self,
+        start: Candidate,
+        track: Track,
+        allowed: Allowance,
+        width: int,
+        deciding: int,
+        rng: random.Random,
+    ) -> list[Candidate]:
+        """The best prompt of each round, each an edit of the one before.
+
+        Another round begins only while it is paid for, and ``deciding`` rows for each prompt.
+        """
         bench = track.bench
         metric = bench.examiner.metric.name
         editor = Editor(metric, bench.train, self.examples)
-        before = bench.ledger.requests
         current = track.race([start], what="the seed")[0]
         trail: list[Candidate] = []
         history: list[dict[str, Any]] = [{"edit": "seed", "score": round(current.score, 4)}]
@@ -80,10 +140,11 @@ class PromptSearch(Method):
             patterns = grouped(one for one in wrong if one is not None)
             if trail and not patterns:
                 break  # nothing is wrong any more
-            edits = editor.edits(current.candidate.prompt, patterns, most=self.width, rng=rng)
-            spent = bench.ledger.requests - before
-            if trail and spent + track.cost(len(edits) + 1) > self._limit(bench, before):
-                bench.note("stopped", f"after {spent} requests: another round would pass the limit")
+            edits = editor.edits(current.candidate.prompt, patterns, most=width, rng=rng)
+            decision = (len(trail) + 2) * deciding
+            if trail and not allowed.pays(track.cost(len(edits) + 1), decision):
+                said = f"after {allowed.spent} requests: another round would pass the limit"
+                bench.note("stopped", said)
                 break
             tried = [current.candidate.replace(prompt=edit.prompt) for edit in edits]
             ranked = track.race([current.candidate, *tried], what=f"round {number}")
@@ -98,13 +159,7 @@ class PromptSearch(Method):
             if not helped:
                 break
         bench.note("trail", history)
-        bench.note("requests", bench.ledger.requests - before)
         return trail
-
-    def _limit(self, bench: Bench, before: int) -> int:
-        """Requests for the search: its own limit, or what the study's budget leaves."""
-        budget = bench.budget.requests
-        return self.calls if budget is None else min(self.calls, budget - before)
 
 
 def _decide(start: Candidate, found: Sequence[Candidate], track: Track) -> Candidate:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Weights
-from whatworks.errors import ArmFailure, BudgetExceeded, InputError
+from whatworks.errors import ArmFailure, BudgetExceeded, InputError, arm_failures
 from whatworks.identity import Frozen
 from whatworks.lessons import Lesson
 from whatworks.methods.base import Chain, Method
@@ -54,8 +54,9 @@ class _Tried:
         """Adapt and score on a part of the bench; a failure is kept, a spent budget passes."""
         self.share, self.score = share, None
         try:
-            self.made = self.trial.chain.adapt(start, part)
-            self.score = part.dev_score(self.made)
+            with arm_failures():  # a wrong setting is an InputError
+                self.made = self.trial.chain.adapt(start, part)
+                self.score = part.dev_score(self.made)
         except BudgetExceeded:
             raise
         except ArmFailure as failure:
@@ -64,7 +65,7 @@ class _Tried:
 
     def __str__(self) -> str:
         if self.failure is not None:
-            return f"{self.trial.settings}: {self.failure.cause}"
+            return f"{self.trial.settings}: {self.failure.said}"
         if self.score is None:
             return f"{self.trial.settings}: not tried, the budget did not reach"
         of = "all rows" if self.share == 1 else f"{100 * self.share:.0f}% of the rows"
@@ -122,7 +123,7 @@ class Search(Method):
             scored = [tried for tried in asked if tried.score is not None]
             if not scored:
                 first = next(tried.failure for tried in asked if tried.failure)
-                raise ArmFailure(f"every tried setting failed: {first.cause}", remedy=first.remedy)
+                raise ArmFailure(f"every tried setting failed: {first.said}", remedy=first.remedy)
             scored.sort(key=lambda tried: -(tried.score or 0.0))  # stable: the earlier of equals
             going = scored[: math.ceil(len(scored) / KEEP_ONE_IN)]
         best = going[0]

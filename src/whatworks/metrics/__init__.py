@@ -9,7 +9,8 @@ beside it, with those of the options that they want:
 - ``summary(examples, scores)`` gives figures that only a whole set of answers has;
 - ``learn(train, aside)`` gives options that the user may leave out because rows say them;
 - ``form(train)`` gives the constraint that ``auto`` stands for;
-- ``label(text)`` says what an answer means, whatever the target.
+- ``label(text)`` says what an answer means, whatever the target;
+- ``blind()`` says whether, with these options, a score takes the request and the answer alone.
 
 A metric that wants to know whether the model ended its turn has a third parameter, ``ended``.
 
@@ -94,6 +95,12 @@ class Metric(Protocol):
         ...
 
     @property
+    def blind(self) -> bool:
+        """Whether a score takes inputs, messages and the answer alone, so that it can choose among
+        answers to a request."""
+        ...
+
+    @property
     def form(self) -> Constraint | None:
         """The form of answers, by options and train rows; None where any text will do."""
         ...
@@ -132,6 +139,7 @@ class _Entry:
     learn: str = ""
     form: str = ""
     label: str = ""
+    blind: str = ""
     asks: bool = False
     """Whether a score takes a request to a model, so that targets are not scored beforehand."""
 
@@ -144,15 +152,17 @@ _REGISTRY: Mapping[str, _Entry] = {
     "category": _Entry(
         "category", "category", summary="summary", learn="learn", form="form", label="label"
     ),
-    "json": _Entry("json_value", "json_value", summary="summary", form="form", label="label"),
+    "json": _Entry(
+        "json_value", "json_value", summary="summary", form="form", label="label", blind="blind"
+    ),
     "mr": _Entry("mr", "mr", summary="summary", form="form", label="label"),
     "sql": _Entry("sql", "sql", summary="summary", form="form", label="label"),
     "facts": _Entry("facts", "facts", summary="summary", label="normalise"),
     "chat": _Entry("chat", "chat", summary="summary"),
-    "style": _Entry("style", "style", summary="summary", learn="learn"),
+    "style": _Entry("style", "style", summary="summary", learn="learn", blind="blind"),
     "judge": _Entry("judge", "judge", summary="summary", asks=True),
-    "reward": _Entry("reward", "reward", summary="summary", asks=True),
-    "instructions": _Entry("instructions", "instructions", summary="summary"),
+    "reward": _Entry("reward", "reward", summary="summary", blind="blind", asks=True),
+    "instructions": _Entry("instructions", "instructions", summary="summary", blind="blind"),
 }
 
 NAMES: tuple[str, ...] = tuple(_REGISTRY)
@@ -168,6 +178,7 @@ class _Bound:
     _told: bool
     """Whether the function wants to know if the turn was ended."""
     asks: bool
+    blind: bool
     form: Constraint | None = None
     _label: Callable[[str], str] = str.strip
 
@@ -209,12 +220,14 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
     told = "ended" in inspect.signature(score).parameters
     form = _bound(module, entry.form, given)
     label = _bound(module, entry.label, given)
+    blind = _bound(module, entry.blind, given)
     return _Bound(
         spec.replace(options=options),
         partial(score, **given),
         summary,
         told,
         entry.asks,
+        blind is not None and blind(),
         form(train) if form else None,
         label or str.strip,
     )

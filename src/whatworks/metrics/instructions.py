@@ -87,6 +87,11 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
     }
 
 
+def blind(*, constraints: Sequence[Mapping[str, Any]] = (), from_target: bool = False) -> bool:
+    """Where the options name constraints: those of rows are not part of a request."""
+    return bool(constraints) and not from_target
+
+
 def _check(constraint: Any, place: str) -> Check:
     """A constraint, checked and ready to be asked.
 

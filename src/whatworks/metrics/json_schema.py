@@ -10,6 +10,7 @@ from typing import Any
 from whatworks.errors import InputError
 from whatworks.metrics.compare import cut
 
+_HERE = "name a file that holds a JSON Schema, or write the schema itself here"
 _INLINE = "put the definition under $defs of the same schema"
 
 
@@ -57,9 +58,11 @@ def _read(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         reason = error.strerror or "it cannot be read"
-        raise InputError(f"cannot read the JSON Schema: {reason}", place=str(path)) from None
+        cause = f"cannot read the JSON Schema: {reason}"
+        raise InputError(cause, place=str(path), remedy=_HERE) from None
     except ValueError as error:
-        raise InputError(f"the JSON Schema is no JSON: {error}", place=str(path)) from None
+        cause = f"the JSON Schema is no JSON: {error}"
+        raise InputError(cause, place=str(path), remedy=_HERE) from None
 
 
 def _check_references(contents: Any, dialect: str, registry: Any) -> None:

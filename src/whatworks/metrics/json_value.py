@@ -95,6 +95,11 @@ def label(text: str) -> str:
         return ""
 
 
+def blind(*, schema: Schema | None = None) -> bool:
+    """With a schema: a blank target asks for validity alone."""
+    return schema is not None
+
+
 def form(train: Sequence[Example], *, schema: Schema | None = None) -> Constraint | None:
     """The schema; else what the targets of the train rows have in common."""
     if schema is not None:

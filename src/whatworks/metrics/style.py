@@ -65,6 +65,11 @@ def _pieces(given: Any) -> Pieces:
 Reference = Annotated[Pieces, BeforeValidator(_pieces), FILE]
 
 
+def blind(*, content: Literal["target", "input", "none"] = "target") -> bool:
+    """Where the content is not measured by the target."""
+    return content != "target"
+
+
 def style(
     example: Example,
     text: str,

@@ -11,10 +11,11 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure, BudgetExceeded
+from whatworks.errors import ArmFailure, BudgetExceeded, InputError
 from whatworks.examiner import Answer, mean
 from whatworks.metrics.compare import overlap
 from whatworks.retrieval.words import words
@@ -65,10 +66,10 @@ class Track:
         """The candidates by merit, best first; the earlier among equals.
 
         Those that ran further stand before those that were left behind. A candidate whose prompts
-        do not fit the model is out.
+        do not fit the model, or show what is not there (an embedder), is out.
 
         Raises:
-            ArmFailure: If not even the first candidate can be asked.
+            ArmFailure, InputError: If not even the first candidate can be asked.
             BudgetExceeded: Before a request that would pass a limit leaves.
         """
         running = [Standing(candidate, ()) for candidate in candidates]
@@ -80,7 +81,7 @@ class Track:
                     answers = self.answers(one.candidate, number)
                 except BudgetExceeded:
                     raise
-                except ArmFailure:
+                except (ArmFailure, InputError):
                     if one.candidate is candidates[0]:
                         raise
                     continue
@@ -102,12 +103,8 @@ class Track:
         return self._asked[key]
 
     def cost(self, count: int) -> int:
-        """Most requests that a race of ``count`` candidates takes, the first one known already."""
-        total, running = 0, count - 1
-        for block in self.blocks:
-            total += running * len(block)
-            running = min(running, (running + 2) // 2)
-        return total
+        """Most answers that a race of ``count`` candidates takes, the first one known already."""
+        return race_cost(count, [len(block) for block in self.blocks])
 
 
 def _likeness(said: str, wanted: str) -> float:
@@ -116,10 +113,23 @@ def _likeness(said: str, wanted: str) -> float:
 
 def blocks_of(rows: Sequence[Example], rng: random.Random) -> tuple[tuple[Example, ...], ...]:
     """Rows in random order, cut into a quarter, a quarter and a half."""
-    order = rng.sample(list(rows), len(rows))
-    first, second = (len(order) + 3) // 4, (len(order) + 1) // 2
-    parts = (order[:first], order[first:second], order[second:])
-    return tuple(tuple(part) for part in parts if part)
+    order = iter(rng.sample(list(rows), len(rows)))
+    return tuple(tuple(islice(order, size)) for size in block_sizes(len(rows)))
+
+
+def block_sizes(count: int) -> list[int]:
+    """Rows in each block of so many."""
+    first, second = (count + 3) // 4, (count + 1) // 2
+    return [size for size in (first, second - first, count - second) if size]
+
+
+def race_cost(count: int, sizes: Sequence[int]) -> int:
+    """Most answers that a race over blocks of these sizes takes; see ``Track.cost``."""
+    total, running = 0, count - 1
+    for size in sizes:
+        total += running * size
+        running = min(running, (running + 2) // 2)
+    return total
 
 
 def held_out(

@@ -24,6 +24,13 @@ PART = "instructions"
 MINIBATCH = 3
 """Rows that one proposal is made from, GEPA's own default."""
 FINALISTS = 4
+HELPED = 2 * MINIBATCH
+"""Fewest answers to each request to the helper: before the proposal, and with it."""
+
+
+def least(rows: int) -> int:
+    """Answers that the seed and one proposal on so many rows take."""
+    return 2 * rows + HELPED + 1
 
 
 def reflect(
@@ -62,7 +69,7 @@ def reflect(
         reflection_lm=proposer,
         reflection_minibatch_size=MINIBATCH,
         # An iteration that has begun is finished: leave room for its rows.
-        max_metric_calls=max(len(rows) + 1, calls - len(rows) - 2 * MINIBATCH),
+        max_metric_calls=max(len(rows) + 1, calls - len(rows) - HELPED),
         stop_callbacks=proposer.over,
         logger=_Silent(),
         seed=bench.seed,

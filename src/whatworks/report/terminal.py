@@ -76,7 +76,7 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
     for arm in summary.arms:
         for failure in arm.failures:
             console.print(
-                Text(f"! {clean(arm.name)}, {seeds_of(failure.seeds)}: {clean(failure.cause)}")
+                Text(f"! {clean(arm.name)}, {seeds_of(failure.seeds)}: {clean(failure.said)}")
             )
             if failure.remedy:
                 console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))

@@ -13,6 +13,7 @@ from typing import Any
 from whatworks import samples
 from whatworks.candidate import Decoding
 from whatworks.engines import Generation, OnToken, Token
+from whatworks.grounding import bare
 from whatworks.serving.served import Served
 from whatworks.serving.wire import Refusal
 from whatworks.task import Message
@@ -141,6 +142,7 @@ class Batcher:
             decoding,
             examples=examples,
             metric=served.metric,
+            read=bare(served.candidate.prompt),
         )
 
     def _check_length(self, prompts: Sequence[Sequence[Message]]) -> None:
