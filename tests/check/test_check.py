@@ -155,6 +155,32 @@ def test_a_target_that_cannot_be_scored_stops_a_study_before_it_begins(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("metric", "form", "broken"),
+    [
+        ("json", '{{"count": {}}}', '{"a": 7'),
+        ("json", '{{"count": {}}}', '{"a": NaN}'),
+        ("mr", "inform(count[{}])", "f(0)"),
+    ],
+)
+def test_a_broken_train_target_is_in_doubt_and_stops_nothing(
+    study: Write, command: Command, tmp_path: Path, metric: str, form: str, broken: str
+) -> None:
+    def plant(parts: Parts) -> None:
+        for part, rows in parts.items():
+            for i, row in enumerate(rows):
+                row["target"] = broken if (part, i) == ("train", 7) else form.format(i)
+
+    path = study(plant, metric=metric)
+    code, said = command("check", path, "--fix")
+    assert code == 0 and "1 of 130 (0.8%) cannot be scored against" in said and "train-7" in said
+    assert f"dropped from train: 1 (targets under the metric {metric}); 59 rows are left" in said
+    summary, _ = run_study(path, out=tmp_path / "run")
+    assert not any(arm.failures for arm in summary.arms)
+    code, said = command("init", tmp_path / "train.jsonl", "--out", tmp_path / "guessed.yaml")
+    assert code == 0 and f"metric: {metric};" in said
+
+
 def test_classes(study: Write) -> None:
     def label(parts: Parts) -> None:
         for rows in parts.values():

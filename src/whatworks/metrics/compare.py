@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from whatworks.metrics import Score
 from whatworks.task import Example
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+
+
+T = TypeVar("T")
 
 
 class Overlap(NamedTuple):
@@ -71,6 +75,15 @@ def brief(text: str, limit: int = 80) -> str:
 def cut(text: str, limit: int = 120) -> str:
     """A text of at most ``limit`` characters, with dots where something is missing."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def readable(examples: Sequence[Example], parse: Callable[[str], T]) -> list[T]:
+    """The targets that ``parse`` reads without a ``ValueError``; `whatworks check` tells others."""
+    found: list[T] = []
+    for example in examples:
+        with suppress(ValueError):
+            found.append(parse(example.target))
+    return found
 
 
 def part_means(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
