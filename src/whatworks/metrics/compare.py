@@ -55,8 +55,11 @@ def normalise(text: str) -> str:
 def contained(needle: str, text: str) -> bool:
     """Whether the words of ``needle`` stand in ``text`` in one piece, both normalised.
 
-    Punctuation may join words ("U.S." is "us") or separate them ("Paris-based" has "paris").
+    Punctuation may join words ("U.S." is "us") or separate them ("Paris-based" has "paris"). A
+    needle of articles alone, the option "A", must stand there as it is written.
     """
+    if not _ARTICLE.sub(" ", _folded(needle, " ")).strip():
+        return _as_written(needle, text)
     for gap in ("", " "):
         inner = _without_articles(_folded(needle, gap))
         if inner and f" {inner} " in f" {_without_articles(_folded(text, gap))} ":
@@ -101,6 +104,14 @@ def _folded(text: str, gap: str) -> str:
 
 def _without_articles(folded: str) -> str:
     return " ".join(_ARTICLE.sub(" ", folded).split()) or folded
+
+
+def _as_written(needle: str, text: str) -> bool:
+    """Whether words stand in a text in their own case; in small letters before no other word."""
+    words = r"\W+".join(re.findall(r"\w+", unicodedata.normalize("NFKC", needle)))
+    after = r"(?!\s+\w)" if needle.islower() else ""
+    said = unicodedata.normalize("NFKC", text)
+    return bool(words) and re.search(rf"\b{words}\b{after}", said) is not None
 
 
 def _is_punctuation(character: str) -> bool:
