@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from whatworks.candidate import Decoding
 from whatworks.check import Finding, check_task
+from whatworks.check.tokens import LOOKED_AT, check_tokens
 from whatworks.data import read
+from whatworks.engines import open_engine
 from whatworks.main_job import run_study
 from whatworks.opening import open_study
+from whatworks.task import Example, MetricSpec, Splits, Task
 
 Parts = dict[str, list[dict[str, Any]]]
 Command = Callable[..., tuple[int, str]]
@@ -250,3 +254,27 @@ def test_targets_that_end_generation_early(
     more = with_model(tiny_model, f"template: {template}\n")
     found = findings(study(plant, metric="exact", more=more))["end of turn"]
     assert found.level == "spoils" and list(found.rows) == ["train-6"]
+
+
+def test_of_many_rows_a_figure_says_how_many_and_what_is_dropped_is_all(tiny_model: Path) -> None:
+    def row(part: str, i: int) -> Example:
+        # A pattern in the order of the rows hides nothing.
+        long, ends = part == "train" and i % 40 == 1, part == "train" and i % 40 == 3
+        text = f"{i} stones " * (120 if long else 1)
+        return Example(id=f"{part}-{i}", inputs={"x": text}, target="a</s>b" if ends else "yes")
+
+    count = LOOKED_AT + 1_000
+    splits = Splits(**{
+        part: tuple(row(part, i) for i in range(n))
+        for part, n in (("train", count), ("dev", 1), ("test", 1))
+    })  # fmt: skip
+    task = Task(name="many", splits=splits, metric=MetricSpec(name="exact"))
+    engine, weights = open_engine(str(tiny_model))
+    found = {f.check: f for f in check_tokens(task, engine, weights, Decoding(max_tokens=9), 0.02)}
+    engine.close()
+    long, ends = found["rows longer than the context"], found["end of turn"]
+    assert list(long.drop) == [f"train-{i}" for i in range(count) if i % 40 == 1]
+    assert list(ends.drop) == [f"train-{i}" for i in range(count) if i % 40 == 3]
+    assert f"{len(ends.drop)} of {count} " in ends.says
+    assert found["prompt tokens"].says.endswith("; 5,000 of 6,000 train rows looked at")
+    assert "looked at" not in found["room for the answer"].says
