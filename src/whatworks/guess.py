@@ -261,6 +261,8 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
             yield f"  {part}: {_path(files.task[part][0], root)}"
     shown = ", ".join(f"{role} {names}" for role, names in data.columns.items())
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
+    if any(m.role == "assistant" for row in files.rows for m in row.messages):
+        yield "  # turns: every    # trains on every answer of a conversation, not the last alone"
     missing = [part for part in ("dev", "test") if part not in files.task]
     named = Counter(str(row.meta.get("split", "")) for row in data.examples)
     if missing and not {"train", "test"} <= named.keys():

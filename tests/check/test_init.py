@@ -53,6 +53,17 @@ SHAPES: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
         },
         "chat",
     ),
+    "turns": (
+        lambda i: {
+            "conversations": [
+                {"from": "human", "value": "Hello"},
+                {"from": "gpt", "value": "Hello to you."},
+                {"from": "human", "value": ask(i)},
+                {"from": "gpt", "value": f"{LONG} {NAMES[i]}."},
+            ]
+        },
+        "chat",
+    ),
     "words": (lambda i: {"input": f"say {NAMES[i]} {i * 7919}", "target": NAMES[-i]}, "normalised"),
     "pairs": (
         lambda i: {"prompt": ask(i), "chosen": f"{LONG} {NAMES[i]}.", "rejected": "No."},
@@ -84,6 +95,7 @@ def test_the_written_file_reads_and_its_metric_fits(
     assert {"zero-shot", "few-shot", "knn", "sft"} <= set(arms)
     assert ("sft+dpo" in arms) == (name == "pairs") and "rag" not in arms
     assert "cut from train" in out.read_text()
+    assert ("turns: every" in out.read_text()) == (name == "turns")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "study.yaml"]
 
 
