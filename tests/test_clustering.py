@@ -70,6 +70,16 @@ def test_too_few_texts_are_said():
         cluster(["a"] * 9, np.ones((9, 3)) / np.sqrt(3))
 
 
+@pytest.mark.parametrize("method", ["k-means", "hdbscan"])
+def test_more_clusters_than_texts_are_said(method: Method):
+    vectors, _ = planted(3, each=4)
+    with pytest.raises(InputError, match=r"50.* cannot be made of 12 texts.*\n.*at most 6"):
+        cluster(["x"] * 12, vectors, method=method, k=50)
+    vectors[:4] = vectors[0]
+    with pytest.raises(InputError, match="12 texts, 9 of them different"):
+        cluster(["x"] * 12, vectors, k=10)
+
+
 def test_names_are_the_words_that_stand_out():
     texts = ["the lost card", "a lost card", "a new card", "the new card, new", "1 2", "3"]
     assert names(texts, [0, 0, 1, 1, 2, 2]) == ("lost_card", "new_card", "cluster")

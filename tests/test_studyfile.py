@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from whatworks.candidate import Candidate
+from whatworks.check.cleaning import clean
 from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.main_job import run_study
+from whatworks.opening import open_study
 from whatworks.studyfile import read_arms, read_study, read_task
 
 MINIMAL = "task: {train: rows.jsonl, metric: exact}\narms: [zero-shot, few-shot]\n"
@@ -191,3 +193,41 @@ def test_decoding_of_a_study_and_of_an_arm(tmp_path: Path) -> None:
     study.write_text(text.replace("samples: 2", "sample: 2"))
     with pytest.raises(InputError, match="decoding of the arm"):
         run_study(study, out=tmp_path / "third")
+
+
+def test_every_turn_of_a_train_conversation_is_a_row(tmp_path: Path) -> None:
+    def said(speaker: str, text: str) -> dict[str, str]:
+        return {"from": speaker, "value": text}
+
+    talks = [
+        [turn for n in range(3) for turn in (said("human", f"ask {i * 7919 + n}"),
+                                             said("gpt", f"say {i} {n}"))]
+        for i in range(20)
+    ]  # fmt: skip
+    path = write(tmp_path, MINIMAL)
+    lines = [json.dumps({"id": f"talk {i}", "conversations": talk}) for i, talk in enumerate(talks)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    last = read_task(read_study(path), tmp_path).splits
+    path.write_text(MINIMAL.replace("metric: exact", "metric: exact, turns: every"))
+    every = read_task(read_study(path), tmp_path).splits
+    assert (every.dev, every.test) == (last.dev, last.test)
+    assert len(last.train) == 12 and len(every.train) == 36
+    assert {row.group for row in every.train} == {row.id for row in last.train}
+    assert {row.target for row in every.train} >= {row.target for row in last.train}
+    assert {len(row.messages) for row in every.train} == {1, 3, 5}
+    summary, _ = run_study(path, model="fake:", out=tmp_path / "run")
+    assert not any(arm.failures for arm in summary.arms)
+    opened = open_study(path, model="fake:")
+    clean(path, opened.task, [])
+    cleaned = read_task(read_study(tmp_path / "study-clean.yaml"), tmp_path).splits
+    assert cleaned.train == every.train
+
+    leaked = next(row for row in every.train if row.id.endswith("-t1"))
+    test = [{"input": text, "target": leaked.target} for text in (leaked.text, "else")]
+    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, test)))
+    said = MINIMAL.replace("metric: exact", "test: test.jsonl, metric: exact, turns: every")
+    path.write_text(said)
+    with pytest.raises(InputError, match="train and test share 1 rows"):
+        read_task(read_study(path), tmp_path)
+    path.write_text(said.replace("every", "every, split: {dev: 1, on_overlap: drop}"))
+    assert len(read_task(read_study(path), tmp_path).splits.test) == 1

@@ -92,13 +92,20 @@ def cluster(
         seed: Seed of k-means and of the sample for the silhouette.
 
     Raises:
-        InputError: If there are too few different texts, or no clusters among them.
+        InputError: If there are too few different texts, for ``k`` too, or no clusters among them.
     """
     different = len({tuple(row) for row in vectors.tolist()})
     if different < LEAST:
         raise InputError(
             f"{len(texts)} texts, {different} of them different to the embedder, are too few",
             remedy=f"give at least {LEAST}",
+        )
+    if k is not None and k > (different if method == "k-means" else len(texts)):
+        wanted = f"{k} clusters" if method == "k-means" else f"a cluster of {k}"
+        raise InputError(
+            f"{wanted} cannot be made of {len(texts)} texts, {different} of them different to the "
+            "embedder",
+            remedy=f"give more texts, or a --k of at most {different // 2}",
         )
     if most is None:
         most = min(MOST, max(3, len(texts) // 8))

@@ -30,6 +30,8 @@ LARGE = {"train": 1000, "dev": 100, "test": 300}
 """Rows of each split from which a first run is limited."""
 SHORT, CLASSES = 6, 100
 """Most words of a short target, and most different targets that look like categories."""
+CLASS_COLUMNS, COUNTED = ("label", "category", "class", "intent"), 20
+"""Target columns whose numbers are ids, and most ids that are told by being counted through."""
 
 
 @dataclass
@@ -188,6 +190,22 @@ def _category(files: Files, rows: Rows) -> bool:
     return 2 <= distinct <= CLASSES and 4 * distinct <= len(targets) and _words(rows) <= SHORT
 
 
+def _class_ids(files: Files, rows: Rows) -> bool:
+    """Categories that are whole numbers: by the name of their column, or counted from 0 or 1.
+
+    Sums with few different results look counted too, but ask, or hold numbers themselves.
+    """
+    data = files.task["train"][1]
+    targets = {row.target.strip() for row in data.examples}
+    if not _category(files, rows) or not all(re.fullmatch(r"-?\d+", one) for one in targets):
+        return False
+    if data.columns.get("target", "").lower() in CLASS_COLUMNS:
+        return True
+    counted = any({str(n + at) for n in range(len(targets))} == targets for at in (0, 1))
+    sums = _share(rows, lambda row: bool(re.search(r"\d|\?\s*$", row.text)))
+    return counted and len(targets) <= COUNTED and sums < 0.5
+
+
 def _facts(files: Files, rows: Rows) -> bool:
     asks = _share(rows, lambda row: row.text.rstrip().endswith("?") or bool(row.evidence))
     told = files.documents is not None or bool(files.task["train"][1].documents)
@@ -206,6 +224,12 @@ _CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
     ("json", _json, "the targets are JSON: it is parsed and compared field by field"),
     ("sql", _sql, "the targets are SQL: it is run, and the results are compared"),
     ("mr", _mr, "the targets are meaning representations: compared act by act, slot by slot"),
+    (
+        "category",
+        _class_ids,
+        "few whole numbers come again and again: they are class ids (`numeric` would take them\n"
+        "    # for amounts)",
+    ),
     ("numeric", _numeric, "the targets are numbers"),
     ("category", _category, "few different targets come again and again: they are categories"),
     ("facts", _facts, "short answers to questions: right, wrong or abstained, aliases accepted"),
@@ -237,6 +261,8 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
             yield f"  {part}: {_path(files.task[part][0], root)}"
     shown = ", ".join(f"{role} {names}" for role, names in data.columns.items())
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
+    if any(m.role == "assistant" for row in files.rows for m in row.messages):
+        yield "  # turns: every    # trains on every answer of a conversation, not the last alone"
     missing = [part for part in ("dev", "test") if part not in files.task]
     named = Counter(str(row.meta.get("split", "")) for row in data.examples)
     if missing and not {"train", "test"} <= named.keys():

@@ -79,7 +79,8 @@ class ClusterSection(_Section):
 class TaskSection(_Section):
     """Where the task's data lies and how it is scored.
 
-    ``where`` keeps the rows whose ``meta`` has these values. ``cluster`` makes category ids from
+    ``where`` keeps the rows whose ``meta`` has these values. ``turns`` says which answers of a
+    train conversation are rows; dev and test ask for the last. ``cluster`` makes category ids from
     the texts of train, in place of their targets.
     """
 
@@ -95,6 +96,7 @@ class TaskSection(_Section):
     split: SplitSection = SplitSection()
     limit: LimitSection = LimitSection()
     where: dict[str, Any] = Field(default_factory=dict)
+    turns: Literal["last", "every"] = "last"
     cluster: ClusterSection | None = None
 
 
@@ -163,7 +165,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     Raises:
         InputError: If a file of rows is missing or wrong, or train and test share rows.
     """
-    from whatworks.data import read, read_documents
+    from whatworks.data import every_turn, read, read_documents
     from whatworks.preferences import for_training
 
     section = study.task
@@ -191,10 +193,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     if not given:
         train, given = _by_column(train)
     splits = Splits(train=train, dev=given.get("dev", ()), test=given.get("test", ()))
-    if section.split.on_overlap == "drop":
-        splits = drop_overlap(splits)
-    if checked:
-        check_examples(splits)
+    splits = _apart(splits, section.split, checked)
     splits, aside = _set_aside(_completed(splits, section.split), section.split)
     limits = {part: getattr(section.limit, part) for part in ("train", "dev", "test")}
     splits = Splits(
@@ -215,6 +214,9 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         preferences = for_training(own, (*splits.dev, *splits.test, *aside))
     else:
         preferences = tuple(pairs[row.id] for row in splits.train if row.id in pairs)
+    if section.turns == "every":  # whole conversations were split, so none stands in two splits
+        splits = splits.replace(train=every_turn(splits.train))
+        splits = _apart(splits, section.split, checked)
     metric = _metric(section.metric, root)
     if metric.name == "judge" and study.helper and "model" not in metric.options:
         metric = metric.replace(options={**metric.options, "model": study.helper})
@@ -295,6 +297,15 @@ def _completed(splits: Splits, section: SplitSection) -> Splits:
     share = min(200, max(1, len(splits.train) // 5)) if wanted is None else wanted
     cut = _cut(splits.train, dev=1, test=share, seed=section.seed)
     return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
+
+
+def _apart(splits: Splits, section: SplitSection, checked: bool) -> Splits:
+    """Splits that share no rows: dropped or, if checked, refused."""
+    if section.on_overlap == "drop":
+        splits = drop_overlap(splits)
+    if checked:
+        check_examples(splits)
+    return splits
 
 
 def _set_aside(splits: Splits, section: SplitSection) -> tuple[Splits, tuple[Example, ...]]:

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from whatworks.candidate import Decoding
 from whatworks.check import Finding, check_task
+from whatworks.check.tokens import LOOKED_AT, check_tokens
 from whatworks.data import read
+from whatworks.engines import open_engine
 from whatworks.main_job import run_study
 from whatworks.opening import open_study
+from whatworks.task import Example, MetricSpec, Splits, Task
 
 Parts = dict[str, list[dict[str, Any]]]
 Command = Callable[..., tuple[int, str]]
@@ -171,6 +175,32 @@ def test_a_target_that_cannot_be_scored_stops_a_study_before_it_begins(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("metric", "form", "broken"),
+    [
+        ("json", '{{"count": {}}}', '{"a": 7'),
+        ("json", '{{"count": {}}}', '{"a": NaN}'),
+        ("mr", "inform(count[{}])", "f(0)"),
+    ],
+)
+def test_a_broken_train_target_is_in_doubt_and_stops_nothing(
+    study: Write, command: Command, tmp_path: Path, metric: str, form: str, broken: str
+) -> None:
+    def plant(parts: Parts) -> None:
+        for part, rows in parts.items():
+            for i, row in enumerate(rows):
+                row["target"] = broken if (part, i) == ("train", 7) else form.format(i)
+
+    path = study(plant, metric=metric)
+    code, said = command("check", path, "--fix")
+    assert code == 0 and "1 of 130 (0.8%) cannot be scored against" in said and "train-7" in said
+    assert f"dropped from train: 1 (targets under the metric {metric}); 59 rows are left" in said
+    summary, _ = run_study(path, out=tmp_path / "run")
+    assert not any(arm.failures for arm in summary.arms)
+    code, said = command("init", tmp_path / "train.jsonl", "--out", tmp_path / "guessed.yaml")
+    assert code == 0 and f"metric: {metric};" in said
+
+
 def test_classes(study: Write) -> None:
     def label(parts: Parts) -> None:
         for rows in parts.values():
@@ -240,3 +270,27 @@ def test_targets_that_end_generation_early(
     more = with_model(tiny_model, f"template: {template}\n")
     found = findings(study(plant, metric="exact", more=more))["end of turn"]
     assert found.level == "spoils" and list(found.rows) == ["train-6"]
+
+
+def test_of_many_rows_a_figure_says_how_many_and_what_is_dropped_is_all(tiny_model: Path) -> None:
+    def row(part: str, i: int) -> Example:
+        # A pattern in the order of the rows hides nothing.
+        long, ends = part == "train" and i % 40 == 1, part == "train" and i % 40 == 3
+        text = f"{i} stones " * (120 if long else 1)
+        return Example(id=f"{part}-{i}", inputs={"x": text}, target="a</s>b" if ends else "yes")
+
+    count = LOOKED_AT + 1_000
+    splits = Splits(**{
+        part: tuple(row(part, i) for i in range(n))
+        for part, n in (("train", count), ("dev", 1), ("test", 1))
+    })  # fmt: skip
+    task = Task(name="many", splits=splits, metric=MetricSpec(name="exact"))
+    engine, weights = open_engine(str(tiny_model))
+    found = {f.check: f for f in check_tokens(task, engine, weights, Decoding(max_tokens=9), 0.02)}
+    engine.close()
+    long, ends = found["rows longer than the context"], found["end of turn"]
+    assert list(long.drop) == [f"train-{i}" for i in range(count) if i % 40 == 1]
+    assert list(ends.drop) == [f"train-{i}" for i in range(count) if i % 40 == 3]
+    assert f"{len(ends.drop)} of {count} " in ends.says
+    assert found["prompt tokens"].says.endswith("; 5,000 of 6,000 train rows looked at")
+    assert "looked at" not in found["room for the answer"].says

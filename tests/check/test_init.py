@@ -27,6 +27,11 @@ def ask(i: int) -> str:
 SHAPES: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
     "json": (lambda i: {"input": ask(i), "target": json.dumps({"city": NAMES[i]})}, "json"),
     "category": (lambda i: {"text": ask(i), "label": f"class {i % 4}"}, "category"),
+    "class ids": (lambda i: {"text": ask(i), "label": i % 4}, "category"),
+    "stars": (lambda i: {"input": f"{NAMES[i]} liked it", "output": str(1 + i % 5)}, "category"),
+    "sums": (lambda i: {"input": f"{i % 7} + {i} =", "output": str(i % 5)}, "numeric"),
+    "how many": (lambda i: {"question": f"{NAMES[i]} has how many?", "answer": i % 5}, "numeric"),
+    "scales": (lambda i: {"text": f"{NAMES[i]} is well", "label": i % 5 / 2}, "numeric"),
     "numeric": (lambda i: {"question": ask(i), "answer": f"{i * 38}"}, "numeric"),
     "questions": (lambda i: {"question": ask(i), "answer": NAMES[i]}, "facts"),
     "viggo": (lambda i: {"mr": f"inform(name[{NAMES[i]}])", "ref": f"{NAMES[i]} it is"}, "mr"),
@@ -42,6 +47,17 @@ SHAPES: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
     "sharegpt": (
         lambda i: {
             "conversations": [
+                {"from": "human", "value": ask(i)},
+                {"from": "gpt", "value": f"{LONG} {NAMES[i]}."},
+            ]
+        },
+        "chat",
+    ),
+    "turns": (
+        lambda i: {
+            "conversations": [
+                {"from": "human", "value": "Hello"},
+                {"from": "gpt", "value": "Hello to you."},
                 {"from": "human", "value": ask(i)},
                 {"from": "gpt", "value": f"{LONG} {NAMES[i]}."},
             ]
@@ -79,6 +95,7 @@ def test_the_written_file_reads_and_its_metric_fits(
     assert {"zero-shot", "few-shot", "knn", "sft"} <= set(arms)
     assert ("sft+dpo" in arms) == (name == "pairs") and "rag" not in arms
     assert "cut from train" in out.read_text()
+    assert ("turns: every" in out.read_text()) == (name == "turns")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "study.yaml"]
 
 

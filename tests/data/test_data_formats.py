@@ -192,6 +192,15 @@ def test_every_turn_makes_examples_of_one_group(save: Save) -> None:
     assert first.group == second.group == "a"
 
 
+def test_a_greeting_and_silence_are_no_turns(save: Save) -> None:
+    system = {"role": "system", "content": "Be brief."}
+    greeting, silence = ({**RIGHT, "content": text} for text in ("Hi!", ""))
+    talk = [system, greeting, USER, silence, USER, RIGHT, USER, WRONG]
+    rows = [{"id": "a", "messages": talk}]
+    made = every_turn(read(save("rows.jsonl", rows)).examples)
+    assert [(row.id, row.target) for row in made] == [("a-t1", "4"), ("a-t2", "5")]
+
+
 def test_images_are_refused_not_dropped(save: Save) -> None:
     part = {"type": "image_url", "image_url": {"url": "x"}}
     with pytest.raises(InputError, match="image_url"):

@@ -167,6 +167,8 @@ def test_the_metric_says_its_form(tmp_path: Path) -> None:
     found = load(MetricSpec(name="json"), [row(json.dumps(t)) for t in targets]).form
     assert found is not None and all(found.allows(json.dumps(t)) for t in targets)
     assert not found.allows('{"b": "x"}') and not found.allows('{"a": "x", "b": "y"}')
+    for name, broken in (("json", '{"a": NaN}'), ("mr", "inform(a[b]")):
+        assert load(MetricSpec(name=name), [row(broken), row("")]).form is None
     own = MetricSpec(name="json", options={"schema": OBJECT})
     assert load(own, [row('{"kind": "red", "count": 1}')]).form == Constraint.of_schema(OBJECT)
     assert load(MetricSpec(name="exact")).form is None

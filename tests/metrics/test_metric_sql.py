@@ -207,6 +207,52 @@ def test_a_target_that_returns_nothing_is_judged_by_its_clauses():
     assert score.kind == "wrong" and score.parts["execution"] == 1.0
 
 
+SEASONS = "CREATE TABLE s (player VARCHAR, team VARCHAR, year VARCHAR, points INTEGER)"
+MET = "team = 'Lakers' AND year = '1999' AND 30 < points"
+NEVER = "points > 5 AND points < 5"
+
+
+@pytest.mark.parametrize(
+    ("target", "right", "wrong"),
+    [
+        (
+            f"SELECT COUNT(player) FROM s WHERE {MET}",
+            f"SELECT COUNT(*) FROM s WHERE {MET}",
+            [
+                *(f"SELECT {n}" for n in range(5)),
+                "SELECT COUNT(player) FROM s WHERE team = 'zzz'",
+                f"SELECT COUNT(player) FROM s WHERE {MET.replace('year', 'player')}",
+            ],
+        ),
+        (
+            f"SELECT MAX(year), SUM(points) FROM s WHERE {MET}",
+            f"SELECT MAX(s.year), SUM(s.points) FROM s WHERE {MET}",
+            ["SELECT NULL, NULL", "SELECT '1999', NULL", "SELECT '1999', 31"],
+        ),
+        (f"SELECT COUNT(*) FROM s WHERE {NEVER}", f"select count(*) from s where {NEVER}",
+         ["SELECT 0", f"SELECT COUNT(points) FROM s WHERE {NEVER} AND team = 'a'"]),
+        (f"SELECT MIN(points) FROM s WHERE {NEVER}", f"SELECT MIN(points) FROM s WHERE {NEVER};",
+         ["SELECT NULL", f"SELECT MAX(points) FROM s WHERE {NEVER}"]),
+    ],
+)  # fmt: skip
+def test_an_aggregate_over_made_up_rows_gives_nothing_away(
+    target: str, right: str, wrong: list[str]
+):
+    metric, row = load(MetricSpec(name="sql")), example(target, context=SEASONS)
+    assert metric(row, right).kind == "correct"
+    for text in wrong:
+        assert metric(row, text).kind == "wrong", text
+
+
+def test_conditions_on_joined_tables_are_met_at_once():
+    context = "CREATE TABLE a (id INT PRIMARY KEY, n TEXT); CREATE TABLE b (a_id INT, m INT, x INT)"
+    target = "SELECT x FROM a JOIN b ON a.id = b.a_id WHERE n LIKE '%Bo%' AND m = -7 AND x < 3"
+    row, metric = example(target, context=context), load(MetricSpec(name="sql"))
+    other = "SELECT x FROM b, a WHERE 3 > x AND b.m = -7 AND n LIKE '%Bo%' AND b.a_id = a.id"
+    assert metric(row, other).kind == "correct"
+    assert metric(row, other.replace("-7", "7")).kind == "wrong"
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [

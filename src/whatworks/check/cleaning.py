@@ -12,7 +12,7 @@ from whatworks.check.findings import Finding
 from whatworks.errors import InputError
 from whatworks.task import Example, Task
 
-MADE_BY_READING = ("format", "columns", "split", "limit")
+MADE_BY_READING = ("format", "columns", "split", "limit", "turns")
 """Keys of a task that its rows have been through already."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,10 @@ from whatworks.prompt import Prompt, render
 from whatworks.task import Example, Message, Task
 
 LOOKED_AT = 5_000
-"""Most rows of a split that are tokenised, evenly spaced."""
+"""Most rows of a split that are tokenised for a figure, from a reproducible shuffle. A check that
+drops rows looks at all that their characters do not acquit."""
+DENSER = 2
+"""How many times more tokens a character a row may have than any that was looked at."""
 SHOWN = 12
 """Most tokens of the prompt in the mask preview."""
 BINS = 20
@@ -34,23 +39,38 @@ def check_tokens(
         min_effect: As in ``check_rows``.
     """
     reader = _Reader(task, engine, weights)
-    lengths = {
-        part: reader.lengths(_some(getattr(task.splits, part))) for part in ("train", "dev", "test")
-    }
+    parts = {part: getattr(task.splits, part) for part in ("train", "dev", "test")}
+    looked = {part: reader.read(_some(rows)) for part, rows in parts.items()}
+    of = _looked_at(parts)
     findings = [
-        _histogram("prompt tokens", {part: both[0] for part, both in lengths.items()}, reader),
-        _histogram("target tokens", {part: both[1] for part, both in lengths.items()}, reader),
-        *_too_long(task, lengths, reader.context, decoding, min_effect),
+        _histogram("prompt tokens", {part: r.prompts for part, r in looked.items()}, reader, of),
+        _histogram("target tokens", {part: r.targets for part, r in looked.items()}, reader, of),
+        *_too_long(parts, looked, reader, min_effect),
+        *_room(parts, looked, decoding, min_effect),
     ]
     if reader.tokenizer is None:
         said = "not visible: the server renders prompts and ends turns by its own template"
         return [*findings, Finding("chat template", "fine", said)]
-    train = _some(task.splits.train)
     return [
         *findings,
-        _mask(task, train, reader.tokenizer),
-        _ending(train, reader.tokenizer, decoding),
+        _mask(task, looked["train"].rows, reader.tokenizer),
+        _ending(task.splits.train, reader.tokenizer, decoding),
     ]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Rows with the tokens of each prompt, and of each target with its end of turn."""
+
+    rows: Sequence[Example]
+    prompts: Sequence[int]
+    targets: Sequence[int]
+
+    @property
+    def whole(self) -> list[tuple[Example, int]]:
+        """Each row with the tokens of prompt and target."""
+        both = zip(self.rows, self.prompts, self.targets, strict=True)
+        return [(row, prompt + target) for row, prompt, target in both]
 
 
 class _Reader:
@@ -64,18 +84,19 @@ class _Reader:
         self.tokenizer = _local_tokenizer(weights)
         self.exact = self.tokenizer is not None
 
-    def lengths(self, rows: Sequence[Example]) -> tuple[list[int], list[int]]:
-        """Tokens of each prompt and of each target with its end of turn."""
+    def read(self, rows: Sequence[Example]) -> _Read:
         prompts = [render(self._prompt, row, exclude=()) for row in rows]
         targets = [row.target for row in rows]
         if self.tokenizer is not None:
             tokenizer = self.tokenizer
-            return (
+            return _Read(
+                rows,
                 [len(templates.tokens(tokenizer, messages)) for messages in prompts],
                 [len(templates.completion_ids(tokenizer, target)) for target in targets],
             )
+        asked = self._engine.prompt_tokens(self._files, prompts)
         counted = self._engine.count_tokens(self._files, targets)
-        return self._engine.prompt_tokens(self._files, prompts), [count + 1 for count in counted]
+        return _Read(rows, asked, [count + 1 for count in counted])
 
 
 def _local_tokenizer(weights: Weights) -> Any | None:
@@ -88,11 +109,22 @@ def _local_tokenizer(weights: Weights) -> Any | None:
 
 
 def _some(rows: Sequence[Example]) -> Sequence[Example]:
-    step = -(-len(rows) // LOOKED_AT) or 1
-    return rows[::step]
+    if len(rows) <= LOOKED_AT:
+        return rows
+    return random.Random(f"looked at {len(rows)}").sample(rows, LOOKED_AT)
 
 
-def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader) -> Finding:
+def _looked_at(parts: Mapping[str, Sequence[Example]]) -> str:
+    """What a figure says of the rows that it was taken from, where these are not all."""
+    large = [f"{len(rows):,} {part}" for part, rows in parts.items() if len(rows) > LOOKED_AT]
+    return f"; {LOOKED_AT:,} of {' and of '.join(large)} rows looked at" if large else ""
+
+
+def _characters(row: Example) -> int:
+    return len(row.text) + len(row.target)
+
+
+def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, of: str) -> Finding:
     whole = [length for lengths in parts.values() for length in lengths]
     if not whole:
         return Finding(what, "fine", "no rows")
@@ -108,62 +140,81 @@ def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader) -
         lines.append(f"{part:<5} {low:>4} {bars} {high}")
     middle, most = np.percentile(whole, [50, 95])
     kind = "" if reader.exact else ", estimated"
-    said = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}"
+    said = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{of}"
     return Finding(what, "fine", said, detail=lines)
 
 
 def _too_long(
-    task: Task,
-    lengths: Mapping[str, tuple[Sequence[int], Sequence[int]]],
-    context: int | None,
+    parts: Mapping[str, Sequence[Example]],
+    looked: Mapping[str, _Read],
+    reader: _Reader,
+    min_effect: float,
+) -> list[Finding]:
+    """Rows that the model cannot read: of all, not only of those looked at."""
+    context = reader.context
+    if context is None:
+        return []
+    shares = (
+        _characters(row) / max(1, tokens) for read in looked.values() for row, tokens in read.whole
+    )
+    suspect = context * min(shares, default=0.0) / DENSER
+    cut: dict[str, list[str]] = {}
+    for part, rows in parts.items():
+        seen = {row.id for row in looked[part].rows}
+        others = [row for row in rows if row.id not in seen and _characters(row) > suspect]
+        whole = [*looked[part].whole, *reader.read(others).whole]
+        long = {row.id for row, tokens in whole if tokens > context}
+        cut[part] = [row.id for row in rows if row.id in long]
+    asked = [*cut["dev"], *cut["test"]]
+    names = [*cut["train"], *asked]
+    level = graded(len(asked) / max(1, len(parts["dev"]) + len(parts["test"])), min_effect)
+    said = f"none: every prompt with its target has room in {context} tokens"
+    if names:
+        said = (
+            f"{len(cut['train'])} of train, {len(asked)} of dev and test: prompt and target need "
+            f"more than {context} tokens"
+        )
+    return [
+        Finding(
+            "rows longer than the context",
+            "doubt" if level == "fine" and names else level,
+            said,
+            names,
+            remedy="training leaves them out, and no arm can answer them; shorten them"
+            if names
+            else "",
+            drop=names,
+        )
+    ]
+
+
+def _room(
+    parts: Mapping[str, Sequence[Example]],
+    looked: Mapping[str, _Read],
     decoding: Decoding,
     min_effect: float,
 ) -> list[Finding]:
-    """Rows that the model cannot read, or whose answer cannot be written out."""
-    cut: dict[str, list[str]] = {"train": [], "asked": []}
-    unreachable: list[str] = []
-    asked = 0
-    for part, (prompts, targets) in lengths.items():
-        rows = _some(getattr(task.splits, part))
-        asked += len(rows) if part != "train" else 0
-        for row, prompt, target in zip(rows, prompts, targets, strict=True):
-            if context is not None and prompt + target > context:
-                cut["train" if part == "train" else "asked"].append(row.id)
-            if part != "train" and 0 < decoding.max_tokens < target:
-                unreachable.append(row.id)
-    findings: list[Finding] = []
-    if context is not None:
-        names = [*cut["train"], *cut["asked"]]
-        level = graded(len(cut["asked"]) / max(1, asked), min_effect)
-        findings.append(
-            Finding(
-                "rows longer than the context",
-                "doubt" if level == "fine" and names else level,
-                f"{len(cut['train'])} of train, {len(cut['asked'])} of dev and test: prompt and "
-                f"target need more than {context} tokens"
-                if names
-                else f"none: every prompt with its target has room in {context} tokens",
-                names,
-                remedy="training leaves them out, and no arm can answer them; shorten them"
-                if names
-                else "",
-                drop=names,
-            )
+    """Targets of dev and test that an answer has no room for."""
+    if not decoding.max_tokens:
+        return []
+    asked = [
+        (row.id, tokens)
+        for part in ("dev", "test")
+        for row, tokens in zip(looked[part].rows, looked[part].targets, strict=True)
+    ]
+    cut = [name for name, tokens in asked if tokens > decoding.max_tokens]
+    return [
+        Finding(
+            "room for the answer",
+            graded(len(cut) / max(1, len(asked)), min_effect),
+            f"{percent(len(cut), len(asked))} targets of dev and test are longer than max_tokens: "
+            f"{decoding.max_tokens}{_looked_at({part: parts[part] for part in ('dev', 'test')})}",
+            cut,
+            remedy="raise `decoding: {max_tokens: ...}`, or leave it out: it is measured then"
+            if cut
+            else "",
         )
-    if decoding.max_tokens:
-        findings.append(
-            Finding(
-                "room for the answer",
-                graded(len(unreachable) / max(1, asked), min_effect),
-                f"{percent(len(unreachable), asked)} targets of dev and test are longer than "
-                f"max_tokens: {decoding.max_tokens}",
-                unreachable,
-                remedy="raise `decoding: {max_tokens: ...}`, or leave it out: it is measured then"
-                if unreachable
-                else "",
-            )
-        )
-    return findings
+    ]
 
 
 def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
@@ -204,9 +255,12 @@ def _ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Fin
     """Whether the end of the turn is learned, ends generation, and stands at the end alone."""
     end = templates.ending(tokenizer)
     texts = (*end.stop_texts, *decoding.stop)
+    marks = (*texts, *(str(tokenizer.convert_ids_to_tokens(i)) for i in end.stop_ids))
     early: list[str] = []
     why = ""
     for row in train:
+        if not any(mark in row.target for mark in marks):
+            continue
         ids = templates.completion_ids(tokenizer, row.target, end=False)
         inside = [_token(tokenizer, i) for i in ids if i in end.stop_ids]
         inside += [text for text in texts if text in row.target]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from whatworks.metrics import Score
 from whatworks.task import Example
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+
+
+T = TypeVar("T")
 
 
 class Overlap(NamedTuple):
@@ -51,8 +55,11 @@ def normalise(text: str) -> str:
 def contained(needle: str, text: str) -> bool:
     """Whether the words of ``needle`` stand in ``text`` in one piece, both normalised.
 
-    Punctuation may join words ("U.S." is "us") or separate them ("Paris-based" has "paris").
+    Punctuation may join words ("U.S." is "us") or separate them ("Paris-based" has "paris"). A
+    needle of articles alone, the option "A", must stand there as it is written.
     """
+    if not _ARTICLE.sub(" ", _folded(needle, " ")).strip():
+        return _as_written(needle, text)
     for gap in ("", " "):
         inner = _without_articles(_folded(needle, gap))
         if inner and f" {inner} " in f" {_without_articles(_folded(text, gap))} ":
@@ -73,6 +80,15 @@ def cut(text: str, limit: int = 120) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def readable(examples: Sequence[Example], parse: Callable[[str], T]) -> list[T]:
+    """The targets that ``parse`` reads without a ``ValueError``; `whatworks check` tells others."""
+    found: list[T] = []
+    for example in examples:
+        with suppress(ValueError):
+            found.append(parse(example.target))
+    return found
+
+
 def part_means(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
     """Mean of every part over the scores that have it."""
     names = dict.fromkeys(name for score in scores for name in score.parts)
@@ -88,6 +104,14 @@ def _folded(text: str, gap: str) -> str:
 
 def _without_articles(folded: str) -> str:
     return " ".join(_ARTICLE.sub(" ", folded).split()) or folded
+
+
+def _as_written(needle: str, text: str) -> bool:
+    """Whether words stand in a text in their own case; in small letters before no other word."""
+    words = r"\W+".join(re.findall(r"\w+", unicodedata.normalize("NFKC", needle)))
+    after = r"(?!\s+\w)" if needle.islower() else ""
+    said = unicodedata.normalize("NFKC", text)
+    return bool(words) and re.search(rf"\b{words}\b{after}", said) is not None
 
 
 def _is_punctuation(character: str) -> bool:

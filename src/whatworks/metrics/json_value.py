@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, TypeAdapter
 from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
-from whatworks.metrics.compare import brief, cut, overlap, part_means
+from whatworks.metrics.compare import brief, cut, overlap, part_means, readable
 from whatworks.metrics.json_schema import Schema
 from whatworks.metrics.json_shape import shape
 from whatworks.metrics.options import FILE
@@ -101,10 +101,10 @@ def blind(*, schema: Schema | None = None) -> bool:
 
 
 def form(train: Sequence[Example], *, schema: Schema | None = None) -> Constraint | None:
-    """The schema; else what the targets of the train rows have in common."""
+    """The schema; else what the targets of the train rows that are JSON have in common."""
     if schema is not None:
         return Constraint.of_schema(schema.contents)
-    values = [json.loads(example.target) for example in train if example.target.strip()]
+    values = [parsed.value for parsed in readable(train, parse)]
     return Constraint.of_schema(shape(values)) if values else None
 
 

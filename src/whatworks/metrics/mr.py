@@ -25,7 +25,7 @@ from typing import NoReturn
 from whatworks.constraint import ROOM, Constraint
 from whatworks.errors import InputError
 from whatworks.metrics import Score
-from whatworks.metrics.compare import brief, overlap, part_means
+from whatworks.metrics.compare import brief, overlap, part_means, readable
 from whatworks.task import Example
 
 summary = part_means
@@ -118,12 +118,12 @@ VALUE: /{plain}{{1,{length}}}(\\({plain}{{0,{length}}}\\){plain}{{0,{length}}}){
 
 
 def form(train: Sequence[Example]) -> Constraint | None:
-    """A representation with the acts and the slots of the train rows; values are free.
+    """A representation with the acts and the slots of the train rows' targets; values are free.
 
     Free up to ``ROOM`` times what train has at most, in characters, parentheses and slots: without
     an end, a model that doesn't find one writes on until it is cut off.
     """
-    found = [parse(example.target) for example in train]
+    found = readable(train, parse)
     acts = sorted({one.act for one in found})
     slots = [slot for one in found for slot in one.slots]
     names = sorted({slot.name for slot in slots})

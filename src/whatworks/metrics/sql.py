@@ -7,8 +7,9 @@ from, first found:
   ``NAME.sqlite`` for each ``meta["db"]``;
 - built in memory from the CREATE TABLE statements in ``meta["context"]`` or the input field
   ``context``, with the rows in ``meta["rows"]`` (table to rows). Without rows, ``sql_fill`` makes
-  them; a target that returns nothing on any of the databases so made is scored by exact-set match
-  instead, because equal results would prove nothing.
+  them; a target that returns on all databases so made what it returns on empty tables (no row, a
+  count of 0, a maximum of NULL) is scored by exact-set match instead, because equal results would
+  prove nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def form(train: Sequence[Example]) -> Constraint:
 
 @dataclass(frozen=True)
 class _Gold:
-    """A target, run: its databases with what it returns on each."""
+    """A target, run: its databases, what it returns on each, and whether that tells anything."""
 
     query: exp.Expr
     results: Sequence[tuple[Database, Sequence[Row]]]
@@ -144,7 +145,8 @@ def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _O
             break
     same = not problem
     if same and not gold.telling and not exact_set:
-        problem = f"returns nothing, as wanted, but says something else than {gold.query.sql()}"
+        said = f"says something else than {gold.query.sql()}"
+        problem = f"returns what it would on empty tables, as wanted, but {said}"
     right = same and (gold.telling or exact_set)
     return _Outcome(parsed, executed, same, exact_set, right, problem)
 
@@ -172,7 +174,10 @@ def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
                 remedy="correct the row or leave it out, or raise `seconds` and `max_rows`",
             )
         results.append((database, rows))
-    return _Gold(query, results, telling=given or any(rows for _, rows in results))
+    if given:
+        return _Gold(query, results, telling=True)
+    nothing = run_known(replace(results[0][0], rows="{}"), example.target, limits)
+    return _Gold(query, results, telling=any(rows != nothing for _, rows in results))
 
 
 def _databases(

@@ -3,7 +3,8 @@
 On empty tables every query returns the same nothing. So that results can differ, tables are
 filled at random, reproducibly, with the target query's own constants among the values, and the
 answer must agree on several such databases (after Zhong et al. 2020, "Semantic Evaluation for
-Text-to-SQL with Distilled Test Suites").
+Text-to-SQL with Distilled Test Suites"). Several conditions at once would hardly ever hold of
+random rows: a few rows are made to pass all of them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,19 @@ _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _COMPARES = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.Between, exp.In)
 
 
+# What passes such a comparison lies this far from its constant.
+_STEPS: Mapping[type[exp.Expr], int] = {exp.GT: 1, exp.LT: -1}
+_FLIPPED: Mapping[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.LT, exp.LT: exp.GT}
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """What the query compares a column with, and a value that passes, None if unknown."""
+
+    text: str
+    passing: str | None
+
+
 @dataclass(frozen=True)
 class _Column:
     """A column with its type in capitals, "" where the schema gives none."""
@@ -47,18 +61,37 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
         seed: Another seed, another database.
     """
     tables = _tables(script)
-    constants = _constants(query)
     alike = _alike(query)
+    constants = _constants(query, alike)
     rng = random.Random(f"{seed} {script}")
     pools: dict[str, list[Any]] = {}
+    passing: dict[str, list[Any]] = {}
     for column in (column for columns in tables.values() for column in columns):
         name = alike.get(column.name, column.name)
         if name not in pools:
-            pools[name] = _values(column, constants.get(column.name, []), rng)
-    return {
+            own = constants.get(name, [])
+            pools[name] = _values(column, [constant.text for constant in own], rng)
+            passing[name] = _passing(column, own)
+    drawn = {
         table: [
             [rng.choice(pools[alike.get(column.name, column.name)]) for column in columns]
             for _ in range(rng.randint(*ROWS))
+        ]
+        for table, columns in tables.items()
+    }
+    # One value for a name in all tables, so that joins meet; one more such row for each seed, so
+    # that counts differ. They come first: a row that breaks a constraint is left out.
+    hits = [
+        {
+            name: passing[name][at % len(passing[name])] if passing[name] else rng.choice(pool)
+            for name, pool in pools.items()
+        }
+        for at in range(seed, 2 * seed + 1)
+    ]
+    return {
+        table: [
+            *([hit[alike.get(column.name, column.name)] for column in columns] for hit in hits),
+            *drawn[table],
         ]
         for table, columns in tables.items()
     }
@@ -92,16 +125,35 @@ def _numeric(column: _Column, constants: list[str]) -> bool:
     return bool(constants) and all(map(_NUMBER.fullmatch, constants))
 
 
-def _constants(query: exp.Expr) -> Mapping[str, list[str]]:
-    """Constants that the query compares with a column, by the column's name."""
-    found: dict[str, list[str]] = {}
+def _constants(query: exp.Expr, alike: Mapping[str, str]) -> Mapping[str, list[_Constant]]:
+    """Constants that the query compares with a column, by the column's common name."""
+    found: dict[str, list[_Constant]] = {}
     for comparison in query.find_all(*_COMPARES):
         columns = [one for one in comparison.find_all(exp.Column) if not _is_string(one)]
-        constants = [one.name for one in comparison.find_all(exp.Literal)]
+        constants = [_written(one) for one in comparison.find_all(exp.Literal)]
         constants += [one.name for one in comparison.find_all(exp.Column) if _is_string(one)]
+        both = [_Constant(text, _passes(comparison, text)) for text in constants]
         for column in columns:
-            found.setdefault(column.name.lower(), []).extend(constants)
+            name = column.name.lower()
+            found.setdefault(alike.get(name, name), []).extend(both)
     return found
+
+
+def _written(literal: exp.Expr) -> str:
+    return f"-{literal.name}" if isinstance(literal.parent, exp.Neg) else literal.name
+
+
+def _passes(comparison: exp.Expr, constant: str) -> str | None:
+    """A value for which a comparison of a column with a constant holds."""
+    kind = type(comparison)
+    if kind is exp.NEQ or isinstance(comparison.parent, exp.Not):
+        return None
+    if isinstance(comparison.this, exp.Literal):
+        kind = _FLIPPED.get(kind, kind)
+    step = _STEPS.get(kind, 0)
+    if not step:
+        return constant.strip("%")
+    return str(_number(constant) + step) if _NUMBER.fullmatch(constant) else None
 
 
 def _alike(query: exp.Expr) -> Mapping[str, str]:
@@ -129,6 +181,18 @@ def _values(column: _Column, constants: list[str], rng: random.Random) -> list[A
     numbers: list[Any] = [rng.randint(0, 30) for _ in range(8)]
     for constant in constants:
         if _NUMBER.fullmatch(constant):
-            value = float(constant) if "." in constant else int(constant)
+            value = _number(constant)
             numbers += [value, value - 1, value + 1]
     return numbers
+
+
+def _passing(column: _Column, constants: list[_Constant]) -> list[Any]:
+    """Values of a column for which the query's comparisons hold, in their order."""
+    values = [constant.passing for constant in constants if constant.passing is not None]
+    if not _numeric(column, [constant.text for constant in constants]):
+        return list(values)
+    return [_number(value) for value in values if _NUMBER.fullmatch(value)]
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)

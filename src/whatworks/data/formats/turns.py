@@ -1,7 +1,8 @@
 """Conversations as they stand in files: role names, turns, tool calls, the answer asked for.
 
 An example made of a conversation asks for its **last assistant turn**; the turns before it are its
-messages. ``every_turn`` makes one example of each assistant turn where all are wanted.
+messages. ``every_turn`` makes one example of each assistant turn where all are wanted (``turns:
+every`` in a study file).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ROLES: dict[str, Role] = {
 TURNS = ("messages", "conversations", "conversation")
 """Columns that hold a conversation."""
 
+_ASKS = ("user", "tool")
 _ROLE_KEYS = ("role", "from", "speaker", "type")
 _TEXT_KEYS = ("content", "value", "text")
 
@@ -118,7 +120,7 @@ def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
     """
     last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=-1)
     before = tuple(messages[:last] if last >= 0 else messages)
-    if not any(m.role in ("user", "tool") for m in before):
+    if not any(m.role in _ASKS for m in before):
         raise RowProblem("no user turn before the last answer")
     target = messages[last].content if last >= 0 else ""
     note = "" if last in (-1, len(messages) - 1) else "end after the last answer with a user turn"
@@ -126,13 +128,19 @@ def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
 
 
 def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """One example per assistant turn; those of one conversation share its group.
+    """One example per assistant turn that answers; those of one conversation share its group.
 
+    A greeting before anything was asked, and silence, answer nothing.
     The example of turn ``n`` of several has the id ``<id>-t<n>``, counted from 1.
     """
     made: list[Example] = []
     for example in examples:
-        answers = [i for i, m in enumerate(example.messages) if m.role == "assistant" and i > 0]
+        first = next((i for i, m in enumerate(example.messages) if m.role in _ASKS), 0)
+        answers = [
+            i
+            for i, m in enumerate(example.messages)
+            if m.role == "assistant" and m.content.strip() and i > first
+        ]
         if not answers:
             made.append(example)
             continue
