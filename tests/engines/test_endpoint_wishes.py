@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,36 @@ def test_an_answer_that_was_cut_is_no_breach(server: Server, engine: EndpointEng
     server.misbehave = lambda handler, *_: handler.reply(200, answer("", choices=cut))
     [got] = engine.generate(FILES, PROMPT, Decoding(constraint=Constraint.of_schema(SCHEMA)))
     assert got.finish == "length"
+
+
+REFUSED = [
+    ({"content": None, "refusal": "I'm sorry, I can't help with that."}, "stop"),
+    ({"content": ""}, "content_filter"),
+]
+
+
+@pytest.mark.parametrize(("message", "finish"), REFUSED)
+def test_a_refusal_is_an_answer_and_no_breach(
+    server: Server, engine: EndpointEngine, message: dict[str, Any], finish: str
+) -> None:
+    said = [{"message": message, "finish_reason": finish}]
+    server.misbehave = lambda handler, *_: handler.reply(200, answer("", choices=said))
+    for form in (Constraint.of_schema(SCHEMA), None):
+        for _ in ("asked", "kept"):
+            [got] = engine.generate(FILES, PROMPT, Decoding(constraint=form))
+            assert got.text == (message.get("refusal") or "") and got.finish == "stop"
+    assert len(server.bodies) == 2
+
+
+def test_answers_that_an_older_version_kept_are_read(
+    server: Server, engine: EndpointEngine, tmp_path: Path
+) -> None:
+    engine.generate(FILES, PROMPT, Decoding())
+    [kept] = tmp_path.rglob("*.json")
+    record = json.loads(kept.read_text())
+    del record["refused"]
+    kept.write_text(json.dumps(record))
+    assert engine.generate(FILES, PROMPT, Decoding())[0].text == "n1" and len(server.bodies) == 1
 
 
 def test_how_likely_an_answer_was(server: Server, engine: EndpointEngine) -> None:

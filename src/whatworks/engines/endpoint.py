@@ -299,7 +299,8 @@ class EndpointEngine:
 
     def _breach(self, reply: Reply, form: Constraint | None) -> ArmFailure | None:
         """What is wrong with a finished answer that lacks the form asked for."""
-        if form is None or reply.finish != "stop" or form.allows(reply.text):
+        excused = reply.refused or reply.finish != "stop"
+        if form is None or excused or form.allows(reply.text):
             return None
         return ArmFailure(
             f"{self.identity} does not keep to a constraint of kind {form.kind}: it said "
