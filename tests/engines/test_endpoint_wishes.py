@@ -115,6 +115,42 @@ def test_how_likely_an_answer_was(server: Server, engine: EndpointEngine) -> Non
     assert len(server.bodies) == 1
 
 
+UNKNOWN = {
+    "seed": (422, {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}),
+    "stop": (400, {"error": {"message": "Unsupported parameter: 'stop' with this model."}}),
+    "top_p": (400, {"error": {"message": "Unsupported parameter: 'top_p' with this model."}}),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_can_be_done_without_is_left_out_where_it_is_refused(
+    server: Server, engine: EndpointEngine, name: str
+) -> None:
+    def refuse(handler: Handler, prompt: str, _: int) -> bool:
+        if name in server.bodies[-1]:
+            status, said = UNKNOWN[name]
+            return handler.reply(status, json.dumps(said).encode())
+        return handler.reply(200, answer("yes END no"))
+
+    server.misbehave = refuse
+    decoding = Decoding(temperature=1.0, stop=("END",))
+    for _ in ("asked", "kept"):  # under the same key, whatever was left out
+        for key in ("p", "q", "r"):
+            assert engine.generate(FILES, PROMPT, decoding, keys=[key])[0].text == "yes "
+    assert sum(name not in body for body in server.bodies) == 3  # a draw for each key
+    assert "seed" in server.bodies[-1] or name == "seed"
+
+
+def test_a_temperature_that_is_refused_is_said_with_the_key_to_write(
+    server: Server, engine: EndpointEngine
+) -> None:
+    said = "Unsupported value: 'temperature' does not support 0 with this model."
+    server.misbehave = lambda handler, *_: handler.reply(400, error(said))
+    with pytest.raises(ArmFailure, match="does not support 0") as caught:
+        engine.generate(FILES, PROMPT, Decoding())
+    assert "`decoding: {temperature: 1}`" in caught.value.remedy
+
+
 def test_a_server_without_log_probabilities_is_asked_once(
     server: Server, engine: EndpointEngine
 ) -> None:

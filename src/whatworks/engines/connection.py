@@ -215,7 +215,7 @@ class Connection:
             # Newer models take the same limit under another name only, and say so.
             self._limit = "max_completion_tokens"
             return self._once(body, at, read, wished)
-        refused = {name for name in wished if name in message} & set(sent)
+        refused = {name for name in wished if re.search(rf"\b{name}\b", message)} & set(sent)
         if status in (400, 403, 422) and refused:
             self._refused |= refused
             return self._once(body, at, read, wished)
@@ -293,7 +293,10 @@ class Connection:
         if 300 <= status < 400:
             there = headers.get("location", "elsewhere")
             return Trouble(f"{self.url} sends on to {there} ({said})", "use that address")
-        return Trouble(f"the server refused the request ({said})", "see the server's words")
+        remedy = "see the server's words"
+        if re.search(r"\btemperature\b", message):
+            remedy = "say one that it takes in the study file, e.g. `decoding: {temperature: 1}`"
+        return Trouble(f"the server refused the request ({said})", remedy)
 
     def _offer(self, model: str) -> str:
         """What the server has instead of this model, as far as it says."""

@@ -31,6 +31,9 @@ from whatworks.task import Message
 KIND, ECHOES = "completions", "echoes"
 """Below the cache folder: answers, and log-probabilities of given answers, one file each."""
 
+DISPENSABLE = frozenset({"seed", "stop"})
+"""Fields that a server may refuse: draws stay apart without a seed, stop strings are cut here."""
+
 
 class EndpointEngine:
     """An ``Engine`` that asks ``{url}/chat/completions``; see ``docs/endpoint.md``.
@@ -242,8 +245,11 @@ class EndpointEngine:
         """Ask one request and keep its answer."""
         started = time.perf_counter()
         at = f"{self._url}/chat/completions"
-        wished = {"logprobs": True}
-        reply = self._connection.post(body, stop, at=at, read=read_reply, wished=wished)
+        wished = {name: body[name] for name in DISPENSABLE & body.keys()} | {"logprobs": True}
+        if body.get("top_p") == 1.0:
+            wished["top_p"] = 1.0  # what a server does anyway
+        needed = {name: value for name, value in body.items() if name not in wished}
+        reply = self._connection.post(needed, stop, at=at, read=read_reply, wished=wished)
         # Requests run side by side: shares of the wall time add up to it.
         reply = replace(reply, seconds=(time.perf_counter() - started) / workers)
         if self._store is not None:
