@@ -265,6 +265,17 @@ def test_the_key_is_sent_and_shown_nowhere(
     assert len(kept) == 1 and KEY not in kept[0] and KEY not in engine.identity
 
 
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_key_in_a_long_complaint_is_hidden_before_it_is_cut(server: Server, status: int) -> None:
+    body = error(f"{'x' * 285} key {KEY} is bad")
+    server.misbehave = lambda handler, *_: handler.reply(status, body)
+    engine = EndpointEngine(server.url, "m", retries=0)
+    with pytest.raises(ArmFailure, match="xxx") as caught:
+        ask(engine, 1)
+    assert KEY[:6] not in str(caught.value)
+    engine.close()
+
+
 def test_keys_come_from_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WHATWORKS_API_KEY")
     for value in ("", "other-key"):

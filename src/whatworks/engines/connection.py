@@ -206,7 +206,7 @@ class Connection:
         status, headers, payload = self._exchange(sent, at)
         if 200 <= status < 300:
             try:
-                return read(self._key.hide_bytes(payload))
+                return read(payload)
             except Unusable as error:
                 remedy = "see the server's log; is this an OpenAI-compatible address?"
                 raise Trouble(str(error), remedy, again=True) from None
@@ -224,7 +224,7 @@ class Connection:
         raise trouble
 
     def _exchange(self, body: Mapping[str, Any], at: str) -> tuple[int, httpx2.Headers, bytes]:
-        """Status, headers and whole body of one try."""
+        """Status, headers and whole body of one try, without the key."""
         self.sent += 1
         deadline = time.monotonic() + self._timeout
         late = Trouble(
@@ -245,7 +245,9 @@ class Connection:
                         raise late
                     if len(payload) > LARGEST_ANSWER:
                         raise Trouble(f"{self.url} answers without end", "see the server's log")
-                return response.status_code, response.headers, bytes(payload)
+                # Before anything is cut: of half a key nothing would be recognised.
+                shown = self._key.hide_bytes(bytes(payload))
+                return response.status_code, response.headers, shown
         except httpx2.TimeoutException:
             raise late from None
         except httpx2.ConnectError as error:
