@@ -98,6 +98,22 @@ def test_every_fault_is_survived_and_nothing_is_paid_twice(
     assert engine.reused == 12
 
 
+def test_silence_after_late_headers_has_no_time_of_its_own(server: Server) -> None:
+    def late(handler: Handler, *_: Any) -> bool:
+        time.sleep(0.8)
+        handler.hang_up(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
+        time.sleep(1.5)
+        return True
+
+    server.misbehave = late
+    engine = EndpointEngine(server.url, "m", timeout=1.0, retries=0)
+    began = time.monotonic()
+    with pytest.raises(ArmFailure, match="within 1 seconds"):
+        ask(engine, 1)
+    assert time.monotonic() - began < 1.6
+    engine.close()
+
+
 @pytest.mark.parametrize("fault", ["status 500", "stall", "cut JSON", "closed early"])
 def test_a_fault_that_stays_fails_the_arm_with_its_cause(server: Server, fault: str) -> None:
     server.misbehave = lambda handler, prompt, _: prompt.endswith("n3") and FAULTS[fault](handler)

@@ -238,6 +238,9 @@ class Connection:
             with self._client.stream(
                 "POST", at, content=json.dumps(body).encode("ascii")
             ) as response:
+                # The client waits so long for each piece: now for what is left.
+                left = max(0.01, deadline - time.monotonic())
+                response.request.extensions["timeout"]["read"] = left
                 for piece in response.iter_bytes():
                     payload += piece
                     # A server that drips never meets the client's own time-out.
