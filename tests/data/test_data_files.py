@@ -164,7 +164,8 @@ def test_a_page_is_cut_as_the_same_in_markdown(save: Save, tmp_path: Path) -> No
     )
     save("h/text.md", "## Shipping\n\nWe ship to Germany and France within three days\n\n"
          "### Returns\n\nSend it back within thirty days. A label is in the box.\n\n- Free\n"
-         "- Insured\n\n| Plan | Price |\n| Basic | 5 euros |\n| | 9 euros |\n\nAnd\nso on.\n")  # fmt: skip
+         "- Insured\n\n| Plan | Price |\n| Basic | 5 euros |\n| | 9 euros |\n\n"
+         "And\nso on.\n")  # fmt: skip
     page, text = read_documents(tmp_path / "h")
     assert page.title == "Help" and page.text == text.text
     for size in (8, 14, 30):
