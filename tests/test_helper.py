@@ -11,6 +11,7 @@ import pytest
 from whatworks.bench import Bench
 from whatworks.budget import Budget, Ledger, Meter
 from whatworks.candidate import Candidate, Decoding, Weights
+from whatworks.engines import ModelFiles, Prompts, Unanswered
 from whatworks.engines.fake import FakeEngine
 from whatworks.engines.prices import Price
 from whatworks.errors import ArmFailure, BudgetExceeded
@@ -75,6 +76,18 @@ def test_what_was_not_used_makes_room_for_more(tmp_path: Path) -> None:
     decoding = Decoding(max_tokens=10)
     helper(fake, tmp_path, ledger, Budget(tokens=30)).ask(asked(*texts), decoding)
     assert ledger.helper_tokens == 18 and len(fake.seen) == 6
+
+
+def test_what_was_answered_before_a_failure_is_charged(tmp_path: Path) -> None:
+    class Failing(FakeEngine):
+        def generate(self, model: ModelFiles, prompts: Prompts, *args: Any, **more: Any) -> Any:
+            got = super().generate(model, prompts[:-1], *args, keys=more["keys"][:-1])
+            raise Unanswered(ArmFailure("the last one was refused"), got)
+
+    ledger = Ledger()
+    with pytest.raises(ArmFailure, match="refused"):
+        helper(Failing(price=PRICE), tmp_path, ledger).ask(asked("say red", "say blue"))
+    assert ledger.helper_requests == 1 and ledger.helper_usd == ledger.helper_tokens > 0
 
 
 def test_money_needs_a_price(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from whatworks.constraint import Constraint
 from whatworks.errors import InputError
 from whatworks.main_job import run_study
 from whatworks.opening import open_study
+from whatworks.results import Results
 from whatworks.studyfile import read_arms, read_study, read_task
 
 MINIMAL = "task: {train: rows.jsonl, metric: exact}\narms: [zero-shot, few-shot]\n"
@@ -54,6 +55,85 @@ arms:
     sft, few = read_arms(study)
     assert sft.chain.steps[0].model_dump()["learning_rate"] == 1e-4
     assert (few.name, few.chain.steps[0].model_dump()["k"]) == ("one-shot", 1)
+
+
+WITH_FILES = """
+task: {train: rows.jsonl, metric: {json: {schema: schema.json}}}
+model: "fake:script.json"
+arms:
+- {constrained: {to: {json_schema: schema.json}}}
+- {arm: constrained, name: grammar, constrained: {to: {lark: form.lark}}}
+- {best-of-n: {n: 2, reward: {json: {schema: schema.json}}}}
+- {dpo: {pairs: {json: {schema: schema.json}}}}
+- {arm: knn, knn: {search: {embedder: [lexical, encoder]}}}
+- {rag: {embedder: encoder, index: {rerank: encoder, store: "lancedb:kept"}}}
+"""
+CHANGES = {
+    "schema.json": ('{"required": ["b"]}', {"constrained", "best-of-n", "dpo"}),
+    "form.lark": ('start: "no"', {"grammar"}),
+    "encoder/model.safetensors": ("other weights", {"knn", "rag"}),
+}
+
+
+def with_files(folder: Path) -> Path:
+    (folder / "encoder").mkdir(parents=True)
+    (folder / "encoder" / "config.json").write_text("{}")
+    (folder / "encoder" / "model.safetensors").write_text("weights")
+    (folder / "schema.json").write_text('{"required": ["a"]}')
+    (folder / "form.lark").write_text('start: "yes"')
+    (folder / "script.json").write_text(json.dumps({"default": '{"a": 1, "b": 2}'}))
+    path = write(folder, WITH_FILES)
+    rows = [{"input": f"say {i * 7919}", "target": '{"a": 1, "b": 2}'} for i in range(20)]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_files_of_arms_lie_beside_the_study_and_count_by_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    paths = [with_files(tmp_path / name) for name in ("one", "other")]
+    monkeypatch.chdir(tmp_path)
+
+    def keys(path: Path) -> dict[str, str]:
+        arms = read_arms(read_study(path), root=path.parent)
+        return {arm.name: arm.chain.key for arm in arms}
+
+    before = keys(paths[0])
+    assert before == keys(paths[1]) == keys(Path("other/study.yaml"))
+    metric = read_task(read_study(paths[0]), paths[0].parent).metric.key
+    content, arms = CHANGES[changed]
+    (paths[0].parent / changed).write_text(content)
+    assert {name for name, key in keys(paths[0]).items() if key != before[name]} == arms
+    now = read_task(read_study(paths[0]), paths[0].parent).metric.key
+    assert (now != metric) == (changed == "schema.json")
+
+
+def test_a_changed_file_is_not_answered_from_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_files(tmp_path / "study")
+    path.write_text(path.read_text().replace("{json: {schema: schema.json}}}", "json}", 1))
+    monkeypatch.chdir(tmp_path)
+
+    def run() -> set[str]:
+        run_study(path, out=tmp_path / "out", only=["constrained"])
+        rows = Results(tmp_path / "out" / "results.jsonl").rows()
+        return {row.candidate for row in rows if row.status == "scored"}
+
+    assert len(run()) == 1 and run() == run()
+    (path.parent / "schema.json").write_text('{"required": ["b"]}')
+    run()
+    texts = [json.loads(p.read_text()) for p in tmp_path.glob("out/store/candidates/*/*.json")]
+    said = {candidate["decoding"]["constraint"]["text"] for candidate in texts}
+    assert said == {'{"required": ["a"]}', '{"required": ["b"]}'}
+
+
+def test_a_file_that_is_not_there_is_told_with_its_arm(tmp_path: Path) -> None:
+    path = with_files(tmp_path / "study")
+    (path.parent / "schema.json").unlink()
+    with pytest.raises(InputError, match=r"arm 'constrained', .*schema\.json"):
+        read_arms(read_study(path), root=path.parent)
 
 
 def test_settings_of_chains(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +30,18 @@ class Arm(BaseModel):
     chain: Chain
     rows: int | None = None
     decoding: DecodingSection | None = None
+
+    def located(self, root: Path) -> Arm:
+        """The arm with the files that its settings name, relative to ``root``.
+
+        Raises:
+            InputError: If one cannot be read.
+        """
+        try:
+            return self.model_copy(update={"chain": self.chain.located(root)})
+        except InputError as error:
+            place = f"arm {self.name!r}" + (f", {error.place}" if error.place else "")
+            raise InputError(error.cause, place=place, remedy=error.remedy) from error
 
 
 class CurveSection(BaseModel):

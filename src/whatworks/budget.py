@@ -6,10 +6,11 @@ what it took in the end is charged. ``Meter`` is that counter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
-from whatworks.engines import Generation
+from whatworks.engines import Generation, Unanswered
 from whatworks.engines.prices import FREE, Price
 from whatworks.errors import BudgetExceeded
 from whatworks.identity import Frozen
@@ -181,6 +182,15 @@ class Meter:
                 usd=usd,
             )
         self.ledger.add(spent)
+
+    @contextmanager
+    def failing(self) -> Generator[None]:
+        """Charge also what was answered in a call of which a request failed."""
+        try:
+            yield
+        except Unanswered as failure:
+            self.charge(failure.answered)
+            raise
 
 
 def _used_up(name: str, limit: float) -> BudgetExceeded:

@@ -17,7 +17,7 @@ from whatworks.identity import Frozen
 
 Kind = Literal["json_schema", "regex", "choices", "lark", "auto"]
 
-KINDS = ("json_schema", "regex", "choices", "lark")
+KINDS: tuple[Kind, ...] = ("json_schema", "regex", "choices", "lark")
 
 ROOM = 2
 """A form that is learned from rows leaves room for so many times what the longest of them has."""
@@ -122,31 +122,49 @@ def read(given: Any, root: Path) -> Constraint:
             "{lark: FILE}",
         )
     kind, value = next(iter(given.items()))
+    if kind == "json_schema" and isinstance(value, str):
+        from whatworks.metrics.json_schema import Schema
+
+        value = Schema(root / value).contents
+    if kind == "lark" and isinstance(value, str) and re.fullmatch(r"\s*\S.*\.lark\s*", value):
+        try:
+            value = (root / value.strip()).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise InputError(f"the grammar cannot be read: {error}", place=place) from error
+    return made(kind, value)
+
+
+def made(kind: str, value: Any) -> Constraint:
+    """A constraint by its kind and what it is itself; no file is read.
+
+    Raises:
+        InputError: If the kind is unknown, or the value is none of that kind.
+    """
+    place = "constraint"
     if kind not in KINDS:
         raise InputError(f"unknown constraint {kind!r}", place=place, remedy=nearest(kind, KINDS))
     if kind == "choices":
         if not isinstance(value, list) or not value:
             raise InputError("choices are a list of texts", place=place)
+        if any(not isinstance(one, str | int | float) for one in value):
+            raise InputError("one of the choices is no text", place=place)
         return Constraint(kind="choices", choices=tuple(str(one) for one in value))
     if kind == "json_schema":
         from whatworks.metrics.json_schema import Schema
 
-        source = str(root / value) if isinstance(value, str) else value
-        return Constraint.of_schema(Schema(source).contents)
-    text = str(value)
-    if kind == "lark" and text.strip().endswith(".lark") and "\n" not in text.strip():
-        try:
-            text = (root / text.strip()).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise InputError(f"the grammar cannot be read: {error}", place=place) from error
-    if kind == "lark" and not re.search(r"^\s*start\s*:", text, flags=re.MULTILINE):
+        if not isinstance(value, Mapping | bool):
+            raise InputError("a JSON Schema is an object", place=place)
+        return Constraint.of_schema(Schema(value).contents)
+    if not isinstance(value, str):
+        raise InputError(f"a constraint of kind {kind} is a text, not {value!r}", place=place)
+    if kind == "lark" and not re.search(r"^\s*start\s*:", value, flags=re.MULTILINE):
         raise InputError("the grammar has no rule `start`", place=place)
     if kind == "regex":
         try:
-            re.compile(text)
+            re.compile(value)
         except re.error as error:
             raise InputError(f"no regular expression: {error}", place=place) from error
-    return Constraint(kind=kind, text=text)
+    return Constraint(kind=kind, text=value)
 
 
 def _renamed(grammar: str) -> str:

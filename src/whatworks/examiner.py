@@ -164,15 +164,16 @@ class Examiner:
             # As many as the budget surely allows; what they did not use makes room for more.
             count = meter.admit([(n * lengths[i], n * decoding.max_tokens) for i in asked])
             now, asked = asked[:count], asked[count:]
-            fresh = samples.generate(
-                self.engine,
-                model,
-                [prompts[i] for i in now],
-                decoding,
-                examples=[chunk[i] for i in now],
-                metric=self.metric,
-                read=bare(candidate.prompt),
-            )
+            with meter.failing():
+                fresh = samples.generate(
+                    self.engine,
+                    model,
+                    [prompts[i] for i in now],
+                    decoding,
+                    examples=[chunk[i] for i in now],
+                    metric=self.metric,
+                    read=bare(candidate.prompt),
+                )
             meter.charge(fresh)
             for i, generation in zip(now, fresh, strict=True):
                 generations[i] = generation
@@ -192,7 +193,8 @@ class Examiner:
         answered = self.engine.count_tokens(model, answers)
         meter.admit([(sum(lengths) + sum(answered) + len(chunk), 0)])  # all of them or none
         began = time.perf_counter()
-        values = self.engine.logprobs(model, prompts, answers)
+        with meter.failing():
+            values = self.engine.logprobs(model, prompts, answers)
         share = (time.perf_counter() - began) / len(chunk)
         taken = [
             asdict(Generation("", length + len(value), 0, share))

@@ -78,7 +78,8 @@ class Helper:
             count = self._meter.admit(most)
             now, todo, most = todo[:count], todo[count:], most[count:]
             names = [keys[at] for at in now]
-            fresh = engine.generate(files, [prompts[at] for at in now], decoding, keys=names)
+            with self._meter.failing():
+                fresh = engine.generate(files, [prompts[at] for at in now], decoding, keys=names)
             self._meter.charge(fresh)
             for name, generation in zip(names, fresh, strict=True):
                 self._store.write("helper", name, asdict(generation))

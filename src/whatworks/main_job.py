@@ -199,7 +199,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         chain=arm.chain.name,
         dev_score=mean(scores) if scores else None,
         training_seconds=mean([run.ledger.training_seconds for run in made]),
-        usd=mean([run.total.all_usd for run in made]),
+        usd=mean([run.total.all_usd for run in mine]),  # one that failed has to be paid as well
         seeds=len(mine),
         prompt=prompt,
         settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},

@@ -99,7 +99,7 @@ def open_study(
     file = read_study(path)
     if model is not None:
         file = file.model_copy(update={"model": model})
-    arms = read_arms(file, only)
+    arms = read_arms(file, only, root=path.parent)
     task = read_task(file, path.parent, checked=checked)
     engine, weights = open_engine(
         _located(file.model, path.parent), template=file.template, prices=file.prices

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from whatworks.identity import Frozen
+from whatworks.identity import Frozen, Named, NamedStore
 from whatworks.task import Document, Example, Message
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Demos(Frozen):
     pool: tuple[Example, ...]
     k: int
     select: Literal["fixed", "nearest"] = "fixed"
-    embedder: str = ""
+    embedder: Named = ""
     diversity: float = 0.0
     balance: bool = False
     fixed: int = 0
@@ -98,9 +98,9 @@ class Context(Frozen):
     chunks: tuple[Document, ...]
     k: int
     search: Literal["hybrid", "vector", "lexical"] = "hybrid"
-    embedder: str = ""
-    store: str = ""
-    rerank: str = ""
+    embedder: Named = ""
+    store: NamedStore = ""
+    rerank: Named = ""
     passages: Literal["retrieved", "gold", "wrong"] = "retrieved"
     drop_gold: float = 0.0
     cite: bool = False

@@ -171,10 +171,12 @@ class Study:
         candidate = self.start_of(arm.name)
         try:
             with self._timed(arm.name), arm_failures():
-                for step in arm.chain.steps:
-                    candidate = self._step(step, candidate, run, watcher)
+                try:
+                    for step in arm.chain.steps:
+                        candidate = self._step(step, candidate, run, watcher)
+                finally:
+                    run.total.add(run.ledger)
                 candidate = candidate.asked
-                run.total.add(run.ledger)
                 tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
                 meter = self._money(run)
                 answers = self.examiner.ask(candidate, self.task.splits.dev, meter=meter, tick=tick)
@@ -236,6 +238,7 @@ class Study:
                 tick=tick,
                 helper=self._helper(spent),
             )
+            run.ledger = spent  # also what a step takes that fails
             made = step.adapt(start, bench)
             stored = {
                 "candidate": made.model_dump(mode="json"),

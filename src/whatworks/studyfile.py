@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,11 +13,10 @@ from whatworks.budget import Budget
 from whatworks.decodingfile import DecodingSection
 from whatworks.engines.prices import Price
 from whatworks.errors import InputError, nearest
-from whatworks.metrics import file_options
+from whatworks.named import metric_at, path_of
 from whatworks.task import (
     Document,
     Example,
-    MetricSpec,
     Pair,
     Splits,
     Task,
@@ -28,8 +25,6 @@ from whatworks.task import (
     split,
 )
 from whatworks.yamlfile import read_mapping
-
-DATA_VARIABLE = "$WHATWORKS_DATA"
 
 DEFAULT_INSTRUCTIONS = {
     "json": "Answer with one JSON object.",
@@ -132,11 +127,17 @@ def read_study(path: Path) -> StudyFile:
         raise _explained(error, path) from error
 
 
-def read_arms(study: StudyFile, only: Sequence[str] = ()) -> list[Arm]:
+def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None = None) -> list[Arm]:
     """The arms of a study and of its curve, all or those named in ``only``.
 
+    Args:
+        study: The study file.
+        only: Names of arms.
+        root: Folder that the files which settings name are relative to; they are not looked at
+            without one.
+
     Raises:
-        InputError: If an arm, method or setting is unknown, or two arms share a name.
+        InputError: If an arm, method, setting or file is unknown, or two arms share a name.
     """
     arms = [read_arm(entry) for entry in study.arms]
     if study.curve is not None:
@@ -152,7 +153,8 @@ def read_arms(study: StudyFile, only: Sequence[str] = ()) -> list[Arm]:
     for name in [*only, *([study.baseline] if study.baseline else [])]:
         if name not in names:
             raise InputError(f"unknown arm {name!r}", remedy=nearest(name, names))
-    return [arm for arm in arms if not only or arm.name in only]
+    chosen = [arm for arm in arms if not only or arm.name in only]
+    return chosen if root is None else [arm.located(root) for arm in chosen]
 
 
 def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
@@ -174,7 +176,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     fault = ""
 
     def rows(name: str) -> tuple[Example, ...]:
-        data = read(_path(root, name), format=section.format, columns=section.columns)
+        data = read(path_of(root, name), format=section.format, columns=section.columns)
         documents.update({d.id: d for d in data.documents})
         pairs.update({pair.example.id: pair for pair in data.pairs})
         wanted = section.where.items()
@@ -203,21 +205,21 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         }
     )
     if section.documents:
-        place = _path(root, section.documents)
+        place = path_of(root, section.documents)
         try:
             documents = {d.id: d for d in read_documents(place)}
         except InputError as error:  # fails the arms that need them; the others have their answer
             fault = "; ".join(part for part in (error.cause, error.remedy) if part)
             fault, documents = f"{error.place or place}: {fault}", {}
     if section.preferences:
-        own = read(_path(root, section.preferences)).pairs
+        own = read(path_of(root, section.preferences)).pairs
         preferences = for_training(own, (*splits.dev, *splits.test, *aside))
     else:
         preferences = tuple(pairs[row.id] for row in splits.train if row.id in pairs)
     if section.turns == "every":  # whole conversations were split, so none stands in two splits
         splits = splits.replace(train=every_turn(splits.train))
         splits = _apart(splits, section.split, checked)
-    metric = _metric(section.metric, root)
+    metric = metric_at(section.metric, root)
     if metric.name == "judge" and study.helper and "model" not in metric.options:
         metric = metric.replace(options={**metric.options, "model": study.helper})
     instructions = section.instructions
@@ -248,32 +250,6 @@ def _by_column(
     }
     train = parts.pop("train")
     return train, {part: chosen for part, chosen in parts.items() if chosen}
-
-
-def _path(root: Path, name: str) -> Path:
-    """A path of the study file: relative to it, with environment variables filled in.
-
-    ``$WHATWORKS_DATA``, the folder of public data sets, is ``data`` here unless it is set.
-
-    Raises:
-        InputError: If another variable is not set, or there is no such public data.
-    """
-    filled = os.path.expandvars(os.path.expanduser(name))
-    if DATA_VARIABLE in filled:
-        filled = str(Path(filled.replace(DATA_VARIABLE, "data")).absolute())
-    if unset := re.search(r"\$\{?(\w+)", filled):
-        raise InputError(
-            f"the variable {unset[1]} in {name!r} is not set",
-            remedy=f"export {unset[1]}=FOLDER, or write the path itself",
-        )
-    path = root / filled
-    if name.startswith(DATA_VARIABLE) and not path.exists():
-        raise InputError(
-            "this public data is not here",
-            place=str(path),
-            remedy="export WHATWORKS_DATA=FOLDER; docs/examples.md says what the folder holds",
-        )
-    return path
 
 
 def _renamed(
@@ -331,15 +307,6 @@ def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[E
 
     chosen = sorted(random.Random(f"limit {seed}").sample(range(len(rows)), limit))
     return tuple(rows[i] for i in chosen)
-
-
-def _metric(value: str | dict[str, Any], root: Path) -> MetricSpec:
-    spec = MetricSpec.read(value)
-    options = dict(spec.options)
-    for option in file_options(spec.name) & options.keys():
-        if isinstance(options[option], str):
-            options[option] = str(_path(root, options[option]))
-    return spec.replace(options=options)
 
 
 def _explained(error: ValidationError, path: Path) -> InputError:

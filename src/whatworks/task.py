@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_serializer
 
 from whatworks.errors import InputError
-from whatworks.identity import Frozen, content_key
+from whatworks.identity import Frozen, content_key, content_of, for_key
 from whatworks.joining import Joining
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -110,6 +110,18 @@ class MetricSpec(Frozen):
 
     name: str
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+
+    @field_serializer("options", mode="wrap")
+    def _by_content(
+        self,
+        options: Mapping[str, Any],
+        write: SerializerFunctionWrapHandler,
+        info: SerializationInfo,
+    ) -> Any:
+        written: dict[str, Any] = write(options)
+        if not for_key(info):
+            return written
+        return {n: content_of(v) if isinstance(v, str) else v for n, v in written.items()}
 
     @classmethod
     def read(cls, value: str | Mapping[str, Any]) -> MetricSpec:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from whatworks.data import read, read_documents, write
 from whatworks.data.passages import opening
 from whatworks.errors import InputError
+from whatworks.retrieval import chunk
 from whatworks.studyfile import read_study, read_task
 from whatworks.task import Example, Message
 
@@ -148,6 +149,33 @@ def test_documents_of_a_folder(save: Save, tmp_path: Path) -> None:
         ("rows-2", "", "Other"),
     ]
     assert [d.id for d in read_documents(tmp_path / "h" / "fees.txt")] == ["fees"]
+
+
+def test_a_page_is_cut_as_the_same_in_markdown(save: Save, tmp_path: Path) -> None:
+    save(
+        "h/page.html",
+        """<html><head><title>Help</title></head>
+        <body><svg><title>Menu icon</title></svg><div><h2>Shipping</h2>
+        <p>We ship to <b>Germany</b> and
+           France within three days</p></div><h3>Returns</h3><p>Send it back within thirty days.
+        A label is in the box.</p><ul><li>Free</li><li><p>Insured</p></li><li></li></ul>
+        <table><thead><tr><th>Plan</th><th>Price</th></tr></thead><tr><td><p>Basic</p></td>
+        <td>5 euros</td></tr><tr><td></td><td>9<br>euros</td></tr></table>And<br>so on.</body>""",
+    )
+    save("h/text.md", "## Shipping\n\nWe ship to Germany and France within three days\n\n"
+         "### Returns\n\nSend it back within thirty days. A label is in the box.\n\n- Free\n"
+         "- Insured\n\n| Plan | Price |\n| Basic | 5 euros |\n| | 9 euros |\n\n"
+         "And\nso on.\n")  # fmt: skip
+    page, text = read_documents(tmp_path / "h")
+    assert page.title == "Help" and page.text == text.text
+    for size in (8, 14, 30):
+        cut = [[c.text for c in chunk([document], size=size)] for document in (page, text)]
+        assert cut[0] == cut[1] and len(cut[0]) > 1
+
+
+def test_a_table_that_lays_a_page_out_is_none(save: Save, tmp_path: Path) -> None:
+    save("h/page.html", "<table><tr><td><h1>A</h1><p>One</p><p>Two</p></td></tr></table><p>Three")
+    assert read_documents(tmp_path / "h")[0].text == "# A\n\nOne\n\nTwo\n\nThree"
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,22 @@ def test_every_fault_is_survived_and_nothing_is_paid_twice(
     assert engine.reused == 12
 
 
+def test_silence_after_late_headers_has_no_time_of_its_own(server: Server) -> None:
+    def late(handler: Handler, *_: Any) -> bool:
+        time.sleep(0.8)
+        handler.hang_up(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
+        time.sleep(1.5)
+        return True
+
+    server.misbehave = late
+    engine = EndpointEngine(server.url, "m", timeout=1.0, retries=0)
+    began = time.monotonic()
+    with pytest.raises(ArmFailure, match="within 1 seconds"):
+        ask(engine, 1)
+    assert time.monotonic() - began < 1.6
+    engine.close()
+
+
 @pytest.mark.parametrize("fault", ["status 500", "stall", "cut JSON", "closed early"])
 def test_a_fault_that_stays_fails_the_arm_with_its_cause(server: Server, fault: str) -> None:
     server.misbehave = lambda handler, prompt, _: prompt.endswith("n3") and FAULTS[fault](handler)
@@ -263,6 +279,17 @@ def test_the_key_is_sent_and_shown_nowhere(
     assert server.keys == {f"Bearer {KEY}"}
     kept = [path.read_text() for path in tmp_path.rglob("*.json")]
     assert len(kept) == 1 and KEY not in kept[0] and KEY not in engine.identity
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_key_in_a_long_complaint_is_hidden_before_it_is_cut(server: Server, status: int) -> None:
+    body = error(f"{'x' * 285} key {KEY} is bad")
+    server.misbehave = lambda handler, *_: handler.reply(status, body)
+    engine = EndpointEngine(server.url, "m", retries=0)
+    with pytest.raises(ArmFailure, match="xxx") as caught:
+        ask(engine, 1)
+    assert KEY[:6] not in str(caught.value)
+    engine.close()
 
 
 def test_keys_come_from_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

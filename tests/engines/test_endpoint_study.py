@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_endpoint_server import Server
+from test_endpoint_server import Handler, Server
 
 from whatworks.cli import main
 from whatworks.main_job import run_study
@@ -62,9 +62,10 @@ def test_a_helper_that_refuses_fails_the_arm_that_asks_it_alone(
     assert sum(row.arm == "zero-shot" for row in rows) == 4
 
 
-def study(folder: Path, server: Server, more: str) -> Path:
-    rows = [{"input": f"say n{i * 7919}", "output": f"n{i * 7919}"} for i in range(12)]
-    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+def study(folder: Path, server: Server, more: str, *, rows: int = 12) -> Path:
+    numbers = [i * 7919 for i in range(rows)]
+    made = [{"input": f"say n{number}", "output": f"n{number}"} for number in numbers]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, made)))
     path = folder / "study.yaml"
     path.write_text(
         "task: {train: rows.jsonl, metric: exact, split: {dev: 3, test: 4}}\n"
@@ -93,6 +94,25 @@ def test_a_limit_in_money_holds_before_a_request_leaves(
     assert sum(server.paid.values()) == answers and answers * 10 <= limit
     rows = (tmp_path / "out" / "results.jsonl").read_text()
     assert ("budget of" in rows) == (answers < 7)
+
+
+def test_what_was_answered_before_a_refusal_is_paid_for(server: Server, tmp_path: Path) -> None:
+    """A setting that fails has taken money; what is left decides whether another one is tried."""
+    path = study(tmp_path, server, f"prices: {DEAR}\nbudget: {{usd: 400}}", rows=50)
+    search = "[{arm: knn, knn: {embedder: lexical, search: {k: [1, 2, 3, 4, 5, 6]}}}]"
+    text = path.read_text().replace("[zero-shot]", search).replace("dev: 3", "dev: 30")
+    path.write_text(text)
+    words = json.dumps({"error": {"message": "no", "code": "context_length_exceeded"}}).encode()
+
+    def refuse_the_rest(handler: Handler, prompt: str, _: int) -> bool:
+        return len(server.paid) >= 25 and prompt not in server.paid and handler.reply(400, words)
+
+    server.misbehave = refuse_the_rest
+    run_study(path, out=tmp_path / "out")
+    [arm] = json.loads((tmp_path / "out" / "summary.json").read_text())["arms"]
+    assert "longer than the model's context" in (tmp_path / "out" / "results.jsonl").read_text()
+    assert 250 <= sum(server.paid.values()) * 10 == arm["usd"] <= 400
+    assert f"${arm['usd']:.3g} a seed" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_limit_in_money_needs_a_price(server: Server, tmp_path: Path) -> None:

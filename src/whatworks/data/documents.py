@@ -19,9 +19,13 @@ _ROWS_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")
 _TEXT_COLUMNS = ("text", "contents", "content", "body", "passage", "paragraph", "document")
 _HIDDEN_TAGS = {"script", "style", "template", "noscript", "svg"}
 _BLOCK_TAGS = {
-    *("p", "div", "br", "li", "ul", "ol", "table", "tr", "h1", "h2", "h3", "h4", "h5", "h6"),
-    *("section", "article", "header", "footer", "pre", "blockquote", "dt", "dd", "td", "th"),
+    *("p", "div", "section", "article", "header", "footer", "main", "nav", "aside", "pre"),
+    *("blockquote", "dl", "figure", "figcaption", "caption", "hr"),
 }
+_LINE_TAGS = {"dt", "dd"}
+_HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+_STRUCTURE = {"ul": "", "ol": "", "li": "- ", "table": "", "tr": ""}
+"""What lists and tables are made of, with what stands before the text in each."""
 
 
 def read_documents(path: Path) -> tuple[Document, ...]:
@@ -156,7 +160,12 @@ def _from_rows(path: Path) -> Iterator[Document]:
 
 
 class _Page(HTMLParser):
-    """The readable text of an HTML page, a line per block."""
+    """The readable text of an HTML page, its structure as Markdown has it.
+
+    A blank line stands between paragraphs, ``#`` before a heading, ``-`` before a list item and
+    ``|`` around the cells of a table's row, so that it is cut into passages as Markdown is. What
+    stands before a text is written when there is one.
+    """
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -164,29 +173,65 @@ class _Page(HTMLParser):
         self._parts: list[str] = []
         self._hidden = 0
         self._in_title = False
+        self._breaks = 0
+        self._lead = ""
+        self._in_cell = False
+        self._in_row = False
+        """Whether a cell of the row has text by now."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what begins."""
         self._hidden += tag in _HIDDEN_TAGS
-        self._in_title = self._in_title or tag == "title"
-        if tag in _BLOCK_TAGS:
-            self._parts.append("\n")
+        if tag == "title" and not self._hidden and not self.title:
+            self._in_title = True
+        if tag in ("td", "th"):
+            self._lead += " | " if self._in_row else "| "
+            self._in_cell = True
+        elif tag in _HEADINGS or tag in _STRUCTURE:
+            self._in_cell = self._in_row = False  # a table for layout
+            self._break(1 if tag in ("li", "tr") else 2, _STRUCTURE.get(tag) or _HEADINGS.get(tag))
+        elif tag == "br":
+            self._break(self._breaks + 1)
+        elif tag in _BLOCK_TAGS:
+            self._break(2)
+        elif tag in _LINE_TAGS:
+            self._break(1)
 
     def handle_endtag(self, tag: str) -> None:
         """Note what ends."""
         self._hidden = max(0, self._hidden - (tag in _HIDDEN_TAGS))
         self._in_title = self._in_title and tag != "title"
-        if tag in _BLOCK_TAGS:
-            self._parts.append("\n")
+        if tag == "tr":
+            self._parts += [" |"] * self._in_row
+            self._in_cell = self._in_row = False
+        if tag in _HEADINGS or tag in _STRUCTURE:
+            self._lead = ""
+            self._break(1 if tag in ("li", "tr") else 2)
+        elif tag in _BLOCK_TAGS:
+            self._break(2)
+        elif tag in _LINE_TAGS:
+            self._break(1)
 
     def handle_data(self, data: str) -> None:
         """Keep text that a reader would see."""
         if self._in_title:
             self.title += data
+        elif not self._hidden and not data.isspace():
+            self._parts += ["\n" * min(self._breaks, 2), self._lead, re.sub(r"\s+", " ", data)]
+            self._in_row = self._in_row or "|" in self._lead
+            self._breaks, self._lead = 0, ""
         elif not self._hidden:
-            self._parts.append(re.sub(r"\s+", " ", data))
+            self._parts.append(" ")
+
+    def _break(self, lines: int, lead: str | None = None) -> None:
+        """The text to come begins anew, after so many ends of lines; within a cell it goes on."""
+        if self._in_cell:
+            self._parts.append(" ")
+        elif lead is not None:
+            self._breaks, self._lead = max(self._breaks, lines), lead
+        elif not self._lead:
+            self._breaks = max(self._breaks, lines)
 
     def text(self) -> str:
-        """The text, spaces and empty lines folded."""
-        lines = (" ".join(line.split()) for line in "".join(self._parts).split("\n"))
-        return "\n".join(line for line in lines if line)
+        """The text, spaces folded."""
+        return "\n".join(" ".join(line.split()) for line in "".join(self._parts).split("\n"))

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from whatworks.candidate import Decoding, Weights
 from whatworks.engines.prices import Price
+from whatworks.errors import ArmFailure
 from whatworks.task import Message
 
 Prompts = Sequence[Sequence[Message]]
@@ -57,6 +58,19 @@ class Generation:
     finish: Literal["stop", "length", "overflow"] = "stop"
     logprob: float | None = None
     samples: int = 1
+
+
+class Unanswered(ArmFailure):
+    """A request of a call failed for good; others of it were answered, and have to be paid.
+
+    Args:
+        failure: What went wrong.
+        answered: What came back.
+    """
+
+    def __init__(self, failure: ArmFailure, answered: Sequence[Generation]) -> None:
+        super().__init__(failure.cause, place=failure.place, remedy=failure.remedy)
+        self.answered = list(answered)
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,8 @@ class Engine(Protocol):
             on_done: Called with the number of prompts just finished.
 
         Raises:
-            ArmFailure: If a prompt is longer than the model's context, or memory runs out.
+            ArmFailure: If a prompt is longer than the model's context, or memory runs out;
+                ``Unanswered`` where other prompts were answered and cost money.
             InputError: If the model cannot be loaded.
         """
         ...
@@ -135,7 +150,7 @@ class Engine(Protocol):
 
         Raises:
             ArmFailure: If prompt and answer are longer than the context, memory runs out, or the
-                engine cannot say.
+                engine cannot say; ``Unanswered`` as above.
             InputError: If the model cannot be loaded.
         """
         ...

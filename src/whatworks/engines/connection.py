@@ -206,7 +206,7 @@ class Connection:
         status, headers, payload = self._exchange(sent, at)
         if 200 <= status < 300:
             try:
-                return read(self._key.hide_bytes(payload))
+                return read(payload)
             except Unusable as error:
                 remedy = "see the server's log; is this an OpenAI-compatible address?"
                 raise Trouble(str(error), remedy, again=True) from None
@@ -215,7 +215,7 @@ class Connection:
             # Newer models take the same limit under another name only, and say so.
             self._limit = "max_completion_tokens"
             return self._once(body, at, read, wished)
-        refused = {name for name in wished if name in message} & set(sent)
+        refused = {name for name in wished if re.search(rf"\b{name}\b", message)} & set(sent)
         if status in (400, 403, 422) and refused:
             self._refused |= refused
             return self._once(body, at, read, wished)
@@ -224,7 +224,7 @@ class Connection:
         raise trouble
 
     def _exchange(self, body: Mapping[str, Any], at: str) -> tuple[int, httpx2.Headers, bytes]:
-        """Status, headers and whole body of one try."""
+        """Status, headers and whole body of one try, without the key."""
         self.sent += 1
         deadline = time.monotonic() + self._timeout
         late = Trouble(
@@ -238,6 +238,9 @@ class Connection:
             with self._client.stream(
                 "POST", at, content=json.dumps(body).encode("ascii")
             ) as response:
+                # The client waits so long for each piece: now for what is left.
+                left = max(0.01, deadline - time.monotonic())
+                response.request.extensions["timeout"]["read"] = left
                 for piece in response.iter_bytes():
                     payload += piece
                     # A server that drips never meets the client's own time-out.
@@ -245,7 +248,9 @@ class Connection:
                         raise late
                     if len(payload) > LARGEST_ANSWER:
                         raise Trouble(f"{self.url} answers without end", "see the server's log")
-                return response.status_code, response.headers, bytes(payload)
+                # Before anything is cut: of half a key nothing would be recognised.
+                shown = self._key.hide_bytes(bytes(payload))
+                return response.status_code, response.headers, shown
         except httpx2.TimeoutException:
             raise late from None
         except httpx2.ConnectError as error:
@@ -293,7 +298,10 @@ class Connection:
         if 300 <= status < 400:
             there = headers.get("location", "elsewhere")
             return Trouble(f"{self.url} sends on to {there} ({said})", "use that address")
-        return Trouble(f"the server refused the request ({said})", "see the server's words")
+        remedy = "see the server's words"
+        if re.search(r"\btemperature\b", message):
+            remedy = "say one that it takes in the study file, e.g. `decoding: {temperature: 1}`"
+        return Trouble(f"the server refused the request ({said})", remedy)
 
     def _offer(self, model: str) -> str:
         """What the server has instead of this model, as far as it says."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from whatworks.candidate import Decoding
 from whatworks.constraint import Constraint
-from whatworks.engines import Generation, ModelFiles, Prompts, echo
+from whatworks.engines import Generation, ModelFiles, Prompts, Unanswered, echo
 from whatworks.engines.connection import Connection
 from whatworks.engines.pool import ask_all
 from whatworks.engines.prices import price_of
@@ -30,6 +30,9 @@ from whatworks.task import Message
 
 KIND, ECHOES = "completions", "echoes"
 """Below the cache folder: answers, and log-probabilities of given answers, one file each."""
+
+DISPENSABLE = frozenset({"seed", "stop"})
+"""Fields that a server may refuse: draws stay apart without a seed, stop strings are cut here."""
 
 
 class EndpointEngine:
@@ -136,7 +139,7 @@ class EndpointEngine:
         once. After a final failure no further request leaves; those under way are waited for.
 
         Raises:
-            ArmFailure: If a request fails for good: which prompt, what the server said.
+            Unanswered: If a request fails for good: which prompt, what the server said.
         """
         self._own_weights(model)
         names = _names(keys, prompts)
@@ -145,7 +148,7 @@ class EndpointEngine:
             for messages, name in zip(prompts, names, strict=True)
         ]
         done: Callable[[int], object] = on_done or int
-        replies = ask_all(
+        replies, failure = ask_all(
             [content_key([self._url, body]) for body in bodies],
             names,
             self._recall,
@@ -153,10 +156,12 @@ class EndpointEngine:
             concurrency=self._concurrency,
             done=done,
         )
-        return [
-            self._generation(reply, body, decoding)
-            for reply, body in zip(replies, bodies, strict=True)
-        ]
+        found = [self._generation(reply, bodies[at], decoding) for at, reply in replies.items()]
+        breaches = (self._breach(reply, decoding.constraint) for reply in replies.values())
+        failure = failure or next((breach for breach in breaches if breach), None)
+        if failure is not None:
+            raise Unanswered(failure, found)
+        return found
 
     def logprobs(
         self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
@@ -164,7 +169,7 @@ class EndpointEngine:
         """Log-probability of each token of each answer; see ``Engine.logprobs`` and ``echo``.
 
         Raises:
-            ArmFailure: If the server cannot say, or a request fails for good.
+            Unanswered: If the server cannot say, or a request fails for good.
         """
         self._own_weights(model)
         asked = list(zip(prompts, answers, strict=True))
@@ -180,7 +185,7 @@ class EndpointEngine:
                 self._store.write(ECHOES, keys[at], found)
             return found
 
-        return ask_all(
+        found, failure = ask_all(
             keys,
             _names((), prompts),
             self._recall_echo,
@@ -188,6 +193,11 @@ class EndpointEngine:
             concurrency=self._concurrency,
             done=int,
         )
+        if failure is not None:
+            lengths = self.prompt_tokens(model, [prompts[at] for at in found])
+            taken = zip(lengths, found.values(), strict=True)
+            raise Unanswered(failure, [Generation("", n + len(said), 0, 0.0) for n, said in taken])
+        return list(found.values())
 
     def cost(self, generations: Sequence[Generation]) -> float | None:
         """US dollars that these generations cost, kept or fresh; None without a price."""
@@ -235,8 +245,11 @@ class EndpointEngine:
         """Ask one request and keep its answer."""
         started = time.perf_counter()
         at = f"{self._url}/chat/completions"
-        wished = {"logprobs": True}
-        reply = self._connection.post(body, stop, at=at, read=read_reply, wished=wished)
+        wished = {name: body[name] for name in DISPENSABLE & body.keys()} | {"logprobs": True}
+        if body.get("top_p") == 1.0:
+            wished["top_p"] = 1.0  # what a server does anyway
+        needed = {name: value for name, value in body.items() if name not in wished}
+        reply = self._connection.post(needed, stop, at=at, read=read_reply, wished=wished)
         # Requests run side by side: shares of the wall time add up to it.
         reply = replace(reply, seconds=(time.perf_counter() - started) / workers)
         if self._store is not None:
@@ -286,16 +299,20 @@ class EndpointEngine:
     def _generation(self, reply: Reply, body: Mapping[str, Any], decoding: Decoding) -> Generation:
         read, written, counted = count_tokens(reply, body)
         self.estimated += not counted
-        form, finish = decoding.constraint, reply.finish
-        if form is not None and finish == "stop" and not form.allows(reply.text):
-            raise ArmFailure(
-                f"{self.identity} does not keep to a constraint of kind {form.kind}: it said "
-                f"{reply.text[:80]!r}",
-                remedy="decode without one, or use a server that knows it (see docs/endpoint.md)",
-            )
         # Stop strings do not apply to a form.
-        text = until(reply.text, decoding.stop) if form is None else reply.text
-        return Generation(text, read, written, reply.seconds, finish, reply.logprob)
+        text = until(reply.text, decoding.stop) if decoding.constraint is None else reply.text
+        return Generation(text, read, written, reply.seconds, reply.finish, reply.logprob)
+
+    def _breach(self, reply: Reply, form: Constraint | None) -> ArmFailure | None:
+        """What is wrong with a finished answer that lacks the form asked for."""
+        excused = reply.refused or reply.finish != "stop"
+        if form is None or excused or form.allows(reply.text):
+            return None
+        return ArmFailure(
+            f"{self.identity} does not keep to a constraint of kind {form.kind}: it said "
+            f"{reply.text[:80]!r}",
+            remedy="decode without one, or use a server that knows it (see docs/endpoint.md)",
+        )
 
 
 def held_to(constraint: Constraint) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def resolve(name: str) -> Path:
 
 
 def digest(path: Path) -> str:
-    """Content hash of a model folder: 16 hex digits of SHA-256.
+    """Content hash of a model folder, or of a file: 16 hex digits of SHA-256.
 
     Covers config, generation config, tokenizer and weight files by name and content. Files above
     ``WHOLE`` (64 MB) count with their size and their first and last MiB only: enough to tell
@@ -102,6 +102,8 @@ def _digest(which: Identity) -> str:
 
 
 def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
     names = ("config.json", "generation_config.json", *_TOKENIZER, *_WRAPPING, *_TEMPLATES)
     found = [path / name for name in names if (path / name).is_file()]
     for pattern in _WEIGHTS:

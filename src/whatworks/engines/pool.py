@@ -24,8 +24,11 @@ def ask_all(
     *,
     concurrency: int,
     done: Callable[[int], object],
-) -> list[T]:
-    """What each request brought, in order.
+) -> tuple[dict[int, T], ArmFailure | None]:
+    """What each request brought, by its place, and the failure if one failed for good.
+
+    The failure says which request and what the server said. No further request leaves then; those
+    under way are waited for.
 
     Args:
         keys: One per request; requests with the same key are the same.
@@ -34,10 +37,6 @@ def ask_all(
         ask: Asks one request; called from several threads.
         concurrency: Most requests side by side.
         done: Called with the number of requests just answered.
-
-    Raises:
-        ArmFailure: If a request fails for good: which one, what the server said. No further
-            request leaves then; those under way are waited for.
     """
     places: dict[str, list[int]] = {}
     for at, key in enumerate(keys):
@@ -56,12 +55,13 @@ def ask_all(
         else:
             found[keys[at]] = answer
             done(len(places[keys[at]]))
-    if failures:
-        first = min(failures)
-        trouble = failures[first]
-        place = f"prompt {first} ({names[first]}): " if trouble.prompt else ""
-        raise ArmFailure(place + trouble.cause, remedy=trouble.remedy)
-    return [found[key] for key in keys]
+    answered = {at: found[key] for at, key in enumerate(keys) if key in found}
+    if not failures:
+        return answered, None
+    first = min(failures)
+    trouble = failures[first]
+    place = f"prompt {first} ({names[first]}): " if trouble.prompt else ""
+    return answered, ArmFailure(place + trouble.cause, remedy=trouble.remedy)
 
 
 def _side_by_side(

@@ -29,12 +29,13 @@ class Reply:
     """One answer as the server gave it.
 
     Attributes:
-        text: The answer.
+        text: The answer; where the model refuses, what it says to that.
         finish: ``length`` when the server says that it was cut off.
         prompt_tokens: Tokens read, None when the server does not say.
         completion_tokens: Tokens written, None when the server does not say.
         seconds: Share of the wall time of the call that it came in.
         logprob: Sum of the log-probabilities of its tokens, None when the server does not say.
+        refused: Whether the model, or a filter behind it, would not answer: no form is kept then.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Reply:
     completion_tokens: int | None
     seconds: float = 0.0
     logprob: float | None = None
+    refused: bool = False
 
 
 def read_reply(payload: bytes) -> Reply:
@@ -59,7 +61,9 @@ def read_reply(payload: bytes) -> Reply:
         raise Unusable(f"the server answered with an error: {read_complaint(payload)[0]}")
     try:
         choice = body["choices"][0]
-        text = _plain(choice["message"]["content"])
+        message = choice["message"]
+        refusal = message.get("refusal")  # OpenAI's: the content is null beside it
+        text = _plain(message["content"]) or (refusal if isinstance(refusal, str) else "")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
     usage = body.get("usage")
@@ -70,6 +74,7 @@ def read_reply(payload: bytes) -> Reply:
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
         logprob=_logprob(choice.get("logprobs")),
+        refused=bool(refusal) or choice.get("finish_reason") == "content_filter",
     )
 
 
@@ -130,7 +135,7 @@ def _fits(count: int | None, text: str, most: int) -> bool:
 
 
 def _plain(content: Any) -> str:
-    """Content as text: a string, null (a refusal), or a list of parts with text."""
+    """Content as text: a string, null, or a list of parts with text."""
     if content is None:
         return ""
     if isinstance(content, str):

@@ -7,7 +7,8 @@ worse" is the product. A method's fields are its settings.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
 from pydantic import SerializeAsAny
 
@@ -50,6 +51,15 @@ class Method(Frozen):
             ArmFailure: If it cannot be made here; the study records it as a row.
         """
         raise NotImplementedError
+
+    def located(self, root: Path) -> Self:
+        """The same method; names of files in its settings, relative to ``root``, are resolved.
+
+        Raises:
+            InputError: If a file cannot be read.
+        """
+        del root
+        return self
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage that ``adapt`` would make, for refusing chains before anything runs.
@@ -101,6 +111,10 @@ class Chain(Frozen):
         for step in self.steps:
             start = step.adapt(start, bench)
         return start
+
+    def located(self, root: Path) -> Chain:
+        """The chain with every step so."""
+        return self.replace(steps=tuple(step.located(root) for step in self.steps))
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage after all steps.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Weights
 from whatworks.methods.base import Method
+from whatworks.named import metric_at
 from whatworks.samples import reward_of
 from whatworks.task import MetricSpec
 
@@ -34,11 +37,16 @@ class BestOfN(Method):
     n: int = Field(default=5, ge=2)
     temperature: float = Field(default=0.7, gt=0.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    reward: dict[str, Any] | None = None
+    reward: MetricSpec | None = None
 
-    @property
-    def _reward(self) -> MetricSpec | None:
-        return None if self.reward is None else MetricSpec.read(self.reward)
+    @field_validator("reward", mode="before")
+    @classmethod
+    def _as_written(cls, reward: Any) -> Any:
+        return MetricSpec.read(reward) if isinstance(reward, Mapping | str) else reward
+
+    def located(self, root: Path) -> BestOfN:
+        """With the files of the reward."""
+        return self if self.reward is None else self.replace(reward=metric_at(self.reward, root))
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage as it is.
@@ -46,17 +54,16 @@ class BestOfN(Method):
         Raises:
             InputError: If the reward is none.
         """
-        if self._reward is not None:
-            reward_of(self._reward)
+        if self.reward is not None:
+            reward_of(self.reward)
         return super().plan(weights)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start, decoding so."""
-        reward = self._reward
         return start.with_decoding(
             samples=self.n,
-            pick="likeliest" if reward is None else "reward",
-            reward=reward,
+            pick="likeliest" if self.reward is None else "reward",
+            reward=self.reward,
             temperature=self.temperature,
             top_p=self.top_p,
             seed=bench.seed,

@@ -27,6 +27,14 @@ class Constrained(Method):
 
     to: str | dict[str, Any] = Field(default="auto")
 
+    def located(self, root: Path) -> Constrained:
+        """With the content of a file in its place."""
+        form = read(self.to, root)
+        if form.kind == "auto":
+            return self
+        itself = form.contents if form.kind == "json_schema" else form.text or list(form.choices)
+        return self.replace(to={form.kind: itself})
+
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start, decoding under the constraint."""
         constraint = read(self.to, Path())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
 from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
 from whatworks.metrics import load
+from whatworks.named import metric_at
 from whatworks.preferences import telling
 from whatworks.sampling import best_and_worst, drawn, scored
 from whatworks.task import MetricSpec, Pair
@@ -46,12 +49,23 @@ class DPO(Method):
 
     loss: Literal["sigmoid", "ipo", "simpo", "orpo", "kto"] = "sigmoid"
     beta: float | None = Field(default=None, gt=0)
-    pairs: Literal["given", "samples"] | dict[str, Any] | None = None
+    pairs: Literal["given", "samples"] | MetricSpec | None = None
     samples: int = Field(default=4, ge=2)
     temperature: float = Field(default=1.0, gt=0)
     kind: Literal["lora", "full"] = "lora"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _as_written(cls, pairs: Any) -> Any:
+        return MetricSpec.read(pairs) if isinstance(pairs, Mapping) else pairs
+
+    def located(self, root: Path) -> DPO:
+        """With the files of the metric that ranks samples."""
+        if not isinstance(self.pairs, MetricSpec):
+            return self
+        return self.replace(pairs=metric_at(self.pairs, root))
 
     @property
     def trains(self) -> StageKind:
@@ -85,6 +99,6 @@ class DPO(Method):
         if source == "given":
             return given if self.loss == "kto" else telling(given)
         answers = drawn(bench, start, bench.train, self.samples, self.temperature)
-        if isinstance(source, dict):
-            answers = scored(load(MetricSpec.read(source)), answers)
+        if isinstance(source, MetricSpec):
+            answers = scored(load(source), answers)
         return tuple(best_and_worst(answers))

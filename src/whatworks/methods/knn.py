@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
+from whatworks.identity import Named
 from whatworks.methods.base import Method
+from whatworks.named import model_at
 from whatworks.prompt import Demos
 
 
@@ -32,7 +35,11 @@ class Knn(Method):
     diversity: float = Field(default=0.0, ge=0.0, lt=1.0)
     balance: bool = False
     fixed: int = Field(default=0, ge=0)
-    embedder: str = "auto"
+    embedder: Named = "auto"
+
+    def located(self, root: Path) -> Knn:
+        """With the encoder's folder."""
+        return self.replace(embedder=model_at(self.embedder, root))
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the whole train split as its pool of demonstrations."""

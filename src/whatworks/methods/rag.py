@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -11,8 +12,9 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate
 from whatworks.errors import ArmFailure
 from whatworks.examiner import mean
-from whatworks.identity import Frozen
+from whatworks.identity import Frozen, Named, NamedStore
 from whatworks.methods.base import Method
+from whatworks.named import model_at, store_at
 from whatworks.prompt import Context, shown_passages
 from whatworks.task import Document
 
@@ -29,8 +31,8 @@ class Indexing(Frozen):
     """
 
     overlap: int = Field(default=0, ge=0)
-    store: str = ""
-    rerank: str = ""
+    store: NamedStore = ""
+    rerank: Named = ""
 
     @field_validator("store")
     @classmethod
@@ -77,11 +79,18 @@ class Rag(Method):
     k: int = Field(default=3, ge=1)
     size: int = Field(default=120, ge=5)
     search: Literal["hybrid", "vector", "lexical"] = "hybrid"
-    embedder: str = "auto"
+    embedder: Named = "auto"
     index: Indexing = Indexing()
     answers: Answering = Answering()
     passages: Literal["retrieved", "gold", "wrong"] = "retrieved"
     drop_gold: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    def located(self, root: Path) -> Rag:
+        """With the folders of the encoder, the cross-encoder and the store."""
+        index = self.index.replace(
+            store=store_at(self.index.store, root), rerank=model_at(self.index.rerank, root)
+        )
+        return self.replace(embedder=model_at(self.embedder, root), index=index)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with an index over the documents; recall on dev is noted where known.

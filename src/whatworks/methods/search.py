@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from whatworks.bench import Bench
@@ -98,6 +99,11 @@ class Search(Method):
     def learns(self) -> frozenset[Lesson]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What some step of a trial does."""
         return frozenset().union(*(step.learns for step in self.trials[0].chain.steps))
+
+    def located(self, root: Path) -> Search:
+        """The search with every trial so."""
+        trials = (trial.replace(chain=trial.chain.located(root)) for trial in self.trials)
+        return self.replace(trials=tuple(trials))
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage of the first trial, when all of them can stand.

@@ -200,13 +200,14 @@ def _verdict(arm: ArmSummary) -> Text:
 
 
 def _cost(arm: ArmSummary) -> list[Text]:
+    money = f"${arm.info.usd:.3g}" if arm.info.usd else ""
     if arm.score is None:
-        return [_stacked("–")] * 3
+        return [_stacked("–", money), _stacked("–"), _stacked("–")]
     part = f"{arm.seeds}/" if arm.seeds < arm.info.seeds else ""
     seeds = f"{part}{arm.info.seeds} seeds"
     training = brief(arm.info.training_seconds) if arm.info.training_seconds else "none"
     return [
-        _stacked(count(arm.prompt_tokens), f"${arm.info.usd:.3g}" if arm.info.usd else ""),
+        _stacked(count(arm.prompt_tokens), money),
         _stacked(brief(arm.seconds)),
         _stacked(training, seeds if arm.info.seeds > 1 else ""),
     ]

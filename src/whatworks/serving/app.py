@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,10 +30,12 @@ from whatworks.serving.wire import (
     Reply,
     TextRequest,
     TokenizeRequest,
+    Turn,
     chat_logprobs,
     text_logprobs,
     usage_of,
 )
+from whatworks.task import Message
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -90,7 +92,7 @@ class Server:
         self._check_model(asked.model)
         limit = asked.max_completion_tokens or asked.max_tokens
         decoding = asked.over(self._served.candidate.decoding, limit)
-        messages = tuple(turn.message for turn in asked.messages)
+        messages = self._messages(asked.messages)
         works = [Work(decoding, key, messages=messages) for key in _keys(asked.seed, asked.n)]
         reply = Reply("chat.completion", self._served.name)
         said: list[list[Token]] = [[] for _ in works]
@@ -196,7 +198,7 @@ class Server:
         def tokens() -> list[int]:
             if asked.messages is None:
                 return engine.encode(served.files, asked.prompt or "")
-            messages = tuple(turn.message for turn in asked.messages)
+            messages = self._messages(asked.messages)
             answer = None
             if not asked.add_generation_prompt and messages[-1].role == "assistant":
                 messages, answer = messages[:-1], messages[-1].content
@@ -256,6 +258,17 @@ class Server:
     async def _answers(self, works: list[Work]) -> list[Generation]:
         futures = [asyncio.wrap_future(self._batcher.submit(work)) for work in works]
         return list(await asyncio.gather(*futures))
+
+    def _messages(self, turns: Sequence[Turn]) -> tuple[Message, ...]:
+        """The messages of a request.
+
+        Raises:
+            Refusal: If nothing in them is asked of an arm, which puts its own prompt around that.
+        """
+        messages = tuple(turn.message for turn in turns)
+        if not self._served.plain and all(message.role == "system" for message in messages):
+            raise Refusal("messages: nothing but system messages", param="messages")
+        return messages
 
     def _needs_tokens(self, what: str) -> LocalEngine:
         engine = self._served.local

@@ -42,13 +42,18 @@ class Served:
         """The engine, where tokens can be seen."""
         return self.engine if isinstance(self.engine, LocalEngine) else None
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is put around a request."""
+        return self.candidate.prompt == Prompt()
+
     def example(self, messages: Sequence[Message], name: str) -> Example:
         """A request as a row."""
         return Example(id=name, messages=tuple(messages))
 
     def rendered(self, example: Example) -> tuple[Message, ...]:
         """What the model reads for a request: the arm's prompt around it."""
-        if self.candidate.prompt == Prompt():
+        if self.plain:
             return example.messages
         return render(self.candidate.prompt, example, exclude=())
 

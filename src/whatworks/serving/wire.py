@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from whatworks.candidate import Decoding
-from whatworks.constraint import Constraint, read
+from whatworks.constraint import Constraint, made
 from whatworks.engines import Generation, Token
 from whatworks.errors import WhatworksError
 from whatworks.task import Message
@@ -161,25 +161,20 @@ class TokenizeRequest(_Shape):
     """``POST /tokenize``, as vLLM has it."""
 
     model: str | None = None
-    messages: list[Turn] | None = None
+    messages: list[Turn] | None = Field(default=None, min_length=1)
     prompt: str | None = None
     add_generation_prompt: bool = True
     add_special_tokens: bool = False
 
 
 def _form(asked: dict[str, Any], param: str) -> Constraint:
-    from pathlib import Path
-
+    """The form that a request spells out; a file of this machine is none of its business."""
+    if len(asked) != 1:
+        raise Refusal("one form at a time", param=param)
     try:
-        # A text would be read as the path of a file here.
-        if isinstance(asked.get("json_schema"), str):
-            raise Refusal("a JSON Schema is an object", param=param)
-        found = read(asked, Path())
+        return made(*next(iter(asked.items())))
     except WhatworksError as error:
         raise Refusal(str(error), param=param) from error
-    if found.kind == "auto":
-        raise Refusal("no form is given", param=param)
-    return found
 
 
 class Reply:
