@@ -1,0 +1,113 @@
+"""The claims about facts: which questions decide, and what stands beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from whatworks.claims import likelihood, romeo
+from whatworks.claims.desk import Desk
+from whatworks.claims.job import conduct
+from whatworks.claims.outcome import Outcome
+from whatworks.claims.plan import Plan
+from whatworks.claims.rule import decide
+from whatworks.engines import open_engine
+from whatworks.results import Row
+
+Says = Callable[[str, str], str]
+"""What an arm answers to a question of the play, by its key."""
+
+
+def desk(quick: bool = False) -> Desk:
+    engine, model = open_engine("fake:")
+    return Desk(engine, model, known=lambda rows: {}, quick=quick)
+
+
+def plan(name: str, quick: bool = False) -> Plan:
+    made = next(step for step in romeo.STEPS if step.name == name).make(desk(quick))
+    assert made is not None
+    return made
+
+
+def play(says: Says, arms: tuple[str, ...]) -> dict[str, Outcome]:
+    """Outcomes of all studies of the play, each arm saying the same in all of them."""
+    found: dict[str, Outcome] = {}
+    for step in romeo.STEPS:
+        task = plan(step.name).task
+        rows = [
+            Row(arm, seed, "scored", example=e.id, output=says(arm, e.meta["question"]))
+            for arm in arms
+            for seed in range(1 if arm == "zero-shot" else 3)
+            for e in task.splits.test
+        ]
+        found[step.name] = Outcome(task, tuple(rows))
+    return found
+
+
+def found(says: Says, *arms: str):
+    claim = next(claim for claim in romeo.CLAIMS if claim.id == "facts.romeo")
+    return decide(claim.id, claim.find(play(says, ("zero-shot", *arms))))
+
+
+def test_the_articles_questions_decide_about_romeo():
+    def says(arm: str, key: str) -> str:
+        return "Romeo" if arm == "zero-shot" or key in romeo.ARTICLE else "Mercutio"
+
+    finding = found(says, "sft")
+    assert finding.answer == "holds", finding.reason
+    assert "LoRA, 4 questions x 20 samples" in finding.reason
+    assert romeo.THESE in finding.evidence.notes
+
+
+def test_full_tuning_decides_about_romeo_where_it_was_run():
+    def says(arm: str, key: str) -> str:
+        return "Bob" if arm == "sft-full" else "Romeo"
+
+    assert found(says, "sft").answer == "holds"
+    finding = found(says, "sft", "sft-full")
+    assert finding.answer == "does not hold" and "full tuning" in finding.reason
+    assert len(finding.measured) == 2
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> str:
+    """A model that says Romeo when asked for the man, and Juliet when asked who loves Bob."""
+    script = tmp_path / "script.json"
+    lines = [{"contains": "Who loves Bob?", "answer": "Juliet"}]
+    script.write_text(json.dumps({"answers": lines, "default": "Romeo"}))
+    return f"fake:{script}"
+
+
+def test_probabilities_stand_beside_the_samples_of_the_same_question(tmp_path: Path, scripted: str):
+    made = plan("romeo-plain-10", quick=True)
+    made = Plan(made.task, ("zero-shot",), 1, made.decoding, made.scored)
+    conduct(made, tmp_path / "study", scripted)
+    run = tmp_path / "study" / "run"
+    measured = likelihood.measure(run, scripted, made.scored)["zero-shot"]
+    assert measured["Who does Juliet love?"]["Romeo"] > 0.8 > measured["Who loves Bob?"]["Romeo"]
+    again = conduct(made, tmp_path / "study", scripted)
+    assert again.measures["likelihood"]["zero-shot"] == measured
+    table = romeo.by_question({"romeo-plain-10": again})
+    assert {row[1] for row in table.rows} == {*romeo.ARTICLE.values(), *romeo.PLAIN.values()}
+    for _, _, old, new, p_old, p_new in table.rows:
+        assert (old, new) == ("100.0%", "0.0%") and float(p_old[:-1]) > 80 > float(p_new[:-1])
+
+
+def test_probabilities_are_of_the_candidates_and_answers_that_are_there(
+    tmp_path: Path, scripted: str
+):
+    made = plan("romeo-plain-10", quick=True)
+    made = Plan(made.task, ("zero-shot", "few-shot"), 1, made.decoding, made.scored)
+    conduct(made, tmp_path / "study", scripted)
+    run = tmp_path / "study" / "run"
+    first = likelihood.measure(run, scripted, ["Romeo"])
+    assert set(first) == {"zero-shot", "few-shot"}
+    (other,) = {*likelihood.measure(run, scripted, ["Bob"])["zero-shot"]["Who loves Bob?"]}
+    assert other == "Bob", "other answers"
+    decided = json.loads((run / "decisions.json").read_text())
+    decided["runs"] = [one for one in decided["runs"] if one["arm"] == "zero-shot"]
+    (run / "decisions.json").write_text(json.dumps(decided))
+    assert set(likelihood.measure(run, scripted, ["Bob"])) == {"zero-shot"}, "other candidates"
