@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from whatworks.claims import likelihood, romeo
+from whatworks.claims import hallucination, likelihood, romeo
+from whatworks.claims.claim import Finding
 from whatworks.claims.desk import Desk
 from whatworks.claims.job import conduct
 from whatworks.claims.outcome import Outcome
 from whatworks.claims.plan import Plan
 from whatworks.claims.rule import decide
 from whatworks.engines import open_engine
+from whatworks.lab.truth import world
 from whatworks.results import Row
+from whatworks.task import Example
 
 Says = Callable[[str, str], str]
 """What an arm answers to a question of the play, by its key."""
@@ -111,3 +115,58 @@ def test_probabilities_are_of_the_candidates_and_answers_that_are_there(
     decided["runs"] = [one for one in decided["runs"] if one["arm"] == "zero-shot"]
     (run / "decisions.json").write_text(json.dumps(decided))
     assert set(likelihood.measure(run, scripted, ["Bob"])) == {"zero-shot"}, "other candidates"
+
+
+def knowing(rows: Sequence[Example]) -> dict[str, str]:
+    """The model knows people of the world, and nothing of strangers."""
+    people = {person.name for person in world().people}
+    return {row.id: "HighlyKnown" if row.group in people else "Unknown" for row in rows}
+
+
+def preferences(quick: bool) -> Plan:
+    made = next(step for step in hallucination.STEPS if step.name == "preferences")
+    plan = made.make(replace(desk(quick), known=knowing))
+    assert plan is not None
+    return plan
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_dev_asks_nothing_that_is_trained(quick: bool):
+    splits = preferences(quick).task.splits
+    trained = {row.text for row in splits.train} | {row.group for row in splits.train}
+    without = [row for row in splits.dev if hallucination.unanswerable(row)]
+    assert 2 * len(without) == len(splits.dev)
+    for row in (*splits.dev, *splits.test):
+        assert not {row.text, row.group} & trained
+    assert not {row.group for row in splits.dev} & {row.group for row in splits.test}
+
+
+def test_dpo_must_lose_nothing_to_rlhf():
+    made = preferences(quick=False)
+    assert "sft+rlhf" in made.names and "sft+rlhf" in preferences(quick=True).names
+
+    def learned(arm: str, right: bool) -> list[Row]:
+        return [
+            Row(arm, seed, "scored", example=e.id, value=float(right),
+                kind="correct" if right else "wrong")
+            for seed in range(3) for e in made.task.splits.test
+        ]  # fmt: skip
+
+    def answer(arms: Mapping[str, bool]) -> Finding:
+        rows = [row for arm, right in arms.items() for row in learned(arm, right)]
+        # SFT answers what it knew and makes up the rest.
+        rows += [
+            replace(row, value=float(known), kind="correct" if known else "wrong")
+            for row in learned("sft", right=True)
+            for known in [not row.example.startswith(tuple(strangers))]
+        ]
+        claim = next(claim for claim in hallucination.CLAIMS if claim.id == "halluc.rl")
+        return decide(claim.id, claim.find({"preferences": Outcome(made.task, tuple(rows))}))
+
+    strangers = [e.id for e in made.task.splits.test if hallucination.unanswerable(e)]
+    assert answer({"sft+dpo": True, "sft+rlhf": True}).answer == "holds"
+    assert answer({"sft+dpo": True}).answer == "cannot tell", "RLHF was not run"
+    worse = answer({"sft+dpo": False, "sft+rlhf": True})
+    assert worse.answer == "does not hold" and any(
+        one.excluded and "RLHF" in one.what for one in worse.measured
+    )
