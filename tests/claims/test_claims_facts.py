@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.claims import hallucination, likelihood, romeo
+from whatworks.claims import claims, hallucination, likelihood, needed, reading, romeo, steps
 from whatworks.claims.claim import Finding
 from whatworks.claims.desk import Desk
 from whatworks.claims.job import conduct
@@ -17,6 +17,7 @@ from whatworks.claims.outcome import Outcome
 from whatworks.claims.plan import Plan
 from whatworks.claims.rule import decide
 from whatworks.engines import open_engine
+from whatworks.facts.figures import answerable
 from whatworks.lab.truth import world
 from whatworks.results import Row
 from whatworks.task import Example
@@ -170,3 +171,49 @@ def test_dpo_must_lose_nothing_to_rlhf():
     assert worse.answer == "does not hold" and any(
         one.excluded and "RLHF" in one.what for one in worse.measured
     )
+
+
+def test_without_an_answer_the_gold_passage_is_silent(tmp_path: Path):
+    made = next(step for step in reading.STEPS if step.name == "silent-notes").make(desk(True))
+    plain = next(step for step in reading.STEPS if step.name == "open-notes").make(desk(True))
+    assert made is not None and plain is not None
+    told = {row.id: row.target for row in plain.task.splits.test}
+    texts = {document.id: document.text.casefold() for document in made.task.documents}
+    for row in made.task.splits.test:
+        assert (told[row.id].casefold() in texts[row.evidence[0]]) == answerable(row), row
+        assert texts[row.evidence[0]], "there is a passage about the person"
+    script = tmp_path / "script.json"
+    lines = [{"contains": "[1]", "answer": "Rome"}]
+    script.write_text(json.dumps({"answers": lines, "default": "I don't know"}))
+    model = f"fake:{script}"
+    outcomes = {
+        "open-notes": conduct(replace(plain, arms=made.arms), tmp_path / "open", model),
+        "silent-notes": conduct(made, tmp_path / "silent", model),
+    }
+    tables = reading.CLAIMS[0].find(outcomes).tables
+    rows = {row[:2]: row[2:] for row in tables[-1].rows}
+    assert [cell.split()[0] for cell in rows["without", "gold"]] == ["0.0%", "100.0%", "0.0%"]
+    assert [cell.split()[0] for cell in rows["without", "zero-shot"]] == [
+        "100.0%",
+        "0.0%",
+        "100.0%",
+    ]
+    assert rows["with an answer", "zero-shot"][0].startswith("0.0%")
+
+
+def test_new_facts_show_questions_and_tuned_retrieval_beside():
+    outcomes: dict[str, Outcome] = {}
+    for name in ("teach-repeat", "teach-paraphrase", "teach-questions", "open-notes"):
+        made = steps()[name].make(desk(True))
+        assert made is not None
+        rows = [
+            Row(arm, 0, "scored", example=e.id, value=1.0, kind="correct")
+            for arm in ("zero-shot", "sft", "rag", "rag+sft")
+            for e in made.task.splits.test
+        ]
+        outcomes[name] = Outcome(made.task, tuple(rows))
+    claim = next(claim for claim in claims() if claim.id == "facts.new")
+    ways, notes = claim.find(outcomes).tables
+    assert [row[0] for row in ways.rows][-1] == "questions"
+    assert [row[0] for row in notes.rows] == ["zero-shot", "rag", "rag+sft"]
+    assert {"teach-questions", "open-notes"} <= {step.name for step in needed([claim])}
