@@ -42,10 +42,11 @@ def measure(run: Path, model: str, answers: Sequence[str]) -> Found:
     made = [(one["arm"], one["candidate"]) for one in decided if one["candidate"]]
     key = content_key([made, list(answers), [example.text for example in asked]])
     kept = _kept(run)
-    if kept.get("key") != key:
-        kept = {"key": key, "arms": _asked(run, model, made, asked, answers)}
-        write_atomic(run / FILE, json.dumps(kept))
-    return kept["arms"]
+    if kept.get("key") == key:
+        return kept["arms"]
+    found = _asked(run, model, made, asked, answers)
+    write_atomic(run / FILE, json.dumps({"key": key, "arms": found}))
+    return found
 
 
 def read(run: Path) -> Found:
