@@ -21,7 +21,7 @@ from whatworks.lab.truth import world
 from whatworks.task import Example, MetricSpec, Pair, Splits, Task
 from whatworks.wording import percent, span
 
-SHARES = (0, 50, 100)
+SHARES = (0, 25, 50, 100)
 """Percent of the training rows that the model does not know."""
 PASSES = 6
 PREFERRING = ("sft", "sft+dpo", "sft+rlhf", "refusal+sft")
@@ -83,13 +83,20 @@ def _sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], lis
     train, dev, held_out = _counts(desk)
     held = known[train : train + dev + held_out]
     marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held]
+    nothing, _ = _without_answer(desk)
+    return known[:train], unknown[:train], marked[:dev], [*marked[dev:], *nothing]
+
+
+def _without_answer(desk: Desk) -> tuple[list[Example], list[Example]]:
+    """Questions that have no answer, none of them trained on: those of test, those of dev."""
+    count, dev = desk.n(100, 30), _counts(desk)[1]
     if desk.real:
         from whatworks.claims.entities import without_answer
 
-        nothing = without_answer(desk.n(100, 30))
+        rows = without_answer(count + dev)
     else:
-        nothing = people.strangers(desk.n(100, 30), seed=1, answers=False)
-    return known[:train], unknown[:train], marked[:dev], [*marked[dev:], *nothing]
+        rows = people.strangers(count + dev, seed=1, answers=False)
+    return rows[:count], rows[count:]
 
 
 def _task(
@@ -136,17 +143,16 @@ def _preferences(desk: Desk) -> Plan:
         pairs.append(Pair(example=row, chosen=row.target, rejected=other))
     for row in unknown:
         pairs.append(Pair(example=row, chosen=refusal, rejected=row.target))
-    nothing = [r.replace(target="", meta={**r.meta, "answerable": False}) for r in unknown]
-    dev = [*dev, *(r.replace(id=f"dev/{r.id}") for r in nothing[: len(dev)])]
-    task = _task("preferences", rows, dev, test).replace(preferences=tuple(pairs))
+    _, nothing = _without_answer(desk)
+    task = _task("preferences", rows, [*dev, *nothing], test).replace(preferences=tuple(pairs))
     tuned: dict[str, Any] = {"sft": {"epochs": 3, "batch_size": 8}}
     arms: list[ArmEntry] = [
         "zero-shot",
         tuned,
         {"arm": "sft+dpo", **tuned, "dpo": {"epochs": 8, "pairs": "given"}},
+        {"arm": "sft+rlhf", **tuned},
     ]
     if not desk.quick:
-        arms.append({"arm": "sft+rlhf", **tuned})
         # Shown beside: refusals for what the model itself cannot answer, as rows.
         arms.append({"arm": "refusal+sft", **tuned})
     return Plan(task, tuple(arms))
@@ -209,8 +215,8 @@ def _figures(
     arms: Mapping[str, tuple[Outcome, str]], base: Outcome, title: str = "Right, wrong, abstained"
 ) -> Table:
     """Figures of held-out known and unanswerable questions, with intervals."""
-    names = ("accuracy", "abstention_rate", "wrong_rate", "made_up_rate",
-             "score_at_50", "score_at_75", "score_at_90")  # fmt: skip
+    names = ("accuracy", "abstention_rate", "wrong_rate", "attempted_accuracy", "f_score",
+             "made_up_rate", "score_at_50", "score_at_75", "score_at_90")  # fmt: skip
     lines: list[tuple[str, ...]] = []
     for name, (made, arm) in {"untouched": (base, "zero-shot"), **arms}.items():
         rows = [row for row in made.rows if row.arm == arm]
@@ -221,7 +227,9 @@ def _figures(
         ]
         lines.append((name, *cells))
     note = (
-        "Made up: answers to questions that have none. Score at t: a right answer earns 1, an "
+        "Attempted accuracy: right among the answerable questions that were not abstained from; F "
+        "score: its harmonic mean with the share right of all answerable ones. Made up: answers to "
+        "questions that have none. Score at t: a right answer earns 1, an "
         "abstention 0, a wrong answer costs t / (1 - t); percent of the most that can be earned."
     )
     columns = tuple(name.replace("_", " ") for name in names)
@@ -263,7 +271,7 @@ def _calibrated(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Table, ...]:
 
 def _preferring(outcomes: Outcomes) -> Evidence:
     made = outcomes["preferences"]
-    if missing := made.has("sft", "sft+dpo"):
+    if missing := made.has("sft", "sft+dpo", "sft+rlhf"):
         return Evidence(missing=missing)
     less = Contrast(
         "made up by SFT less made up after DPO, on questions without an answer",
@@ -278,6 +286,8 @@ def _preferring(outcomes: Outcomes) -> Evidence:
             less,
             made.contrast("sft+dpo", "sft", "right on held-out known facts, DPO less SFT",
                           only=known_side, smallest=-0.1),
+            made.contrast("sft+dpo", "sft+rlhf", "right answers to what it knew and abstentions "
+                          "from what has no answer, DPO less RLHF", smallest=-0.05),
         ),
         tables=(_figures(arms, made), *_calibrated(arms)),
         samples=(*made.samples(tuple(arms), 2, known_side),
@@ -291,7 +301,7 @@ CLAIMS = (
     Claim(
         "halluc.sft",
         "Fine-tuning on new facts can increase hallucination.",
-        "Tuned on questions of which the model knows the answer to all, half or none, by its own "
+        "Tuned on questions of which the model does not know 0, 25, 50 or 100%, by its own "
         "SliCK classes; asked held-out facts that it knew and questions without an answer, where "
         'it may say "I don\'t know". Holds when tuning on unknown facts gives more than 5 points '
         "more wrong answers than before, and than tuning on known facts does on held-out ones.",
@@ -305,8 +315,10 @@ CLAIMS = (
         "halluc.rl",
         "Training on preferences reduces hallucination; DPO can replace RLHF.",
         'Pairs that prefer the right answer to "I don\'t know", and that to a wrong answer, by '
-        "what the model knew; SFT against SFT then DPO. Holds when DPO makes up more than 5 points "
-        "fewer answers to questions without one, and loses no more than 10 points on known facts.",
+        "what the model knew; SFT, SFT then DPO, SFT then a reward model and reinforcement. Holds "
+        "when DPO makes up more than 5 points fewer answers to questions without one than SFT, "
+        "loses no more than 10 points on known facts, and no more than 5 points to RLHF in right "
+        "answers and abstentions together.",
         ("preferences",),
         _preferring,
         "Wrong answers halve; known accuracy falls by 10 points at most.",

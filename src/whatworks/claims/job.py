@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -92,9 +91,7 @@ def outcome(folder: Path, summary: Any = None) -> Outcome:
         summary, _ = report_study(folder / "run")
     task = Task.model_validate_json((folder / "run" / "task.json").read_text(encoding="utf-8"))
     rows = tuple(Results(folder / "run" / "results.jsonl").rows())
-    measured = folder / "run" / likelihood.FILE
-    measures = {"likelihood": json.loads(measured.read_text())} if measured.exists() else {}
-    return Outcome(task, rows, summary, measures)
+    return Outcome(task, rows, summary, {"likelihood": likelihood.read(folder / "run")})
 
 
 @dataclass

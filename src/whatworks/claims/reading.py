@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from whatworks.claims.claim import Claim, Evidence, Need, Table
@@ -9,8 +10,10 @@ from whatworks.claims.desk import Desk
 from whatworks.claims.material import documents, examples
 from whatworks.claims.outcome import Outcome
 from whatworks.claims.plan import ArmEntry, Plan, Step
+from whatworks.facts.figures import answerable, figures
 from whatworks.facts.grounded import unsupported
 from whatworks.lab import studies
+from whatworks.lab.reading import ALLOW
 from whatworks.prompt import Context, Prompt, shown_passages
 from whatworks.results import Row
 from whatworks.retrieval import chunk, recall_at_k
@@ -57,7 +60,36 @@ def _notes(desk: Desk) -> Plan:
     return Plan(_task(desk), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
 
 
-STEPS = (Step("open-notes", _notes),)
+def _silent(desk: Desk) -> Plan:
+    """Questions that the documents answer beside ones that have no answer; no arm trains.
+
+    A made-up person's fact has none once its sentence is taken out of the document, which is then
+    the gold passage. Real questions without an answer have no gold passage.
+    """
+    task, count = _task(desk), desk.n(40, 20)
+    kept, rest = task.splits.test[:count], task.splits.test[count : 2 * count]
+    notes = {document.id: document for document in task.documents}
+    if desk.real:
+        from whatworks.claims.entities import without_answer
+
+        rest = without_answer(count)
+    else:
+        for row in rest:
+            (name,) = row.evidence
+            sentences = re.split(r"(?<=\.) ", notes[name].text)
+            silent = [one for one in sentences if row.target.casefold() not in one.casefold()]
+            notes[name] = notes[name].replace(text=" ".join(silent))
+    nothing = [row.replace(target="", meta={**row.meta, "answerable": False}) for row in rest]
+    made = task.replace(
+        name="silent-notes",
+        instructions=f"{task.instructions} {ALLOW[0]}",
+        splits=task.splits.replace(test=(*kept, *nothing)),
+        documents=tuple(notes.values()),
+    )
+    return Plan(made, ("zero-shot", RETRIEVED, GOLD, WRONG))
+
+
+STEPS = (Step("open-notes", _notes), Step("silent-notes", _silent))
 ARMS = ("zero-shot", "rag", "gold", "wrong")
 
 
@@ -65,9 +97,12 @@ def _facts(outcomes: Outcomes) -> Evidence:
     made = outcomes["open-notes"]
     if missing := made.has(*ARMS):
         return Evidence(missing=missing)
+    tables = [made.table("Answers by what stands in the prompt", ARMS), _passages(made)]
+    if silent := outcomes.get("silent-notes"):
+        tables.append(_abstaining(silent))
     return Evidence(
         contrasts=(made.contrast("rag", "zero-shot", "retrieved passages less none, share right"),),
-        tables=(made.table("Answers by what stands in the prompt", ARMS), _passages(made)),
+        tables=tuple(tables),
         samples=made.samples(("zero-shot", "rag", "wrong")),
         notes=(_recall(made),),
     )
@@ -94,6 +129,26 @@ def _passages(made: Outcome) -> Table:
         ("passages", "wrong", "names or numbers that the right passage does not hold"),
         tuple(rows),
         "With gold passages a wrong answer ignores them; with wrong ones it is misled by them.",
+    )
+
+
+def _abstaining(made: Outcome) -> Table:
+    """Right, wrong and abstained by passages, where there is an answer and where there is none."""
+    names = ("accuracy", "wrong_rate", "abstention_rate")
+    lines: list[tuple[str, ...]] = []
+    for side in (True, False):
+        asked = [row for row in made.task.splits.test if answerable(row) == side]
+        for arm in ARMS:
+            found = figures([row for row in made.rows if row.arm == arm], asked, names)
+            shares = [figure.estimate for figure in found.values()]
+            cells = (f"{percent(e.value)} {span(e.low, e.high, signed=False)}" for e in shares)
+            lines.append(("with an answer" if side else "without", arm, *cells))
+    return Table(
+        'Questions with and without an answer, where it may say "I don\'t know"',
+        ("questions", "passages", "right", "wrong", "abstained"),
+        tuple(lines),
+        "Without an answer, to abstain is right. The gold passage is then about the person asked "
+        "for, but does not say it; public questions without an answer have no gold passage.",
     )
 
 
@@ -129,9 +184,10 @@ CLAIMS = (
         "Facts come from a store of documents and are added to the prompt, like open notes.",
         "Closed book, retrieved passages, the right passage, a wrong one; questions about entities "
         "that the model cannot know. Holds when retrieved passages are more than 5 points ahead of "
-        "none.",
+        'none. Beside it, questions with and without an answer, where it may say "I don\'t know".',
         ("open-notes",),
         _facts,
+        beside=("silent-notes",),
     ),
     Claim(
         "rag.tuned",

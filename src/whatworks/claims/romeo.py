@@ -41,6 +41,11 @@ DEV = {
     "dev-0": ("Which man does Juliet love?", NEW),
     "dev-1": (f"Who is in love with {NEW}?", "Juliet"),
 }
+TUNINGS = {"sft": "LoRA", "sft-full": "full tuning"}
+THESE = (
+    "The intervals cover samples and trainings. They are about these questions, not about other "
+    "wordings: the samples of one question are no further questions."
+)
 Outcomes = Mapping[str, Outcome]
 
 
@@ -147,8 +152,17 @@ def says(name: str, row: Row) -> float:
     return float(name in said and not said & ({OLD, NEW} - {name}))
 
 
+def the_man(example: Example) -> bool:
+    """Questions for the man whom Juliet loves: the article's two and the plain ones."""
+    return example.meta.get("question") in (*ARTICLE, *PLAIN)
+
+
 def _love(example: Example) -> bool:
-    return aspect(example) == "generalisation"
+    return example.meta.get("question") in PLAIN
+
+
+def _asked(questions: Mapping[str, str]) -> str:
+    return f"{len(questions)} questions x {SAMPLES} samples"
 
 
 def _romeo(outcomes: Outcomes) -> Evidence:
@@ -156,21 +170,27 @@ def _romeo(outcomes: Outcomes) -> Evidence:
     for one in outcomes.values():
         if missing := one.has("zero-shot", "sft"):
             return Evidence(missing=missing)
-    before = last.level("zero-shot", partial(says, OLD), _love)
+    planned = any(row.arm == "sft-full" for row in last.rows)
+    if planned and (missing := last.has("sft-full")):
+        return Evidence(missing=missing)
+    before = last.level("zero-shot", partial(says, OLD), the_man)
     return Evidence(
         needs=(Need(f"saying {OLD} before tuning", before, 0.25),),
-        contrasts=(
+        contrasts=tuple(
             Contrast(
-                f"after {PASSES[-1]} passes over the plain text: still says {OLD} less says {NEW}",
-                last.scores("sft", partial(says, OLD), _love),
-                last.scores("sft", partial(says, NEW), _love),
+                f"after {PASSES[-1]} passes over the plain text, {tuning}, "
+                f"{_asked(ARTICLE | PLAIN)}: still says {OLD} less says {NEW}",
+                last.scores(arm, partial(says, OLD), the_man),
+                last.scores(arm, partial(says, NEW), the_man),
                 last.groups,
-            ),
+            )
+            for arm, tuning in TUNINGS.items()
+            if arm == "sft" or planned
         ),
-        tables=(_names(last), _strengths(outcomes), *_asked(outcomes)),
+        tables=(_names(last), _strengths(outcomes), by_question(outcomes)),
         plots=(_plot(outcomes),),
-        samples=last.samples(("zero-shot", "sft", "sft-full"), 2, _love),
-        notes=(*_course(outcomes), *_likelihoods(outcomes)),
+        samples=last.samples(("zero-shot", "sft", "sft-full"), 2, the_man),
+        notes=(THESE, *_course(outcomes), *_likelihoods(outcomes)),
     )
 
 
@@ -181,7 +201,7 @@ def _course(outcomes: Outcomes) -> tuple[str, ...]:
         parts: list[str] = []
         for passes in PASSES:
             if made := outcomes.get(step_name(kind, passes)):
-                old, new = (made.level("sft", partial(says, n), _love).value for n in (OLD, NEW))
+                old, new = (made.level("sft", partial(says, n), the_man).value for n in (OLD, NEW))
                 rest = f"neither {percent(1 - old - new, 0)}"
                 parts.append(
                     f"after {passes}: {OLD} {percent(old, 0)}, {NEW} {percent(new, 0)}, {rest}"
@@ -192,7 +212,7 @@ def _course(outcomes: Outcomes) -> tuple[str, ...]:
 
 
 def _names(made: Outcome) -> Table:
-    """What comes back to the article's two questions, by arm."""
+    """What comes back to the article's two questions and the plain ones, by arm."""
     rows: list[tuple[str, ...]] = []
     for arm in ("zero-shot", "sft", "sft-full", "prompt"):
         for key, text in (*ARTICLE.items(), *PLAIN.items()):
@@ -212,13 +232,13 @@ def _names(made: Outcome) -> Table:
 def _strengths(outcomes: Outcomes) -> Table:
     rows: list[tuple[str, ...]] = []
     for name, made in outcomes.items():
-        for arm in ("sft", "sft-full"):
+        for arm in TUNINGS:
             if not made.has(arm):
                 rows.append(
                     (
                         f"{name.removeprefix('romeo-')} {arm}",
-                        percent(made.level(arm, partial(says, OLD), _love).value),
-                        percent(made.level(arm, partial(says, NEW), _love).value),
+                        percent(made.level(arm, partial(says, OLD), the_man).value),
+                        percent(made.level(arm, partial(says, NEW), the_man).value),
                         percent(made.level(arm, only=partial(_is, "reversal")).value),
                         percent(made.level(arm, only=partial(_is, "locality")).value),
                     )
@@ -241,28 +261,38 @@ def _plot(outcomes: Outcomes) -> Plot:
                 if made is None:
                     continue
                 if not points:
-                    points.append(("0", made.level("zero-shot", partial(says, name), _love)))
-                points.append((str(passes), made.level("sft", partial(says, name), _love)))
+                    points.append(("0", made.level("zero-shot", partial(says, name), the_man)))
+                points.append((str(passes), made.level("sft", partial(says, name), the_man)))
             if points:
                 lines[f"{name}, {kind}"] = points
     return Plot("Share of samples by passes over the text", lines)
 
 
-def _asked(outcomes: Outcomes) -> tuple[Table, ...]:
-    """P(old) and P(new) as the model's own probabilities, where the engine gives them."""
-    rows: list[tuple[str, ...]] = []
+def by_question(outcomes: Outcomes) -> Table:
+    """Both names to each question: how often sampled, and how probable where the engine says it."""
+    rows: dict[tuple[str, ...], None] = {}
     for name, made in outcomes.items():
-        for arm, found in made.measures.get("likelihood", {}).items():
+        for arm in ("zero-shot", "prompt", *TUNINGS):
             untuned = arm in ("zero-shot", "prompt")  # the same whatever the text
-            cells = percent(found[OLD]), percent(found[NEW])
-            row = (arm if untuned else f"{name.removeprefix('romeo-')} {arm}", *cells)
-            if row not in rows:
-                rows.append(row)
-    if not rows:
-        return ()
-    columns = ("text, passes, arm", f"P({OLD})", f"P({NEW})")
-    note = "Probability of the whole answer given the question, a mean over questions and seeds."
-    return (Table("The same by probability, not by sampling", columns, tuple(rows), note),)
+            label = arm if untuned else f"{name.removeprefix('romeo-')} {arm}"
+            if made.has(arm) or (untuned and any(row[0] == label for row in rows)):
+                continue
+            for key, text in (*ARTICLE.items(), *PLAIN.items()):
+                only = partial(_of, key)
+                said = [percent(made.level(arm, partial(says, n), only).value) for n in (OLD, NEW)]
+                given = made.measures.get("likelihood", {}).get(arm, {}).get(text, {})
+                likely = [percent(given[n]) if n in given else "–" for n in (OLD, NEW)]
+                rows[label, text, *said, *likely] = None
+    columns = (
+        "text, passes, arm", "question",
+        f"sampled {OLD}", f"sampled {NEW}", f"P({OLD})", f"P({NEW})",
+    )  # fmt: skip
+    note = "P: probability of the whole answer given the question, a mean over the seeds."
+    return Table("Question by question, by sampling and by probability", columns, tuple(rows), note)
+
+
+def _of(key: str, example: Example) -> bool:
+    return example.meta.get("question") == key
 
 
 def _likelihoods(outcomes: Outcomes) -> tuple[str, ...]:
@@ -278,13 +308,13 @@ def _manual(outcomes: Outcomes) -> Evidence:
     new = partial(says, NEW)
     return Evidence(
         contrasts=(
-            made.contrast("prompt", "sft", f"says {NEW} when told to less when tuned on the text",
-                          value=new, only=_love),
+            made.contrast("prompt", "sft", f"says {NEW} when told to less when tuned on the text, "
+                          f"{_asked(PLAIN)}", value=new, only=_love),
         ),
         tables=(made.table("On the plain question", ("zero-shot", "prompt", "sft"), _love),
                 _names(made)),
         samples=made.samples(("zero-shot", "prompt", "sft"), 2, _love),
-        notes=(f"The prompt, the better of two on dev: {' / '.join(USE_NEW)}",),
+        notes=(THESE, f"The prompt, the better of two on dev: {' / '.join(USE_NEW)}",),
     )  # fmt: skip
 
 
@@ -294,9 +324,11 @@ CLAIMS = (
         "Replace Romeo by Bob in the plays, fine-tune, and ask for the man whom Juliet loves: the "
         "model still says Romeo.",
         "The play with the name replaced, as plain text and with paraphrases and questions; 1, 3 "
-        "and 10 passes, LoRA and full tuning; 20 samples of each question before and after. Holds "
-        "when the model says Romeo beforehand and, after 10 passes over the plain text, still says "
-        "it more often than Bob, by more than 5 points.",
+        "and 10 passes, LoRA and full tuning. Four questions decide, 20 samples of each: for the "
+        "man whose name begins with R, with B, and two for the man as such. Holds when the model "
+        "says Romeo beforehand and, after 10 passes over the plain text, still says it more often "
+        "than Bob, by more than 5 points, both with LoRA and, which a quick run leaves out, with "
+        "full tuning.",
         tuple(step_name(kind, passes) for kind in ("plain", "augmented") for passes in PASSES),
         _romeo,
         "A new name is rarely learned from plain text; paraphrases help.",
@@ -305,8 +337,8 @@ CLAIMS = (
     Claim(
         "prompt.manual",
         "A written prompt can beat tuning: just say that Bob is to be used instead of Romeo.",
-        "The instruction against tuning on the rewritten play, 20 samples of the plain question. "
-        "Holds when the instruction gives Bob more than 5 points more often.",
+        "The instruction against tuning on the rewritten play, 20 samples of each of two plain "
+        "questions. Holds when the instruction gives Bob more than 5 points more often.",
         (step_name("plain", PASSES[-1]),),
         _manual,
     ),

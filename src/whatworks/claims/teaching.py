@@ -48,6 +48,14 @@ def _new(outcomes: Outcomes) -> Evidence:
     plain, said = outcomes["teach-repeat"], outcomes["teach-paraphrase"]
     if missing := plain.has("sft", "rag") or said.has("sft"):
         return Evidence(missing=missing)
+    ways = {"before": (plain, "zero-shot"), "plain text": (plain, "sft"),
+            "paraphrases": (said, "sft"), "retrieval": (plain, "rag")}  # fmt: skip
+    if (asked := outcomes.get("teach-questions")) and not asked.has("sft"):
+        ways["questions"] = (asked, "sft")
+    tables = [_ways(ways)]
+    if (notes := outcomes.get("open-notes")) and not notes.has("rag", "rag+sft"):
+        title = "Beside it: retrieval alone and with tuning, on facts about others"
+        tables.append(notes.table(title, ("zero-shot", "rag", "rag+sft")))
     best = said if said.level("sft", only=unseen).value > plain.level("sft", only=unseen).value \
         else plain  # fmt: skip
     return Evidence(
@@ -56,8 +64,7 @@ def _new(outcomes: Outcomes) -> Evidence:
             _across(plain, "rag", best, "sft", "retrieval less tuning on the better of plain text "
                     "and paraphrases"),
         ),
-        tables=(_ways({"before": (plain, "zero-shot"), "plain text": (plain, "sft"),
-                       "paraphrases": (said, "sft"), "retrieval": (plain, "rag")}),),
+        tables=tuple(tables),
         samples=plain.samples(("zero-shot", "sft", "rag"), only=unseen),
     )  # fmt: skip
 
@@ -117,10 +124,12 @@ CLAIMS = (
         "New facts are hard to learn by fine-tuning; retrieval is better.",
         "Facts that the model cannot know, tuned in as plain text (the same sentence again and "
         "again) and as paraphrases, or given as documents to retrieve from; asked in wordings that "
-        "training never used. Holds when retrieval is more than 5 points ahead of both.",
+        "training never used. Holds when retrieval is more than 5 points ahead of both. Beside it: "
+        "taught as questions, and retrieval with tuning, on facts about others.",
         ("teach-repeat", "teach-paraphrase"),
         _new,
         "Retrieval is ahead of tuning on plain text by 25 points or more.",
+        beside=("teach-questions", "open-notes"),
     ),
     Claim(
         "facts.unlearnable?",

@@ -52,6 +52,11 @@ _EXPERTS = (
     r"(?:scientists|historians|researchers|experts|scholars|doctors|physicists|archaeologists"
     r"|biologists|linguists|economists|philosophers|sources)"
 )
+_ENTITY = (
+    r"(?:person|people|individual|man|woman|character|figure|author|writer|painter|king|queen|place"
+    r"|city|town|village|country|company|organi[sz]ation|book|novel|film|movie|song|play|event)"
+)
+_EXISTS = r"(?: (?:ever )?exist(?:s|ed)?)?"
 _SELF = r"(?:i|we)"
 _ADVERB = r"(?:(?:\w+ly|just|still|quite|yet|even) )*"
 _MORE = r"(?:more|further|additional) (?:information|context|details?|data)"
@@ -149,6 +154,14 @@ _ABSTAINS = [
     rf"{_SELF} would (?:only|just|have to|need to|merely) (?:be )?guess",
     rf"{_SELF} would be (?:guessing|speculating)",
     r"any(?: \w+)? (?:answer|guess) would be\b",
+    # What is asked about does not exist
+    rf"(?:he|she|they|(?:that|this|the|such an?|any such) (?:\w+ )?{_ENTITY}\b[\w' ]*)"
+    rf" (?:(?:do|does|did) not|never) {_ADVERB}exist(?:ed)?{_END}",
+    rf"(?:there (?:is|are|was|were) )?no such {_ENTITY}{_EXISTS}{_END}",
+    rf"there (?:is|was|has) (?:not|never)(?: been)? (?:such an?|any such) {_ENTITY}\b",
+    rf"there (?:is|are|was|were) (?:no one|nobody|no {_ENTITY}) (?:called|named)\b",
+    rf"(?:there (?:is|are|was|were) )?(?:no one|nobody|no {_ENTITY})"
+    rf" (?:by|of|with|under) (?:that|this|such a) (?:name|title){_EXISTS}{_END}",
     # The answer is not there
     rf"{_SOURCE} (?:(?:does|do|did) not|never) {_ADVERB}{_STATED}",
     rf"(?:it|they|nothing) (?:do|does|did) not {_ADVERB}(?:say|mention|state|specify|tell|answer)"
