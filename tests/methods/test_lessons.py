@@ -171,6 +171,19 @@ def test_a_helper_teaches_and_the_metric_may_filter(tmp_path: Path) -> None:
         made("distill", tmp_path / "none", lambda _: "Utopia", distill={"keep": "correct"})
 
 
+def test_answers_that_were_cut_off_are_not_taught(tmp_path: Path) -> None:
+    def talks(messages: Sequence[Message]) -> str:
+        number = int(messages[-1].content.rstrip("?").split()[-1])
+        return "because its owners " * 20 if number < 3 else f"Town{number}"
+
+    got, bench = made("distill", tmp_path / "helper", helper=talks)
+    assert [row.target for row in lessons(got).rows] == [f"Town{i}" for i in range(3, 12)]
+    assert bench.notes["cut_off"] == 3
+    with pytest.raises(ArmFailure, match="12 of 12 were cut off at 10 tokens") as caught:
+        made("distill", tmp_path / "own", lambda _: "and so on " * 20)
+    assert "max_tokens" in caught.value.remedy
+
+
 def test_a_helper_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ArmFailure, match="needs a helper"):
         made("distill", tmp_path, distill={"teacher": "helper"})
