@@ -201,10 +201,13 @@ def test_corpus_is_plain_text_beside_the_rows_or_instead(tmp_path: Path) -> None
 
 def test_steps_build_on_one_another(tmp_path: Path) -> None:
     """Plain text is kept as it is by the steps that ask questions."""
-    got, _ = made("corpus+refusal", tmp_path)
+    got, _ = made("corpus+refusal", tmp_path / "refusal")
     targets = [row.target for row in lessons(got).rows]
     assert DOCUMENTS[0].text in targets
     assert targets.count(REFUSAL) == 8
+    got, _ = made("corpus+distill", tmp_path / "distill", lambda _: "Utopia")
+    targets = [row.target for row in lessons(got).rows]
+    assert targets == [*(one.text for one in DOCUMENTS), *["Utopia"] * len(TRAIN)]
 
 
 def test_lessons_are_rendered_as_the_prompt_says(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Distill(Method):
         keep: ``all`` answers, or those that the task's metric calls ``correct``.
         samples: Answers drawn for each row; each one that differs is a row.
         temperature: At which they are drawn; 0 is greedy.
-        place: ``beside`` the train rows, or ``instead`` of them.
+        place: ``beside`` the train rows, or ``instead`` of them; plain text (``corpus``) stays.
     """
 
     name: ClassVar[str] = "distill"
@@ -92,7 +92,8 @@ class Distill(Method):
             start = start.with_prompt(demos=None, context=None)
         if self.instructions is not None:
             start = start.with_prompt(instructions=self.instructions)
-        before = rows if self.place == "beside" else ()
+        # Plain text asks nothing that could be answered: it stays as it is.
+        before = [row for row in rows if row.bare or self.place == "beside"]
         return start.replace(lessons=Lessons(rows=(*before, *taught.values())))
 
     def _answers(
