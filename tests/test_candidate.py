@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -31,22 +33,31 @@ def test_frozen_and_closed() -> None:
 
 
 def test_stacking_rule() -> None:
-    assert BASE.stack("lora", "sft") == "new"
-    assert BASE.then(LORA).stack("lora", "dpo") == "continue"
-    assert BASE.then(LORA).stack("full", "dpo") == "merge"
-    assert BASE.then(FULL).stack("lora", "dpo") == "new"
-    assert BASE.then(FULL).stack("full", "dpo") == "continue"
-    for stages, kind, method in (
-        ((LORA,), "lora", "sft"),
-        ((LORA,), "soft-prompt", "soft-prompt"),
-        ((SOFT,), "lora", "sft"),
-    ):
+    assert BASE.stack("lora") == "new"
+    assert BASE.then(LORA).stack("lora") == "continue"
+    assert BASE.then(LORA).stack("full") == "merge"
+    assert BASE.then(FULL).stack("lora") == "new"
+    assert BASE.then(FULL).stack("full") == "continue"
+    for stages, kind in (((LORA,), "soft-prompt"), ((SOFT,), "lora")):
         with pytest.raises(StackingError) as caught:
-            Weights(base="lab", stages=stages).stack(kind, method)  # type: ignore[arg-type]
+            Weights(base="lab", stages=stages).stack(kind)  # type: ignore[arg-type]
         assert caught.value.remedy
 
 
 def test_what_cannot_stack_is_refused_at_planning() -> None:
+    for spec in ("sft+sft", "sft+rag+sft", "rl+rl", "refusal+dpo+sft+sft"):
+        with pytest.raises(StackingError, match="train twice"):
+            chain(spec).plan(BASE)
+    searched = {"rag": {"search": {"k": [1, 2]}}}
     with pytest.raises(StackingError, match="train twice"):
-        chain("sft+sft").plan(BASE)
+        chain("sft+rag+sft", searched).plan(BASE)
     assert len(chain("rag+sft").plan(BASE).stages) == 1
+
+
+@pytest.mark.parametrize(
+    "spec", ["sft+refusal+sft", "corpus+sft+sft", "augment+sft+distill+sft", "sft+augment+sft"]
+)
+@pytest.mark.parametrize("settings", [{}, {"sft": {"search": {"rank": [4, 8]}}}])
+def test_a_trainer_may_come_again_for_other_rows(spec: str, settings: dict[str, Any]) -> None:
+    made = chain(spec, settings).plan(BASE)
+    assert [stage.method for stage in made.stages] == ["sft", "sft"]

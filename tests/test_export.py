@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from whatworks.candidate import Candidate, Decoding, Stage, Weights
+from whatworks.card import snippet
 from whatworks.cli import main
 from whatworks.engines import ModelFiles
 from whatworks.engines.local import LocalEngine
 from whatworks.errors import InputError
-from whatworks.export import export
+from whatworks.export import export, write_weights
 from whatworks.main_job import run_study
 from whatworks.progress import Silent
+from whatworks.prompt import Prompt
 from whatworks.task import Message
 
 STUDY = """
@@ -111,6 +115,45 @@ def test_the_card_loads_it_without_this_package_and_it_answers_the_same(
     assert str(run) not in (out / "README.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{{ m.role + ': ' + m.content + eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}assistant: "
+        "{% if enable_thinking is defined and enable_thinking is false %}<think></think>"
+        "{% endif %}{% endif %}",
+        "{% for m in messages %}{% if m.role == 'system' %}"
+        "{{ raise_exception('System role not supported') }}{% endif %}"
+        "{{ m.role + ': ' + m.content + eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}model: {% endif %}",
+    ],
+    ids=["like Qwen3's", "like Gemma's"],
+)
+def test_the_card_asks_as_the_study_did_under_the_models_own_template(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    template: str,
+) -> None:
+    base, out = tmp_path / "base", tmp_path / "export"
+    shutil.copytree(tiny_model, base)
+    (base / "chat_template.jinja").write_text(template)
+    messages = [Message(role="system", content="Name it."), Message(role="user", content="sky")]
+    decoding, files = Decoding(max_tokens=8), ModelFiles(str(base))
+    engine = LocalEngine(dtype="float32", device="cpu", threads=1)
+    (answer,) = engine.generate(files, [messages], decoding)
+    stage = Stage(kind="full", method="sft", artifact="a")
+    weights = Weights(base=str(base), stages=(stage,))
+    candidate = Candidate(prompt=Prompt(), weights=weights, decoding=decoding)
+    layout = write_weights(candidate, files, out, merge=False)
+    row = {"messages": [m.model_dump() for m in messages], "answer": answer.text}
+    (out / "examples.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.chdir(out)
+    exec(snippet(layout), {})
+    assert capsys.readouterr().out.startswith("True")
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
 def test_merged_and_unmerged_give_the_same_greedy_answers(run: Path, tmp_path: Path) -> None:
@@ -121,8 +164,6 @@ def test_merged_and_unmerged_give_the_same_greedy_answers(run: Path, tmp_path: P
     prompts = [[Message(**message) for message in row["messages"]] for row in rows]
     engine = LocalEngine(dtype="float32", device="cpu", threads=1)
     decoding = json.loads((tmp_path / "apart" / "decoding.json").read_text())
-    from whatworks.candidate import Decoding
-
     answers = [
         [answer.text for answer in engine.generate(files, prompts, Decoding(**decoding))]
         for files in (

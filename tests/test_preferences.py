@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,26 @@ def test_another_metric_ranks_own_answers_and_sees_the_target_where_it_needs_one
 
     assert values("facts") == [1.0, 0.0]
     assert values("json", schema={"required": ["a"]}) == [0.0, 1.0]
+
+
+def test_what_was_cut_off_is_never_preferred_and_scored_as_such() -> None:
+    cut = [
+        replace(answer, generation=Generation(f"cut {value}", 1, 1, 0.0, "length"))
+        for answer, value in zip(answers(1, 0), (1, 0), strict=True)
+    ]
+    [made] = best_and_worst([[*cut, *answers(0.2, 0.5)]])
+    assert (made.chosen, made.rejected) == ("1", "cut 0")
+    with pytest.raises(ArmFailure, match="2 were cut off"):
+        best_and_worst([cut])
+
+    class Ending:
+        """A metric that sees nothing but the end of the turn."""
+
+        blind = True
+
+        def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
+            return Score(value=float(ended), kind="correct")
+
+    told: Any = Ending()
+    [scores] = scored(told, [[*answers(0), *cut]])
+    assert [answer.score.value for answer in scores] == [1, 0, 0]

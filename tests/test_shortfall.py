@@ -25,14 +25,25 @@ def trial(name: str, right: int, said: str = '{"a": 0, "b": 0}', **more: object)
 
 
 def told(*trials: Trial, **more: object) -> list[str]:
-    return Shortfalls(trials, "knn", metric="json", examples=EXAMPLES, **more).lines()  # type: ignore[arg-type]
+    return Shortfalls(trials, metric="json", examples=EXAMPLES, **more).lines()  # type: ignore[arg-type]
 
 
 def test_nothing_is_said_of_what_is_not_below():
     assert told(trial("knn", 20), trial("sft", 30), trial("knn+sft", 20)) == []
-    assert Shortfalls([trial("sft", 0)], "").lines() == []
+    assert Shortfalls([trial("sft", 0)]).lines() == []
     (close,) = told(trial("knn", 20), trial("sft", 19, epochs=[[0.1, 0.5]]))
     assert close.endswith("which the test does not tell from no difference.")
+
+
+def test_every_arm_that_trains_nothing_counts_whatever_is_recommended():
+    few, knn, sft = trial("few-shot", 24), trial("knn", 38), trial("sft", 28)
+    (line,) = told(few, knn, sft)
+    assert line.startswith(
+        "sft ends below knn, the best on test of those that train nothing: 70.0% against 95.0%"
+    )
+    (line,) = told(few, knn, trial("sft", 16))
+    assert "below knn" in line and "40.0% against 95.0%" in line
+    assert told(few, trial("sft", 28)) == []
 
 
 def test_what_was_still_rising_is_told_from_what_was_not():
@@ -51,7 +62,7 @@ def test_the_mistakes_that_differ_are_named_not_the_most_frequent_ones():
     knn = trial("knn", 30, '{"a": -1, "b": -1}')
     (line,) = told(knn, trial("sft", 10, '{"a": -1}'))
     assert "differs most in “missing field”: 75.0% of its answers, 0.0% of those of knn" in line
-    (bare,) = Shortfalls([knn, trial("sft", 10)], "knn", metric="json").lines()
+    (bare,) = Shortfalls([knn, trial("sft", 10)], metric="json").lines()
     assert "differs most" not in bare
 
 

@@ -221,7 +221,7 @@ class Bench:
         from whatworks.training.launch import train
 
         job = TrainingJob(
-            stacking=start.weights.stack(settings.stage, method),
+            stacking=start.weights.stack(settings.stage),
             template=start.weights.template,
             seed=self.seed,
             settings=settings,

@@ -50,7 +50,7 @@ class Weights(Frozen):
     template: str = "auto"
     stages: tuple[Stage, ...] = ()
 
-    def stack(self, kind: StageKind, method: str) -> Stacking:
+    def stack(self, kind: StageKind) -> Stacking:
         """How a new stage of ``kind`` would stand on this lineage.
 
         ========== =========== ============================================================
@@ -65,16 +65,11 @@ class Weights(Frozen):
         ========== =========== ============================================================
 
         Raises:
-            StackingError: If the stage cannot stand there, or the same method trained just before.
+            StackingError: If the stage cannot stand there.
         """
         if not self.stages:
             return "new"
         last = self.stages[-1]
-        if last.method == method:
-            raise StackingError(
-                f"{method} after {method} would train twice on the same rows",
-                remedy=f"drop one of the two, or raise the epochs of {method}",
-            )
         if "soft-prompt" in (last.kind, kind):
             raise StackingError(
                 f"{kind} cannot stand on {last.kind}: a soft prompt is learned for the "

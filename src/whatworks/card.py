@@ -33,9 +33,9 @@ def answer(messages):
     return text.strip()
 
 # Requests of the test split as the model saw them, with its answers.
-for line in open(FOLDER + "/examples.jsonl", encoding="utf-8"):
-    row = json.loads(line)
-    print(answer(row["messages"]) == row["answer"].strip(), row["answer"])
+with open(FOLDER + "/examples.jsonl", encoding="utf-8") as rows:
+    for row in map(json.loads, rows):
+        print(answer(row["messages"]) == row["answer"].strip(), row["answer"])
 """
 
 _DTYPE = (

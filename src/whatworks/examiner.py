@@ -84,7 +84,7 @@ class Examiner:
                 generations = [Generation(**record) for record in stored]
                 meter.charge(generations)
             answers += [
-                Answer(e, g, self._score(candidate, e, g))
+                Answer(e, g, self.score(candidate, e, g))
                 for e, g in zip(chunk, generations, strict=True)
             ]
             if tick is not None:
@@ -202,7 +202,8 @@ class Examiner:
         ]
         return {"values": values, "taken": taken}
 
-    def _score(self, candidate: Candidate, example: Example, generation: Generation) -> Score:
+    def score(self, candidate: Candidate, example: Example, generation: Generation) -> Score:
+        """The score of an answer to an example under the candidate's prompt, whoever gave it."""
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
             return self._nothing(example, note)

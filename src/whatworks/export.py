@@ -192,11 +192,14 @@ def _merged(files: ModelFiles) -> Any:
 
 
 def _write_tokenizer(candidate: Candidate, files: ModelFiles, folder: Path) -> None:
-    """The tokenizer with the arm's chat template, and its decoding as a generation config."""
+    """The tokenizer with the arm's chat template, and its decoding as a generation config.
+
+    The template makes the prompts of the study by itself, wherever it is rendered.
+    """
     from whatworks.engines import models, templates
 
     base = models.resolve(files.base)
-    tokenizer = templates.use(models.load_tokenizer(base), files.template)
+    tokenizer = templates.settled(templates.use(models.load_tokenizer(base), files.template))
     if files.template != "auto" or candidate.weights.base in NAMES:
         # Not the template that its kind of model is known for.
         tokenizer.response_template = templates.response(tokenizer)

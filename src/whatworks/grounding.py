@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from whatworks.metrics import Score
+from whatworks.metrics.abstention import abstains
 from whatworks.patterns import EVIDENCE
 from whatworks.prompt import UNKNOWN, Prompt, holds_evidence, shown_passages
 from whatworks.task import Example
@@ -92,13 +93,17 @@ def taught(prompt: Prompt, example: Example) -> str:
     """What a model that is tuned on this row should say: its target, and what the prompt asks for.
 
     With ``allow_unknown``, a row whose evidence is known and not shown teaches to say so; with
-    ``cite``, the passage that is evidence is cited.
+    ``cite``, the passage that is evidence is cited. A refusal has none, and a target with
+    citations of its own, as a teacher gives them, keeps those.
     """
     context = prompt.context
     if context is None or not example.evidence or not (context.cite or context.allow_unknown):
+        return example.target
+    if example.meta.get("answerable") is False or abstains(example.target):
         return example.target
     shown = shown_passages(prompt, example, exclude=[example])
     places = [n for n, passage in enumerate(shown, start=1) if holds_evidence(passage, example)]
     if not places:
         return UNKNOWN if context.allow_unknown else example.target
-    return f"{example.target} [{places[0]}]" if context.cite else example.target
+    cites = context.cite and not without_citations(example.target)[1]
+    return f"{example.target} [{places[0]}]" if cites else example.target

@@ -3,13 +3,14 @@
 The wordings come from the material itself: rows about the same subject (their ``group``) with the
 same target say the same, so with subject and target taken out they are wordings of one relation
 (as in Brin 1998, "Extracting Patterns and Relations"). A sentence of a document that one of them
-matches is another fact of that relation. Sentences without a known wording get gaps.
+matches is another fact of that relation. Sentences without a known wording get gaps. Subject and
+target count as whole words only: the 4 of four children is not the one of 1984.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -42,7 +43,9 @@ class Said:
     @property
     def wording(self) -> str:
         """The text without subject and object."""
-        return self.text.replace(self.subject, SUBJECT).replace(self.object, OBJECT)
+        places = {self.object: OBJECT, self.subject: SUBJECT}
+        longest = sorted(places, key=len, reverse=True)  # one may stand in the other
+        return _whole(*longest).sub(lambda found: places[found[0]], self.text)
 
     @property
     def asks(self) -> bool:
@@ -56,7 +59,7 @@ def facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[Said]:
     told = [
         Said(row, row.text, row.group, row.target)
         for row in rows
-        if row.group and not row.bare and row.group in row.text and row.target
+        if row.group and not row.bare and _holds(row.text, row.group) and row.target
     ]
     objects: dict[str, dict[str, None]] = {}
     for one in told:
@@ -69,11 +72,20 @@ def facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[Said]:
         if text
     ]
     for _, text in sentences:
-        for subject in (name for name in subjects if name in text):
+        for subject in (name for name in subjects if _holds(text, name)):
             for value in objects.get(subject, ()):
-                if value in text and value not in subject:
+                if _holds(text, value) and not _holds(subject, value):
                     wordings[Said(Example(id=""), text, subject, value).wording] = None
     return [*told, *(one for row, text in sentences if (one := _read(row, text, wordings)))]
+
+
+def _whole(*phrases: str) -> re.Pattern[str]:
+    """Any of the phrases, the first that fits, where it does not stand inside a word."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, phrases))})(?!\w)")
+
+
+def _holds(text: str, phrase: str) -> bool:
+    return phrase in text and _whole(phrase).search(text) is not None
 
 
 def _read(row: Example, text: str, wordings: Mapping[str, None]) -> Said | None:
@@ -98,11 +110,13 @@ def reworded(
 ) -> list[Example]:
     """New rows, at most ``copies`` for each fact and kind, none that repeats what is there.
 
+    What has more than one answer is not asked: who lives in Porto, where three do.
+
     Args:
         said: What is said again.
         kinds: How.
         copies: Most rows for each fact and kind.
-        beside: Gives wordings, and is not said again itself.
+        beside: Gives wordings and answers, and is not said again itself.
     """
     every = (*said, *beside)
     same = Joining[str]()
@@ -112,15 +126,27 @@ def reworded(
     for one in every:
         of.setdefault(same.root(f"\n{one.wording}"), []).append(one)
     known = {(one.text, one.object) for one in every} | {("", one.text) for one in every}
+    written = [
+        {kind: _RULES[kind](one, of[same.root(f"\n{one.wording}")]) for kind in kinds}
+        for one in every
+    ]
+    unclear = ambiguous([*known, *(pair for by in written for new in by.values() for pair in new)])
     rows: list[Example] = []
-    for one in said:
-        relation = of[same.root(f"\n{one.wording}")]
-        for kind in kinds:
-            new = [pair for pair in _RULES[kind](one, relation) if pair not in known]
-            for text, target in list(dict.fromkeys(new))[:copies]:
+    for one, by in zip(said, written, strict=False):
+        for new in by.values():
+            clear = [pair for pair in new if pair not in known and pair[0] not in unclear]
+            for text, target in list(dict.fromkeys(clear))[:copies]:
                 known.add((text, target))
                 rows.append(made(one.row, text, target))
     return rows
+
+
+def ambiguous(asked: Iterable[tuple[str, str]]) -> set[str]:
+    """Questions that stand there with more than one answer; plain text asks nothing."""
+    answers: dict[str, set[str]] = {}
+    for text, answer in asked:
+        answers.setdefault(text, set()).add(answer)
+    return {text for text, different in answers.items() if text and len(different) > 1}
 
 
 def made(source: Example, text: str, target: str) -> Example:
@@ -143,7 +169,7 @@ def _questions(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
     if one.asks:
         return []
     asked = dict.fromkeys(_filled(o.wording, one) for o in relation if o.asks)
-    gap = f"Fill the gap: {one.text.replace(one.object, GAP)}"
+    gap = f"Fill the gap: {_filled(one.wording.replace(OBJECT, GAP), one)}"
     return [(text, one.object) for text in asked] or [(gap, one.object)]
 
 
@@ -156,9 +182,10 @@ def _reversals(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
 
 
 def _implications(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
-    """What follows from a statement: that it is true, and that another object is not."""
+    """What follows from a statement: that it is true, and that what others have is not."""
     statements = dict.fromkeys(o.wording for o in relation if not o.asks)
-    other = next((o.object for o in relation if o.object != one.object), None)
+    own = {o.object for o in relation if o.subject == one.subject}
+    other = next((o.object for o in relation if o.object not in own), None)
     found: list[tuple[str, str]] = []
     for wording in statements:
         found.append((f"True or false? {_filled(wording, one)}", "True"))

@@ -36,7 +36,8 @@ def scored(metric: Metric, answers: Sequence[Sequence[Answer]]) -> list[list[Ans
 
     def anew(answer: Answer) -> Answer:
         asked = answer.example.replace(target="") if metric.blind else answer.example
-        return replace(answer, score=metric(asked, answer.generation.text))
+        said = answer.generation.text
+        return replace(answer, score=metric(asked, said, ended=not cut_off(answer)))
 
     return [list(map(anew, each)) for each in answers]
 
@@ -44,28 +45,36 @@ def scored(metric: Metric, answers: Sequence[Sequence[Answer]]) -> list[list[Ans
 def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
     """A pair for each row whose answers differ in score: the first best, the first worst.
 
-    Of answers that score the same, one that abstains is better than one that is wrong.
+    Of answers that score the same, one that abstains is better than one that is wrong. One that was
+    cut off is never the best: it would be taught as if it ended there.
 
     Raises:
         ArmFailure: If no row has any.
     """
     pairs: list[Pair] = []
     for drawn_for_one in answers:
-        best = max(drawn_for_one, key=_rank)
         worst = min(drawn_for_one, key=_rank)
+        whole = [answer for answer in drawn_for_one if not cut_off(answer)]
+        best = max(whole, key=_rank, default=worst)
         if _rank(best) > _rank(worst) and best.generation.text and worst.generation.text:
             example = best.example
             pairs.append(
                 Pair(example=example, chosen=best.generation.text, rejected=worst.generation.text)
             )
     if not pairs:
+        cut = sum(cut_off(answer) for each in answers for answer in each)
         raise ArmFailure(
             f"the drawn answers to each of {len(answers)} rows all score the same: "
-            "nothing is preferred",
+            "nothing is preferred" + (f" ({cut} were cut off)" if cut else ""),
             remedy="draw more of them (`samples`), at a higher `temperature`, or tune first "
             "(`sft+dpo`)",
         )
     return pairs
+
+
+def cut_off(answer: Answer) -> bool:
+    """Whether it reached the limit of tokens: no end stands behind what it says."""
+    return answer.generation.finish == "length"
 
 
 def _rank(answer: Answer) -> tuple[float, bool]:

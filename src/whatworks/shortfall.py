@@ -17,7 +17,6 @@ from whatworks.patterns import patterns_of
 from whatworks.results import Row
 from whatworks.stats import ALPHA, Comparison, Scores, compare
 from whatworks.task import Example
-from whatworks.verdict import Option, choose
 from whatworks.wording import count, listed, percent, points, span
 
 if TYPE_CHECKING:
@@ -50,15 +49,8 @@ def shortfalls(
         for arm in arms
         if arm.score is not None and not arm.info.oracle
     ]
-    plain = {trial.name for trial in trials if not trial.trains}
-    options = [
-        Option(arm.name, arm.info.dev_score, arm.prompt_tokens + arm.completion_tokens)
-        for arm in arms
-        if arm.name in plain
-    ]
-    best = choose(options, min_effect=study.min_effect) or ""
     asked = {example.id: example for example in examples}
-    return Shortfalls(trials, best, study.curve, study.metric, asked, study.min_effect).lines()
+    return Shortfalls(trials, study.curve, study.metric, asked, study.min_effect).lines()
 
 
 @dataclass(frozen=True)
@@ -98,11 +90,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Shortfalls:
-    """The tuned arms that are below the best arm that trains nothing, and what was seen of why.
+    """The tuned arms that are below an arm that trains nothing, and what was seen of why.
+
+    They are held against the best of those on test: nothing is chosen here.
 
     Attributes:
         trials: Arms with test answers, without those that only a measurement can be.
-        best: The one that trains nothing and is best on dev.
         curve: Names of the arms of the learning curve.
         metric: Name of the metric.
         examples: The test examples by id; mistakes are grouped where they are given.
@@ -110,7 +103,6 @@ class Shortfalls:
     """
 
     trials: Sequence[Trial]
-    best: str
     curve: Sequence[str] = ()
     metric: str = ""
     examples: Mapping[str, Example] = field(default_factory=dict[str, Example])
@@ -118,9 +110,10 @@ class Shortfalls:
 
     def lines(self) -> list[str]:
         """A sentence or more for each tuned arm that is below; of a curve, for its last arm."""
-        best = next((trial for trial in self.trials if trial.name == self.best), None)
-        if best is None:
+        plain = [trial for trial in self.trials if not trial.trains]
+        if not plain:
             return []
+        best = max(plain, key=lambda trial: trial.score)
         fewer = self._points[:-1]
         tuned = [t for t in self.trials if t.trains and t not in fewer and t.score < best.score]
         return [self._line(trial, best) for trial in tuned]
@@ -134,7 +127,7 @@ class Shortfalls:
         gap = tuned.against(best)
         between = f"{points(gap.difference)} {span(gap.low, gap.high)} points"
         head = (
-            f"{tuned.name} ends below {best.name}, the best on dev of those that train nothing: "
+            f"{tuned.name} ends below {best.name}, the best on test of those that train nothing: "
             f"{percent(tuned.score)} against {percent(best.score)}, {between}"
         )
         if gap.p >= ALPHA:

@@ -192,6 +192,55 @@ def test_system_text_is_folded_where_the_template_has_no_system_role(tiny_model:
     assert text.startswith("user: Answer briefly.\n\nWhere does Alma Reed live?")
 
 
+OTHERS = {
+    # The end of Qwen3's.
+    "qwen3": (
+        "{%- for m in messages %}"
+        "{{- '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' + '\\n' }}{%- endfor %}"
+        "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}"
+        "{%- if enable_thinking is defined and enable_thinking is false %}"
+        "{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{%- endif %}"
+    ),
+    # Gemma 2's.
+    "gemma": (
+        "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
+        "{{ raise_exception('System role not supported') }}{% endif %}"
+        "{% for message in messages %}"
+        "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('Conversation roles must alternate user/assistant/...') }}{% endif %}"
+        "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
+        "{{ '<start_of_turn>' + role + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}"
+        "{% endfor %}{% if add_generation_prompt %}{{'<start_of_turn>model\\n'}}{% endif %}"
+    ),
+    "silent": (  # passes the system text over
+        "{% for m in messages if m.role != 'system' %}{{ m.role + ': ' + m.content }}{% endfor %}"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["auto", "chatml", "alpaca", *OTHERS])
+@pytest.mark.parametrize("turns", TURNS)
+def test_a_settled_tokenizer_asks_by_itself_as_generation_does(
+    tiny_model: Path, tmp_path: Path, name: str, turns: str
+) -> None:
+    tokenizer = copy.deepcopy(models.load_tokenizer(tiny_model))
+    if name in OTHERS:
+        tokenizer.chat_template = OTHERS[name]
+    else:
+        tokenizer = templates.use(tokenizer, name)
+    asked = templates.tokens(tokenizer, conversation(turns))
+    templates.settled(tokenizer).save_pretrained(tmp_path)
+    saved = models.load_tokenizer(tmp_path)
+    said = [message.model_dump() for message in conversation(turns)]
+    for how in ({}, {"enable_thinking": True}):
+        ids = saved.apply_chat_template(
+            said, add_generation_prompt=True, return_dict=True, tokenize=True, **how
+        )["input_ids"]
+        assert ids == asked
+    assert templates.tokens(saved, conversation(turns)) == asked
+    assert templates.response(saved) == templates.response(tokenizer)
+
+
 def test_a_template_that_refuses_is_a_user_error(tiny_model: Path) -> None:
     tokenizer = copy.deepcopy(models.load_tokenizer(tiny_model))
     tokenizer.chat_template = "{{ raise_exception('turns must alternate') }}"

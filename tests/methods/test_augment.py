@@ -19,6 +19,7 @@ from whatworks.helper import Helper, HelperModel
 from whatworks.methods import chain
 from whatworks.metrics import load
 from whatworks.prompt import Demos, render
+from whatworks.rewording import KINDS, facts, reworded
 from whatworks.store import Store
 from whatworks.task import Document, Example, Message, MetricSpec
 
@@ -82,9 +83,56 @@ def test_rules_turn_round_and_imply(tmp_path: Path) -> None:
     assert ("True or false? Dot Fox was born in Bonn.", "False") in got
 
 
+def test_rules_read_whole_words_only() -> None:
+    counts = (
+        row("a", "How many children has Ada Reed?", "4", "Ada Reed"),
+        row("c", "How many children has Cy Holt?", "2", "Cy Holt"),
+    )
+    births = [
+        Document(id=name, text=f"{name} was born in {year}.")
+        for name, year in (("Ada Reed", 1984), ("Bo Lind", 1981), ("Dee Poe", 1987))
+    ]
+    assert said(reworded(facts(counts, births), KINDS, 3)) == set()
+
+
+def test_what_has_several_answers_is_not_asked_and_what_is_true_not_called_false(
+    tmp_path: Path,
+) -> None:
+    towns = {"Ada Reed": "Porto", "Bo Lind": "Porto", "Cy Holt": "Porto", "Dee Poe": "Oslo"}
+    rows = [row(name, f"Where does {name} live?", town, name) for name, town in towns.items()]
+    documents = [Document(id=f"d {n}", text=f"{n} lives in {town}.") for n, town in towns.items()]
+    got = said(reworded(facts(rows, documents), ["reversals"], 3))
+    assert got == {("Fill the gap: ____ lives in Oslo.", "Dee Poe")}
+    # Those whom only the rows that lend their wordings speak of count too.
+    every = facts(rows, documents[:1])
+    own, beside = every[len(rows) :], every[: len(rows)]
+    assert [one.subject for one in own] == ["Ada Reed"]
+    assert said(reworded(own, ["reversals"], 3, beside)) == set()
+
+    speaks = [("Ada Reed", "French"), ("Ada Reed", "German"), ("Bo Lind", "Dutch")]
+    rows = [row(f"{w} {what}", f"What does {w} speak?", what, w) for w, what in speaks]
+    documents = [Document(id=f"{w} {what}", text=f"{w} speaks {what}.") for w, what in speaks]
+    got = said(reworded(facts(rows, documents), ["implications"], 3))
+    assert ("True or false? Ada Reed speaks German.", "True") in got
+    assert ("True or false? Ada Reed speaks Dutch.", "False") in got
+    assert len({text for text, _ in got}) == len(got)
+
+    # A helper's too, beside a train row with another answer.
+    rows = augmented(
+        tmp_path, lambda _: "Where was Ben Ray born? => Riga\nWho is Dot Fox? => a baker",
+        kinds=["questions"], source="documents",
+    )  # fmt: skip
+    assert {target for text, target in said(rows) if "Ben Ray" in text} == {"Oslo"}
+    assert ("Who is Dot Fox?", "a baker") in said(rows)
+
+
 def test_a_new_row_and_its_source_never_help_one_another(tmp_path: Path) -> None:
     alone = (row("e0", "Where is Eve Hill?", "Rome", None),)
-    rows = augmented(tmp_path, lambda _: "In which town is Eve Hill?", (), kinds=["paraphrases"])
+
+    def writes(messages: Sequence[Message]) -> str:
+        return "In which town is Eve Hill?" if "Cy Moss" in messages[-1].content else ""
+
+    rows = augmented(tmp_path, writes, (), kinds=["paraphrases"])
     new = next(one for one in rows if one.text.startswith("In which") and one.id == "c0")
     prompt = START.prompt.replace(demos=Demos(pool=(*TRAIN, *alone), k=9))
     shown = "\n".join(m.content for m in render(prompt, new, exclude=[new]))

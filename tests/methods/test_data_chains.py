@@ -57,6 +57,7 @@ def test_lessons_end_in_the_weights_and_nowhere_else(tmp_path: Path) -> None:
                 "augment": {"kinds": ["questions"], "place": "instead"},
                 "sft": sft,
             },
+            {"arm": "corpus+sft+sft", "corpus": {"place": "instead"}, "sft": sft},
         ],
     }
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
@@ -64,12 +65,14 @@ def test_lessons_end_in_the_weights_and_nowhere_else(tmp_path: Path) -> None:
     finished = read_finished(tmp_path / "out")
     made = finished.rows()
     assert [row.cause for row in made if row.status == "failed"] == []
-    for arm in ("refusal+sft", "augment+sft"):
+    for arm in ("refusal+sft", "augment+sft", "corpus+sft+sft"):
         key = next(row.candidate for row in made if row.arm == arm)
         stored = Store(tmp_path / "out" / "store").read("candidates", key)
         candidate = Candidate.model_validate(stored)
         assert candidate.lessons is None
-        assert [stage.method for stage in candidate.weights.stages] == ["sft"]
+        stages = candidate.weights.stages
+        assert [stage.method for stage in stages] == ["sft"] * arm.count("sft")
+        assert len({stage.artifact for stage in stages}) == len(stages)
     refused = [row.kind == "abstained" for row in made if row.arm == "refusal+sft"]
     others = [row.kind == "abstained" for row in made if row.arm == "augment+sft"]
     assert sum(refused) > len(refused) / 2 > sum(others)

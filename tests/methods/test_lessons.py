@@ -171,6 +171,19 @@ def test_a_helper_teaches_and_the_metric_may_filter(tmp_path: Path) -> None:
         made("distill", tmp_path / "none", lambda _: "Utopia", distill={"keep": "correct"})
 
 
+def test_answers_that_were_cut_off_are_not_taught(tmp_path: Path) -> None:
+    def talks(messages: Sequence[Message]) -> str:
+        number = int(messages[-1].content.rstrip("?").split()[-1])
+        return "because its owners " * 20 if number < 3 else f"Town{number}"
+
+    got, bench = made("distill", tmp_path / "helper", helper=talks)
+    assert [row.target for row in lessons(got).rows] == [f"Town{i}" for i in range(3, 12)]
+    assert bench.notes["cut_off"] == 3
+    with pytest.raises(ArmFailure, match="12 of 12 were cut off at 10 tokens") as caught:
+        made("distill", tmp_path / "own", lambda _: "and so on " * 20)
+    assert "max_tokens" in caught.value.remedy
+
+
 def test_a_helper_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ArmFailure, match="needs a helper"):
         made("distill", tmp_path, distill={"teacher": "helper"})
@@ -188,10 +201,13 @@ def test_corpus_is_plain_text_beside_the_rows_or_instead(tmp_path: Path) -> None
 
 def test_steps_build_on_one_another(tmp_path: Path) -> None:
     """Plain text is kept as it is by the steps that ask questions."""
-    got, _ = made("corpus+refusal", tmp_path)
+    got, _ = made("corpus+refusal", tmp_path / "refusal")
     targets = [row.target for row in lessons(got).rows]
     assert DOCUMENTS[0].text in targets
     assert targets.count(REFUSAL) == 8
+    got, _ = made("corpus+distill", tmp_path / "distill", lambda _: "Utopia")
+    targets = [row.target for row in lessons(got).rows]
+    assert targets == [*(one.text for one in DOCUMENTS), *["Utopia"] * len(TRAIN)]
 
 
 def test_lessons_are_rendered_as_the_prompt_says(tmp_path: Path) -> None:

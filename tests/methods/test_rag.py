@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from whatworks.bench import Bench
+from whatworks.budget import Meter
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Generation
 from whatworks.engines.fake import FakeEngine
 from whatworks.errors import ArmFailure, InputError
 from whatworks.examiner import Examiner
 from whatworks.grounding import without_citations
+from whatworks.helper import Helper, HelperModel
 from whatworks.main_job import read_finished, run_study
 from whatworks.methods import chain
 from whatworks.metrics import load
@@ -24,7 +27,7 @@ from whatworks.prompt import UNKNOWN, Prompt, render, shown_passages
 from whatworks.results import Results
 from whatworks.store import Store
 from whatworks.task import Document, Example, Message, MetricSpec
-from whatworks.training.rows import training_rows
+from whatworks.training.rows import pair_rows, training_rows
 
 DOCUMENTS = tuple(
     Document(id=f"doc{i}", text=f"Person {i} of the valley lives in Town{i}.") for i in range(40)
@@ -152,6 +155,49 @@ def test_citations_neither_vote_nor_are_rewarded(tmp_path: Path) -> None:
     reward = MetricSpec(name="json", options={"schema": {"const": 42}})
     best = votes.with_decoding(pick="reward", reward=reward)
     assert examiner.ask(best, [row])[0].generation.text == "42 [1]"
+
+
+def test_data_steps_teach_citations_as_the_rows_do(tmp_path: Path) -> None:
+    made, _ = rag(tmp_path, answers={"cite": True})
+    asked = TRAIN[0]
+    right = training_rows(made.prompt, [asked])[0].target
+    assert right.startswith(f"{asked.target} [")
+    # A refusal has no passage behind it, in the rules' words or in others.
+    cites = {"k": 3, "search": "lexical", "answers": {"cite": True}}
+    for says in ("I don't know", "Keine Angabe"):
+        settings = {"rag": cites, "refusal": {"says": says}}
+        mine = bench(tmp_path / says)
+        engine = FakeEngine(lambda _: "Nowhere [1]")
+        lost = Examiner(engine, mine.examiner.metric, mine.examiner.store)
+        got = chain("rag+refusal", settings).adapt(START, replace(mine, examiner=lost))
+        assert {row.target for row in training_rows(got.prompt, got.rows(TRAIN))} == {says}
+    # An answer that is taught is preferred as it is taught.
+    settings = {"rag": cites, "refusal": {"says": "Keine Angabe"}}
+    got = chain("rag+refusal", settings).adapt(START, bench(tmp_path / "knows"))
+    pairs = pair_rows(got.prompt, got.pairs(()))
+    assert (asked.id, right, "Keine Angabe") in {
+        (row.id, row.chosen, row.rejected) for row in pairs
+    }
+    # A citation that stands in a target is not doubled.
+    cited = asked.replace(target=right)
+    assert training_rows(made.prompt, [cited])[0].target == right
+
+
+def test_a_teachers_citations_cost_nothing_and_go_with_its_passages(tmp_path: Path) -> None:
+    settings: dict[str, dict[str, Any]] = {
+        "rag": {"k": 3, "search": "lexical", "answers": {"cite": True}},
+        "distill": {"keep": "correct", "teacher": "prompt"},
+    }
+    got = chain("rag+distill", settings).adapt(START, bench(tmp_path / "prompt"))
+    assert got.prompt.context is None
+    assert [row.target for row in got.rows(())] == [row.target for row in TRAIN]
+    store = Store(tmp_path / "helper")
+    helper = Helper(HelperModel(FakeEngine(reads), Weights(base="fake:")), store, Meter())
+    settings["distill"]["teacher"] = "helper"
+    got = chain("rag+distill", settings).adapt(START, bench(tmp_path, helper=helper))
+    assert [row.target for row in training_rows(got.prompt, got.rows(()))] == [
+        row.target for row in training_rows(got.prompt, TRAIN)
+    ]
 
 
 def test_not_in_the_documents_is_an_abstention(tmp_path: Path) -> None:

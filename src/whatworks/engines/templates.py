@@ -107,17 +107,29 @@ def tokens(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     return _encode(tokenizer, _text(tokenizer, messages, ask=True))
 
 
-def folded(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[dict[str, str]]:
-    """The messages as turns that the template takes: with the system text in the first user turn
-    where ``tokens`` puts it there too."""
-    turns = [{"role": m.role, "content": m.content} for m in messages]
-    if turns[0]["role"] != "system":
-        return turns
-    rest = _folded(turns)
-    same = [Message.model_validate(turn) for turn in rest]
-    return (
-        rest if _text(tokenizer, messages, ask=True) == _text(tokenizer, same, ask=True) else turns
+def settled(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy whose own template asks as ``tokens`` does: without reasoning, and with the system
+    text folded where there is no system role. For all that renders messages by itself: trainers,
+    and whoever loads an export.
+
+    Args:
+        tokenizer: One that ``use`` returned.
+    """
+    probe = [
+        Message(role="system", content="whatworks instructions"),
+        Message(role="user", content="whatworks question"),
+    ]
+    turns = [{"role": m.role, "content": m.content} for m in probe]
+    same = [Message.model_validate(turn) for turn in _folded(turns)]
+    folds = _text(tokenizer, probe, ask=True) == _text(tokenizer, same, ask=True)
+    own = tokenizer.chat_template
+    before = "{% set enable_thinking = false %}" if "enable_thinking" in str(own) else ""
+    before += _FOLDED if folds else ""
+    chosen = copy.copy(tokenizer)
+    chosen.chat_template = (
+        {name: before + one for name, one in own.items()} if isinstance(own, dict) else before + own
     )
+    return chosen
 
 
 def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -274,6 +286,17 @@ def _folded(turns: list[dict[str, str]]) -> list[dict[str, str]]:
         return [{"role": "user", "content": system}, *rest]
     first = {"role": "user", "content": f"{system}\n\n{rest[0]['content']}"}
     return [first, *rest[1:]]
+
+
+_FOLDED = """\
+{% if messages[0]['role'] == 'system' %}\
+{% set folded_text, messages = messages[0]['content'], messages[1:] %}\
+{% if messages and messages[0]['role'] == 'user' %}\
+{% set folded_text, messages = folded_text + '\\n\\n' + messages[0]['content'], messages[1:] %}\
+{% endif %}\
+{% set messages = [{'role': 'user', 'content': folded_text}] + messages %}\
+{% endif %}"""
+"""``_folded`` as a template says it."""
 
 
 def _refused(error: Exception) -> InputError:

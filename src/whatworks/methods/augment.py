@@ -14,7 +14,7 @@ from whatworks.helper import Helper, required
 from whatworks.lessons import Lesson, Lessons, Place
 from whatworks.methods.base import Method
 from whatworks.methods.rag import passages_of
-from whatworks.rewording import Kind, Said, facts, made, reworded
+from whatworks.rewording import Kind, Said, ambiguous, facts, made, reworded
 from whatworks.task import Document, Example, Message
 
 ASKED: dict[Kind, str] = {
@@ -81,6 +81,8 @@ class Augment(Method):
                 beside = [one for one in own if one.row.id in of_train]
                 own = [one for one in own if one.row.id not in of_train]
             new = reworded(own, self.kinds, self.copies, beside)
+        unclear = ambiguous((row.text, row.target) for row in (*train, *new) if not row.bare)
+        new = [row for row in new if row.bare or row.text not in unclear]
         bench.note("by", by)
         bench.note("rows", len(new))
         if not new:

@@ -7,6 +7,7 @@ worse" is the product. A method's fields are its settings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -44,6 +45,11 @@ class Method(Frozen):
         """The kind of weights that the method trains, None when it leaves them alone."""
         return None
 
+    @property
+    def flat(self) -> tuple[Method, ...]:
+        """The methods that are applied one after the other: itself, or those it is made of."""
+        return (self,)
+
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """Another candidate, made from ``start`` with what ``bench`` offers.
 
@@ -71,7 +77,7 @@ class Method(Frozen):
             return weights
         from whatworks.candidate import Stage
 
-        weights.stack(self.trains, self.name)
+        weights.stack(self.trains)
         return weights.then(Stage(kind=self.trains, method=self.name, artifact="planned"))
 
 
@@ -116,25 +122,55 @@ class Chain(Frozen):
         """The chain with every step so."""
         return self.replace(steps=tuple(step.located(root) for step in self.steps))
 
+    @property
+    def flat(self) -> tuple[Method, ...]:
+        """Every method in it."""
+        return tuple(method for step in self.steps for method in step.flat)
+
     def plan(self, weights: Weights) -> Weights:
         """The lineage after all steps.
 
         Raises:
-            StackingError: At the first step that cannot stand on those before it, or if nothing
-                learns what a data step makes.
+            StackingError: At the first step that cannot stand on those before it, if one learns
+                the rows again that it learned just before, or if nothing learns what a data step
+                makes.
         """
-        waiting: Method | None = None
+        _check_lessons(self.flat)
+        return self.lineage(weights)
+
+    def lineage(self, weights: Weights) -> Weights:
+        """The lineage after all steps, of a part of a chain.
+
+        Raises:
+            StackingError: At the first step that cannot stand on those before it.
+        """
         for step in self.steps:
-            if waiting is not None and step.learns & waiting.makes:
-                waiting = None
-            if step.makes:
-                waiting = step
             weights = step.plan(weights)
-        if waiting is not None:
-            made = " and ".join(sorted(waiting.makes))
-            raise StackingError(
-                f"{waiting.name} only makes {made} to learn from, and no step after it does",
-                remedy=f"put a trainer behind it: {waiting.name}+"
-                + ("sft" if "rows" in waiting.makes else "dpo"),
-            )
         return weights
+
+
+def _check_lessons(steps: Sequence[Method]) -> None:
+    """Refuse a chain in which the same is learned twice, or nobody learns what is made."""
+    waiting: Method | None = None
+    before = ("", False)  # the last trainer, and whether a data step made what it learned
+    for step in steps:
+        taught = waiting is not None and bool(step.learns & waiting.makes)
+        if step.trains:
+            if before == (step.name, False) and not taught:
+                raise StackingError(
+                    f"{step.name} after {step.name} would train twice on the same rows",
+                    remedy=f"drop one of the two, raise the epochs of {step.name}, or put a data "
+                    "step between them (distill, refusal)",
+                )
+            before = (step.name, taught)
+        if taught:
+            waiting = None
+        if step.makes:
+            waiting = step
+    if waiting is not None:
+        made = " and ".join(sorted(waiting.makes))
+        raise StackingError(
+            f"{waiting.name} only makes {made} to learn from, and no step after it does",
+            remedy=f"put a trainer behind it: {waiting.name}+"
+            + ("sft" if "rows" in waiting.makes else "dpo"),
+        )

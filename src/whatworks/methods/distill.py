@@ -9,7 +9,9 @@ from pydantic import Field
 
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate
+from whatworks.engines import Generation
 from whatworks.errors import ArmFailure
+from whatworks.grounding import without_citations
 from whatworks.helper import required
 from whatworks.lessons import Lesson, Lessons, Place
 from whatworks.methods.base import Method
@@ -31,7 +33,7 @@ class Distill(Method):
         keep: ``all`` answers, or those that the task's metric calls ``correct``.
         samples: Answers drawn for each row; each one that differs is a row.
         temperature: At which they are drawn; 0 is greedy.
-        place: ``beside`` the train rows, or ``instead`` of them.
+        place: ``beside`` the train rows, or ``instead`` of them; plain text (``corpus``) stays.
     """
 
     name: ClassVar[str] = "distill"
@@ -58,41 +60,63 @@ class Distill(Method):
         rows = start.rows(bench.train)
         asked = [row for row in rows if not row.bare]
         teacher = self.teacher or ("helper" if bench.helper else "prompt")
-        taught: dict[str, Example] = {}
-        for draw in range(self.samples):
-            said = self._answers(teacher, start, bench, asked, draw)
-            for row, text in zip(asked, said, strict=True):
-                if text.strip() and self._kept(bench, row, text):
-                    made = row.replace(target=text.strip())
-                    taught.setdefault(made.key, made)
+        answered = [
+            (row, said)
+            for draw in range(self.samples)
+            for row, said in zip(
+                asked, self._answers(teacher, start, bench, asked, draw), strict=True
+            )
+        ]
+        # An answer that was cut off would be taught as if it ended there.
+        whole = [(row, said) for row, said in answered if said.finish != "length"]
+        made = [
+            row.replace(target=self._target(teacher, start, said))
+            for row, said in whole
+            if said.text.strip() and self._kept(start, bench, row, said)
+        ]
+        taught = {row.key: row for row in made}
         bench.note("teacher", teacher)
-        bench.note("kept", f"{len(taught)} of {len(asked) * self.samples} answers")
+        bench.note("kept", f"{len(taught)} of {len(answered)} answers")
+        if cut := len(answered) - len(whole):
+            bench.note("cut_off", cut)
         if not taught:
+            limit = start.decoding.max_tokens
             raise ArmFailure(
-                f"none of the teacher's answers to {len(asked)} rows is kept",
-                remedy="set `keep: all`, or give a teacher that can do the task",
+                f"none of the teacher's answers to {len(asked)} rows is kept"
+                + (f": {cut} of {len(answered)} were cut off at {limit} tokens" if cut else ""),
+                remedy=f"raise `decoding: {{max_tokens: ...}}`, now {limit}"
+                if cut
+                else "set `keep: all`, or give a teacher that can do the task",
             )
         if teacher == "prompt":
             start = start.with_prompt(demos=None, context=None)
         if self.instructions is not None:
             start = start.with_prompt(instructions=self.instructions)
-        before = rows if self.place == "beside" else ()
+        # Plain text asks nothing that could be answered: it stays as it is.
+        before = [row for row in rows if row.bare or self.place == "beside"]
         return start.replace(lessons=Lessons(rows=(*before, *taught.values())))
 
     def _answers(
         self, teacher: str, start: Candidate, bench: Bench, rows: Sequence[Example], draw: int
-    ) -> list[str]:
+    ) -> list[Generation]:
         """What the teacher says to each row; each draw has a stream of its own."""
         decoding = start.decoding.replace(
             temperature=self.temperature, seed=1000 * (bench.seed + 1) + draw
         )
         if teacher == "prompt":
             answers = bench.answers(start.asked.replace(decoding=decoding), rows)
-            return [answer.generation.text for answer in answers]
+            return [answer.generation for answer in answers]
         helper = required(bench.helper, "`distill: {teacher: helper}`")
         warm(start.prompt, rows)
         prompts = [render(start.prompt, row, exclude=[row]) for row in rows]
-        return [generation.text for generation in helper.ask(prompts, decoding)]
+        return helper.ask(prompts, decoding)
 
-    def _kept(self, bench: Bench, row: Example, text: str) -> bool:
-        return self.keep == "all" or bench.examiner.metric(row, text).kind == "correct"
+    def _kept(self, start: Candidate, bench: Bench, row: Example, said: Generation) -> bool:
+        return self.keep == "all" or bench.examiner.score(start, row, said).kind == "correct"
+
+    def _target(self, teacher: str, start: Candidate, said: Generation) -> str:
+        """The answer, without citations of passages that are then taken away."""
+        context = start.prompt.context
+        if teacher == "prompt" and context is not None and context.cite:
+            return without_citations(said.text)[0]
+        return said.text.strip()

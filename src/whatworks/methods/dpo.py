@@ -15,7 +15,7 @@ from whatworks.methods.base import Method
 from whatworks.metrics import load
 from whatworks.named import metric_at
 from whatworks.preferences import telling
-from whatworks.sampling import best_and_worst, drawn, scored
+from whatworks.sampling import best_and_worst, cut_off, drawn, scored
 from whatworks.task import MetricSpec, Pair
 from whatworks.training.job import DPOSettings, KTOSettings
 from whatworks.training.rows import labelled_rows, pair_rows
@@ -99,6 +99,8 @@ class DPO(Method):
         if source == "given":
             return given if self.loss == "kto" else telling(given)
         answers = drawn(bench, start, bench.train, self.samples, self.temperature)
+        if cut := sum(cut_off(answer) for draws in answers for answer in draws):
+            bench.note("cut_off", cut)
         if isinstance(source, MetricSpec):
             answers = scored(load(source), answers)
         return tuple(best_and_worst(answers))

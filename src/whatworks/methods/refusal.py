@@ -65,7 +65,7 @@ class Refusal(Method):
         for row, draws in zip(asked, answers, strict=True):
             target = self._target(row, known(draws))
             if target is not None:
-                taught.append(row.replace(target=target))
+                taught.append(self._lesson(row, target))
                 pairs += self._pairs(row, target, draws)
         bench.note("refusals", sum(row.target == self.says for row in taught))
         bench.note("pairs", len(pairs))
@@ -82,6 +82,11 @@ class Refusal(Method):
         if how == "sometimes":
             return {"answer": own, "refuse": self.says, "drop": None}[self.sometimes]
         return own if how == "always" else self.says
+
+    def _lesson(self, row: Example, target: str) -> Example:
+        """The row with what it teaches; a refusal, in whatever words, stands in no passage."""
+        refused = {"answerable": False} if target == self.says else {}
+        return row.replace(target=target, meta={**row.meta, **refused})
 
     def _pairs(self, row: Example, target: str, draws: Sequence[Answer]) -> list[Pair]:
         """What is taught over the first wrong answer, and, where it answers, over a refusal."""

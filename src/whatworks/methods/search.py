@@ -20,7 +20,6 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Weights
 from whatworks.errors import ArmFailure, BudgetExceeded, InputError, arm_failures
 from whatworks.identity import Frozen
-from whatworks.lessons import Lesson
 from whatworks.methods.base import Chain, Method
 
 KEEP_ONE_IN = 3
@@ -96,9 +95,9 @@ class Search(Method):
         return any(trial.chain.stochastic for trial in self.trials)
 
     @property
-    def learns(self) -> frozenset[Lesson]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What some step of a trial does."""
-        return frozenset().union(*(step.learns for step in self.trials[0].chain.steps))
+    def flat(self) -> tuple[Method, ...]:
+        """The methods of a trial; all have the same."""
+        return self.trials[0].chain.flat
 
     def located(self, root: Path) -> Search:
         """The search with every trial so."""
@@ -112,8 +111,8 @@ class Search(Method):
             StackingError: If a trial cannot train on top of this lineage.
         """
         for trial in self.trials[1:]:
-            trial.chain.plan(weights)
-        return self.trials[0].chain.plan(weights)
+            trial.chain.lineage(weights)
+        return self.trials[0].chain.lineage(weights)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The best trial's candidate, adapted on all rows.

@@ -21,7 +21,7 @@ def rewards(
     Args:
         settings: Names the metric.
         examples: What was asked; a row's column ``at`` is its position here.
-        tokenizer: Decodes answers, as generation does.
+        tokenizer: Decodes answers as generation does, and asks as it does (``settled``).
         scorer: The reward model; None where the metric is the reward.
     """
     metric = load(settings.metric)
@@ -61,11 +61,10 @@ def rewards(
         else:
             asked = [
                 tokenizer.apply_chat_template(
-                    prompt, add_generation_prompt=True, tokenize=True, return_dict=True,
-                    enable_thinking=False,
+                    prompt, add_generation_prompt=True, tokenize=True, return_dict=True
                 )["input_ids"]
                 for prompt in prompts
-            ]  # fmt: skip
+            ]
             found = scorer.score([p + list(c) for p, c in zip(asked, completion_ids, strict=True)])
         groups = [found[i : i + settings.samples] for i in range(0, len(found), settings.samples)]
         log_metric("spread", statistics.fmean(statistics.pstdev(group) for group in groups))

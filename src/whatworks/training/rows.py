@@ -71,8 +71,9 @@ def training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingR
 
 
 def pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
-    """One row per pair that has two sides, rendered as ``training_rows`` does."""
-    whole = [pair for pair in pairs if pair.chosen and pair.rejected]
+    """One row per pair that has two sides which differ, rendered as ``training_rows`` does."""
+    pairs = [_as_taught(prompt, pair) for pair in pairs]
+    whole = [pair for pair in pairs if pair.chosen and pair.rejected not in ("", pair.chosen)]
     asked = _rendered(prompt, [pair.example for pair in whole])
     return [
         PairRow(id=p.example.id, messages=messages, chosen=p.chosen, rejected=p.rejected)
@@ -82,6 +83,7 @@ def pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
 
 def labelled_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[LabelledRow]:
     """One row per side of a pair that is not empty."""
+    pairs = [_as_taught(prompt, pair) for pair in pairs]
     asked = _rendered(prompt, [pair.example for pair in pairs])
     return [
         LabelledRow(id=f"{p.example.id}/{side}", messages=messages, answer=text, good=side == "+")
@@ -110,6 +112,13 @@ def _without_gold(prompt: Prompt) -> Prompt:
 def _dropped(prompt: Prompt, example: Example) -> bool:
     share = prompt.context.drop_gold if prompt.context else 0.0
     return bool(example.evidence) and random.Random(f"drop_gold {example.id}").random() < share
+
+
+def _as_taught(prompt: Prompt, pair: Pair) -> Pair:
+    """The pair; a preferred answer that is the row's target is what the row teaches to say."""
+    if not pair.chosen or pair.chosen != pair.example.target:
+        return pair
+    return pair.replace(chosen=taught(prompt, pair.example))
 
 
 def _rendered(prompt: Prompt, examples: Iterable[Example]) -> list[tuple[Message, ...]]:

@@ -239,27 +239,28 @@ def rl(setup: Setup) -> Any:
     settings, start = setup.job.settings, setup.start
     assert isinstance(settings, RLSettings)
     # The trainer tokenises the messages itself: with the same template, to the same ids.
-    prompts = [templates.folded(start.tokenizer, row.messages) for row in setup.tokens.rows]
-    told = start.tokenizer.apply_chat_template(
-        prompts, add_generation_prompt=True, tokenize=True, return_dict=True, **_TEMPLATE
+    tokenizer = templates.settled(start.tokenizer)
+    prompts = [[message.model_dump() for message in row.messages] for row in setup.tokens.rows]
+    told = tokenizer.apply_chat_template(
+        prompts, add_generation_prompt=True, tokenize=True, return_dict=True
     )
     if told["input_ids"] != setup.tokens.columns["prompt_ids"]:
         raise ArmFailure(
             "the chat template makes other prompts in this trainer than in generation",
             remedy="name a template in the study file: `template: chatml`",
         )
-    start.model.generation_config.eos_token_id = sorted(templates.ending(start.tokenizer).stop_ids)
+    start.model.generation_config.eos_token_id = sorted(templates.ending(tokenizer).stop_ids)
     order = setup.fixed_order()
     order += order[: -len(order) % settings.prompts] if len(order) >= settings.prompts else []
     while len(order) < settings.prompts:
         order += order[: settings.prompts - len(order)]
     examples = [row.example for row in setup.tokens.rows if isinstance(row, PromptRow)]
-    functions = rewards(settings, examples, start.tokenizer, setup.scorer)
+    functions = rewards(settings, examples, tokenizer, setup.scorer)
     common: dict[str, Any] = {**setup.common, "train_sampling_strategy": "sequential"}
     trainer = RLOOTrainer(
         model=start.model,
         reward_funcs=functions,
-        processing_class=start.tokenizer,
+        processing_class=tokenizer,
         train_dataset=_data_set({"prompt": [prompts[i] for i in order], "at": order}),
         peft_config=setup.adapter,
         args=RLOOConfig(
@@ -269,7 +270,6 @@ def rl(setup: Setup) -> Any:
             max_completion_length=settings.max_tokens,
             beta=settings.beta,
             shuffle_dataset=False,
-            chat_template_kwargs=_TEMPLATE,
             top_k=0,
         ),
     )
@@ -286,8 +286,6 @@ TRAINERS: dict[str, Callable[[Setup], Any]] = {
     "reward": reward,
     "rl": rl,
 }
-# As in `templates`: reasoning models answer directly.
-_TEMPLATE: dict[str, Any] = {"enable_thinking": False}
 
 
 def _soft_prompt(settings: SoftPromptSettings) -> Any:
