@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -235,7 +236,8 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     for part in ("train", "dev", "test"):
         if part in files.task:
             yield f"  {part}: {_path(files.task[part][0], root)}"
-    shown = ", ".join(f"{role} {names}" for role, names in data.columns.items())
+    listed = ", ".join(f"{role} {names}" for role, names in data.columns.items())
+    shown = textwrap.shorten(listed, 600, placeholder=" ...")  # names may hold line breaks
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
     missing = [part for part in ("dev", "test") if part not in files.task]
     named = Counter(str(row.meta.get("split", "")) for row in data.examples)

@@ -11,6 +11,7 @@ import pytest
 
 from whatworks.data import FORMATS, every_turn, read
 from whatworks.errors import InputError
+from whatworks.prompt import Prompt, render
 from whatworks.task import Message
 
 Save = Callable[..., Path]
@@ -79,9 +80,9 @@ def test_recognised_by_content(save: Save, name: str, ending: str) -> None:
 def test_ids_come_from_the_column_or_from_file_and_row(save: Save) -> None:
     rows = [{"input": "a", "target": "b"}, {"input": "c", "target": "d"}]
     assert [e.id for e in read(save("mine.jsonl", rows)).examples] == ["mine-1", "mine-2"]
-    rows = [{"id": 5, "input": "a", "target": "b"}, {"id": "x", "input": "c", "target": "d"}]
+    rows = [{"id": 0, "input": "a", "target": "b"}, {"id": "x", "input": "c", "target": "d"}]
     path = save("mine.jsonl", rows)
-    assert [e.id for e in read(path).examples] == ["5", "x"]
+    assert [e.id for e in read(path).examples] == ["0", "x"]
     assert [e.id for e in read(path, columns={"id": ""}).examples] == ["mine-1", "mine-2"]
 
 
@@ -135,6 +136,49 @@ def test_an_input_alone_leaves_targets_empty_and_says_so(save: Save) -> None:
 def test_a_context_column_stands_before_the_question(save: Save) -> None:
     data = read(save("rows.jsonl", [{"question": "q", "context": "c", "answer": "a"}]))
     assert list(data.examples[0].inputs) == ["context", "question"]
+
+
+def read_one(save: Save, row: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
+    """The turns that one row asks, and its target."""
+    (example,) = read(save("one.jsonl", [row])).examples
+    asked = [(m.role, m.content) for m in render(Prompt(), example, exclude=())]
+    return [(str(role), text) for role, text in asked], example.target
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [("instruction", "response"), ("instruction", "output"), ("prompt", "completion"),
+     ("question", "answer")],
+)  # fmt: skip
+def test_an_input_beside_an_instruction_reaches_the_model(
+    save: Save, ask: str, answer: str
+) -> None:
+    for given in ("Hello", 0):
+        asked, target = read_one(save, {ask: "Say it", "input": given, answer: "x"})
+        (role, text), *rest = asked
+        assert (role, rest, target) == ("user", [], "x")
+        assert text.index("Say it") < text.index(str(given))
+    for row in ({ask: "Say it", answer: "x"}, {ask: "Say it", "input": "", answer: "x"}):
+        assert read_one(save, row) == ([("user", "Say it")], "x")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"completion": "x"}, {"completion": "x", "label": True}, {"chosen": "x", "rejected": "y"},
+     {"response": "x"}],
+)  # fmt: skip
+def test_a_system_column_is_the_system_message(save: Save, answers: dict[str, Any]) -> None:
+    for column in ("system", "system_prompt"):
+        row = {column: "In French.", "prompt": "Say it", "input": "Hello", **answers}
+        wanted = [("system", "In French."), ("user", "Say it\nHello")]
+        assert read_one(save, row) == (wanted, "x")
+
+
+def test_columns_that_the_model_is_not_shown_are_named(save: Save) -> None:
+    rows = [{"instruction": "Say", "input": "Hello", "response": "x", "db": "d", "who": "me"}]
+    data = read(save("rows.jsonl", rows))
+    assert data.columns["input"] == "instruction + input"
+    assert data.columns["not shown to the model"] == "db + who"
 
 
 @pytest.mark.parametrize(

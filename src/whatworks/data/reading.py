@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from whatworks.data.formats import Columns, Content, Format, RowProblem, choose
-from whatworks.data.formats.base import as_text, first
+from whatworks.data.formats.base import as_text, first, text_in
 from whatworks.data.formats.preference import join_labelled
 from whatworks.data.rows import Row, rows
 from whatworks.errors import InputError, nearest
@@ -22,6 +22,9 @@ SAMPLE = 100
 
 ROLES = ("input", "target", "id", "group", "evidence")
 """What ``columns`` can name."""
+
+ASIDE = "not shown to the model"
+"""What is said of columns that carry no role: they are in ``meta``, for a metric to use."""
 
 _IDS = ("id", "example_id", "question_id", "uid", "qid", "uuid", "_id")
 
@@ -167,7 +170,7 @@ class Reader:
             document = Document(id=name, text=content.passage, title=content.title)
         group = first(row.fields, *self._group)
         example = Example(
-            id=as_text(first(row.fields, self._id) or "") or row.name,
+            id=text_in(row.fields, self._id) or row.name,
             inputs=content.inputs,
             messages=content.messages,
             target=content.target,
@@ -187,6 +190,7 @@ class Reader:
         roles["id"] = self._id or "file and row number"
         for role, names in (("group", self._group), ("evidence", self._evidence)):
             roles[role] = " + ".join(n for n in names if n in self._have) or roles.get(role, "")
+        roles[ASIDE] = " + ".join(name for name in self._have if name not in self._taken)
         return {role: names for role, names in roles.items() if names}
 
 

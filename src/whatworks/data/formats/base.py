@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from whatworks.data.rows import Fields
@@ -12,6 +12,10 @@ from whatworks.task import Message
 
 Columns = Mapping[str, "str | list[str]"]
 """What the user says about columns: role (input, target, id, group, evidence) to column(s)."""
+
+
+SYSTEM = ("system", "system_prompt")
+"""Columns that hold a system message beside the question."""
 
 
 class RowProblem(Exception):
@@ -86,6 +90,12 @@ def first(fields: Fields, *names: str) -> Any:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
 
 
+def text_in(fields: Fields, *names: str) -> str:
+    """The text in the first of these columns that the row has, "" where it has none of them."""
+    value = first(fields, *names)
+    return "" if value is None else as_text(value)
+
+
 def as_text(value: Any) -> str:
     """A value as text: strings as they are, anything else as JSON."""
     if isinstance(value, str):
@@ -113,3 +123,23 @@ def answers(value: Any) -> tuple[str, tuple[str, ...]]:
         known = tuple(as_text(item) for item in cast("list[Any]", value) if item is not None)
         return (known[0] if known else ""), known
     return as_text(value), ()
+
+
+def system_turn(fields: Fields) -> tuple[Message, ...]:
+    """The system message that a column of its own holds; none where it is missing or empty."""
+    said = text_in(fields, *SYSTEM)
+    return (Message(role="system", content=said),) if said else ()
+
+
+def beside(fields: Fields) -> dict[str, str]:
+    """What an instruction is about: the column ``input`` that stands beside it, unless empty."""
+    said = text_in(fields, "input")
+    return {"input": said} if said else {}
+
+
+def after(turns: Sequence[Message], content: Content) -> Content:
+    """Content that is asked after these turns: its inputs become the next user turn."""
+    if not turns:
+        return content
+    asked = Message(role="user", content="\n".join(content.inputs.values()))
+    return replace(content, inputs={}, messages=(*turns, asked))

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from whatworks.data.formats.base import Content, Format, RowProblem, as_text, first
-from whatworks.data.formats.chat import as_turns
+from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, first
+from whatworks.data.formats.chat import as_turns, led, prompt_turns
 from whatworks.data.formats.turns import TURNS, asked, is_turns, turn, turns
 from whatworks.data.rows import Fields
 from whatworks.task import Message, Pair
+
+_PROMPTS = ("prompt", "question", "instruction")
 
 
 def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any = None) -> Content:
@@ -40,7 +42,7 @@ def _openai(fields: Fields) -> Content:
 
 
 def _sharegpt(fields: Fields) -> Content:
-    before = turns(first(fields, *TURNS))
+    before = led(fields, turns(first(fields, *TURNS)))
     return _pair(before, _answer(fields, "chosen"), _answer(fields, "rejected"))
 
 
@@ -48,10 +50,7 @@ def _trl(fields: Fields) -> Content:
     chosen, rejected = first(fields, "chosen"), first(fields, "rejected")
     if chosen is None or rejected is None:
         raise RowProblem(f"no {'chosen' if chosen is None else 'rejected'!r}")
-    prompt = first(fields, "prompt", "question", "instruction", "input")
-    before = list(as_turns(prompt, "user")) if prompt is not None else []
-    if fields.get("input") and fields.get("instruction"):  # Alpaca's pair of columns
-        before = [Message(role="user", content=f"{prompt}\n{as_text(fields['input'])}")]
+    before = list(prompt_turns(fields, *_PROMPTS, "input"))
     if is_turns(chosen) and is_turns(rejected):
         shared, good, bad = _fork(turns(chosen), turns(rejected))
         # A conversation that repeats its prompt stands for it.
@@ -64,10 +63,7 @@ def _trl(fields: Fields) -> Content:
                 raise RowProblem("no 'prompt', and the two answers share no beginning")
             before = [Message(role="user", content=good[:cut].strip())]
             good, bad = good[cut:], bad[cut:]
-    system = fields.get("system")
-    if isinstance(system, str) and system:
-        before = [Message(role="system", content=system), *before]
-    return _pair(before, good, bad)
+    return _pair(led(fields, before), good, bad)
 
 
 def _shared(one: str, other: str) -> int:
@@ -96,13 +92,14 @@ def _answer(fields: Fields, name: str) -> str:
 
 
 def _kto(fields: Fields) -> Content:
-    prompt, completion, label = (first(fields, name) for name in ("prompt", "completion", "label"))
-    if prompt is None or completion is None or label is None:
+    prompt = prompt_turns(fields, "prompt")
+    completion, label = first(fields, "completion"), first(fields, "label")
+    if not prompt or completion is None or label is None:
         raise RowProblem("no 'prompt', 'completion' or 'label'")
     good = _LABELS.get(as_text(label).lower())
     if good is None:
         raise RowProblem("a 'label' other than true and false")
-    before, answer, _ = asked((*as_turns(prompt, "user"), *as_turns(completion, "assistant")))
+    before, answer, _ = asked((*led(fields, prompt), *as_turns(completion, "assistant")))
     one, other = (answer, None) if good else (None, answer)
     if len(before) == 1:
         return Content({"prompt": before[0].content}, target=one or "", chosen=one, rejected=other)
@@ -151,7 +148,7 @@ OPENAI_PREFERENCE = Format(
 SHAREGPT_PREFERENCE = Format(
     "sharegpt-preference",
     "conversations: [{from, value}], chosen, rejected: {from, value}",
-    {"input": TURNS, "chosen": ("chosen",), "rejected": ("rejected",)},
+    {"input": TURNS, "system": SYSTEM, "chosen": ("chosen",), "rejected": ("rejected",)},
     lambda fields: (
         "chosen" in fields
         and "rejected" in fields
@@ -163,8 +160,8 @@ TRL_PREFERENCE = Format(
     "preference",
     "prompt, chosen, rejected: text or lists of turns; the prompt may stand inside both",
     {
-        "input": ("prompt", "question", "instruction", "input"),
-        "system": ("system",),
+        "input": (*_PROMPTS, "input"),
+        "system": SYSTEM,
         "chosen": ("chosen",),
         "rejected": ("rejected",),
     },
@@ -174,7 +171,12 @@ TRL_PREFERENCE = Format(
 KTO = Format(
     "kto",
     "prompt, completion, label (true or false)",
-    {"input": ("prompt",), "target": ("completion",), "label": ("label",)},
+    {
+        "input": ("prompt", "input"),
+        "system": SYSTEM,
+        "target": ("completion",),
+        "label": ("label",),
+    },
     lambda fields: (
         "prompt" in fields
         and "completion" in fields
