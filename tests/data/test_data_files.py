@@ -73,6 +73,24 @@ def test_parquet_and_saved_datasets_name_their_classes(tmp_path: Path) -> None:
     assert splits == ["train", "train", "dev", "dev"]
 
 
+def test_parquet_of_datasets_before_version_4(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    text = {"dtype": "string", "_type": "Value"}
+    features = {
+        "messages": [{"role": text, "content": text}],
+        "kind": {"names": ["x", "y"], "_type": "ClassLabel"},
+    }
+    table = pyarrow.Table.from_pylist([{"messages": turns, "kind": 1}])
+    for described in ({"info": {"features": features}}, {"info": None}):
+        note = {b"huggingface": json.dumps(described).encode()}
+        parquet.write_table(table.replace_schema_metadata(note), tmp_path / "x.parquet")
+        (example,) = read(tmp_path / "x.parquet").examples
+        assert (example.text, example.target) == ("a", "b")
+        assert example.meta["kind"] == ("y" if described["info"] else 1)
+
+
 def test_a_saved_dataset_is_the_train_of_a_study(tmp_path: Path) -> None:
     import datasets
 
