@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from whatworks.data import FORMATS, every_turn, read
+from whatworks.data import FORMATS, every_turn, read, stream
 from whatworks.errors import InputError
 from whatworks.prompt import Prompt, render
 from whatworks.task import Message
@@ -292,6 +292,23 @@ def test_sql_with_several_schemas_shows_them_to_the_model(save: Save) -> None:
     assert data.examples[2].inputs["context"] == "CREATE TABLE t2 (a int)"
     assert data.examples[2].meta["context"] == "CREATE TABLE t2 (a int)"
     assert data.notes == ()
+
+
+def test_a_second_schema_that_comes_late_is_shown(save: Save) -> None:
+    rows = [
+        {"question": f"q{i}", "context": f"CREATE TABLE {'ab'[i >= 110]} (x int)", "answer": "1"}
+        for i in range(160)
+    ]
+    path = save("rows.jsonl", rows)
+    data = read(path)
+    assert {tuple(e.inputs) for e in data.examples} == {("context", "question")}
+    assert data.notes == ()
+    one = read(path, limit=105)
+    assert {tuple(e.inputs) for e in one.examples} == {("question",)}
+    assert "one schema" in one.notes[0]
+    # A stream has left the first rows behind: those that differ bring theirs along.
+    late = [tuple(e.inputs) for e in stream(path)]
+    assert late == [("question",)] * 110 + [("context", "question")] * 50
 
 
 def test_a_meaning_representation_as_json_keeps_its_groups_and_names_what_is_none(

@@ -9,16 +9,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
-from whatworks.data.formats import Columns, Content, Format, RowProblem, choose
+from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
 from whatworks.data.formats.base import as_text, first, text_in
 from whatworks.data.formats.preference import join_labelled
 from whatworks.data.rows import Row, rows
 from whatworks.errors import InputError, nearest
 from whatworks.identity import content_key
 from whatworks.task import Document, Example, Pair
-
-SAMPLE = 100
-"""Rows from which a format is recognised."""
 
 ROLES = ("input", "target", "id", "group", "evidence")
 """What ``columns`` can name."""
@@ -86,7 +83,7 @@ def read(
     path = Path(path)
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}", remedy="read at least one row")
-    reader, source = _open(path, format, columns or {})
+    reader, source = _open(path, format, columns or {}, limit)
     problems: dict[str, tuple[int, str]] = {}
     items: list[_Item] = []
     count = 0
@@ -125,7 +122,7 @@ def stream(
     Raises:
         InputError: At the first row that cannot be read.
     """
-    reader, source = _open(Path(path), format, columns or {})
+    reader, source = _open(Path(path), format, columns or {}, SAMPLE)
     for count, row in enumerate(source, start=1):
         try:
             item = reader.item(row)
@@ -194,13 +191,15 @@ class Reader:
         return {role: names for role, names in roles.items() if names}
 
 
-def _open(path: Path, format: str | None, columns: Columns) -> tuple[Reader, Iterator[Row]]:
-    """The reader that fits the first rows, and all rows."""
+def _open(
+    path: Path, format: str | None, columns: Columns, seen: int | None
+) -> tuple[Reader, Iterator[Row]]:
+    """The reader that fits the first ``seen`` rows (None: all of them), and all rows."""
     for role in columns:
         if role not in ROLES:
             raise InputError(f"unknown role {role!r} in `columns`", remedy=nearest(role, ROLES))
     source = rows(path)
-    sample = list(islice(source, SAMPLE))
+    sample = list(islice(source, None if seen is None else max(seen, SAMPLE)))
     if not sample:
         raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
     have = list(dict.fromkeys(name for row in sample for name in row.fields))

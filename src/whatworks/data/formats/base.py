@@ -56,7 +56,8 @@ class Format:
         columns: Role to the columns that carry it; any other column ends up in ``meta``.
         matches: Whether a row looks like this.
         content: What a row says; raises ``RowProblem``.
-        fit: Settles what only the first rows together can tell; None where nothing is open.
+        fit: Settles what only rows together can tell: all of them, or those that a stream begins
+            with, so that later ones may differ; None where nothing is open.
         notes: What fitting found worth telling.
     """
 
@@ -73,7 +74,7 @@ class Format:
         return sum(map(self.matches, rows)) / len(rows) if rows else 0.0
 
     def fitted(self, rows: Sequence[Fields], columns: Columns) -> Format:
-        """This format, adjusted to the first rows of a file and to what the user said of it.
+        """This format, adjusted to the rows of a file and to what the user said of it.
 
         Raises:
             InputError: If the rows leave open which column is what.
