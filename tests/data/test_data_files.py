@@ -37,6 +37,8 @@ def found(path: Path) -> list[tuple[str, str]]:
         ("x.json", "\n".join(map(json.dumps, ROWS))),
         ("x.jsonl", json.dumps(ROWS)),
         ("x.json", json.dumps({"name": "mine", "tags": ["t"], "data": ROWS})),
+        ("x.json", json.dumps({"text": ["a, b", "c\nd"], "label": ["x", "y"]})),
+        ("x.json", json.dumps({"text": {"3": "a, b", "7": "c\nd"}, "label": {"3": "x", "7": "y"}})),
         ("x.dump", "\n".join(map(json.dumps, ROWS))),
         ("x.jsonl", b"\xef\xbb\xbf" + "\r\n\r\n".join(map(json.dumps, ROWS)).encode()),
         ("x.csv", 'text,label\n"a, b",x\n\n"c\nd",y\n'),
@@ -54,6 +56,37 @@ def test_containers_say_the_same(save: Save, name: str, content: str | bytes) ->
 def test_a_json_document_with_one_conversation(save: Save) -> None:
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     assert found(save("x.json", json.dumps({"messages": turns}, indent=1))) == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "q", "answer": ["a", "b"]},
+        {"input": {"a": "1"}, "target": {"a": "2"}},
+        {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}],
+         "tools": ["t", "u"]},
+        {"question": ["q"], "answer": ["a", "b"]},
+    ],
+)  # fmt: skip
+def test_one_record_with_lists_or_objects_is_no_table(save: Save, record: dict[str, Any]) -> None:
+    assert read(save("x.json", record)).examples == read(save("x.jsonl", [record])).examples
+
+
+def test_a_table_of_conversations_column_by_column(save: Save) -> None:
+    turns = [
+        [{"role": "user", "content": x}, {"role": "assistant", "content": y}] for x, y in WANTED
+    ]
+    numbered = {"messages": dict(enumerate(turns)), "kind": {0: "a", 1: "b"}}
+    for table in (numbered, {"messages": turns, "kind": ["a", "b"]}):
+        assert found(save("x.json", json.dumps(table))) == WANTED
+    pairs = {"prompt": ["a, b", "c\nd"], "completion": ["x", "y"]}
+    assert found(save("x.json", pairs)) == WANTED
+
+
+def test_a_table_apart_from_its_columns_is_refused(save: Save) -> None:
+    apart = {"columns": ["text", "label"], "index": [0, 1], "data": WANTED}
+    with pytest.raises(InputError, match="orient='records'"):
+        read(save("x.json", apart))
 
 
 def test_parquet_and_saved_datasets_name_their_classes(tmp_path: Path) -> None:
