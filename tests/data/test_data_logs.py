@@ -186,6 +186,11 @@ def test_the_long_prompt_can_be_left_out(save: Save) -> None:
         assembled("postgres://me:", "hunter2x@db"),
         assembled("pass", "word=", "correcthorse7"),
         assembled('"api_', 'key": "', 'a1b2c3d4e5"'),
+        assembled("DB_PASS", "WORD=", "hunter2222"),
+        assembled("AWS_SECRET_", "ACCESS_KEY=", "wJa1rXUtnFEMI/K7MDENG"),
+        assembled("OPENAI_API", "_KEY=", "abc123def456ghi"),
+        assembled("client_", "secret: ", "a1b2c3d4e5f6"),
+        assembled('"client', 'Secret": "', 'a1b2c3d4e5f6"'),
     ],
 )
 def test_secrets_are_dropped(save: Save, secret: str) -> None:
@@ -207,6 +212,9 @@ def test_secrets_are_dropped(save: Save, secret: str) -> None:
         "The task-specific-datasets-for-everyone are on the risk-adjusted-basis list",
         "See https://example.com/a:b@c and mail me@example.com",
         "secret = something unsaid",
+        "the secret of good bread: patience",
+        "password_changed_at: 2024-05-01T10:00:00Z, secretary: room101-b",
+        "passwords: " + "_a" * 500,
     ],
 )
 def test_ordinary_talk_is_no_secret(text: str) -> None:
