@@ -221,6 +221,66 @@ def test_roles_and_tools_in_openai_messages(save: Save) -> None:
     assert example.meta == {"tools": [{"type": "function"}]}
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [USER, RIGHT]},
+        {"conversations": [USER, RIGHT]},
+        {"prompt": [USER], "completion": [RIGHT]},
+        {"prompt": "What is 2+2?", "completion": "4", "label": True},
+        {"prompt": "What is 2+2?", "chosen": "4", "rejected": "5"},
+    ],
+)
+def test_the_model_sees_the_tools(save: Save, row: dict[str, Any]) -> None:
+    tools = [{"type": "function", "function": {"name": "add"}}]
+    (role, text), asked = read_one(save, {**row, "tools": tools})[0]
+    assert (role, asked) == ("system", ("user", "What is 2+2?"))
+    assert json.loads(text.partition("}]: ")[2]) == tools
+    for none in ([], "[]"):
+        assert read_one(save, {**row, "tools": none})[0] == [("user", "What is 2+2?")]
+
+
+def test_answers_of_weight_0_are_not_learned(save: Save) -> None:
+    silent = {**WRONG, "weight": 0}
+    rows = [
+        {"messages": [USER, silent, USER, {**RIGHT, "weight": 1}]},
+        {"messages": [USER, RIGHT, USER, silent]},
+        {"messages": [USER, silent]},
+        {"messages": [USER, RIGHT]},
+    ]
+    path = save("rows.jsonl", rows)
+    data = read(path)
+    assert [(len(e.messages), e.target) for e in data.examples] == [(3, "4"), (1, "4"), (1, "4")]
+    assert data.notes == ("1 rows were left out: all answers have weight 0",)
+    assert tuple(stream(path)) == data.examples
+    with pytest.raises(InputError, match="all 1 rows were left out"):
+        read(save("rows.jsonl", rows[2:3]))
+
+
+def test_a_call_as_a_turn_of_sharegpt_is_written_as_any_other(save: Save) -> None:
+    call = {"from": "function_call", "value": '{"name": "add", "arguments": {"a": 1}}'}
+    row = {"conversations": [{"from": "human", "value": "Add."}, call]}
+    assert json.loads(read_one(save, row)[1]) == [{"name": "add", "arguments": {"a": 1}}]
+
+
+@pytest.mark.parametrize(
+    ("shared", "answers", "asked", "wanted"),
+    [
+        ("\n\nHuman: Hi\n\nAssistant: I am ", ("well", "ill"), "Human: Hi\n\nAssistant:",
+         ("I am well", "I am ill")),
+        ("What is 2+2?\nIt is ", ("4", "5"), "What is 2+2?", ("It is 4", "It is 5")),
+        ("What is 2+2? It is ", ("4", "5"), "What is 2+2? It is", ("4", "5")),
+        ("Human: Hi\nNote: I am ", ("a", "b"), "Human: Hi", ("Note: I am a", "Note: I am b")),
+    ],
+)  # fmt: skip
+def test_where_two_texts_without_a_prompt_part(
+    save: Save, shared: str, answers: tuple[str, str], asked: str, wanted: tuple[str, str]
+) -> None:
+    row = {"chosen": shared + answers[0], "rejected": shared + answers[1]}
+    (pair,) = read(save("rows.jsonl", [row])).pairs
+    assert (pair.example.text, (pair.chosen, pair.rejected)) == (asked, wanted)
+
+
 def test_turns_after_the_last_answer_are_left_out_and_told(save: Save) -> None:
     data = read(save("rows.jsonl", [{"messages": [USER, RIGHT, USER]}]))
     assert data.examples[0].messages == (Message(**USER),)

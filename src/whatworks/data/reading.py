@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
-from whatworks.data.formats.base import as_text, first, text_in
+from whatworks.data.formats.base import LeftOut, as_text, first, text_in
 from whatworks.data.formats.preference import join_labelled
 from whatworks.data.rows import Row, rows
 from whatworks.errors import InputError, nearest
@@ -86,19 +86,26 @@ def read(
     reader, source = _open(path, format, columns or {}, limit)
     problems: dict[str, tuple[int, str]] = {}
     items: list[_Item] = []
+    said: Counter[str] = Counter()
     count = 0
     for row in islice(source, limit):
         count += 1
         try:
             items.append(reader.item(row))
+        except LeftOut as why:
+            said[f"were left out: {why}"] += 1
         except RowProblem as problem:
             times, place = problems.get(str(problem), (0, row.place))
             problems[str(problem)] = (times + 1, place)
     if problems:
         raise _report(reader.form, problems, count)
+    if not items:
+        raise InputError(
+            f"all {count} rows {' and '.join(said)}", place=str(path), remedy="give other rows"
+        )
     _check_ids(items, path)
     pairs, notes = _pairs(items)
-    said = Counter(item.content.note for item in items if item.content.note)
+    said.update(item.content.note for item in items if item.content.note)
     return Data(
         examples=tuple(item.example for item in items if not _only_rejected(item.content)),
         pairs=pairs,
@@ -126,6 +133,8 @@ def stream(
     for count, row in enumerate(source, start=1):
         try:
             item = reader.item(row)
+        except LeftOut:
+            continue
         except RowProblem as problem:
             raise _report(reader.form, {str(problem): (1, row.place)}, count) from problem
         if not _only_rejected(item.content):

@@ -22,6 +22,10 @@ class RowProblem(Exception):
     """One row does not say what its format asks for; counted, then reported for the whole file."""
 
 
+class LeftOut(RowProblem):
+    """One row is not meant to be read; counted and told, nothing more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What one row says, before it has an id.

@@ -18,7 +18,7 @@ from whatworks.data.formats.base import (
     needed,
     system_turn,
 )
-from whatworks.data.formats.turns import TURNS, asked, is_turns, turns
+from whatworks.data.formats.turns import TURNS, asked, counted, is_turns, turns
 from whatworks.data.rows import Fields
 from whatworks.task import Message
 
@@ -41,8 +41,9 @@ def _conversation(fields: Fields) -> Content:
     found = first(fields, *TURNS)
     if found is None:
         raise RowProblem(f"no {TURNS[0]!r} or {TURNS[1]!r}")
-    before, target, note = asked(led(fields, turns(found)))
-    return Content(messages=before, target=target, note=note)
+    before, target, note = asked(led(fields, counted(found)))
+    meta = {"tools": fields["tools"]} if fields.get("tools") is not None else {}
+    return Content(messages=before, target=target, note=note, meta=meta)
 
 
 def _prompt_completion(fields: Fields) -> Content:
@@ -51,9 +52,16 @@ def _prompt_completion(fields: Fields) -> Content:
     if not before or completion is None:
         raise RowProblem(f"no {'completion' if before else 'prompt'!r}")
     before, target, note = asked((*led(fields, before), *as_turns(completion, "assistant")))
+    return asking(before, fields.get("tools"), target=target, note=note)
+
+
+def asking(before: Sequence[Message], tools: Any, **said: Any) -> Content:
+    """Content that is asked by turns; a single one, without tools, is an input called prompt."""
+    if tools is not None:
+        return Content(messages=tuple(before), meta={"tools": tools}, **said)
     if len(before) == 1:
-        return Content({"prompt": before[0].content}, target=target, note=note)
-    return Content(messages=before, target=target, note=note)
+        return Content({"prompt": before[0].content}, **said)
+    return Content(messages=tuple(before), **said)
 
 
 def prompt_turns(fields: Fields, *names: str) -> tuple[Message, ...]:
@@ -122,21 +130,26 @@ ALPACA = Format(
 OPENAI = Format(
     "openai",
     "messages: [{role, content}], perhaps tools",
-    {"input": ("messages",), "system": SYSTEM},
+    {"input": ("messages",), "system": SYSTEM, "tools": ("tools",)},
     _conversation_in("messages"),
     _conversation,
 )
 SHAREGPT = Format(
     "sharegpt",
     "conversations: [{from, value}], perhaps system",
-    {"input": ("conversations", "conversation"), "system": SYSTEM},
+    {"input": ("conversations", "conversation"), "system": SYSTEM, "tools": ("tools",)},
     _conversation_in("conversations", "conversation"),
     _conversation,
 )
 PROMPT_COMPLETION = Format(
     "prompt-completion",
     "prompt, completion: text or lists of turns, perhaps input and system",
-    {"input": ("prompt", "input"), "system": SYSTEM, "target": ("completion",)},
+    {
+        "input": ("prompt", "input"),
+        "system": SYSTEM,
+        "tools": ("tools",),
+        "target": ("completion",),
+    },
     lambda fields: "prompt" in fields and "completion" in fields,
     _prompt_completion,
 )

@@ -7,28 +7,24 @@ both kinds; what stays single is a pair with an empty side.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, first
-from whatworks.data.formats.chat import as_turns, led, prompt_turns
-from whatworks.data.formats.turns import TURNS, asked, is_turns, turn, turns
+from whatworks.data.formats.chat import as_turns, asking, led, prompt_turns
+from whatworks.data.formats.turns import ROLES, TURNS, asked, is_turns, turn, turns
 from whatworks.data.rows import Fields
 from whatworks.task import Message, Pair
 
+_SPEAKER = re.compile(r"^[ \t]*(\w+):", re.MULTILINE)
 _PROMPTS = ("prompt", "question", "instruction")
 
 
-def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any = None) -> Content:
-    meta = {"tools": tools} if tools else {}
+def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any) -> Content:
     if not any(m.role in ("user", "tool") for m in before):
         raise RowProblem("no user turn before the two answers")
-    if len(before) == 1:
-        inputs = {"prompt": before[0].content}
-        return Content(inputs, target=chosen, chosen=chosen, rejected=rejected, meta=meta)
-    return Content(
-        messages=tuple(before), target=chosen, chosen=chosen, rejected=rejected, meta=meta
-    )
+    return asking(before, tools, target=chosen, chosen=chosen, rejected=rejected)
 
 
 def _openai(fields: Fields) -> Content:
@@ -38,12 +34,13 @@ def _openai(fields: Fields) -> Content:
     chosen, rejected = (
         _answer(fields, name) for name in ("preferred_output", "non_preferred_output")
     )
-    return _pair(turns(given["messages"]), chosen, rejected, given.get("tools"))
+    return _pair(turns(given["messages"]), chosen, rejected, given.get("tools") or None)
 
 
 def _sharegpt(fields: Fields) -> Content:
     before = led(fields, turns(first(fields, *TURNS)))
-    return _pair(before, _answer(fields, "chosen"), _answer(fields, "rejected"))
+    chosen, rejected = _answer(fields, "chosen"), _answer(fields, "rejected")
+    return _pair(before, chosen, rejected, fields.get("tools"))
 
 
 def _trl(fields: Fields) -> Content:
@@ -62,15 +59,24 @@ def _trl(fields: Fields) -> Content:
             if not good[:cut].strip():
                 raise RowProblem("no 'prompt', and the two answers share no beginning")
             before = [Message(role="user", content=good[:cut].strip())]
-            good, bad = good[cut:], bad[cut:]
-    return _pair(led(fields, before), good, bad)
+            good, bad = good[cut:].lstrip(), bad[cut:].lstrip()
+    return _pair(led(fields, before), good, bad, fields.get("tools"))
 
 
 def _shared(one: str, other: str) -> int:
-    """Length of the beginning that two texts share, whole words only."""
+    """Length of the question that two texts begin with.
+
+    That is what they share, up to where an answer begins (``Assistant:`` at the start of a line),
+    else up to its last line, else up to its last word. TRL (``extract_prompt``) cuts at the first
+    letter that differs, and so counts the words with which both answers begin to the question.
+    """
     differ = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     shared = one[: next(differ, min(len(one), len(other)))]
-    return max(shared.rfind(" "), shared.rfind("\n")) + 1
+    *_, speaker = (None, *_SPEAKER.finditer(shared))
+    if speaker and ROLES.get(speaker[1].lower()) == "assistant":
+        return speaker.end()
+    line = shared.rfind("\n") + 1
+    return line if shared[:line].strip() else shared.rfind(" ") + 1
 
 
 def _fork(good: Sequence[Message], bad: Sequence[Message]) -> tuple[list[Message], str, str]:
@@ -101,9 +107,7 @@ def _kto(fields: Fields) -> Content:
         raise RowProblem("a 'label' other than true and false")
     before, answer, _ = asked((*led(fields, prompt), *as_turns(completion, "assistant")))
     one, other = (answer, None) if good else (None, answer)
-    if len(before) == 1:
-        return Content({"prompt": before[0].content}, target=one or "", chosen=one, rejected=other)
-    return Content(messages=before, target=one or "", chosen=one, rejected=other)
+    return asking(before, fields.get("tools"), target=one or "", chosen=one, rejected=other)
 
 
 _LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -148,7 +152,13 @@ OPENAI_PREFERENCE = Format(
 SHAREGPT_PREFERENCE = Format(
     "sharegpt-preference",
     "conversations: [{from, value}], chosen, rejected: {from, value}",
-    {"input": TURNS, "system": SYSTEM, "chosen": ("chosen",), "rejected": ("rejected",)},
+    {
+        "input": TURNS,
+        "system": SYSTEM,
+        "tools": ("tools",),
+        "chosen": ("chosen",),
+        "rejected": ("rejected",),
+    },
     lambda fields: (
         "chosen" in fields
         and "rejected" in fields
@@ -162,6 +172,7 @@ TRL_PREFERENCE = Format(
     {
         "input": (*_PROMPTS, "input"),
         "system": SYSTEM,
+        "tools": ("tools",),
         "chosen": ("chosen",),
         "rejected": ("rejected",),
     },
@@ -174,6 +185,7 @@ KTO = Format(
     {
         "input": ("prompt", "input"),
         "system": SYSTEM,
+        "tools": ("tools",),
         "target": ("completion",),
         "label": ("label",),
     },
