@@ -243,6 +243,33 @@ def test_near_duplicates_of_one_file_stay_in_one_split(tmp_path: Path) -> None:
     assert splits.counts() == {"train": 44, "dev": 16, "test": 20}
 
 
+def test_bad_answers_without_a_partner_are_preferences_of_train(tmp_path: Path) -> None:
+    def row(number: int, label: bool, split: str = "") -> dict[str, object]:
+        asked = {"prompt": f"say {number * 7919}", "completion": f"{number}", "label": label}
+        return {**asked, "split": split} if split else asked
+
+    def preferences(rows: list[dict[str, object]], **more: object) -> list[tuple[str, str]]:
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = {"train": "rows.jsonl", "metric": "exact", **more}
+        (tmp_path / "study.yaml").write_text(json.dumps({"task": task, "arms": ["dpo"]}))
+        read = read_task(read_study(tmp_path / "study.yaml"), tmp_path)
+        held = {e.text for e in (*read.splits.dev, *read.splits.test)}
+        assert not held & {pair.example.text for pair in read.preferences}
+        return [(pair.chosen, pair.rejected) for pair in read.preferences]
+
+    rows = [row(i, label=i < 20) for i in range(40)]
+    found = preferences(rows)
+    assert len([good for good, _ in found if good]) == 12
+    assert [bad for _, bad in found if bad] == [f"{i}" for i in range(20, 40)]
+    few = preferences(rows, limit={"train": 5})
+    assert [sum(map(bool, side)) for side in zip(*few, strict=True)] == [5, 5]
+    # A bad answer to what dev or test asks is held out with it.
+    again = preferences([*rows, *({**row, "label": False, "completion": "x"} for row in rows[:20])])
+    assert [good for good, bad in again if bad == "x"] == [good for good, _ in again if good]
+    named = [row(i, label=i % 2 == 0, split=("train", "test")[i >= 20]) for i in range(40)]
+    assert [bad for _, bad in preferences(named) if bad] == [f"{i}" for i in range(1, 20, 2)]
+
+
 def test_decoding_of_a_study_and_of_an_arm(tmp_path: Path) -> None:
     rows = [{"input": f"say {i * 7919}", "output": "ab"[i % 2]} for i in range(20)]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -259,7 +260,8 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     for part in ("train", "dev", "test"):
         if part in files.task:
             yield f"  {part}: {_path(files.task[part][0], root)}"
-    shown = ", ".join(f"{role} {names}" for role, names in data.columns.items())
+    listed = ", ".join(f"{role} {names}" for role, names in data.columns.items())
+    shown = textwrap.shorten(listed, 600, placeholder=" ...")  # names may hold line breaks
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
     if any(m.role == "assistant" for row in files.rows for m in row.messages):
         yield "  # turns: every    # trains on every answer of a conversation, not the last alone"

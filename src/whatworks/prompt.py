@@ -8,6 +8,7 @@ rows must not leak into the prompt (the row itself in training and evaluation, n
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -37,6 +38,9 @@ BALANCED = 4
 
 MMR = 0.3
 """Weight of diversity where passages are spread out."""
+
+TOOLS = 'Functions that can be called, by [{"name": ..., "arguments": {...}}]: '
+"""Stands before the functions of a conversation; calls are written so wherever data are read."""
 
 CITE = "After the answer, name the passage that it stands in, like [1]."
 MAY_NOT_KNOW = f"If the passages do not hold the answer, say: {UNKNOWN}"
@@ -148,8 +152,8 @@ def render(
 ) -> tuple[Message, ...]:
     """The messages that ask the model for ``example``'s target; the target is not among them.
 
-    Order: one system message (instructions), demonstrations as user and assistant turns, then the
-    input with its passages before it as lines ``[1] text``.
+    Order: one system message (instructions, the row's own, its tools), demonstrations as user and
+    assistant turns, then the input with its passages before it as lines ``[1] text``.
 
     Args:
         prompt: The prompt to render.
@@ -161,6 +165,7 @@ def render(
     system = [prompt.instructions] if prompt.instructions else []
     system += prompt.context.asks if prompt.context else []
     system += [m.content for m in example.messages if m.role == "system"]
+    system += _tools(example)
     messages: list[Message] = []
     if system:
         messages.append(Message(role="system", content="\n".join(system)))
@@ -174,6 +179,14 @@ def render(
         block = "\n".join(lines) + "\n\n"
         asked[-1] = asked[-1].replace(content=block + asked[-1].content)
     return (*messages, *asked)
+
+
+def _tools(example: Example) -> list[str]:
+    """The functions that a conversation may call, as data keep them: ``meta["tools"]``."""
+    tools = example.meta.get("tools") if example.messages else None
+    if not tools or tools == "[]":
+        return []
+    return [TOOLS + (tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False))]
 
 
 def turns(example: Example) -> list[Message]:

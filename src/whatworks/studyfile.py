@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,8 @@ from whatworks.task import (
     split,
 )
 from whatworks.yamlfile import read_mapping
+
+_Item = TypeVar("_Item", Example, Pair)
 
 DEFAULT_INSTRUCTIONS = {
     "json": "Answer with one JSON object.",
@@ -172,28 +174,33 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
 
     section = study.task
     documents: dict[str, Document] = {}
-    pairs: dict[str, Pair] = {}
     fault = ""
 
-    def rows(name: str) -> tuple[Example, ...]:
+    def rows(name: str) -> tuple[tuple[Example, ...], tuple[Pair, ...]]:
         data = read(path_of(root, name), format=section.format, columns=section.columns)
         documents.update({d.id: d for d in data.documents})
-        pairs.update({pair.example.id: pair for pair in data.pairs})
         wanted = section.where.items()
-        return tuple(e for e in data.examples if all(e.meta.get(k) == v for k, v in wanted))
 
-    train = rows(section.train)
+        def fits(example: Example) -> bool:
+            return all(example.meta.get(k) == v for k, v in wanted)
+
+        pairs = tuple(pair for pair in data.pairs if fits(pair.example))
+        return tuple(filter(fits, data.examples)), pairs
+
+    train, pairs = rows(section.train)
     if section.cluster is not None:
         from whatworks.clustering import categorised
 
         train, _ = categorised(train, **section.cluster.model_dump())
     given = {
-        part: _renamed(rows(name), part, train)
+        part: _renamed(rows(name)[0], part, train)
         for part in ("dev", "test")
         if (name := getattr(section, part))
     }
     if not given:
         train, given = _by_column(train)
+        if given:
+            pairs = tuple(pair for pair in pairs if pair.example.meta.get("split") == "train")
     splits = Splits(train=train, dev=given.get("dev", ()), test=given.get("test", ()))
     splits = _apart(splits, section.split, checked)
     splits, aside = _set_aside(_completed(splits, section.split), section.split)
@@ -211,11 +218,15 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         except InputError as error:  # fails the arms that need them; the others have their answer
             fault = "; ".join(part for part in (error.cause, error.remedy) if part)
             fault, documents = f"{error.place or place}: {fault}", {}
+    held = (*splits.dev, *splits.test, *aside)
     if section.preferences:
-        own = read(path_of(root, section.preferences)).pairs
-        preferences = for_training(own, (*splits.dev, *splits.test, *aside))
+        preferences = for_training(read(path_of(root, section.preferences)).pairs, held)
     else:
-        preferences = tuple(pairs[row.id] for row in splits.train if row.id in pairs)
+        of_row = {pair.example.id: pair for pair in pairs}
+        preferences = tuple(of_row[row.id] for row in splits.train if row.id in of_row)
+        # A bad answer without a good one to the same input is no row, so that no split has it.
+        bad = for_training([pair for pair in pairs if not pair.chosen], held)
+        preferences += _limited(bad, limits["train"], section.split.seed)
     if section.turns == "every":  # whole conversations were split, so none stands in two splits
         splits = splits.replace(train=every_turn(splits.train))
         splits = _apart(splits, section.split, checked)
@@ -300,7 +311,7 @@ def _cut(rows: tuple[Example, ...], *, dev: int | None, test: int | None, seed: 
     return split(rows, dev=dev, test=test, seed=seed, alike=(*found.exact, *found.near))
 
 
-def _limited(rows: tuple[Example, ...], limit: int | None, seed: int) -> tuple[Example, ...]:
+def _limited(rows: tuple[_Item, ...], limit: int | None, seed: int) -> tuple[_Item, ...]:
     if limit is None or limit >= len(rows):
         return rows
     import random

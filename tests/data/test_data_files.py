@@ -38,6 +38,8 @@ def found(path: Path) -> list[tuple[str, str]]:
         ("x.json", "\n".join(map(json.dumps, ROWS))),
         ("x.jsonl", json.dumps(ROWS)),
         ("x.json", json.dumps({"name": "mine", "tags": ["t"], "data": ROWS})),
+        ("x.json", json.dumps({"text": ["a, b", "c\nd"], "label": ["x", "y"]})),
+        ("x.json", json.dumps({"text": {"3": "a, b", "7": "c\nd"}, "label": {"3": "x", "7": "y"}})),
         ("x.dump", "\n".join(map(json.dumps, ROWS))),
         ("x.jsonl", b"\xef\xbb\xbf" + "\r\n\r\n".join(map(json.dumps, ROWS)).encode()),
         ("x.csv", 'text,label\n"a, b",x\n\n"c\nd",y\n'),
@@ -57,6 +59,37 @@ def test_a_json_document_with_one_conversation(save: Save) -> None:
     assert found(save("x.json", json.dumps({"messages": turns}, indent=1))) == [("a", "b")]
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "q", "answer": ["a", "b"]},
+        {"input": {"a": "1"}, "target": {"a": "2"}},
+        {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}],
+         "tools": ["t", "u"]},
+        {"question": ["q"], "answer": ["a", "b"]},
+    ],
+)  # fmt: skip
+def test_one_record_with_lists_or_objects_is_no_table(save: Save, record: dict[str, Any]) -> None:
+    assert read(save("x.json", record)).examples == read(save("x.jsonl", [record])).examples
+
+
+def test_a_table_of_conversations_column_by_column(save: Save) -> None:
+    turns = [
+        [{"role": "user", "content": x}, {"role": "assistant", "content": y}] for x, y in WANTED
+    ]
+    numbered = {"messages": dict(enumerate(turns)), "kind": {0: "a", 1: "b"}}
+    for table in (numbered, {"messages": turns, "kind": ["a", "b"]}):
+        assert found(save("x.json", json.dumps(table))) == WANTED
+    pairs = {"prompt": ["a, b", "c\nd"], "completion": ["x", "y"]}
+    assert found(save("x.json", pairs)) == WANTED
+
+
+def test_a_table_apart_from_its_columns_is_refused(save: Save) -> None:
+    apart = {"columns": ["text", "label"], "index": [0, 1], "data": WANTED}
+    with pytest.raises(InputError, match="orient='records'"):
+        read(save("x.json", apart))
+
+
 def test_parquet_and_saved_datasets_name_their_classes(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
@@ -72,6 +105,24 @@ def test_parquet_and_saved_datasets_name_their_classes(tmp_path: Path) -> None:
     assert found(tmp_path / "many") == WANTED * 2
     splits = [e.meta["split"] for e in read(tmp_path / "many").examples]
     assert splits == ["train", "train", "dev", "dev"]
+
+
+def test_parquet_of_datasets_before_version_4(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    text = {"dtype": "string", "_type": "Value"}
+    features = {
+        "messages": [{"role": text, "content": text}],
+        "kind": {"names": ["x", "y"], "_type": "ClassLabel"},
+    }
+    table = pyarrow.Table.from_pylist([{"messages": turns, "kind": 1}])
+    for described in ({"info": {"features": features}}, {"info": None}):
+        note = {b"huggingface": json.dumps(described).encode()}
+        parquet.write_table(table.replace_schema_metadata(note), tmp_path / "x.parquet")
+        (example,) = read(tmp_path / "x.parquet").examples
+        assert (example.text, example.target) == ("a", "b")
+        assert example.meta["kind"] == ("y" if described["info"] else 1)
 
 
 def test_a_saved_dataset_is_the_train_of_a_study(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from whatworks.data import FORMATS, every_turn, read
+from whatworks.data import FORMATS, every_turn, read, stream
 from whatworks.errors import InputError
+from whatworks.prompt import Prompt, render
 from whatworks.task import Message
 
 Save = Callable[..., Path]
@@ -79,9 +80,9 @@ def test_recognised_by_content(save: Save, name: str, ending: str) -> None:
 def test_ids_come_from_the_column_or_from_file_and_row(save: Save) -> None:
     rows = [{"input": "a", "target": "b"}, {"input": "c", "target": "d"}]
     assert [e.id for e in read(save("mine.jsonl", rows)).examples] == ["mine-1", "mine-2"]
-    rows = [{"id": 5, "input": "a", "target": "b"}, {"id": "x", "input": "c", "target": "d"}]
+    rows = [{"id": 0, "input": "a", "target": "b"}, {"id": "x", "input": "c", "target": "d"}]
     path = save("mine.jsonl", rows)
-    assert [e.id for e in read(path).examples] == ["5", "x"]
+    assert [e.id for e in read(path).examples] == ["0", "x"]
     assert [e.id for e in read(path, columns={"id": ""}).examples] == ["mine-1", "mine-2"]
 
 
@@ -137,6 +138,49 @@ def test_a_context_column_stands_before_the_question(save: Save) -> None:
     assert list(data.examples[0].inputs) == ["context", "question"]
 
 
+def read_one(save: Save, row: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
+    """The turns that one row asks, and its target."""
+    (example,) = read(save("one.jsonl", [row])).examples
+    asked = [(m.role, m.content) for m in render(Prompt(), example, exclude=())]
+    return [(str(role), text) for role, text in asked], example.target
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [("instruction", "response"), ("instruction", "output"), ("prompt", "completion"),
+     ("question", "answer")],
+)  # fmt: skip
+def test_an_input_beside_an_instruction_reaches_the_model(
+    save: Save, ask: str, answer: str
+) -> None:
+    for given in ("Hello", 0):
+        asked, target = read_one(save, {ask: "Say it", "input": given, answer: "x"})
+        (role, text), *rest = asked
+        assert (role, rest, target) == ("user", [], "x")
+        assert text.index("Say it") < text.index(str(given))
+    for row in ({ask: "Say it", answer: "x"}, {ask: "Say it", "input": "", answer: "x"}):
+        assert read_one(save, row) == ([("user", "Say it")], "x")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"completion": "x"}, {"completion": "x", "label": True}, {"chosen": "x", "rejected": "y"},
+     {"response": "x"}],
+)  # fmt: skip
+def test_a_system_column_is_the_system_message(save: Save, answers: dict[str, Any]) -> None:
+    for column in ("system", "system_prompt"):
+        row = {column: "In French.", "prompt": "Say it", "input": "Hello", **answers}
+        wanted = [("system", "In French."), ("user", "Say it\nHello")]
+        assert read_one(save, row) == (wanted, "x")
+
+
+def test_columns_that_the_model_is_not_shown_are_named(save: Save) -> None:
+    rows = [{"instruction": "Say", "input": "Hello", "response": "x", "db": "d", "who": "me"}]
+    data = read(save("rows.jsonl", rows))
+    assert data.columns["input"] == "instruction + input"
+    assert data.columns["not shown to the model"] == "db + who"
+
+
 @pytest.mark.parametrize(
     ("columns", "format", "words"),
     [
@@ -175,6 +219,66 @@ def test_roles_and_tools_in_openai_messages(save: Save) -> None:
     assert json.loads(example.messages[2].content) == [{"name": "add", "arguments": {"a": 1}}]
     assert example.target == "It is 3."
     assert example.meta == {"tools": [{"type": "function"}]}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [USER, RIGHT]},
+        {"conversations": [USER, RIGHT]},
+        {"prompt": [USER], "completion": [RIGHT]},
+        {"prompt": "What is 2+2?", "completion": "4", "label": True},
+        {"prompt": "What is 2+2?", "chosen": "4", "rejected": "5"},
+    ],
+)
+def test_the_model_sees_the_tools(save: Save, row: dict[str, Any]) -> None:
+    tools = [{"type": "function", "function": {"name": "add"}}]
+    (role, text), asked = read_one(save, {**row, "tools": tools})[0]
+    assert (role, asked) == ("system", ("user", "What is 2+2?"))
+    assert json.loads(text.partition("}]: ")[2]) == tools
+    for none in ([], "[]"):
+        assert read_one(save, {**row, "tools": none})[0] == [("user", "What is 2+2?")]
+
+
+def test_answers_of_weight_0_are_not_learned(save: Save) -> None:
+    silent = {**WRONG, "weight": 0}
+    rows = [
+        {"messages": [USER, silent, USER, {**RIGHT, "weight": 1}]},
+        {"messages": [USER, RIGHT, USER, silent]},
+        {"messages": [USER, silent]},
+        {"messages": [USER, RIGHT]},
+    ]
+    path = save("rows.jsonl", rows)
+    data = read(path)
+    assert [(len(e.messages), e.target) for e in data.examples] == [(3, "4"), (1, "4"), (1, "4")]
+    assert data.notes == ("1 rows were left out: all answers have weight 0",)
+    assert tuple(stream(path)) == data.examples
+    with pytest.raises(InputError, match="all 1 rows were left out"):
+        read(save("rows.jsonl", rows[2:3]))
+
+
+def test_a_call_as_a_turn_of_sharegpt_is_written_as_any_other(save: Save) -> None:
+    call = {"from": "function_call", "value": '{"name": "add", "arguments": {"a": 1}}'}
+    row = {"conversations": [{"from": "human", "value": "Add."}, call]}
+    assert json.loads(read_one(save, row)[1]) == [{"name": "add", "arguments": {"a": 1}}]
+
+
+@pytest.mark.parametrize(
+    ("shared", "answers", "asked", "wanted"),
+    [
+        ("\n\nHuman: Hi\n\nAssistant: I am ", ("well", "ill"), "Human: Hi\n\nAssistant:",
+         ("I am well", "I am ill")),
+        ("What is 2+2?\nIt is ", ("4", "5"), "What is 2+2?", ("It is 4", "It is 5")),
+        ("What is 2+2? It is ", ("4", "5"), "What is 2+2? It is", ("4", "5")),
+        ("Human: Hi\nNote: I am ", ("a", "b"), "Human: Hi", ("Note: I am a", "Note: I am b")),
+    ],
+)  # fmt: skip
+def test_where_two_texts_without_a_prompt_part(
+    save: Save, shared: str, answers: tuple[str, str], asked: str, wanted: tuple[str, str]
+) -> None:
+    row = {"chosen": shared + answers[0], "rejected": shared + answers[1]}
+    (pair,) = read(save("rows.jsonl", [row])).pairs
+    assert (pair.example.text, (pair.chosen, pair.rejected)) == (asked, wanted)
 
 
 def test_turns_after_the_last_answer_are_left_out_and_told(save: Save) -> None:
@@ -257,6 +361,23 @@ def test_sql_with_several_schemas_shows_them_to_the_model(save: Save) -> None:
     assert data.examples[2].inputs["context"] == "CREATE TABLE t2 (a int)"
     assert data.examples[2].meta["context"] == "CREATE TABLE t2 (a int)"
     assert data.notes == ()
+
+
+def test_a_second_schema_that_comes_late_is_shown(save: Save) -> None:
+    rows = [
+        {"question": f"q{i}", "context": f"CREATE TABLE {'ab'[i >= 110]} (x int)", "answer": "1"}
+        for i in range(160)
+    ]
+    path = save("rows.jsonl", rows)
+    data = read(path)
+    assert {tuple(e.inputs) for e in data.examples} == {("context", "question")}
+    assert data.notes == ()
+    one = read(path, limit=105)
+    assert {tuple(e.inputs) for e in one.examples} == {("question",)}
+    assert "one schema" in one.notes[0]
+    # A stream has left the first rows behind: those that differ bring theirs along.
+    late = [tuple(e.inputs) for e in stream(path)]
+    assert late == [("question",)] * 110 + [("context", "question")] * 50
 
 
 def test_a_meaning_representation_as_json_keeps_its_groups_and_names_what_is_none(

@@ -142,6 +142,54 @@ tests:
             import_logs(save("x.yaml", broken))
 
 
+def test_failed_promptfoo_results_are_no_answers(save: Save) -> None:
+    def result(name: str, **more: Any) -> dict[str, Any]:
+        tested = {"vars": {"x": name}, "assert": [{"type": "equals", "value": f"wanted {name}"}]}
+        return {"id": name, "vars": {"x": name}, "prompt": {"raw": f"say {name}"}, **more,
+                "testCase": tested}  # fmt: skip
+
+    results = [
+        result("a", response={"output": "said a"}, score=1),
+        result("b", error="timeout", score=0),
+        result("c", error="refused", response={}, score=0),
+    ]
+    data = import_logs(save("x.json", {"results": {"version": 3, "results": results}}))
+    assert [e.target for e in data.examples] == ["said a"]
+    assert data.notes == ("2 calls left out: no answer",)
+
+
+def test_event_bodies_in_one_attribute(save: Save) -> None:
+    def event(name: str, body: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "attributes": {"gen_ai.event.content": json.dumps(body)}}
+
+    events = [event(f"gen_ai.{turn['role']}.message", turn) for turn in TURNS]
+    events.append(event("gen_ai.choice", {"message": {"content": "Lima"}, "index": 0}))
+    span = {"attributes": {"gen_ai.system": "az.ai.inference"}, "events": events}
+    (example,) = import_logs(save("x.json", span)).examples
+    assert [m.model_dump() for m in example.messages] == TURNS
+    assert example.target == "Lima"
+
+
+def test_scores_of_several_names_are_not_averaged(save: Save) -> None:
+    def run(number: int, **scores: float) -> dict[str, Any]:
+        stats = {name: {"n": 1, "avg": score} for name, score in scores.items()}
+        return {"id": f"r{number}", "run_type": "llm", "inputs": {"messages": TURNS},
+                "outputs": REPLY, "feedback_stats": stats}  # fmt: skip
+
+    path = save("x.jsonl", [run(1, user=1.0, ms=2000), run(2, user=0.0, ms=5), run(3)])
+    data = import_logs(path)
+    assert [e.meta.get("score") for e in data.examples] == [None] * 3
+    assert "ms, user" in data.notes[0]
+    with pytest.raises(InputError, match="ms, user") as error:
+        import_logs(path, min_score=0.5)
+    assert "--feedback" in error.value.remedy
+    with pytest.raises(InputError, match="'usr'"):
+        import_logs(path, feedback="usr")
+    rated = import_logs(path, feedback="user")
+    assert [e.meta.get("score") for e in rated.examples] == [1.0, 0.0, None]
+    assert [e.id for e in import_logs(path, feedback="user", min_score=0.5).examples] == ["r1"]
+
+
 def test_only_well_rated_calls(save: Save) -> None:
     logs = [{"messages": [*TURNS, REPLY], "score": score} for score in (0, 0.5, 1, None, True)]
     path = save("x.jsonl", logs)
@@ -186,6 +234,11 @@ def test_the_long_prompt_can_be_left_out(save: Save) -> None:
         assembled("postgres://me:", "hunter2x@db"),
         assembled("pass", "word=", "correcthorse7"),
         assembled('"api_', 'key": "', 'a1b2c3d4e5"'),
+        assembled("DB_PASS", "WORD=", "hunter2222"),
+        assembled("AWS_SECRET_", "ACCESS_KEY=", "wJa1rXUtnFEMI/K7MDENG"),
+        assembled("OPENAI_API", "_KEY=", "abc123def456ghi"),
+        assembled("client_", "secret: ", "a1b2c3d4e5f6"),
+        assembled('"client', 'Secret": "', 'a1b2c3d4e5f6"'),
     ],
 )
 def test_secrets_are_dropped(save: Save, secret: str) -> None:
@@ -207,6 +260,9 @@ def test_secrets_are_dropped(save: Save, secret: str) -> None:
         "The task-specific-datasets-for-everyone are on the risk-adjusted-basis list",
         "See https://example.com/a:b@c and mail me@example.com",
         "secret = something unsaid",
+        "the secret of good bread: patience",
+        "password_changed_at: 2024-05-01T10:00:00Z, secretary: room101-b",
+        "passwords: " + "_a" * 500,
     ],
 )
 def test_ordinary_talk_is_no_secret(text: str) -> None:

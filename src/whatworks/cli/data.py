@@ -23,6 +23,9 @@ def import_(
         Literal["whatworks", "openai", "sharegpt", "alpaca"],
         typer.Option(help="Shape of the rows."),
     ] = "whatworks",
+    feedback: Annotated[
+        str, typer.Option(help="Name of the scores that count, where the log has several kinds.")
+    ] = "",
     min_score: Annotated[
         float | None, typer.Option(help="Keep only calls with feedback of at least this.")
     ] = None,
@@ -45,6 +48,7 @@ def import_(
     data = import_logs(
         logs,
         format=source,
+        feedback=feedback,
         min_score=min_score,
         strip=strip,
         system=system,

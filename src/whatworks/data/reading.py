@@ -9,19 +9,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
-from whatworks.data.formats import Columns, Content, Format, RowProblem, choose
-from whatworks.data.formats.base import as_text, first
+from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
+from whatworks.data.formats.base import LeftOut, as_text, first, text_in
 from whatworks.data.formats.preference import join_labelled
 from whatworks.data.rows import Row, rows
 from whatworks.errors import InputError, nearest
 from whatworks.identity import content_key
 from whatworks.task import Document, Example, Pair
 
-SAMPLE = 100
-"""Rows from which a format is recognised."""
-
 ROLES = ("input", "target", "id", "group", "evidence")
 """What ``columns`` can name."""
+
+ASIDE = "not shown to the model"
+"""What is said of columns that carry no role: they are in ``meta``, for a metric to use."""
 
 _IDS = ("id", "example_id", "question_id", "uid", "qid", "uuid", "_id")
 
@@ -83,22 +83,29 @@ def read(
     path = Path(path)
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}", remedy="read at least one row")
-    reader, source = _open(path, format, columns or {})
+    reader, source = _open(path, format, columns or {}, limit)
     problems: dict[str, tuple[int, str]] = {}
     items: list[_Item] = []
+    said: Counter[str] = Counter()
     count = 0
     for row in islice(source, limit):
         count += 1
         try:
             items.append(reader.item(row))
+        except LeftOut as why:
+            said[f"were left out: {why}"] += 1
         except RowProblem as problem:
             times, place = problems.get(str(problem), (0, row.place))
             problems[str(problem)] = (times + 1, place)
     if problems:
         raise _report(reader.form, problems, count)
+    if not items:
+        raise InputError(
+            f"all {count} rows {' and '.join(said)}", place=str(path), remedy="give other rows"
+        )
     _check_ids(items, path)
     pairs, notes = _pairs(items)
-    said = Counter(item.content.note for item in items if item.content.note)
+    said.update(item.content.note for item in items if item.content.note)
     return Data(
         examples=tuple(item.example for item in items if not _only_rejected(item.content)),
         pairs=pairs,
@@ -122,10 +129,12 @@ def stream(
     Raises:
         InputError: At the first row that cannot be read.
     """
-    reader, source = _open(Path(path), format, columns or {})
+    reader, source = _open(Path(path), format, columns or {}, SAMPLE)
     for count, row in enumerate(source, start=1):
         try:
             item = reader.item(row)
+        except LeftOut:
+            continue
         except RowProblem as problem:
             raise _report(reader.form, {str(problem): (1, row.place)}, count) from problem
         if not _only_rejected(item.content):
@@ -167,7 +176,7 @@ class Reader:
             document = Document(id=name, text=content.passage, title=content.title)
         group = first(row.fields, *self._group)
         example = Example(
-            id=as_text(first(row.fields, self._id) or "") or row.name,
+            id=text_in(row.fields, self._id) or row.name,
             inputs=content.inputs,
             messages=content.messages,
             target=content.target,
@@ -187,16 +196,19 @@ class Reader:
         roles["id"] = self._id or "file and row number"
         for role, names in (("group", self._group), ("evidence", self._evidence)):
             roles[role] = " + ".join(n for n in names if n in self._have) or roles.get(role, "")
+        roles[ASIDE] = " + ".join(name for name in self._have if name not in self._taken)
         return {role: names for role, names in roles.items() if names}
 
 
-def _open(path: Path, format: str | None, columns: Columns) -> tuple[Reader, Iterator[Row]]:
-    """The reader that fits the first rows, and all rows."""
+def _open(
+    path: Path, format: str | None, columns: Columns, seen: int | None
+) -> tuple[Reader, Iterator[Row]]:
+    """The reader that fits the first ``seen`` rows (None: all of them), and all rows."""
     for role in columns:
         if role not in ROLES:
             raise InputError(f"unknown role {role!r} in `columns`", remedy=nearest(role, ROLES))
     source = rows(path)
-    sample = list(islice(source, SAMPLE))
+    sample = list(islice(source, None if seen is None else max(seen, SAMPLE)))
     if not sample:
         raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
     have = list(dict.fromkeys(name for row in sample for name in row.fields))

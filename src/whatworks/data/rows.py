@@ -215,10 +215,13 @@ def _json(path: Path) -> Iterator[Row]:
 
 
 def _listed(value: Any, path: Path) -> list[Any]:
-    """The rows in a JSON document: the array itself, or the one array of objects in an object."""
+    """The rows in a JSON document: the array itself, the one array of objects in an object, or an
+    object of columns turned into rows."""
     if isinstance(value, list):
         return cast("list[Any]", value)
     fields = _object(value, str(path))
+    if table := _columns(fields, path):
+        return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
     if ROW_LISTS & fields.keys():
         return [fields]
     lists = {
@@ -233,6 +236,35 @@ def _listed(value: Any, path: Path) -> list[Any]:
             remedy="keep the one that is meant, or save each as a file of its own",
         )
     return next(iter(lists.values())) if lists else [fields]
+
+
+def _columns(fields: Fields, path: Path) -> dict[str, list[Any]]:
+    """The columns of an object that holds a table column by column; empty if it is none.
+
+    They are pandas's objects of row numbers to cells, or lists of one length. A list of objects
+    may be rows, or the turns of one conversation.
+    """
+    if set(fields) == {"columns", "index", "data"}:
+        raise InputError(
+            "a table whose columns are named apart from its cells",
+            place=str(path),
+            remedy="save it as rows: in pandas, `to_json(..., orient='records')`",
+        )
+    numbered = all(isinstance(cells, dict) and _is_index(cells) for cells in fields.values())
+    listed = all(isinstance(cells, list) for cells in fields.values())
+    if not (numbered or listed):
+        return {}
+    columns = {name: list(cells.values() if numbered else cells) for name, cells in fields.items()}
+    objects = {
+        name for name, cells in columns.items() if all(isinstance(cell, dict) for cell in cells)
+    }
+    if listed and (ROW_LISTS & objects or objects == columns.keys()):
+        return {}
+    return columns if len(columns) > 1 and len({*map(len, columns.values())}) == 1 else {}
+
+
+def _is_index(cells: Any) -> bool:
+    return bool(cells) and all(map(str.isdigit, cells))
 
 
 def _object(value: Any, place: str) -> Fields:

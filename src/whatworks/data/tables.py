@@ -33,13 +33,7 @@ def parquet(path: Path) -> Iterator[Row]:
     try:
         file: Any = pyarrow.parquet.ParquetFile(path)
         batches: Iterable[Any] = file.iter_batches(batch_size=1000)
-        described = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
-        features = described.get("info", {}).get("features", {})
-        labels = {
-            column: feature["names"]
-            for column, feature in features.items()
-            if feature.get("_type") == "ClassLabel"
-        }
+        labels = _labels((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
         found = (_named(record, labels) for batch in batches for record in batch.to_pylist())
         yield from _numbered(found, str(path), stem(path), "")
     except InputError:
@@ -92,6 +86,21 @@ def _numbered(
 ) -> Iterator[Row]:
     for count, record in enumerate(records, start=1):
         yield Row(_plain(record), f"{path} row {count}", f"{label}-{count}", split)
+
+
+def _labels(described: bytes) -> dict[str, list[str]]:
+    """Names of the class labels, by column, in what ``datasets`` writes beside a table.
+
+    A feature is an object; before version 4, also a list that holds the feature of its items.
+    """
+    features: Any = json.loads(described)
+    for name in ("info", "features"):
+        features = features.get(name) if isinstance(features, dict) else None
+    return {
+        column: feature["names"]
+        for column, feature in cast("dict[str, Any]", features or {}).items()
+        if isinstance(feature, dict) and cast("Any", feature).get("_type") == "ClassLabel"
+    }
 
 
 def _named(record: Mapping[str, Any], labels: Mapping[str, list[str]]) -> dict[str, Any]:

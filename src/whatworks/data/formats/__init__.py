@@ -17,7 +17,7 @@ from whatworks.data.formats.preference import (
 from whatworks.data.rows import Fields
 from whatworks.errors import InputError, nearest
 
-__all__ = ["FORMATS", "Columns", "Content", "Format", "RowProblem", "choose"]
+__all__ = ["FORMATS", "SAMPLE", "Columns", "Content", "Format", "RowProblem", "choose"]
 
 FORMATS: tuple[Format, ...] = (
     OWN,
@@ -40,10 +40,15 @@ FORMATS: tuple[Format, ...] = (
 )
 
 
-def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format:
-    """The format of a file, by name or by its first rows, adjusted to them.
+SAMPLE = 100
+"""Rows from which a format is recognised."""
 
-    A format is recognised when at least half of the rows look like it; the first in the list wins.
+
+def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format:
+    """The format of a file, by name or by its first rows, adjusted to all that are given.
+
+    A format is recognised when at least half of the first ``SAMPLE`` rows look like it; the first
+    in the list wins.
 
     Raises:
         InputError: If the name is unknown, or the columns leave open what is what.
@@ -61,5 +66,5 @@ def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format
         return known[name].fitted(rows, columns)
     if own_columns:
         return GENERIC.fitted(rows, columns)
-    found = next((form for form in FORMATS if form.recognise(rows) >= 0.5), GENERIC)
+    found = next((form for form in FORMATS if form.recognise(rows[:SAMPLE]) >= 0.5), GENERIC)
     return found.fitted(rows, columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from whatworks.data.rows import Fields
@@ -14,8 +14,16 @@ Columns = Mapping[str, "str | list[str]"]
 """What the user says about columns: role (input, target, id, group, evidence) to column(s)."""
 
 
+SYSTEM = ("system", "system_prompt")
+"""Columns that hold a system message beside the question."""
+
+
 class RowProblem(Exception):
     """One row does not say what its format asks for; counted, then reported for the whole file."""
+
+
+class LeftOut(RowProblem):
+    """One row is not meant to be read; counted and told, nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,8 @@ class Format:
         columns: Role to the columns that carry it; any other column ends up in ``meta``.
         matches: Whether a row looks like this.
         content: What a row says; raises ``RowProblem``.
-        fit: Settles what only the first rows together can tell; None where nothing is open.
+        fit: Settles what only rows together can tell: all of them, or those that a stream begins
+            with, so that later ones may differ; None where nothing is open.
         notes: What fitting found worth telling.
     """
 
@@ -69,7 +78,7 @@ class Format:
         return sum(map(self.matches, rows)) / len(rows) if rows else 0.0
 
     def fitted(self, rows: Sequence[Fields], columns: Columns) -> Format:
-        """This format, adjusted to the first rows of a file and to what the user said of it.
+        """This format, adjusted to the rows of a file and to what the user said of it.
 
         Raises:
             InputError: If the rows leave open which column is what.
@@ -84,6 +93,12 @@ class Format:
 def first(fields: Fields, *names: str) -> Any:
     """The value of the first of these columns that the row has and that is not None, else None."""
     return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def text_in(fields: Fields, *names: str) -> str:
+    """The text in the first of these columns that the row has, "" where it has none of them."""
+    value = first(fields, *names)
+    return "" if value is None else as_text(value)
 
 
 def as_text(value: Any) -> str:
@@ -113,3 +128,23 @@ def answers(value: Any) -> tuple[str, tuple[str, ...]]:
         known = tuple(as_text(item) for item in cast("list[Any]", value) if item is not None)
         return (known[0] if known else ""), known
     return as_text(value), ()
+
+
+def system_turn(fields: Fields) -> tuple[Message, ...]:
+    """The system message that a column of its own holds; none where it is missing or empty."""
+    said = text_in(fields, *SYSTEM)
+    return (Message(role="system", content=said),) if said else ()
+
+
+def beside(fields: Fields) -> dict[str, str]:
+    """What an instruction is about: the column ``input`` that stands beside it, unless empty."""
+    said = text_in(fields, "input")
+    return {"input": said} if said else {}
+
+
+def after(turns: Sequence[Message], content: Content) -> Content:
+    """Content that is asked after these turns: its inputs become the next user turn."""
+    if not turns:
+        return content
+    asked = Message(role="user", content="\n".join(content.inputs.values()))
+    return replace(content, inputs={}, messages=(*turns, asked))

@@ -2,55 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from whatworks.data.formats.base import Content, Format, RowProblem, answers, as_text, first, needed
-from whatworks.data.formats.turns import TURNS, asked, is_turns, turns
+from whatworks.data.formats.base import (
+    SYSTEM,
+    Content,
+    Format,
+    RowProblem,
+    after,
+    answers,
+    as_text,
+    beside,
+    first,
+    needed,
+    system_turn,
+)
+from whatworks.data.formats.turns import TURNS, asked, counted, is_turns, turns
 from whatworks.data.rows import Fields
 from whatworks.task import Message
 
 
 def _alpaca(fields: Fields) -> Content:
-    instruction = needed(fields, "instruction")
-    extra = as_text(first(fields, "input") or "")
+    inputs = {"instruction": needed(fields, "instruction"), **beside(fields)}
     target = needed(fields, "output")
-    system = as_text(first(fields, "system") or "")
+    earlier = list(system_turn(fields))
     history: Any = first(fields, "history") or []
-    if not system and not history:
-        inputs = {"instruction": instruction}
-        return Content(inputs={**inputs, "input": extra} if extra else inputs, target=target)
-    messages = [Message(role="system", content=system)] if system else []
     for exchange in cast("list[Any]", history) if isinstance(history, list) else [history]:
         if not isinstance(exchange, list) or len(cast("list[Any]", exchange)) != 2:
             raise RowProblem("'history' is not a list of [question, answer]")
         question, answer = cast("list[Any]", exchange)
-        messages.append(Message(role="user", content=as_text(question)))
-        messages.append(Message(role="assistant", content=as_text(answer)))
-    question = f"{instruction}\n{extra}" if extra else instruction
-    return Content(messages=(*messages, Message(role="user", content=question)), target=target)
+        earlier.append(Message(role="user", content=as_text(question)))
+        earlier.append(Message(role="assistant", content=as_text(answer)))
+    return after(earlier, Content(inputs=inputs, target=target))
 
 
 def _conversation(fields: Fields) -> Content:
     found = first(fields, *TURNS)
     if found is None:
         raise RowProblem(f"no {TURNS[0]!r} or {TURNS[1]!r}")
-    messages = turns(found)
-    system = fields.get("system")
-    if isinstance(system, str) and system and all(m.role != "system" for m in messages):
-        messages = (Message(role="system", content=system), *messages)
-    before, target, note = asked(messages)
-    return Content(messages=before, target=target, note=note)
+    before, target, note = asked(led(fields, counted(found)))
+    meta = {"tools": fields["tools"]} if fields.get("tools") is not None else {}
+    return Content(messages=before, target=target, note=note, meta=meta)
 
 
 def _prompt_completion(fields: Fields) -> Content:
-    prompt, completion = first(fields, "prompt"), first(fields, "completion")
-    if prompt is None or completion is None:
-        raise RowProblem(f"no {'prompt' if prompt is None else 'completion'!r}")
-    if not is_turns(prompt) and not is_turns(completion):
-        return Content(inputs={"prompt": as_text(prompt)}, target=as_text(completion))
-    before, target, note = asked((*as_turns(prompt, "user"), *as_turns(completion, "assistant")))
-    return Content(messages=before, target=target, note=note)
+    before = prompt_turns(fields, "prompt")
+    completion = first(fields, "completion")
+    if not before or completion is None:
+        raise RowProblem(f"no {'completion' if before else 'prompt'!r}")
+    before, target, note = asked((*led(fields, before), *as_turns(completion, "assistant")))
+    return asking(before, fields.get("tools"), target=target, note=note)
+
+
+def asking(before: Sequence[Message], tools: Any, **said: Any) -> Content:
+    """Content that is asked by turns; a single one, without tools, is an input called prompt."""
+    if tools is not None:
+        return Content(messages=tuple(before), meta={"tools": tools}, **said)
+    if len(before) == 1:
+        return Content({"prompt": before[0].content}, **said)
+    return Content(messages=tuple(before), **said)
+
+
+def prompt_turns(fields: Fields, *names: str) -> tuple[Message, ...]:
+    """What the first of these columns asks, as turns; none where the row has none of them.
+
+    An ``input`` beside it stands after it.
+
+    Raises:
+        RowProblem: If it is a list, but not of turns.
+    """
+    name = next((name for name in names if fields.get(name) is not None), "")
+    if not name:
+        return ()
+    given, more = as_turns(fields[name], "user"), beside(fields) if name != "input" else {}
+    if given and more:
+        last = given[-1].replace(content=f"{given[-1].content}\n{more['input']}")
+        given = (*given[:-1], last)
+    return given
+
+
+def led(fields: Fields, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Turns with the system message of a column of its own, unless they bring one."""
+    if any(m.role == "system" for m in messages):
+        return tuple(messages)
+    return (*system_turn(fields), *messages)
 
 
 def as_turns(value: Any, role: Any) -> tuple[Message, ...]:
@@ -84,7 +120,7 @@ ALPACA = Format(
     "instruction, input, output, perhaps system and history",
     {
         "input": ("instruction", "input"),
-        "system": ("system",),
+        "system": SYSTEM,
         "history": ("history",),
         "target": ("output",),
     },
@@ -94,21 +130,26 @@ ALPACA = Format(
 OPENAI = Format(
     "openai",
     "messages: [{role, content}], perhaps tools",
-    {"input": ("messages",), "system": ("system",)},
+    {"input": ("messages",), "system": SYSTEM, "tools": ("tools",)},
     _conversation_in("messages"),
     _conversation,
 )
 SHAREGPT = Format(
     "sharegpt",
     "conversations: [{from, value}], perhaps system",
-    {"input": ("conversations", "conversation"), "system": ("system",)},
+    {"input": ("conversations", "conversation"), "system": SYSTEM, "tools": ("tools",)},
     _conversation_in("conversations", "conversation"),
     _conversation,
 )
 PROMPT_COMPLETION = Format(
     "prompt-completion",
-    "prompt, completion: text or lists of turns",
-    {"input": ("prompt",), "target": ("completion",)},
+    "prompt, completion: text or lists of turns, perhaps input and system",
+    {
+        "input": ("prompt", "input"),
+        "system": SYSTEM,
+        "tools": ("tools",),
+        "target": ("completion",),
+    },
     lambda fields: "prompt" in fields and "completion" in fields,
     _prompt_completion,
 )

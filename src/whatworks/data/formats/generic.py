@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from whatworks.data.formats.base import (
+    SYSTEM,
     Columns,
     Content,
     Format,
     RowProblem,
+    after,
     answers,
     as_text,
     first,
     needed,
+    system_turn,
+    text_in,
 )
 from whatworks.data.rows import Fields
 from whatworks.errors import InputError
@@ -29,33 +34,45 @@ PAIRS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 """Column names that mean input and target, in families that go together."""
 
 _CONTEXT = ("context", "passage")
+"""Columns that stand before the question; one called ``input`` stands after it."""
 _LISTS_OF_ANSWERS = ("answer", "answers", "aliases")
 _ROLES = ("id", "group", "evidence", "split", "meta")
 
 
 def _fit(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
     names = list(dict.fromkeys(name for row in rows for name in row))
+    extra, system, notes = "", (), ()
     if "input" in columns or "target" in columns:
         inputs, target, notes = _named(names, columns)
     else:
-        inputs, target = _found(names)
-        notes = ()
+        inputs, target, extra = _found(names)
+        system = SYSTEM
 
     def content(fields: Fields) -> Content:
         # One input keeps its column's name too: tables, demos and exports show it.
         given = {name: needed(fields, name) for name in inputs}
-        if not target:
-            return Content(inputs=given)
-        value = first(fields, target)
-        if value is None:
-            raise RowProblem(f"no {target!r}")
-        if target.lower() in _LISTS_OF_ANSWERS and not isinstance(value, str):
-            best, known = answers(value)
-            return Content(inputs=given, target=best, meta={"aliases": list(known)})
-        return Content(inputs=given, target=as_text(value))
+        if said := text_in(fields, extra):
+            given[extra] = said
+        best, meta = _answer(fields, target)
+        read = Content(inputs=given, target=best, meta=meta)
+        return after(system_turn(fields), read) if system else read
 
-    shown = {"input": inputs, **({"target": (target,)} if target else {})}
-    return replace(form, columns=shown, content=content, notes=notes)
+    shown = {"input": (*inputs, extra), "system": system, "target": (target,)}
+    carried = {role: tuple(filter(None, names)) for role, names in shown.items()}
+    return replace(form, columns=carried, content=content, notes=notes)
+
+
+def _answer(fields: Fields, target: str) -> tuple[str, dict[str, Any]]:
+    """The target, and in ``meta`` the other answers that count; empty without a target column."""
+    if not target:
+        return "", {}
+    value = first(fields, target)
+    if value is None:
+        raise RowProblem(f"no {target!r}")
+    if target.lower() in _LISTS_OF_ANSWERS and not isinstance(value, str):
+        best, known = answers(value)
+        return best, {"aliases": list(known)}
+    return as_text(value), {}
 
 
 def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
@@ -87,8 +104,8 @@ def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str
     return inputs, target, notes
 
 
-def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """The one pair of columns whose names go together."""
+def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
+    """The one pair of columns whose names go together, and a column ``input`` beside them."""
     lower = {name.lower(): name for name in names}
     found: set[tuple[str, str]] = set()
     for inputs, targets in PAIRS:
@@ -104,7 +121,8 @@ def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str]:
         raise _ambiguous(names, why)
     ask, target = found.pop()
     context = [lower[name] for name in _CONTEXT if name in lower and ask.lower() != name]
-    return (*context, ask), target
+    extra = lower.get("input", "")
+    return (*context, ask), target, extra if extra != ask else ""
 
 
 def _ambiguous(names: Sequence[str], cause: str) -> InputError:

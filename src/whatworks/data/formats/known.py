@@ -60,19 +60,21 @@ def _sql(fields: Fields) -> Content:
     return Content(inputs=inputs, target=needed(fields, "answer"), meta={"context": schema})
 
 
-def _sql_one_schema(fields: Fields) -> Content:
-    content = _sql(fields)
-    return replace(content, inputs={"question": content.inputs["question"]})
-
-
 def _fit_sql(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
     """With one schema for all rows, the schema is no input: it would drown the question."""
     schemas = {as_text(row.get("context")) for row in rows}
     if len(rows) < 2 or len(schemas) > 1:
         return form
+
+    def content(fields: Fields) -> Content:
+        read = _sql(fields)
+        if read.inputs["context"] not in schemas:  # a later row of a stream
+            return read
+        return replace(read, inputs={"question": read.inputs["question"]})
+
     shown = {**form.columns, "input": ("question",), "schema": ("context",)}
     note = "all rows share one schema: it is in meta['context'], not in the input"
-    return replace(form, columns=shown, content=_sql_one_schema, notes=(note,))
+    return replace(form, columns=shown, content=content, notes=(note,))
 
 
 def _entities(fields: Fields) -> Content:

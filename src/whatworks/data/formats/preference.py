@@ -7,26 +7,24 @@ both kinds; what stays single is a pair with an empty side.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from whatworks.data.formats.base import Content, Format, RowProblem, as_text, first
-from whatworks.data.formats.chat import as_turns
-from whatworks.data.formats.turns import TURNS, asked, is_turns, turn, turns
+from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, first
+from whatworks.data.formats.chat import as_turns, asking, led, prompt_turns
+from whatworks.data.formats.turns import ROLES, TURNS, asked, is_turns, turn, turns
 from whatworks.data.rows import Fields
 from whatworks.task import Message, Pair
 
+_SPEAKER = re.compile(r"^[ \t]*(\w+):", re.MULTILINE)
+_PROMPTS = ("prompt", "question", "instruction")
 
-def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any = None) -> Content:
-    meta = {"tools": tools} if tools else {}
+
+def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any) -> Content:
     if not any(m.role in ("user", "tool") for m in before):
         raise RowProblem("no user turn before the two answers")
-    if len(before) == 1:
-        inputs = {"prompt": before[0].content}
-        return Content(inputs, target=chosen, chosen=chosen, rejected=rejected, meta=meta)
-    return Content(
-        messages=tuple(before), target=chosen, chosen=chosen, rejected=rejected, meta=meta
-    )
+    return asking(before, tools, target=chosen, chosen=chosen, rejected=rejected)
 
 
 def _openai(fields: Fields) -> Content:
@@ -36,22 +34,20 @@ def _openai(fields: Fields) -> Content:
     chosen, rejected = (
         _answer(fields, name) for name in ("preferred_output", "non_preferred_output")
     )
-    return _pair(turns(given["messages"]), chosen, rejected, given.get("tools"))
+    return _pair(turns(given["messages"]), chosen, rejected, given.get("tools") or None)
 
 
 def _sharegpt(fields: Fields) -> Content:
-    before = turns(first(fields, *TURNS))
-    return _pair(before, _answer(fields, "chosen"), _answer(fields, "rejected"))
+    before = led(fields, turns(first(fields, *TURNS)))
+    chosen, rejected = _answer(fields, "chosen"), _answer(fields, "rejected")
+    return _pair(before, chosen, rejected, fields.get("tools"))
 
 
 def _trl(fields: Fields) -> Content:
     chosen, rejected = first(fields, "chosen"), first(fields, "rejected")
     if chosen is None or rejected is None:
         raise RowProblem(f"no {'chosen' if chosen is None else 'rejected'!r}")
-    prompt = first(fields, "prompt", "question", "instruction", "input")
-    before = list(as_turns(prompt, "user")) if prompt is not None else []
-    if fields.get("input") and fields.get("instruction"):  # Alpaca's pair of columns
-        before = [Message(role="user", content=f"{prompt}\n{as_text(fields['input'])}")]
+    before = list(prompt_turns(fields, *_PROMPTS, "input"))
     if is_turns(chosen) and is_turns(rejected):
         shared, good, bad = _fork(turns(chosen), turns(rejected))
         # A conversation that repeats its prompt stands for it.
@@ -63,18 +59,24 @@ def _trl(fields: Fields) -> Content:
             if not good[:cut].strip():
                 raise RowProblem("no 'prompt', and the two answers share no beginning")
             before = [Message(role="user", content=good[:cut].strip())]
-            good, bad = good[cut:], bad[cut:]
-    system = fields.get("system")
-    if isinstance(system, str) and system:
-        before = [Message(role="system", content=system), *before]
-    return _pair(before, good, bad)
+            good, bad = good[cut:].lstrip(), bad[cut:].lstrip()
+    return _pair(led(fields, before), good, bad, fields.get("tools"))
 
 
 def _shared(one: str, other: str) -> int:
-    """Length of the beginning that two texts share, whole words only."""
+    """Length of the question that two texts begin with.
+
+    That is what they share, up to where an answer begins (``Assistant:`` at the start of a line),
+    else up to its last line, else up to its last word. TRL (``extract_prompt``) cuts at the first
+    letter that differs, and so counts the words with which both answers begin to the question.
+    """
     differ = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     shared = one[: next(differ, min(len(one), len(other)))]
-    return max(shared.rfind(" "), shared.rfind("\n")) + 1
+    *_, speaker = (None, *_SPEAKER.finditer(shared))
+    if speaker and ROLES.get(speaker[1].lower()) == "assistant":
+        return speaker.end()
+    line = shared.rfind("\n") + 1
+    return line if shared[:line].strip() else shared.rfind(" ") + 1
 
 
 def _fork(good: Sequence[Message], bad: Sequence[Message]) -> tuple[list[Message], str, str]:
@@ -96,17 +98,16 @@ def _answer(fields: Fields, name: str) -> str:
 
 
 def _kto(fields: Fields) -> Content:
-    prompt, completion, label = (first(fields, name) for name in ("prompt", "completion", "label"))
-    if prompt is None or completion is None or label is None:
+    prompt = prompt_turns(fields, "prompt")
+    completion, label = first(fields, "completion"), first(fields, "label")
+    if not prompt or completion is None or label is None:
         raise RowProblem("no 'prompt', 'completion' or 'label'")
     good = _LABELS.get(as_text(label).lower())
     if good is None:
         raise RowProblem("a 'label' other than true and false")
-    before, answer, _ = asked((*as_turns(prompt, "user"), *as_turns(completion, "assistant")))
+    before, answer, _ = asked((*led(fields, prompt), *as_turns(completion, "assistant")))
     one, other = (answer, None) if good else (None, answer)
-    if len(before) == 1:
-        return Content({"prompt": before[0].content}, target=one or "", chosen=one, rejected=other)
-    return Content(messages=before, target=one or "", chosen=one, rejected=other)
+    return asking(before, fields.get("tools"), target=one or "", chosen=one, rejected=other)
 
 
 _LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -151,7 +152,13 @@ OPENAI_PREFERENCE = Format(
 SHAREGPT_PREFERENCE = Format(
     "sharegpt-preference",
     "conversations: [{from, value}], chosen, rejected: {from, value}",
-    {"input": TURNS, "chosen": ("chosen",), "rejected": ("rejected",)},
+    {
+        "input": TURNS,
+        "system": SYSTEM,
+        "tools": ("tools",),
+        "chosen": ("chosen",),
+        "rejected": ("rejected",),
+    },
     lambda fields: (
         "chosen" in fields
         and "rejected" in fields
@@ -163,8 +170,9 @@ TRL_PREFERENCE = Format(
     "preference",
     "prompt, chosen, rejected: text or lists of turns; the prompt may stand inside both",
     {
-        "input": ("prompt", "question", "instruction", "input"),
-        "system": ("system",),
+        "input": (*_PROMPTS, "input"),
+        "system": SYSTEM,
+        "tools": ("tools",),
         "chosen": ("chosen",),
         "rejected": ("rejected",),
     },
@@ -174,7 +182,13 @@ TRL_PREFERENCE = Format(
 KTO = Format(
     "kto",
     "prompt, completion, label (true or false)",
-    {"input": ("prompt",), "target": ("completion",), "label": ("label",)},
+    {
+        "input": ("prompt", "input"),
+        "system": SYSTEM,
+        "tools": ("tools",),
+        "target": ("completion",),
+        "label": ("label",),
+    },
     lambda fields: (
         "prompt" in fields
         and "completion" in fields

@@ -2,7 +2,7 @@
 
 An example made of a conversation asks for its **last assistant turn**; the turns before it are its
 messages. ``every_turn`` makes one example of each assistant turn where all are wanted (``turns:
-every`` in a study file).
+every`` in a study file), whatever its weight.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from whatworks.data.formats.base import RowProblem, as_text
+from whatworks.data.formats.base import LeftOut, RowProblem, as_text
 from whatworks.data.rows import parse
 from whatworks.errors import InputError
 from whatworks.task import Example, Message, Role
@@ -63,10 +63,26 @@ def turns(value: Any) -> tuple[Message, ...]:
     return tuple(turn(item) for item in cast("list[Any]", value))
 
 
+def counted(value: Any) -> tuple[Message, ...]:
+    """The turns up to the last answer that is to be learned: ``weight: 0`` marks one that is not.
+
+    Raises:
+        LeftOut: If all answers are marked so.
+        RowProblem: As for ``turns``.
+    """
+    said, items = turns(value), _unpacked(value)
+    answers = [i for i, message in enumerate(said) if message.role == "assistant"]
+    learned = [i for i in answers if items[i].get("weight") != 0]
+    if answers and not learned:
+        raise LeftOut("all answers have weight 0")
+    return said if answers[-1:] == learned[-1:] else said[: learned[-1] + 1]
+
+
 def turn(value: Any) -> Message:
     """One turn, ``{"role"/"from": ..., "content"/"value": ...}``.
 
-    A tool call becomes JSON text, ``[{"name": ..., "arguments": {...}}]``, after what is said.
+    A tool call becomes JSON text, ``[{"name": ..., "arguments": {...}}]``, after what is said;
+    so does a turn of ShareGPT's role ``function_call``, if it holds JSON.
 
     Raises:
         RowProblem: If the role is unknown, or the turn has neither text nor a tool call.
@@ -81,6 +97,9 @@ def turn(value: Any) -> Message:
     if role is None:
         raise RowProblem(f"a turn with the unknown role {named[:40]!r}")
     said = next((fields[key] for key in _TEXT_KEYS if fields.get(key) is not None), None)
+    if named.lower() == "function_call":
+        with suppress(InputError, RowProblem):
+            return Message(role=role, content=_calls(parse(as_text(said), "")))
     parts = [] if said is None else [said_text(said)]
     called = fields.get("tool_calls") or fields.get("function_call")
     if called:

@@ -69,6 +69,7 @@ def import_logs(
     path: Path,
     *,
     format: str | None = None,
+    feedback: str = "",
     min_score: float | None = None,
     strip: Strip = "nothing",
     system: str = "",
@@ -78,18 +79,21 @@ def import_logs(
 
     Each call becomes an example: messages, the answer as target, the trace as group, and in
     ``meta`` what the log knows of ``score``, ``model``, ``seconds`` and the time ``at`` which it
-    began (UTC). A score given to a whole trace counts for its calls; several are averaged.
+    began (UTC). A score given to a whole trace counts for its calls; several of one name are
+    averaged. Where scores have several names, ``feedback`` says which counts, or none does.
 
     Args:
         path: JSON, JSONL, CSV, Parquet or YAML (promptfoo), perhaps packed; or a folder.
         format: A name from ``LOG_FORMATS``, to read the objects of this system only.
+        feedback: Name of the scores that count, as the log has it.
         min_score: Keep only calls with feedback of at least this.
         strip: ``system`` drops system messages, ``template`` also the beginning that prompts share.
         system: A short system message instead of the logged ones.
         keep_secrets: Keep calls that seem to hold keys, tokens or passwords.
 
     Raises:
-        InputError: If a file cannot be read, or no call is found or left.
+        InputError: If a file cannot be read, no call is found or left, or it is not clear which
+            scores count.
     """
     path = Path(path)
     known = {form.name: form for form in LOG_FORMATS}
@@ -98,6 +102,7 @@ def import_logs(
     log = _Log(tuple(form for form in LOG_FORMATS if format in (None, form.name)))
     for value in _values(path):
         log.walk(value)
+    log.choose(feedback, str(path), filtered=min_score is not None)
     data = log.data(text.stem(path), str(path))
     if not keep_secrets:
         data = without_secrets(data)
@@ -127,7 +132,10 @@ class _Log:
 
     formats: tuple[LogFormat, ...]
     calls: list[Call] = field(default_factory=list[Call])
-    scores: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    scores: dict[str, dict[str, list[float]]] = field(
+        default_factory=dict[str, dict[str, list[float]]]
+    )
+    notes: list[str] = field(default_factory=list[str])
     asked_apart: dict[str, list[tuple[int, tuple[Message, ...]]]] = field(
         default_factory=dict[str, list[tuple[int, tuple[Message, ...]]]]
     )
@@ -152,11 +160,12 @@ class _Log:
                 apart = stored_message(node)
                 if apart:
                     self.asked_apart.setdefault(apart[0], []).append(apart[1:])
-                # The configuration beside promptfoo's results repeats their tests.
-                yield from (v for k, v in node.items() if k != "config" or "results" not in node)
+                # What promptfoo's results repeat of their tests is no answer of a model.
+                repeated = ("testCase", *(["config"] if "results" in node else []))
+                yield from (value for key, value in node.items() if key not in repeated)
                 return
-            for about, score in form.feedback(node):
-                self.scores.setdefault(about, []).append(score)
+            for about, name, score in form.feedback(node):
+                self.scores.setdefault(name, {}).setdefault(about, []).append(score)
             for call in form.calls(node):
                 self.calls.append(replace(call, at=began(node)))
                 self.seen[form.name] += 1
@@ -165,13 +174,34 @@ class _Log:
         if form is not None:
             yield from (node[key] for key in _CHILDREN if isinstance(node.get(key), list))
 
+    def choose(self, feedback: str, place: str, *, filtered: bool) -> None:
+        """Keep the scores of this name alone; without one, the only ones there are, or none.
+
+        Raises:
+            InputError: If no score has this name, or calls are filtered by scores of several.
+        """
+        names = sorted(self.scores)
+        if feedback and feedback not in names:
+            known = nearest(feedback, names) if names else "leave out `--feedback`: there is none"
+            raise InputError(f"no feedback is called {feedback!r}", place=place, remedy=known)
+        if feedback or len(names) < 2:
+            self.scores = {name: self.scores[name] for name in names if feedback in ("", name)}
+            return
+        listed = f"several kinds of feedback: {', '.join(names)}"
+        if filtered:
+            raise InputError(listed, place=place, remedy="say which counts: `--feedback NAME`")
+        self.notes.append(f"{listed}; none is kept as the score, `--feedback NAME` chooses one")
+        self.scores = {}
+
     def data(self, stem: str, place: str) -> Data:
         """The calls as examples.
 
         Raises:
             InputError: If there are none.
         """
-        notes = [f"{count} calls left out: {why}" for why, count in self.problems.items()]
+        notes = self.notes + [
+            f"{count} calls left out: {why}" for why, count in self.problems.items()
+        ]
         found: dict[str, Example] = {}
         unasked = 0
         for number, call in enumerate(self.calls, start=1):
@@ -205,7 +235,8 @@ class _Log:
         messages = call.messages or tuple(m for _, said in apart for m in said)
         if not messages and not call.inputs:
             return None
-        rated = self.scores.get(call.id) or self.scores.get(call.trace) or []
+        given = next(iter(self.scores.values()), {})
+        rated = given.get(call.id) or given.get(call.trace) or []
         score = call.score if call.score is not None else _mean(rated)
         facts = {"score": score, "model": call.model or None, "seconds": call.seconds}
         facts["at"] = call.at or None

@@ -63,14 +63,15 @@ class LogFormat:
         matches: Whether a node of the log is this system's.
         calls: The model calls that the node itself records (not its children); ``RowProblem``
             when it is one that cannot be used.
-        feedback: Scores that the node holds, each with the id of the call or trace it is about.
+        feedback: Scores that the node holds, each with the id of the call or trace it is about and
+            the name of what it measures.
     """
 
     name: str
     shape: str
     matches: Callable[[Node], bool]
     calls: Callable[[Node], Iterator[Call]]
-    feedback: Callable[[Node], Iterator[tuple[str, float]]] = lambda node: iter(())
+    feedback: Callable[[Node], Iterator[tuple[str, str, float]]] = lambda node: iter(())
 
 
 def dig(value: Any, *path: str | int) -> Any:

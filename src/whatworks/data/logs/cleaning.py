@@ -26,8 +26,11 @@ SECRETS: dict[str, re.Pattern[str]] = {
     "bearer token": re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{20,}"),
     "password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:[^\s:/@]{3,}@"),
     "password or key in a setting": re.compile(
-        r"(?i)\b(?:password|passwd|secret|api[_-]?key|access[_-]?token)\b[\"']?\s*[:=]\s*"
-        r"[\"']?(?=\S*[0-9])[^\s\"',;]{8,}"
+        # DB_PASSWORD=..., "clientSecret": "...", AWS_SECRET_ACCESS_KEY=...; not a date beside it.
+        r"(?i)(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))"
+        r"(?:password|passwd|secret|api[_-]?key|(?:access|auth|api|refresh)[_-]?token)"
+        r"\d*(?:[_-][\w-]*)?[\"']?\s*[:=]\s*"
+        r"[\"']?(?!\d{4}-\d\d-\d\d)(?=\S*[0-9])[^\s\"',;]{8,}"
     ),
 }
 """Shapes of strings that must not end up in a model, by kind."""

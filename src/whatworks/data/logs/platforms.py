@@ -61,12 +61,12 @@ def _langsmith(run: Node) -> Iterator[Call]:
     )
 
 
-def _langsmith_feedback(run: Node) -> Iterator[tuple[str, float]]:
+def _langsmith_feedback(run: Node) -> Iterator[tuple[str, str, float]]:
     stats = dig(run, "feedback_stats")
     for key in cast("Node", stats) if isinstance(stats, dict) else ():
         score = number(dig(stats, key, "avg"))
         if score is not None:
-            yield name_at(run, "id"), score
+            yield name_at(run, "id"), key, score
 
 
 def _langfuse(node: Node) -> Iterator[Call]:
@@ -98,16 +98,17 @@ def _is_langfuse_score(node: Node) -> bool:
     )
 
 
-def _langfuse_feedback(node: Node) -> Iterator[tuple[str, float]]:
+def _langfuse_feedback(node: Node) -> Iterator[tuple[str, str, float]]:
     if _is_langfuse_score(node):
         value = number(node.get("value"))
         if value is not None:
-            yield name_at(node, "observationId", "observation_id", "traceId", "trace_id"), value
+            about = name_at(node, "observationId", "observation_id", "traceId", "trace_id")
+            yield about, name_at(node, "name"), value
         return
     for entry in items(node.get("scores")):  # those that name their trace are nodes of their own
         value = number(dig(entry, "value"))
         if value is not None and not some(entry, "traceId", "trace_id"):
-            yield name_at(node, "id"), value
+            yield name_at(node, "id"), name_at(entry, "name"), value
 
 
 def _promptfoo(node: Node) -> Iterator[Call]:
@@ -192,7 +193,8 @@ LANGFUSE = LogFormat(
 PROMPTFOO = LogFormat(
     "promptfoo",
     "results with vars, prompt, response",
-    lambda node: "vars" in node and isinstance(node.get("response"), dict),
+    # One that failed has no response; its test must not be taken for an answer.
+    lambda node: "vars" in node and (isinstance(node.get("response"), dict) or "error" in node),
     _promptfoo,
 )
 PROMPTFOO_TESTS = LogFormat(

@@ -109,10 +109,15 @@ def _mlflow(tree: Node) -> _Found | None:
 
 
 def _gen_ai(tree: Node, node: Node) -> _Found | None:
-    """Messages in attributes, in events that hold the same attributes, or in one event each."""
+    """Messages in attributes, in events that hold the same attributes, or in one event each.
+
+    An event's body stands in its attributes, or as JSON in one of them (Azure AI Inference).
+    """
     messages, replies = _recorded(tree)
     for event in items(node.get("events")):
         name, inner = name_at(event, "name"), attributes(event) if isinstance(event, dict) else {}
+        body = unpacked(some(inner, "gen_ai.event.content"))
+        inner = cast("dict[str, Any]", body) if isinstance(body, dict) else inner
         if name == "gen_ai.choice":
             replies += said(some(inner, "message") or inner, "assistant")
         elif name.startswith("gen_ai.") and name.endswith(".message"):
@@ -160,11 +165,12 @@ def _no_calls(node: Node) -> Iterator[Call]:
     return iter(())
 
 
-def _assessments(node: Node) -> Iterator[tuple[str, float]]:
+def _assessments(node: Node) -> Iterator[tuple[str, str, float]]:
     for entry in items(node.get("assessments")):
         score = number(unpacked(some(entry, "feedback.value", "value")))
         if score is not None:
-            yield name_at(entry, "span_id") or name_at(node, "trace_id", "request_id"), score
+            about = name_at(entry, "span_id") or name_at(node, "trace_id", "request_id")
+            yield about, name_at(entry, "assessment_name", "name"), score
 
 
 SPANS = LogFormat(
