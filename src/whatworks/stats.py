@@ -161,8 +161,10 @@ def compare(
     )
 
 
-def mean_interval(scores: Scores, groups: Mapping[str, str] | None = None) -> Estimate:
-    """Mean score of one arm with its 95% interval.
+def mean_interval(
+    scores: Scores, groups: Mapping[str, str] | None = None, *, alpha: float = ALPHA
+) -> Estimate:
+    """Mean score of one arm with its interval, which covers 1 - alpha.
 
     Wilson's interval (Wilson 1927). With groups, seeds or fractional scores it is taken at the
     effective number of examples, value(1 - value) / variance, with Student's t for few groups or
@@ -184,15 +186,15 @@ def mean_interval(scores: Scores, groups: Mapping[str, str] | None = None) -> Es
     n_groups = int(labels.max()) + 1
     value = float(table.mean())
     if len(table) == 1 and n_groups == len(items) and bool(np.isin(table, (0.0, 1.0)).all()):
-        return _wilson(value, len(items), z(1 - ALPHA / 2))
+        return _wilson(value, len(items), z(1 - alpha / 2))
     by_groups = group_variance(table.mean(axis=0), labels)
     spread = seed_spread([table], labels)
     total = by_groups + spread.variance
     if total == 0 or n_groups == 1:
-        return _wilson(value, n_groups, z(1 - ALPHA / 2))
+        return _wilson(value, n_groups, z(1 - alpha / 2))
     by_both = ((by_groups, n_groups - 1), (spread.variance, spread.df))
     square = (
-        sum(var * float(special.stdtrit(df, 1 - ALPHA / 2)) ** 2 for var, df in by_both) / total
+        sum(var * float(special.stdtrit(df, 1 - alpha / 2)) ** 2 for var, df in by_both) / total
     )
     return _wilson(value, value * (1 - value) / total, math.sqrt(square))
 

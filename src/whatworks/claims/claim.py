@@ -18,12 +18,12 @@ SMALLEST = 0.05
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two sets of scores of the same examples; a positive difference speaks for the claim.
+    """Scores less others of the same examples; a positive difference speaks for the claim.
 
     Attributes:
         what: What is compared, in words: "tuned less few-shot, share right".
         first: ``(seed, example id) -> value`` in [0, 1].
-        second: The same of what it is compared with.
+        second: The same of what it is compared with, or a fixed score.
         groups: Example id to group.
         smallest: Smallest difference that matters. Negative where the claim is that nothing is
             lost: then a loss above its size speaks against it.
@@ -31,7 +31,7 @@ class Contrast:
 
     what: str
     first: Scores
-    second: Scores
+    second: Scores | float
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
     smallest: float = SMALLEST
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from whatworks.claims.claim import Claim, Contrast, Evidence, Plot, Table
@@ -11,18 +12,20 @@ from whatworks.claims.desk import Desk, real_data
 from whatworks.claims.material import examples, from_files, task
 from whatworks.claims.outcome import Outcome, malformed
 from whatworks.claims.plan import ArmEntry, Plan, Step
+from whatworks.curve import Curve, Point, crossover
 from whatworks.errors import InputError
 from whatworks.lab import studies
+from whatworks.stats import compare
 from whatworks.task import Task
-from whatworks.wording import count, percent
+from whatworks.wording import brief, count, percent
 
 SHOTS = (1, 2, 4, 8)
 LABELLING = ("zero-shot", "few-shot", "knn", "knn-diverse", "constrained")
 PROMPTED = ("zero-shot", *(f"few-shot-{k}" for k in SHOTS), "knn")
 HELD: ArmEntry = {"arm": "few-shot+constrained", "name": "constrained", "few-shot": {"k": 4}}
 """Four examples, and no answer that is not of the wanted form."""
-FEW = (10, 50)
-"""Sizes of the training set below the full one."""
+FEW = (10, 50, 200)
+"""Sizes of the training set below the full one; a quick run leaves them out."""
 TUNED: dict[str, Any] = {"sft": {"epochs": 5, "batch_size": 8}}
 """Small steps and several passes: the training sets are small. Dev chooses among the epochs."""
 Outcomes = Mapping[str, Outcome]
@@ -51,14 +54,10 @@ def _structured(desk: Desk) -> Task:
 
 
 def _json(desk: Desk) -> Plan:
-    tuned = (TUNED, *map(of_rows, few(desk.quick)))
-    arms = ("zero-shot", *map(shots, SHOTS), nearest(), HELD, *tuned)
-    return Plan(_structured(desk), arms)
-
-
-def few(quick: bool) -> tuple[int, ...]:
-    """Sizes of the training set below the full one; a quick run leaves them out."""
-    return () if quick else FEW
+    made = _structured(desk)
+    few = [of_rows(n) for n in FEW if n < len(made.splits.train) and not desk.quick]
+    arms = ("zero-shot", *map(shots, SHOTS), nearest(), HELD, TUNED, *few)
+    return Plan(made, arms)
 
 
 def of_rows(rows: int) -> ArmEntry:
@@ -109,21 +108,29 @@ STEPS = (
 
 
 def structured(
-    name: str, prompted: Sequence[str], guess: bool = False, unit: str = "share right"
+    name: str,
+    prompted: Sequence[str],
+    unit: str = "share right",
+    figures: Mapping[str, str] | None = None,
 ) -> Callable[[Outcomes], Evidence]:
-    """Tuned against the best prompt-side arm, by dev."""
+    """Tuned against the best prompt-side arm, by dev, and against one answer for all.
+
+    Args:
+        name: The study.
+        prompted: The prompt-side arms.
+        unit: What the metric's score is.
+        figures: Further figures of the metric to show, each with its column.
+    """
 
     def find(outcomes: Outcomes) -> Evidence:
         made = outcomes[name]
         if missing := made.has("sft", "zero-shot"):
             return Evidence(missing=missing)
         best = made.best([arm for arm in prompted if not made.has(arm)])
-        contrasts = [made.contrast("sft", best, f"tuned less {best}, {unit}")]
-        if guess:
-            contrasts.append(made.above("sft", made.guess, "tuned less one answer for all"))
+        more = (made.figures("What the metric says of them", figures),) if figures else ()
         return Evidence(
-            contrasts=tuple(contrasts),
-            tables=(made.table("Every arm on the same test examples"),),
+            contrasts=made.ahead("sft", best, f"tuned less {best}, {unit}"),
+            tables=(made.table("Every arm on the same test examples"), *more),
             samples=made.samples((best, "sft")),
         )
 
@@ -131,7 +138,7 @@ def structured(
 
 
 def _category_and_clusters(outcomes: Outcomes) -> Evidence:
-    found = structured("category", LABELLING, guess=True)(outcomes)
+    found = structured("category", LABELLING, figures={"macro_f1": "macro-F1"})(outcomes)
     if found.missing:
         return found
     return replace(found, tables=(*found.tables, *_clusters(outcomes["category"])))
@@ -149,10 +156,14 @@ def _clusters(made: Outcome) -> tuple[Table, ...]:
     except (InputError, ModuleNotFoundError):  # too few texts, or the extra is not installed
         return ()
     labels: dict[str, Sequence[int]] = {"words alone": by_words}
-    for arm in dict.fromkeys(row.arm for row in made.rows if row.status == "scored"):
-        said = {row.example: row.output for row in made.rows if row.arm == arm and row.seed == 0}
-        numbers = {text: i for i, text in enumerate(dict.fromkeys(said.values()))}
-        labels[arm] = [numbers[said[example.id]] for example in test]
+    runs: dict[tuple[int, str], dict[str, str]] = {}
+    for row in made.rows:
+        runs.setdefault((row.seed, row.arm), {})[row.example] = row.output
+    for seed, arm in sorted(runs, key=lambda run: run[0]):  # the first seed that answered all
+        said = runs[seed, arm]
+        if arm not in labels and all(example.id in said for example in test):
+            numbers = {text: i for i, text in enumerate(dict.fromkeys(said.values()))}
+            labels[arm] = [numbers[said[example.id]] for example in test]
     rows = tuple(
         (name, *(f"{value:.2f}" for value in agreement(truth, found).values()))
         for name, found in labels.items()
@@ -172,9 +183,8 @@ def _precision(outcomes: Outcomes) -> Evidence:
         made.scores("sft", malformed),
         made.groups,
     )
-    useful = made.contrast("sft", best, f"tuned less {best}, share right")
     return Evidence(
-        contrasts=(unformed, useful),
+        contrasts=(unformed, *made.ahead("sft", best, f"tuned less {best}, share right")),
         tables=(made.table("Malformed answers count as nothing"),),
         samples=made.samples((best, "sft")),
     )
@@ -186,32 +196,42 @@ def _examples(outcomes: Outcomes) -> Evidence:
     if missing := made.has("sft") or ("" if shown_by else made.has("few-shot-1")):
         return Evidence(missing=missing)
     best = made.best(shown_by)
-    whole = len(made.task.splits.train)
-    sizes = {n: f"sft-{n}" for n in FEW if not made.has(f"sft-{n}")} | {whole: "sft"}
+    sizes = {n: f"sft-{n}" for n in FEW if not made.has(f"sft-{n}")}
+    sizes[len(made.task.splits.train)] = "sft"
     shown = made.level(best)
     lines = {
         "tuned": [(str(n), made.level(arm)) for n, arm in sizes.items()],
         best: [(str(n), shown) for n in sizes],
     }
-    over = [n for n, arm in sizes.items() if made.level(arm).value > shown.value]
-    tokens = {arm: _tokens(made, arm) for arm in (best, "sft")}
     return Evidence(
-        contrasts=(made.contrast("sft", best, f"tuned on all rows less {best}, share right"),),
+        contrasts=made.ahead("sft", best, f"tuned on all rows less {best}, share right"),
         plots=(Plot("Share right by number of training rows", lines),),
-        tables=(made.table("With all training rows", (best, "sft")),),
+        tables=(made.table("By number of training rows", (best, *sizes.values())),),
         samples=made.samples((best, "sft")),
-        notes=(
-            f"Tuning is ahead from {over[0]} examples on." if over else
-            "Tuning is ahead at none of the sizes.",
-            f"A request reads {count(tokens['sft'])} tokens tuned, {count(tokens[best])} with "
-            f"{best}.",
-        ),
+        notes=(*_crossover(made, sizes, best), _cost(made, best)),
+    )
+
+
+def _crossover(made: Outcome, sizes: Mapping[int, str], best: str) -> tuple[str, ...]:
+    """From how many rows on tuning overtakes the examples, by the curve of every study."""
+    points = tuple(
+        Point(arm, n, made.level(arm),
+              compare(made.scores(arm), made.scores(best), made.groups))
+        for n, arm in sizes.items()
     )  # fmt: skip
+    crossed = crossover([(p.rows, p.difference) for p in points if p.difference])
+    said = Curve("tuning", points, Point(best, 0, made.level(best)), crossed).sentence
+    return (f"{said[0].upper()}{said[1:]}.",) if crossed else ()
 
 
-def _tokens(made: Outcome, arm: str) -> float:
-    rows = [row.prompt_tokens for row in made.rows if row.arm == arm and row.status == "scored"]
-    return sum(rows) / len(rows)
+def _cost(made: Outcome, best: str) -> str:
+    """Tokens and time of a request, tuned and with the examples."""
+    each: dict[str, str] = {}
+    for arm in ("sft", best):
+        rows = [row for row in made.rows if row.arm == arm and row.status == "scored"]
+        tokens = fmean(row.prompt_tokens for row in rows)
+        each[arm] = f"{count(tokens)} tokens and takes {brief(fmean(r.seconds for r in rows))}"
+    return f"A request reads {each['sft']} tuned, {each[best]} with {best}."
 
 
 def _static(outcomes: Outcomes) -> Evidence:
@@ -224,7 +244,7 @@ def _static(outcomes: Outcomes) -> Evidence:
     line = [(arm.removeprefix("few-shot-").replace("zero-shot", "0"), made.level(arm))
             for arm in arms]  # fmt: skip
     return Evidence(
-        contrasts=(made.contrast(best, "zero-shot", f"{best} less no example, share right"),),
+        contrasts=made.ahead(best, "zero-shot", f"{best} less no example, share right"),
         plots=(Plot("Share right by number of examples in the prompt", {"few-shot": line}),),
         tables=(made.table("Fixed examples", arms),),
         samples=made.samples(("zero-shot", best)),
@@ -237,23 +257,20 @@ def _dynamic(outcomes: Outcomes) -> Evidence:
         return Evidence(missing=missing)
     arms = ("few-shot", "knn", "knn-diverse")
     pools = Table(
-        "Nearest examples by size of the pool that they are chosen from",
-        ("pool", "random", "nearest"),
+        "By size of the pool that the examples are chosen from",
+        ("pool", "fixed", "nearest"),
         tuple(
             (
                 count(len(one.task.splits.train)),
-                percent(one.level("few-shot").value),
-                percent(one.level("knn").value),
+                *(percent(one.level(arm).value) if not one.has(arm) else "failed"
+                  for arm in arms[:2]),
             )
             for one in outcomes.values()
         ),
-    )
+    )  # fmt: skip
     return Evidence(
-        contrasts=(
-            made.contrast("knn", "few-shot", "nearest less random examples, share right",
-                          smallest=0.03),
-            made.above("knn", made.guess, "nearest examples less one answer for all"),
-        ),
+        contrasts=made.ahead("knn", "few-shot", "nearest less fixed examples, share right",
+                             smallest=0.03),
         tables=(made.table("Four examples in the prompt", arms), pools),
         samples=made.samples(arms[:2]),
     )  # fmt: skip
@@ -265,8 +282,8 @@ CLAIMS = (
         "Fine-tuning learns from more examples than fit in a prompt. Fewer examples are then "
         "needed in the prompt, so cost and latency fall.",
         "Tuned on all training rows against the best number of fixed examples in the prompt, "
-        "chosen on dev; the same with fewer rows to learn from. Holds when tuning is more than 5 "
-        "points ahead.",
+        "chosen on dev, and against one answer to everything; the same with 10, 50 and 200 rows to "
+        "learn from. Holds when tuning is more than 5 points ahead of both.",
         ("json",),
         _examples,
         "Tuning overtakes examples in the prompt between 50 and 500 of them.",
@@ -275,10 +292,10 @@ CLAIMS = (
         "form.json",
         "Fine-tuning teaches structured output: JSON, meaning representations.",
         "Tuned against the best of the prompt, examples, nearest examples and decoding held to the "
-        "form, chosen on dev; an answer counts when it parses and every field is right. Holds when "
-        "tuning is more than 5 points ahead.",
+        "form, chosen on dev, and against one answer to everything. An answer counts when it "
+        "parses and every field is right. Holds when tuning is more than 5 points ahead of both.",
         ("json",),
-        structured("json", (*PROMPTED, "constrained")),
+        structured("json", (*PROMPTED, "constrained"), figures={"field_f1": "field F1"}),
         "Llama-2-13B on ViGGO: 58 to 98%.",
     ),
     Claim(
@@ -310,9 +327,9 @@ CLAIMS = (
     Claim(
         "examples.dynamic",
         "Examples that are chosen for each request do better.",
-        "Four random examples against the four nearest, with a full and a quarter pool. Holds when "
-        "the nearest are more than 3 points ahead, and more than 5 ahead of giving one answer to "
-        "everything.",
+        "Four examples, drawn once for each seed and the same for every request, against the four "
+        "nearest, with a full and a quarter pool. Holds when the nearest are more than 3 points "
+        "ahead, and more than 5 ahead of giving one answer to everything.",
         ("category-quarter", "category"),
         _dynamic,
         "Nearest examples are 3 points or more ahead of random ones.",

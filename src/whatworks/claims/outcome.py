@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from statistics import fmean
+from typing import Any, cast
 
 from whatworks.claims.claim import SMALLEST, Contrast, Need, Sample, Table
+from whatworks.metrics import Kind, Metric, Score, of
+from whatworks.metrics.compare import part_means
 from whatworks.results import Row
 from whatworks.stats import Estimate, Scores, mean_interval
 from whatworks.summary import Summary
 from whatworks.task import Example, Task
-from whatworks.wording import count, percent, span
+from whatworks.wording import brief, count, percent, span
 
 Value = Callable[[Row], float]
 CUT_OFF = (
@@ -19,6 +24,9 @@ CUT_OFF = (
     "complete is malformed."
 )
 Only = Callable[[Example], bool]
+TRIED = 8
+"""Targets of train, targets of test, and answers of an arm: so many of each, the most frequent, are
+tried as one answer for all."""
 
 
 def strict(row: Row) -> float:
@@ -45,6 +53,11 @@ def everything(example: Example) -> bool:
 def _grade(row: Row) -> str:
     """What came of an answer, in a word or with its score."""
     return f"scores {percent(row.value)}" if 0 < row.value < 1 else row.kind
+
+
+def _repeated(texts: Iterable[str]) -> list[str]:
+    """Those that come more than once; what one example alone is right with is no guess."""
+    return [text for text, times in Counter(texts).most_common(TRIED) if times > 1]
 
 
 @dataclass(frozen=True)
@@ -101,13 +114,24 @@ class Outcome:
             smallest,
         )  # fmt: skip
 
-    def above(
-        self, arm: str, level: float, what: str, *, value: Value = strict, only: Only = everything
-    ) -> Contrast:
+    def ahead(
+        self, arm: str, base: str, what: str, *, smallest: float = SMALLEST
+    ) -> tuple[Contrast, ...]:
+        """``arm`` less ``base``, and less one answer for all where ``base`` scores less than that.
+
+        Otherwise what is ahead of ``base`` is ahead of one answer for all too.
+        """
+        found = self.contrast(arm, base, what, smallest=smallest)
+        said = {(row.example, row.output) for row in self.rows if row.arm == arm}
+        level = max(self.guess, self._constant(_repeated(text for _, text in said)))
+        if level <= self.level(base).value:
+            return (found,)
+        less = f"{what.partition(' less ')[0]} less one answer for all"
+        return found, self.above(arm, level, less)
+
+    def above(self, arm: str, level: float, what: str) -> Contrast:
         """``arm`` less a fixed score, e.g. what guessing gives."""
-        scores = self.scores(arm, value, only)
-        fixed = {(0, example): level for _, example in scores}
-        return Contrast(what, scores, fixed, self.groups)
+        return Contrast(what, self.scores(arm), level, self.groups)
 
     def level(self, arm: str, value: Value = strict, only: Only = everything) -> Estimate:
         """Mean of one arm with its interval; an arm without answers is at 0 and unknown."""
@@ -125,21 +149,34 @@ class Outcome:
         }
         return max(arms, key=lambda arm: infos.get(arm) or 0.0)
 
-    @property
+    @cached_property
     def guess(self) -> float:
-        """The share that is right when the most frequent test target is always answered."""
-        targets = [example.target.strip() for example in self.task.splits.test]
-        return max(targets.count(target) for target in set(targets)) / len(targets)
+        """The score, by the study's metric, of one answer given to all of test: the best of the
+        most frequent targets.
+        """
+        train, test = self.task.splits.train, self.task.splits.test
+        often = [text for text, _ in Counter(e.target for e in train).most_common(TRIED)]
+        return self._constant([*often, *_repeated(e.target for e in test)])
+
+    @cached_property
+    def _metric(self) -> Metric:
+        return of(self.task)
+
+    def _constant(self, answers: Iterable[str]) -> float:
+        """The best mean score of one of these answers given to all of test."""
+        test = self.task.splits.test
+        tried = dict.fromkeys(answers)
+        return max((fmean(self._metric(e, one).value for e in test) for one in tried), default=0.0)
 
     def table(self, title: str, arms: Sequence[str] = (), only: Only = everything) -> Table:
-        """Score, wrong, abstained, malformed, tokens and time of each arm."""
+        """Score, wrong, abstained, malformed; tokens and seconds of a request, of each arm."""
         names = arms or list(dict.fromkeys(row.arm for row in self.rows))
         kept = {example.id for example in self.task.splits.test if only(example)}
         lines: list[tuple[str, ...]] = []
         for name in names:
             mine = [row for row in self.rows if row.arm == name and row.example in kept]
             if not mine:
-                lines.append((name, "failed", "", "", "", "", ""))
+                lines.append((name, "failed", *[""] * 6))
                 continue
             level = self.level(name, only=only)
 
@@ -155,10 +192,12 @@ class Outcome:
                     percent(mean(lambda row: float(row.kind == "abstained"))),
                     percent(mean(malformed)),
                     count(mean(lambda row: float(row.prompt_tokens))),
+                    brief(mean(lambda row: row.seconds)),
                 )
             )
         first, last = ("score", "not perfect") if self.graded else ("right", "wrong")
-        columns = ("arm", first, "lenient", last, "abstained", "malformed", "prompt tokens")
+        columns = ("arm", first, "lenient", last, "abstained", "malformed", "prompt tokens",
+                   "per request")  # fmt: skip
         held = any(name.startswith("constrained") for name in names)
         return Table(title, columns, tuple(lines), CUT_OFF if held else "")
 
@@ -167,14 +206,33 @@ class Outcome:
         """Whether the metric gives scores between 0 and 1."""
         return any(0 < row.value < 1 for row in self.rows)
 
-    def parts(self, title: str, arms: Sequence[str], names: Mapping[str, str]) -> Table:
-        """Means of what the metric asks of an answer: name of the part to its column."""
+    def figures(self, title: str, names: Mapping[str, str], arms: Sequence[str] = ()) -> Table:
+        """What the metric asks of an answer, and of all answers of an arm, means over its seeds.
+
+        Args:
+            title: Of the table.
+            names: Name of a part, or of a figure of the metric's summary, to its column.
+            arms: All that have answers by default.
+        """
+        scored = [row for row in self.rows if row.status == "scored"]
         lines: list[tuple[str, ...]] = []
-        for arm in arms:
-            mine = [row.parts for row in self.rows if row.arm == arm and row.status == "scored"]
-            means = [sum(p.get(name, 0.0) for p in mine) / max(1, len(mine)) for name in names]
-            lines.append((arm, *map(percent, means)))
+        for arm in arms or dict.fromkeys(row.arm for row in scored):
+            mine = [row for row in scored if row.arm == arm]
+            seeds = sorted({row.seed for row in mine})
+            found = [self._whole([r for r in mine if r.seed == seed], set(names)) for seed in seeds]
+            cells = [[figures[name] for figures in found if name in figures] for name in names]
+            lines.append((arm, *(f"{fmean(values):.2f}" if values else "" for values in cells)))
         return Table(title, ("arm", *names.values()), tuple(lines))
+
+    def _whole(self, rows: Sequence[Row], names: set[str]) -> dict[str, float]:
+        """Figures of one run's answers: means of their parts, and the metric's summary if asked."""
+        asked = {example.id: example for example in self.task.splits.test}
+        scores = [Score(row.value, cast(Kind, row.kind), lenient=row.lenient, parts=row.parts,
+                        label=self._metric.label(row.output)) for row in rows]  # fmt: skip
+        found = part_means((), scores)
+        if names <= found.keys():
+            return found
+        return found | self._metric.summary([asked[row.example] for row in rows], scores)
 
     def samples(
         self, arms: Sequence[str], n: int = 3, only: Only = everything

@@ -11,8 +11,11 @@ Their intervals are Bonferroni-corrected: with m contrasts each covers 1 - 0.05 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from whatworks.claims.claim import Contrast, Evidence, Finding, Measured, Need
-from whatworks.stats import ALPHA, More, compare, needed
+from whatworks.stats import ALPHA, More, Scores, compare, mean_interval, needed
 from whatworks.wording import more_of, percent, points, span
 
 
@@ -21,7 +24,7 @@ def decide(claim: str, evidence: Evidence) -> Finding:
     if evidence.missing:
         return Finding(claim, "cannot tell", evidence.missing, (), evidence)
     for one in evidence.contrasts:
-        if not {e for _, e in one.first} & {e for _, e in one.second}:
+        if not {e for _, e in one.first} & {e for _, e in _second(one)}:
             missing = f"no answers to compare: {one.what}"
             return Finding(claim, "cannot tell", missing, (), evidence)
     measured = tuple(_measure(one, len(evidence.contrasts)) for one in evidence.contrasts)
@@ -39,8 +42,20 @@ def decide(claim: str, evidence: Evidence) -> Finding:
 
 
 def _measure(contrast: Contrast, count: int) -> Measured:
-    found = compare(contrast.first, contrast.second, contrast.groups, alpha=ALPHA / max(1, count))
+    alpha = ALPHA / max(1, count)
+    found = compare(contrast.first, _second(contrast), contrast.groups, alpha=alpha)
+    fixed = contrast.second
+    if not isinstance(fixed, Mapping):  # where no answer is right, pairs would not vary at all
+        own = mean_interval(contrast.first, contrast.groups, alpha=alpha)
+        found = replace(found, low=own.low - fixed, high=own.high - fixed)
     return Measured(contrast.what, found, contrast.smallest)
+
+
+def _second(contrast: Contrast) -> Scores:
+    fixed = contrast.second
+    if isinstance(fixed, Mapping):
+        return fixed
+    return {(0, example): fixed for _, example in contrast.first}
 
 
 def _lacks(need: Need) -> str:
