@@ -171,6 +171,7 @@ class Ends:
             seconds=row.seconds,
             finish=row.finish or "length",
             logprob=row.logprob,
+            ids=tuple(row.new),
         )
 
     def _closes(self, ids: Sequence[int]) -> bool:

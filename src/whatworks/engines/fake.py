@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from whatworks.candidate import Decoding
-from whatworks.engines import Generation, ModelFiles, Prompts
+from whatworks.engines import Answers, Generation, ModelFiles, Prompts, texts
 from whatworks.engines.prices import FREE, Price
 from whatworks.errors import ArmFailure, InputError
 from whatworks.identity import Frozen, content_key
@@ -197,12 +197,12 @@ class FakeEngine:
         return answers
 
     def logprobs(
-        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         """A value per word and for the end: ``SURE`` while the answer follows the script's own."""
         del model
         found: list[tuple[float, ...]] = []
-        for messages, text in zip(prompts, answers, strict=True):
+        for messages, text in zip(prompts, texts(answers), strict=True):
             self.seen.append(tuple(messages))
             said, own = [*text.split(), ""], [*self._answer(messages).split(), ""]
             pairs = enumerate(zip(said, own, strict=False))
