@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, ask, moved, tensors
 
+from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Generation, ModelFiles
 from whatworks.errors import ArmFailure, InputError
 from whatworks.examiner import Answer
+from whatworks.grounding import grounded
+from whatworks.methods.rl import RL
 from whatworks.metrics import Score, load
+from whatworks.prompt import Context, Prompt
 from whatworks.sampling import best_and_worst, scored
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.task import Document, Example, Message, MetricSpec
 from whatworks.training.job import RewardSettings, RLSettings
 from whatworks.training.reward import RewardModel
+from whatworks.training.rewards import rewards
 from whatworks.training.rows import PairRow, PromptRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -93,6 +98,53 @@ def test_drawn_answers_are_ranked_by_a_reward_model(rewarding: Run) -> None:
     made = best_and_worst(scored(load(spec), drawn))
     right = [m.chosen == pair.chosen for m, pair in zip(made, pairs(30, 1), strict=True)]
     assert sum(right) >= 27
+
+
+CITING = Prompt(
+    context=Context(
+        chunks=(Document(id="d#0", text="Ada lives in Porto."),), k=1, search="lexical", cite=True
+    )
+)
+PORTO = Example(id="1", inputs={"q": "Where does Ada live?"}, target="Porto", evidence=("d",))
+
+
+@pytest.mark.parametrize("prompt", [Prompt(), CITING], ids=["plain", "citing"])
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("Porto", True),
+        ("Porto", False),
+        ("Porto [1]", True),
+        ("Porto\nInput: and Bo?\nOutput: Rome", False),
+        ("Porto; it is said", False),
+        ("Rome", True),
+    ],
+)
+def test_an_answer_is_paid_what_it_scores(
+    prompt: Prompt, text: str, ends: bool, tiny_model: Path
+) -> None:
+    """By the engine's own rule of where an answer ends, and the examiner's of what counts."""
+    from whatworks.engines import decode, models, templates
+
+    spec = MetricSpec(name="exact")
+    start = Candidate(
+        prompt=prompt, weights=Weights(base="lab"), decoding=Decoding(max_tokens=64, stop=(";",))
+    )
+    settings = RL().settings_for(start, spec).replace(samples=2, batch_size=2)
+    tokenizer = templates.use(models.load_tokenizer(tiny_model))
+    ids = templates.completion_ids(tokenizer, text, end=ends)
+    pay, gold = rewards(settings, [PORTO], tokenizer, None)
+    drawn = {"completion_ids": [ids] * 2, "at": [0, 0]}
+    paid = pay(prompts=[None] * 2, log_metric=lambda *_: None, **drawn)
+
+    asked = decode.Row(0, [], len(ids), "1")
+    ending = decode.Ends(tokenizer, (), start.decoding)
+    assert any(ending.add(asked, token) for token in ids)
+    answer = ending.generation(asked)
+    ended, metric = answer.finish != "length", load(spec)
+    score = grounded(prompt, PORTO, answer.text, lambda t: metric(PORTO, t, ended=ended))
+    assert paid == gold(**drawn) == [score.value] * 2
+    assert score.value == (text != "Rome" and (text != "Porto [1]" or prompt is CITING))
 
 
 SETTINGS = RLSettings(

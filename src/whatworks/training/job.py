@@ -216,6 +216,8 @@ class RLSettings(Settings):
         reward: Key of the reward model; empty where the metric is the reward.
         samples: Answers drawn for each prompt; each is measured against the others.
         max_tokens: Most tokens of an answer.
+        stop: Strings that end an answer beside the template's, as ``Decoding.stop``.
+        cite: Whether the prompt asks for citations, which are taken off before the metric scores.
         beta: How much of the divergence from the start (KL, nats per answer) is taken off the
             reward.
         leash: KL in nats per answer at which training stops.
@@ -232,6 +234,8 @@ class RLSettings(Settings):
     reward: str = ""
     samples: int = Field(default=4, ge=2)
     max_tokens: int = Field(default=64, ge=1)
+    stop: tuple[str, ...] = ()
+    cite: bool = False
     beta: float = Field(default=0.05, gt=0)
     leash: float = Field(default=10.0, gt=0)
     wrong_costs: float = Field(default=0.0, ge=0)
