@@ -26,7 +26,7 @@ class Reinforced(Method):
         samples: Answers drawn for each prompt, at temperature 1.
         beta: How much of the divergence from the start (KL, nats per answer) is taken off the
             reward.
-        leash: KL at which training stops.
+        leash: KL at which training stops; the last weights within it are kept, and it is noted.
     """
 
     owns: ClassVar[frozenset[str]] = frozenset({"weights"})

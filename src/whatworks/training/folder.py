@@ -31,7 +31,9 @@ from whatworks.training.rows import Row
 
 LOCK_SECONDS = 20.0
 # What the trainer adds to a checkpoint folder beside the model itself; `ref` is the state before.
-_TRAINER_FILES = ("ref", "optimizer*", "scheduler*", "rng_state*", "scaler*", "train*", "README.md")
+_TRAINER_FILES = (
+    "ref", "leash*", "optimizer*", "scheduler*", "rng_state*", "scaler*", "train*", "README.md",
+)  # fmt: skip
 
 
 class Plan(Frozen):
@@ -151,6 +153,10 @@ class RunFolder:
         shutil.copytree(saved, draft, ignore=ignore, copy_function=_link_or_copy)
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
+
+    def withdraw(self, checkpoint: Checkpoint) -> None:
+        """Remove what was published."""
+        shutil.rmtree(self.path / checkpoint.name, ignore_errors=True)
 
     def mark_done(self, saved: Path, seconds: float, checkpoints: Sequence[Checkpoint]) -> None:
         """Make a trainer checkpoint the one to resume from, and remove the older ones."""

@@ -220,7 +220,7 @@ class RLSettings(Settings):
         cite: Whether the prompt asks for citations, which are taken off before the metric scores.
         beta: How much of the divergence from the start (KL, nats per answer) is taken off the
             reward.
-        leash: KL in nats per answer at which training stops.
+        leash: KL in nats per answer at which training stops, with the last weights within it.
         wrong_costs: Taken off the metric's score of a wrong or malformed answer, so that saying
             "I don't know" can be worth more than a guess.
         batch_size: Answers per optimiser step.
@@ -322,7 +322,7 @@ class TrainingJob(Frozen):
 
 
 class Checkpoint(Frozen):
-    """Weights kept at the end of an epoch.
+    """Weights kept at the end of an epoch, or of the part of one that a leash allowed.
 
     Attributes:
         name: Folder below the run's folder: a PEFT adapter (``lora``) or a Hugging Face model
@@ -384,6 +384,7 @@ class Trained(Frozen):
         parameters: Number of trained parameters.
         learning_rate: The peak rate that was used.
         trace: Of reinforcement: one point per step.
+        stopped: Why training ended before its time; empty where it did not.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -394,3 +395,4 @@ class Trained(Frozen):
     parameters: int
     learning_rate: float
     trace: tuple[Point, ...] = ()
+    stopped: str = ""

@@ -22,16 +22,19 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import RLSettings, SFTSettings, Trained, TrainingJob
+from whatworks.training.job import Checkpoint, RLSettings, SFTSettings, Trained, TrainingJob
 from whatworks.training.output import score_labelled
 from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
+
+if TYPE_CHECKING:
+    from whatworks.training.leash import Leash
 
 PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
 RANK = int(os.environ.get("RANK", "0"))
@@ -49,6 +52,7 @@ def preload() -> None:
         *(f"trl.trainer.{kind}_trainer" for kind in ("sft", "dpo", "kto", "reward", "rloo")),
         "whatworks.engines.models",
         "whatworks.training.callbacks",
+        "whatworks.training.leash",
     ):
         importlib.import_module(module)
 
@@ -86,7 +90,8 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     import torch
     from transformers import PrinterCallback
 
-    from whatworks.training.callbacks import Keep, Leash, SeedEpochs, SeedSteps, Watch, trace
+    from whatworks.training.callbacks import Keep, SeedEpochs, SeedSteps, Watch
+    from whatworks.training.leash import Leash, trace
 
     job = folder.job()
     with _first_process_first():
@@ -106,11 +111,13 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
                 score_labelled(model)
     trainer.remove_callback(PrinterCallback)
     own = [SeedEpochs(), watch]
-    if isinstance(job.settings, RLSettings):
-        own += [SeedSteps(), Leash(job.settings.leash)]
+    leash = Leash(job.settings.leash, saved) if isinstance(job.settings, RLSettings) else None
+    if leash is not None:
+        own += [SeedSteps(), leash]
     for callback in (*own, Keep(folder, kept, watch, plan.save_seconds)):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+    stopped = _back_within(leash, trainer, folder, kept) if leash and leash.broken else ""
     return Trained(
         checkpoints=tuple(kept),
         losses=tuple(log["loss"] for log in trainer.state.log_history if "loss" in log),
@@ -123,6 +130,28 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
         parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=rate,
         trace=trace(trainer.state),
+        stopped=stopped,
+    )
+
+
+def _back_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Checkpoint]) -> str:
+    """Keep the last weights within the leash, and none beyond it; what is to be said of it."""
+    assert leash.broken is not None
+    step, steps = leash.restore(trainer.model), trainer.state.max_steps
+    for checkpoint in [c for c in kept if c.step > step]:
+        kept.remove(checkpoint)
+        if RANK == 0:
+            folder.withdraw(checkpoint)
+    if all(c.step != step for c in kept):
+        draft = folder.state / "within"
+        trainer.save_model(str(draft))
+        epoch = -(-step // (steps // int(trainer.args.num_train_epochs)))
+        if RANK == 0:
+            folder.keep(draft, epoch)
+        kept.append(Checkpoint(name=f"epoch-{epoch}", epoch=epoch, step=step))
+    return (
+        f"at step {leash.broken.step} of {steps}: the KL was {leash.broken.kl:.3g}, over the leash "
+        f"of {leash.longest:g}, so the weights after step {step} are kept"
     )
 
 
