@@ -70,7 +70,7 @@ def test_continues_the_adapter_and_its_state_is_the_reference(
 def test_full_training_measures_against_the_merged_start(
     settings: Settings, here: Train, tuned: Run, lively_model: Path, given: dict[str, list[Row]]
 ) -> None:
-    full = settings.replace(kind="full", learning_rate=1e-3)
+    full = settings.replace(kind="full", rank=16, learning_rate=1e-3)
     rows = given[settings.trainer]
     trained, folder = here(full, rows=rows, adapter=tuned[1] / "epoch-1", stacking="merge")
     assert trained.losses[0] == pytest.approx(EVEN[settings.trainer], abs=1e-4)

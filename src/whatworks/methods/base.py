@@ -16,6 +16,7 @@ from whatworks.candidate import Candidate, StageKind, Weights
 from whatworks.errors import StackingError
 from whatworks.identity import Frozen
 from whatworks.lessons import Lesson
+from whatworks.training.job import ADAPTER_ONLY
 
 
 class Method(Frozen):
@@ -106,11 +107,17 @@ class Chain(Frozen):
         """The lineage after all steps.
 
         Raises:
-            StackingError: At the first step that cannot stand on those before it, or if nothing
-                learns what a data step makes.
+            StackingError: At the first step that cannot stand on those before it or describes an
+                adapter that is another step's, or if nothing learns what a data step makes.
         """
         waiting: Method | None = None
+        maker: Method | None = None
         for step in self.steps:
+            if step.trains == "lora":
+                if weights.stack("lora", step.name) == "continue":
+                    _same_adapter(step, maker)
+                else:
+                    maker = step
             if waiting is not None and step.learns & waiting.makes:
                 waiting = None
             if step.makes:
@@ -124,3 +131,22 @@ class Chain(Frozen):
                 + ("sft" if "rows" in waiting.makes else "dpo"),
             )
         return weights
+
+
+def _same_adapter(step: Method, maker: Method | None) -> None:
+    """Refuse settings of an adapter that is there already, unless they are the ones it has.
+
+    Args:
+        step: Trains it further.
+        maker: Made it, if a step of the same chain did.
+    """
+    for name in ADAPTER_ONLY:
+        if name not in step.model_fields_set:
+            continue
+        value = getattr(step, name)
+        if maker is None or value != getattr(maker, name, type(step).model_fields[name].default):
+            raise StackingError(
+                f"{step.name} trains an adapter further that is there already: "
+                f"`{name}: {value}` would do nothing",
+                remedy=f"drop `{name}`, or put the step that has it first",
+            )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from whatworks.candidate import Stacking, StageKind
 from whatworks.identity import Frozen
@@ -18,7 +18,8 @@ from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, Traini
 
 Kind = Literal["lora", "full"]
 
-
+ADAPTER_ONLY = ("rank", "variant")
+"""Settings that describe an adapter, and do nothing where none is made."""
 SOFT_RATE = 0.1
 """Default learning rate of a soft prompt: it wants far more than weights do."""
 ALPHA = 32
@@ -78,6 +79,15 @@ class Settings(Schedule):
 
     kind: Kind = "lora"
     rank: int = Field(default=16, ge=1)
+
+    @field_validator(*ADAPTER_ONLY, check_fields=False)
+    @classmethod
+    def _only_of_an_adapter(cls, value: object, info: ValidationInfo) -> object:
+        # A job that is read again has every default written out.
+        default = cls.model_fields[info.field_name or ""].default
+        if info.data.get("kind") == "full" and value != default:
+            raise ValueError(f"{value!r} describes an adapter, and `kind: full` trains none")
+        return value
 
     @property
     def stage(self) -> StageKind:
