@@ -86,6 +86,18 @@ def test_a_new_adapter_leaves_the_base_as_its_reference(here: Train, pairs: list
     assert all(t.abs().max() > 0 for t in up.values())
 
 
+def test_where_memory_is_short_kto_ends_with_two_rows_at_once(
+    here: Train, labelled: list[LabelledRow]
+) -> None:
+    """One would be measured against itself."""
+    once = KTO.replace(epochs=1)
+    trained, _ = here(once, rows=labelled, micro_batch=1)
+    two, _ = here(once, rows=labelled, micro_batch=2)
+    assert trained.losses == two.losses
+    alone, _ = here(once, rows=labelled[:1])
+    assert len(alone.losses) == 1
+
+
 def test_same_seed_same_weights(here: Train, pairs: list[PairRow]) -> None:
     once = DPO.replace(epochs=1)
     (first, one), (second, two), (other, _) = (

@@ -99,7 +99,8 @@ def _method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Metho
         elif problem["type"] == "missing":
             cause = f"{kind.name} needs the setting {where!r}"
         elif problem["type"] == "value_error":  # one setting contradicts another
-            cause = f"setting {where!r} of {kind.name}: {problem['ctx']['error']}"
+            said = problem["msg"].removeprefix("Value error, ")
+            cause = f"setting {where!r} of {kind.name}: {said}"
             remedy = f"drop {where!r}, or change what it contradicts"
         else:
             cause = f"setting {where!r} of {kind.name}: {problem['msg']}"

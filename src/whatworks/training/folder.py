@@ -26,7 +26,7 @@ from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure
 from whatworks.identity import Frozen
 from whatworks.store import write_atomic
-from whatworks.training.job import Checkpoint, Trained, TrainingJob
+from whatworks.training.job import Checkpoint, Schedule, Trained, TrainingJob
 from whatworks.training.rows import Row
 
 LOCK_SECONDS = 20.0
@@ -57,12 +57,14 @@ class Plan(Frozen):
     reward: ModelFiles | None = None
     packing: bool = False
 
-    def smaller(self, batch_size: int, *, recomputes: bool = True) -> Plan | None:
+    def smaller(self, settings: Schedule) -> Plan | None:
         """The next plan that needs less memory for the same effective batch, None at the end."""
-        fitting = [n for n in range(1, self.micro_batch // 2 + 1) if batch_size % n == 0]
+        fewer = range(settings.least, self.micro_batch // 2 + 1)
+        fitting = [n for n in fewer if settings.batch_size % n == 0]
         if fitting:
             return self.replace(micro_batch=fitting[-1])
-        return None if self.recompute or not recomputes else self.replace(recompute=True)
+        again = settings.recomputes and not self.recompute
+        return self.replace(recompute=True) if again else None
 
 
 class RunFolder:

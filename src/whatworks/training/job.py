@@ -45,6 +45,8 @@ class Schedule(Frozen):
     """Tokens that must stay free beside a row."""
     recomputes: ClassVar[bool] = True
     """Whether activations can be recomputed in the backward pass to save memory."""
+    least: ClassVar[int] = 1
+    """Rows that must be in memory at once."""
 
     epochs: int = Field(default=3, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
@@ -201,7 +203,10 @@ class KTOSettings(Settings):
     trainer: ClassVar[str] = "kto"
     row: ClassVar[type[Row]] = LabelledRow
     rate: ClassVar[float] = 0.1
+    least: ClassVar[int] = 2
+    """An answer is measured against that to another prompt."""
 
+    batch_size: int = Field(default=16, ge=2)
     beta: float = Field(default=0.1, gt=0)
 
 

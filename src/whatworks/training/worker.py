@@ -238,7 +238,15 @@ def _common(
             f"{PROCESSES} processes cannot share {job.settings.batch_size} rows a step evenly",
             remedy=f"take a batch_size that {PROCESSES} divides, or another number of processes",
         )
-    micro = max(n for n in range(1, min(plan.micro_batch, share) + 1) if share % n == 0)
+    least = job.settings.least
+    if share < least:
+        raise ArmFailure(
+            f"{job.trainer} takes {least} rows in each process at once, {PROCESSES} processes have "
+            f"{share} of {job.settings.batch_size}",
+            remedy=f"take a batch_size of {least * PROCESSES} or more, or fewer processes",
+        )
+    fitting = range(least, max(least, min(plan.micro_batch, share)) + 1)
+    micro = max((n for n in fitting if share % n == 0), default=share)
     return {
         "output_dir": str(folder.state),
         "num_train_epochs": job.settings.epochs,
