@@ -394,7 +394,7 @@ class Trained(Frozen):
         checkpoints: One per epoch, oldest first.
         losses: Mean loss per trained token, in nats, of each optimiser step.
         seconds: Time spent in optimiser steps and checkpoints, interrupted parts included.
-        tokens: Tokens read, prompts and answers, over all epochs.
+        tokens: Tokens read, prompts and answers, over the epochs that ran.
         dropped_rows: Rows left out because they are longer than the model can read.
         parameters: Number of trained parameters.
         learning_rate: The peak rate that was used.

@@ -125,7 +125,7 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
         # Reinforcement counts the answers that it drew.
         tokens=int(trainer.state.num_input_tokens_seen)
         if isinstance(job.settings, RLSettings)
-        else sum(tokens.lengths) * job.settings.epochs,
+        else round(sum(tokens.lengths) * (trainer.state.epoch or 0.0)),
         dropped_rows=tokens.dropped,
         parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=rate,
