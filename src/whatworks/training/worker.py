@@ -105,6 +105,8 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
     setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
     trainer = TRAINERS[job.trainer](setup)
+    if scorer is not None:
+        scorer.to(trainer.args.device)
     if not torch.accelerator.is_available() and job.kind != "soft-prompt":
         for model in (trainer.model, getattr(trainer, "ref_model", None)):
             if model is not None:
