@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from whatworks.candidate import Candidate, Decoding, Stage, Weights
-from whatworks.errors import StackingError
+from whatworks.errors import InputError, StackingError
 from whatworks.methods import chain
 from whatworks.prompt import Prompt
 
@@ -61,3 +61,21 @@ def test_what_cannot_stack_is_refused_at_planning() -> None:
 def test_a_trainer_may_come_again_for_other_rows(spec: str, settings: dict[str, Any]) -> None:
     made = chain(spec, settings).plan(BASE)
     assert [stage.method for stage in made.stages] == ["sft", "sft"]
+
+
+@pytest.mark.parametrize("knob", [{"rank": 64}, {"variant": "dora"}, {"variant": "qlora"}])
+def test_a_knob_of_an_adapter_is_refused_where_none_is_made(knob: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="trains none") as caught:
+        chain("sft", {"sft": {"kind": "full", **knob}})
+    assert caught.value.remedy
+    for settings in (knob, {"search": {name: [value] for name, value in knob.items()}}):
+        with pytest.raises(StackingError, match="would do nothing") as refused:
+            chain("dpo+sft", {"sft": settings}).plan(BASE)
+        assert refused.value.remedy
+        assert chain("sft+dpo", {"sft": settings}).plan(BASE)
+    with pytest.raises(StackingError, match="would do nothing"):
+        chain("sft", {"sft": knob}).plan(BASE.then(Stage(kind="lora", method="dpo", artifact="d")))
+    merged = chain("dpo+sft", {"dpo": {"kind": "full"}, "sft": knob})
+    assert merged.plan(BASE).stages[-1].kind == "lora"
+    assert chain("dpo+sft", {"sft": {"rank": 16}}).plan(BASE), "as the adapter has it"
+    assert chain("dpo+sft", {"sft": {"kind": "full"}}).plan(BASE)

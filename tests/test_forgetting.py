@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +79,76 @@ def test_more_change_forgets_more_and_is_charged(tiny_model: Path, tmp_path: Pat
     assert same.kl == pytest.approx(0.0, abs=1e-5)
     assert ledger.requests == 2 * len(PROMPTS), "the greedy answers, and the sampled ones read"
     assert ledger.completion_tokens > 0
-    little, _ = measured(PROMPTS, 0.02)
+    little, _ = measured(PROMPTS, 0.2)
     much, _ = measured(PROMPTS, 1.0)
     assert 0 < little.kl < much.kl
     assert much.agreement < 1
     before = sorted(tmp_path.rglob("*.json"))
     assert measured(PROMPTS, 1.0)[0] == much
     assert sorted(tmp_path.rglob("*.json")) == before, "nothing is asked twice"
+
+
+def bigram_model(base: Path, folder: Path, after: Callable[[str], dict[str, float]]) -> Path:
+    """A model whose next token depends on the last one alone, so that its KL can be worked out.
+
+    Its layers add nothing, its embeddings are the unit vectors: the output layer is the table.
+
+    Args:
+        base: Gives the tokenizer.
+        folder: Where it is written.
+        after: Probabilities of the characters after a character; any other token is next to
+            impossible.
+    """
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    size = len(tokenizer)
+    config = LlamaConfig(
+        vocab_size=size, hidden_size=size, intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=4, max_position_embeddings=128, tie_word_embeddings=False,
+        eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.bos_token_id,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    table = torch.full((size, size), -20.0)
+    for at in range(size):
+        for character, chance in after(tokenizer.decode([at])).items():
+            table[tokenizer(character, add_special_tokens=False).input_ids[0], at] = log(chance)
+    with torch.no_grad():
+        model.model.layers[0].self_attn.o_proj.weight.zero_()
+        model.model.layers[0].mlp.down_proj.weight.zero_()
+        model.model.embed_tokens.weight.copy_(torch.eye(size))
+        model.lm_head.weight.copy_(table / size**0.5)  # the last norm makes a 1 the root of size
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_what_a_stop_text_ended_counts_as_it_was_drawn(tiny_model: Path, tmp_path: Path) -> None:
+    """Under ``plain`` a base model goes on with a turn of its own, and no end token is drawn.
+
+    Both models say some `a` and then "\\nInput:"; the tuned one goes on with `a` more often.
+    """
+
+    def says(more: float) -> Callable[[str], dict[str, float]]:
+        header = dict(pairwise("\nInput:"))
+
+        def after(last: str) -> dict[str, float]:
+            return {"a": more, "\n": 1 - more} if last == "a" else {header.get(last, "a"): 1.0}
+
+        return after
+
+    store, engine = Store(tmp_path), LocalEngine(dtype="float32", device="cpu", threads=1)
+    base = bigram_model(tiny_model, tmp_path / "base", says(0.5))
+    bigram_model(tiny_model, store.artifact("tuned"), says(0.9))
+    untouched = Weights(base=str(base), digest="bigrams", template="plain")
+    weights = untouched.then(Stage(kind="full", method="sft", artifact="tuned"))
+    prompts = [f"Number {i}." for i in range(200)]
+    retention = Retention(prompts, untouched, engine, store)
+    found = retention.measure(weights, Ledger())
+    # Each `a` decides between two, and half of them end it: two on average, and seven more tokens.
+    one = 0.5 * log(0.5 / 0.9) + 0.5 * log(0.5 / 0.1)
+    assert found.kl == pytest.approx(2 * one / (2 + len("\nInput:")), rel=0.25)
+    said = [len(sample.text) for sample in retention._sampled]
+    drawn = sum((n - 1) * log(0.5 / 0.9) + log(0.5 / 0.1) for n in said)
+    assert found.kl == pytest.approx(drawn / sum(n + len("\nInput:") for n in said), abs=1e-4)

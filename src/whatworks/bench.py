@@ -267,6 +267,8 @@ class Bench:
         self.note("losses", list(trained.losses[: kept[-1].step]))
         if trained.trace:
             self.note("trace", [point.model_dump() for point in trained.trace])
+        if trained.stopped:
+            self.note("stopped", trained.stopped)
         if trained.dropped_rows:
             self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
         return [weights(checkpoint.name) for checkpoint in kept]

@@ -141,8 +141,8 @@ class Candidate(Frozen):
         """The same candidate when a trainer has learned its rows, or its pairs."""
         if self.lessons is None:
             return self
-        left = self.lessons.replace(**{what: ()})
-        return self.replace(lessons=left if left.rows or left.pairs else None)
+        left = self.lessons.replace(**{what: None})
+        return self.replace(lessons=None if left.rows is None and left.pairs is None else left)
 
     def with_prompt(self, **fields: object) -> Candidate:
         """The same candidate with some prompt fields replaced."""

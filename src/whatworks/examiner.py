@@ -14,7 +14,7 @@ from typing import Any
 from whatworks import __version__, samples
 from whatworks.budget import Meter
 from whatworks.candidate import Candidate, Weights
-from whatworks.engines import Engine, Generation, ModelFiles
+from whatworks.engines import Answers, Engine, Generation, ModelFiles
 from whatworks.errors import ArmFailure, InputError
 from whatworks.grounding import bare, grounded
 from whatworks.identity import content_key
@@ -103,7 +103,7 @@ class Examiner:
         self,
         candidate: Candidate,
         examples: Sequence[Example],
-        answers: Sequence[str],
+        answers: Answers,
         *,
         meter: Meter | None = None,
         tick: Callable[[int], None] | None = None,
@@ -184,14 +184,16 @@ class Examiner:
         model: ModelFiles,
         candidate: Candidate,
         chunk: Sequence[Example],
-        answers: Sequence[str],
+        answers: Answers,
         meter: Meter,
     ) -> dict[str, Any]:
         """The ``values`` of a chunk's answers, and what they have ``taken``."""
         prompts = self._render(candidate, chunk)
         lengths = self.engine.prompt_tokens(model, prompts)
-        answered = self.engine.count_tokens(model, answers)
-        meter.admit([(sum(lengths) + sum(answered) + len(chunk), 0)])  # all of them or none
+        answered = sum(len(said) for said in answers if not isinstance(said, str))
+        texts = [said for said in answers if isinstance(said, str)]
+        answered += sum(self.engine.count_tokens(model, texts)) + len(texts)  # and their ends
+        meter.admit([(sum(lengths) + answered, 0)])  # all of them or none
         began = time.perf_counter()
         with meter.failing():
             values = self.engine.logprobs(model, prompts, answers)

@@ -23,23 +23,25 @@ class Lessons(Frozen):
     prompt, neither as a demonstration nor as a passage.
 
     Attributes:
-        rows: For trainers that learn an answer; one without any input is plain text.
-        pairs: For trainers that learn a preference.
+        rows: For trainers that learn an answer; one without any input is plain text. None where
+            the step makes no rows, or where they have been learned.
+        pairs: For trainers that learn a preference; None as with rows. Empty is another thing: the
+            step should have made some.
         place: ``beside`` the task's own rows and pairs, or ``instead`` of them.
     """
 
-    rows: tuple[Example, ...] = ()
-    pairs: tuple[Pair, ...] = ()
+    rows: tuple[Example, ...] | None = None
+    pairs: tuple[Pair, ...] | None = None
     place: Place = "instead"
 
     def rows_with(self, train: tuple[Example, ...]) -> tuple[Example, ...]:
         """What a trainer of answers learns, where the task has these rows."""
-        if not self.rows:
+        if self.rows is None:
             return train
         return (*train, *self.rows) if self.place == "beside" else self.rows
 
     def pairs_with(self, given: tuple[Pair, ...]) -> tuple[Pair, ...]:
         """What a trainer of preferences learns, where the task has these pairs."""
-        if not self.pairs:
+        if self.pairs is None:
             return given
         return (*given, *self.pairs) if self.place == "beside" else self.pairs

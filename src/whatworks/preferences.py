@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 
+from whatworks.candidate import Candidate
 from whatworks.errors import ArmFailure
 from whatworks.joining import Joining
 from whatworks.task import Example, Pair
@@ -42,14 +43,31 @@ def for_training(pairs: Sequence[Pair], held: Sequence[Example]) -> tuple[Pair, 
     )
 
 
+def given(start: Candidate, preferences: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    """The pairs that a trainer learns from: a data step's, else the study's.
+
+    Raises:
+        ArmFailure: If there are none; the remedy says whose they should have been.
+    """
+    pairs = start.pairs(preferences)
+    if pairs:
+        return pairs
+    if start.lessons is not None and start.lessons.pairs is not None:
+        raise ArmFailure(
+            "the data step before made rows, but no pairs: nothing that the model drew is worse "
+            "than what it should say",
+            remedy="tune on the rows (`refusal+sft`), or draw more answers at a higher "
+            "`temperature` (`refusal: {samples: 8}`)",
+        )
+    raise ArmFailure("there are no preference pairs", remedy=REMEDY)
+
+
 def telling(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     """The pairs that have two sides which differ.
 
     Raises:
         ArmFailure: If there are none.
     """
-    if not pairs:
-        raise ArmFailure("there are no preference pairs", remedy=REMEDY)
     whole = [pair for pair in pairs if pair.chosen and pair.rejected]
     if not whole:
         raise ArmFailure(

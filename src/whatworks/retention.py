@@ -126,11 +126,9 @@ class Retention:
         return self._chances(self._untouched)
 
     def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
-        texts = [sample.text for sample in self._sampled]
-        found = self._examiner.logprobs(candidate, self._asked, texts, meter=meter)
-        # The end of a turn that was cut off was never drawn.
-        cut = [sample.finish == "length" for sample in self._sampled]
-        return [one[:-1] if short else one for one, short in zip(found, cut, strict=True)]
+        # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
+        drawn = [sample.ids or sample.text for sample in self._sampled]
+        return self._examiner.logprobs(candidate, self._asked, drawn, meter=meter)
 
 
 def measure_forgetting(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from whatworks.candidate import Decoding
@@ -89,13 +90,11 @@ def _likely(sample: Generation) -> float:
 
 
 def _merged(chosen: Generation, group: Sequence[Generation]) -> Generation:
-    return Generation(
-        text=chosen.text,
+    return replace(
+        chosen,
         prompt_tokens=sum(g.prompt_tokens for g in group),
         completion_tokens=sum(g.completion_tokens for g in group),
         seconds=sum(g.seconds for g in group),
-        finish=chosen.finish,
-        logprob=chosen.logprob,
         samples=len(group),
     )
 

@@ -14,7 +14,7 @@ import pytest
 from whatworks.bench import Bench
 from whatworks.budget import Budget
 from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines import Engine, Generation, ModelFiles, Prompts
+from whatworks.engines import Answers, Engine, Generation, ModelFiles, Prompts
 from whatworks.engines.prices import Price
 from whatworks.errors import ArmFailure, BudgetExceeded
 from whatworks.examiner import Examiner
@@ -118,7 +118,7 @@ class Spy:
         return self.engine.price
 
     def logprobs(
-        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         self.asked += ["\n".join(m.content for m in prompt) for prompt in prompts]
         return self.engine.logprobs(model, prompts, answers)

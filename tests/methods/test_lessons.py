@@ -20,7 +20,7 @@ from whatworks.methods import chain
 from whatworks.metrics import load
 from whatworks.prompt import Prompt, render
 from whatworks.store import Store
-from whatworks.task import Document, Example, Message, MetricSpec
+from whatworks.task import Document, Example, Message, MetricSpec, Pair
 from whatworks.training.rows import training_rows
 
 START = Candidate(
@@ -105,6 +105,38 @@ def test_refusal_teaches_it_for_what_is_never_right_and_prefers_right_over_it(
     assert ("t9", REFUSAL, "Atlantis") in pairs
     assert len(pairs) == 12
     assert bench.ledger.requests == 4 * len(TRAIN)
+
+
+@pytest.mark.parametrize("trainer", [{"dpo": {}}, {"dpo": {"loss": "kto"}}, {"rlhf": {}}])
+def test_a_data_step_without_pairs_is_no_reason_to_learn_from_others(
+    trainer: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """A model that refuses everything has said nothing that is worse than a refusal."""
+    others = (Pair(example=TRAIN[0], chosen="Town0", rejected="Atlantis"),)
+    got, bench = made("refusal", tmp_path, lambda _: REFUSAL)
+    assert got.rows(TRAIN) != TRAIN
+    assert got.pairs(others) == () == got.learned("rows").pairs(others)
+    assert got.learned("pairs").pairs(others) == others
+    bench.preferences = others
+    with pytest.raises(ArmFailure, match="no pairs") as caught:
+        chain("+".join(trainer), trainer).adapt(got, bench)
+    assert "refusal+sft" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "settings", [{"loss": "kto", "pairs": "given"}, {"pairs": "given"}], ids=["kto", "dpo"]
+)
+def test_given_pairs_that_the_study_has_not_are_missed_by_their_name(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(ArmFailure, match="no preference pairs") as caught:
+        made("dpo", tmp_path, dpo=settings)
+    assert "preferences:" in caught.value.remedy
+
+
+def test_a_trainer_that_makes_its_own_pairs_learns_no_others() -> None:
+    with pytest.raises(StackingError, match="only makes"):
+        chain("refusal+dpo", {"dpo": {"pairs": "samples"}}).plan(Weights(base="lab"))
 
 
 @pytest.mark.parametrize(

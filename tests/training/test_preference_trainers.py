@@ -70,7 +70,7 @@ def test_continues_the_adapter_and_its_state_is_the_reference(
 def test_full_training_measures_against_the_merged_start(
     settings: Settings, here: Train, tuned: Run, lively_model: Path, given: dict[str, list[Row]]
 ) -> None:
-    full = settings.replace(kind="full", learning_rate=1e-3)
+    full = settings.replace(kind="full", rank=16, learning_rate=1e-3)
     rows = given[settings.trainer]
     trained, folder = here(full, rows=rows, adapter=tuned[1] / "epoch-1", stacking="merge")
     assert trained.losses[0] == pytest.approx(EVEN[settings.trainer], abs=1e-4)
@@ -84,6 +84,18 @@ def test_a_new_adapter_leaves_the_base_as_its_reference(here: Train, pairs: list
     up = {name: t for name, t in tensors(folder / "epoch-3").items() if "lora_B" in name}
     assert len(up) == 2 * 7
     assert all(t.abs().max() > 0 for t in up.values())
+
+
+def test_where_memory_is_short_kto_ends_with_two_rows_at_once(
+    here: Train, labelled: list[LabelledRow]
+) -> None:
+    """One would be measured against itself."""
+    once = KTO.replace(epochs=1)
+    trained, _ = here(once, rows=labelled, micro_batch=1)
+    two, _ = here(once, rows=labelled, micro_batch=2)
+    assert trained.losses == two.losses
+    alone, _ = here(once, rows=labelled[:1])
+    assert len(alone.losses) == 1
 
 
 def test_same_seed_same_weights(here: Train, pairs: list[PairRow]) -> None:

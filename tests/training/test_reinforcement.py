@@ -6,16 +6,22 @@ import random
 from pathlib import Path
 
 import pytest
-from training_helpers import Run, Train, ask, moved, tensors
+from training_helpers import Run, Train, ask, job_of, moved, tensors
 
+from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Generation, ModelFiles
 from whatworks.errors import ArmFailure, InputError
 from whatworks.examiner import Answer
+from whatworks.grounding import grounded
+from whatworks.methods.rl import RL
 from whatworks.metrics import Score, load
+from whatworks.prompt import Context, Prompt
 from whatworks.sampling import best_and_worst, scored
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.task import Document, Example, Message, MetricSpec
+from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import RewardSettings, RLSettings
 from whatworks.training.reward import RewardModel
+from whatworks.training.rewards import rewards
 from whatworks.training.rows import PairRow, PromptRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -95,6 +101,53 @@ def test_drawn_answers_are_ranked_by_a_reward_model(rewarding: Run) -> None:
     assert sum(right) >= 27
 
 
+CITING = Prompt(
+    context=Context(
+        chunks=(Document(id="d#0", text="Ada lives in Porto."),), k=1, search="lexical", cite=True
+    )
+)
+PORTO = Example(id="1", inputs={"q": "Where does Ada live?"}, target="Porto", evidence=("d",))
+
+
+@pytest.mark.parametrize("prompt", [Prompt(), CITING], ids=["plain", "citing"])
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("Porto", True),
+        ("Porto", False),
+        ("Porto [1]", True),
+        ("Porto\nInput: and Bo?\nOutput: Rome", False),
+        ("Porto; it is said", False),
+        ("Rome", True),
+    ],
+)
+def test_an_answer_is_paid_what_it_scores(
+    prompt: Prompt, text: str, ends: bool, tiny_model: Path
+) -> None:
+    """By the engine's own rule of where an answer ends, and the examiner's of what counts."""
+    from whatworks.engines import decode, models, templates
+
+    spec = MetricSpec(name="exact")
+    start = Candidate(
+        prompt=prompt, weights=Weights(base="lab"), decoding=Decoding(max_tokens=64, stop=(";",))
+    )
+    settings = RL().settings_for(start, spec).replace(samples=2, batch_size=2)
+    tokenizer = templates.use(models.load_tokenizer(tiny_model))
+    ids = templates.completion_ids(tokenizer, text, end=ends)
+    pay, gold = rewards(settings, [PORTO], tokenizer, None)
+    drawn = {"completion_ids": [ids] * 2, "at": [0, 0]}
+    paid = pay(prompts=[None] * 2, log_metric=lambda *_: None, **drawn)
+
+    asked = decode.Row(0, [], len(ids), "1")
+    ending = decode.Ends(tokenizer, (), start.decoding)
+    assert any(ending.add(asked, token) for token in ids)
+    answer = ending.generation(asked)
+    ended, metric = answer.finish != "length", load(spec)
+    score = grounded(prompt, PORTO, answer.text, lambda t: metric(PORTO, t, ended=ended))
+    assert paid == gold(**drawn) == [score.value] * 2
+    assert score.value == (text != "Rome" and (text != "Porto [1]" or prompt is CITING))
+
+
 SETTINGS = RLSettings(
     metric=MetricSpec(name="exact"),
     epochs=2,
@@ -135,16 +188,66 @@ def test_reinforcement_raises_its_reward_within_the_leash(reinforced: Run, half_
     assert not (folder / "epoch-2" / "ref").exists()
 
 
-def test_over_the_leash_training_stops_and_keeps_what_it_has(here: Train, half_tuned: Run) -> None:
-    tight = SETTINGS.replace(leash=1e-3, epochs=1)
-    trained, folder = here(
-        tight, rows=prompts(), adapter=half_tuned[1] / "epoch-20", stacking="continue"
+class Killed(BaseException):
+    pass
+
+
+def test_over_the_leash_training_ends_in_the_last_weights_within(
+    reinforced: Run,
+    half_tuned: Run,
+    lively_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed before and in the step that finds the leash broken, too; state saved at each step."""
+    from whatworks.training import callbacks
+    from whatworks.training.worker import run
+
+    monkeypatch.setattr(callbacks, "PROGRESS_SECONDS", 0.0)
+    kl = [point.kl for point in reinforced[0].trace]
+    # A step that is farther away than all before it; the first one, of the warm-up, moves nothing.
+    broken = next(at for at in range(3, 12) if kl[at] > max(kl[:at])) + 1
+    tight = SETTINGS.replace(leash=(max(kl[: broken - 1]) + kl[broken - 1]) / 2)
+    folder = RunFolder(tmp_path)
+    folder.begin(job_of(tight, stacking="continue"), prompts())
+    plan = Plan(
+        base=lively_model,
+        adapter=half_tuned[1] / "epoch-20",
+        micro_batch=tight.batch_size,
+        recompute=False,
+        save_seconds=0,
     )
-    assert len(trained.trace) < 6
-    assert [point.kl > 1e-3 for point in trained.trace][-1]
-    assert not any(point.kl > 1e-3 for point in trained.trace[:-1])
-    assert [c.name for c in trained.checkpoints] == ["epoch-1"]
-    assert (folder / "epoch-1" / "adapter_model.safetensors").exists()
+
+    def killed_in(step: int) -> None:
+        def told(_: str, content: dict[str, int]) -> None:
+            if content["step"] == step:
+                raise Killed
+
+        with pytest.raises(Killed):
+            run(folder, plan, told)
+
+    killed_in(broken - 1)
+    within = tensors(tmp_path / "state" / f"checkpoint-{broken - 2}")
+    killed_in(broken)
+    trained = run(folder, plan, lambda *_: None)
+    assert [point.kl for point in trained.trace] == kl[:broken]
+    epoch = 1 if broken - 2 <= 6 else 2
+    last = trained.checkpoints[-1]
+    assert (last.name, last.step) == (f"epoch-{epoch}", broken - 2)
+    kept = tensors(tmp_path / last.name)
+    assert kept.keys() == within.keys() and all(kept[n].equal(within[n]) for n in kept)
+    assert not (tmp_path / last.name / "leash-0.pt").exists()
+    assert trained.stopped.startswith(f"at step {broken} of 12: the KL was {kl[broken - 1]:.3g}")
+    folder.finish(trained)
+    assert folder.published() == len(trained.checkpoints)
+
+
+def test_a_first_step_over_the_leash_is_a_failure(here: Train, half_tuned: Run) -> None:
+    tight = SETTINGS.replace(leash=1e-3, learning_rate=0.1)
+    on = {"adapter": half_tuned[1] / "epoch-20", "stacking": "continue"}
+    with pytest.raises(ArmFailure, match="first step left the leash") as failure:
+        here(tight, rows=prompts(), **on)
+    assert "learning rate" in failure.value.remedy
 
 
 def test_a_reward_model_pays_and_the_metric_watches(

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from training_helpers import Run, Train, moved, tensors
+from training_helpers import Run, Train, job_of, moved, tensors
 
 from whatworks.errors import ArmFailure, WhatworksError
+from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import SFTSettings, SoftPromptSettings
 from whatworks.training.rows import TrainingRow
 
@@ -49,6 +50,20 @@ def test_loss_falls_and_one_checkpoint_is_kept_per_epoch(
     assert not (folder / "state").exists()
     assert trained.seconds > 0
     assert trained.dropped_rows == 0
+
+
+def test_a_training_that_is_stopped_counts_the_tokens_of_its_epochs(
+    lora: Run, rows: list[TrainingRow], lively_model: Path, tmp_path: Path
+) -> None:
+    from whatworks.training.worker import run
+
+    folder = RunFolder(tmp_path)
+    folder.begin(job_of(LORA), rows)
+    folder.stop()  # enough was seen: it ends with the epoch that it is in
+    plan = Plan(base=lively_model, adapter=None, micro_batch=4, recompute=False, save_seconds=600)
+    stopped = run(folder, plan, lambda kind, content: None)
+    assert len(stopped.checkpoints) == 1
+    assert 0 < 3 * stopped.tokens == lora[0].tokens
 
 
 def test_lora_moves_every_adapter_matrix(lora: Run, lively_model: Path) -> None:

@@ -14,6 +14,7 @@ from whatworks.training.failure import diagnose, diagnose_exit
 from whatworks.training.folder import Plan
 from whatworks.training.job import (
     SETTINGS,
+    KTOSettings,
     RLSettings,
     Schedule,
     SFTSettings,
@@ -54,15 +55,30 @@ def test_lora_learns_at_ten_times_the_rate_and_small_models_faster() -> None:
     assert SFTSettings(learning_rate=0.5).learning_rate_for(64) == 0.5
 
 
-def test_plans_need_less_memory_and_keep_the_batch() -> None:
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        (SFTSettings(batch_size=12), [(12, 0), (6, 0), (3, 0), (1, 0), (1, 1)]),
+        (SoftPromptSettings(batch_size=12, form="prefix"), [(12, 0), (6, 0), (3, 0), (1, 0)]),
+        (KTOSettings(batch_size=12), [(12, 0), (6, 0), (3, 0), (3, 1)]),
+        (KTOSettings(batch_size=8), [(8, 0), (4, 0), (2, 0), (2, 1)]),
+    ],
+)
+def test_plans_need_less_memory_and_keep_the_batch(
+    settings: Schedule, wanted: list[tuple[int, bool]]
+) -> None:
     plan: Plan | None = Plan(
-        base=Path("b"), adapter=None, micro_batch=12, recompute=False, save_seconds=1
+        base=Path("b"),
+        adapter=None,
+        micro_batch=settings.batch_size,
+        recompute=False,
+        save_seconds=1,
     )
     seen: list[tuple[int, bool]] = []
     while plan is not None:
         seen.append((plan.micro_batch, plan.recompute))
-        plan = plan.smaller(12)
-    assert seen == [(12, False), (6, False), (3, False), (1, False), (1, True)]
+        plan = plan.smaller(settings)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from whatworks.errors import ArmFailure
 from whatworks.task import Message
 
 Prompts = Sequence[Sequence[Message]]
+Answers = Sequence[str | tuple[int, ...]]
+"""Texts, each ended by the end of its turn, or token ids as a ``Generation`` has them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Generation:
         logprob: Sum of the natural-log probabilities of the tokens written, by the model itself:
             before temperature, nucleus and constraint. None where unknown.
         samples: How many answers were drawn for it; tokens and seconds are those of all.
+        ids: The tokens as they were drawn, those of an end or a stop string included; empty where
+            unknown.
     """
 
     text: str
@@ -58,6 +62,11 @@ class Generation:
     finish: Literal["stop", "length", "overflow"] = "stop"
     logprob: float | None = None
     samples: int = 1
+    ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Read from JSON, the ids are a list."""
+        object.__setattr__(self, "ids", tuple(self.ids))
 
 
 class Unanswered(ArmFailure):
@@ -90,6 +99,18 @@ class Token:
 
 OnToken = Callable[[int, Token], None]
 """Called with a prompt's place and the token just drawn for it."""
+
+
+def texts(answers: Answers) -> list[str]:
+    """Answers to an engine that draws no token ids, so that none of its own are among them.
+
+    Raises:
+        ArmFailure: If another engine's are.
+    """
+    told = [said for said in answers if isinstance(said, str)]
+    if len(told) < len(answers):
+        raise ArmFailure("this engine takes texts, no token ids", remedy="use a local model")
+    return told
 
 
 class Engine(Protocol):
@@ -136,17 +157,18 @@ class Engine(Protocol):
         ...
 
     def logprobs(
-        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         """Natural-log probability of each token of each answer to its prompt.
 
-        The tokens are exactly those that training on this answer would use, the end of the turn
-        last. Teacher-forced: it says how likely an answer is, never how good a model is.
+        The tokens of a text are exactly those that training on it would use, the end of the turn
+        last; given ids are taken as they are. Teacher-forced: it says how likely an answer
+        is, never how good a model is.
 
         Args:
             model: The weights to run.
             prompts: Rendered messages.
-            answers: One text per prompt.
+            answers: One text per prompt, or the ids that this engine has drawn.
 
         Raises:
             ArmFailure: If prompt and answer are longer than the context, memory runs out, or the

@@ -163,14 +163,14 @@ class Ends:
     def generation(self, row: Row) -> Generation:
         """The finished row as the engine's answer."""
         ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
-        text = templates.decode(self._tokenizer, ids)
         return Generation(
-            text=text[: min((at for s in self.texts if (at := text.find(s)) >= 0), default=None)],
+            text=templates.until(templates.decode(self._tokenizer, ids), self.texts),
             prompt_tokens=len(row.prompt),
             completion_tokens=len(row.new),
             seconds=row.seconds,
             finish=row.finish or "length",
             logprob=row.logprob,
+            ids=tuple(row.new),
         )
 
     def _closes(self, ids: Sequence[int]) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from whatworks.candidate import Decoding
 from whatworks.constraint import Constraint
-from whatworks.engines import Generation, ModelFiles, Prompts, Unanswered, echo
+from whatworks.engines import Answers, Generation, ModelFiles, Prompts, Unanswered, echo, texts
 from whatworks.engines.connection import Connection
 from whatworks.engines.pool import ask_all
 from whatworks.engines.prices import price_of
@@ -164,7 +164,7 @@ class EndpointEngine:
         return found
 
     def logprobs(
-        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         """Log-probability of each token of each answer; see ``Engine.logprobs`` and ``echo``.
 
@@ -172,7 +172,7 @@ class EndpointEngine:
             Unanswered: If the server cannot say, or a request fails for good.
         """
         self._own_weights(model)
-        asked = list(zip(prompts, answers, strict=True))
+        asked = list(zip(prompts, texts(answers), strict=True))
         keys = [
             content_key([self.identity, [m.key for m in messages], answer])
             for messages, answer in asked

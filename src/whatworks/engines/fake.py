@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from whatworks.candidate import Decoding
-from whatworks.engines import Generation, ModelFiles, Prompts
+from whatworks.engines import Answers, Generation, ModelFiles, Prompts, texts
 from whatworks.engines.prices import FREE, Price
+from whatworks.engines.templates import until
 from whatworks.errors import ArmFailure, InputError
 from whatworks.identity import Frozen, content_key
 from whatworks.prompt import transcript
@@ -197,12 +198,12 @@ class FakeEngine:
         return answers
 
     def logprobs(
-        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         """A value per word and for the end: ``SURE`` while the answer follows the script's own."""
         del model
         found: list[tuple[float, ...]] = []
-        for messages, text in zip(prompts, answers, strict=True):
+        for messages, text in zip(prompts, texts(answers), strict=True):
             self.seen.append(tuple(messages))
             said, own = [*text.split(), ""], [*self._answer(messages).split(), ""]
             pairs = enumerate(zip(said, own, strict=False))
@@ -249,7 +250,7 @@ class FakeEngine:
             )
         if self._latency:
             time.sleep(self._latency)
-        text = _until(self._answer(messages), decoding.stop)
+        text = until(self._answer(messages), decoding.stop)
         pieces = text.split()
         if len(pieces) > decoding.max_tokens:
             text = " ".join(pieces[: decoding.max_tokens])
@@ -258,12 +259,6 @@ class FakeEngine:
         over = len(pieces) > decoding.max_tokens
         logprob = SURE * (written + (not over))
         return Generation(text, words, written, seconds, "length" if over else "stop", logprob)
-
-
-def _until(text: str, stop: Sequence[str]) -> str:
-    """The text up to the first stop string."""
-    found = [at for mark in stop if mark and (at := text.find(mark)) >= 0]
-    return text[: min(found)] if found else text
 
 
 def _draw(messages: Sequence[Message], seed: int) -> float:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatworks.candidate import Decoding
-from whatworks.engines import Generation, ModelFiles, OnToken, Prompts, models, templates
+from whatworks.engines import Answers, Generation, ModelFiles, OnToken, Prompts, models, templates
 from whatworks.engines.prices import FREE
 from whatworks.errors import ArmFailure, InputError, nearest
 from whatworks.task import Message
@@ -139,14 +139,16 @@ class LocalEngine:
             return [ends.generation(row) for row in rows]
 
     def logprobs(
-        self, model: ModelFiles, prompts: Prompts, answers: Sequence[str]
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         """Log-probability of each token of each answer, in nats; see ``Engine.logprobs``."""
         with self._lock:
             tokenizer = self._ready(model)[2]
             pairs = [
-                templates.training_ids(tokenizer, messages, text)
-                for messages, text in zip(prompts, answers, strict=True)
+                templates.training_ids(tokenizer, messages, said)
+                if isinstance(said, str)
+                else (templates.tokens(tokenizer, messages), list(said))
+                for messages, said in zip(prompts, answers, strict=True)
             ]
             return self.echo(model, pairs)
 

@@ -209,6 +209,12 @@ def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     return text.removeprefix(ending(tokenizer).lead)
 
 
+def until(text: str, stops: Sequence[str]) -> str:
+    """A text up to the first stop string in it; the whole where there is none."""
+    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return text[: min(found, default=None)]
+
+
 @lru_cache(maxsize=64)
 def _ending(tokenizer: Tokenizer, template: str) -> Ending:
     del template  # part of the cache key: the attribute can be changed from outside

@@ -98,6 +98,10 @@ def _method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Metho
             cause, remedy = f"unknown setting {where!r} of {kind.name}", nearest(where, known or [])
         elif problem["type"] == "missing":
             cause = f"{kind.name} needs the setting {where!r}"
+        elif problem["type"] == "value_error":  # one setting contradicts another
+            said = problem["msg"].removeprefix("Value error, ")
+            cause = f"setting {where!r} of {kind.name}: {said}"
+            remedy = f"drop {where!r}, or change what it contradicts"
         else:
             cause = f"setting {where!r} of {kind.name}: {problem['msg']}"
         raise InputError(cause, place=f"arm {spec!r}", remedy=remedy) from error

@@ -18,6 +18,7 @@ from whatworks.candidate import Candidate, StageKind, Weights
 from whatworks.errors import StackingError
 from whatworks.identity import Frozen
 from whatworks.lessons import Lesson
+from whatworks.training.job import ADAPTER_ONLY
 
 
 class Method(Frozen):
@@ -142,9 +143,16 @@ class Chain(Frozen):
         """The lineage after all steps, of a part of a chain.
 
         Raises:
-            StackingError: At the first step that cannot stand on those before it.
+            StackingError: At the first step that cannot stand on those before it, or describes an
+                adapter that is another step's.
         """
+        maker: Method | None = None
         for step in self.steps:
+            if step.trains == "lora":
+                if weights.stack("lora") == "continue":
+                    _same_adapter(step, maker)
+                else:
+                    maker = step
             weights = step.plan(weights)
         return weights
 
@@ -174,3 +182,22 @@ def _check_lessons(steps: Sequence[Method]) -> None:
             remedy=f"put a trainer behind it: {waiting.name}+"
             + ("sft" if "rows" in waiting.makes else "dpo"),
         )
+
+
+def _same_adapter(step: Method, maker: Method | None) -> None:
+    """Refuse settings of an adapter that is there already, unless they are the ones it has.
+
+    Args:
+        step: Trains it further.
+        maker: Made it, if a step of the same chain did.
+    """
+    for name in ADAPTER_ONLY:
+        if name not in step.model_fields_set:
+            continue
+        value = getattr(step, name)
+        if maker is None or value != getattr(maker, name, type(step).model_fields[name].default):
+            raise StackingError(
+                f"{step.name} trains an adapter further that is there already: "
+                f"`{name}: {value}` would do nothing",
+                remedy=f"drop `{name}`, or put the step that has it first",
+            )

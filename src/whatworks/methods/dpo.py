@@ -14,7 +14,7 @@ from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
 from whatworks.metrics import load
 from whatworks.named import metric_at
-from whatworks.preferences import telling
+from whatworks.preferences import given, telling
 from whatworks.sampling import best_and_worst, cut_off, drawn, scored
 from whatworks.task import MetricSpec, Pair
 from whatworks.training.job import DPOSettings, KTOSettings
@@ -45,7 +45,6 @@ class DPO(Method):
     name: ClassVar[str] = "dpo"
     owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
     stochastic: ClassVar[bool] = True
-    learns: ClassVar[frozenset[Lesson]] = frozenset({"pairs"})
 
     loss: Literal["sigmoid", "ipo", "simpo", "orpo", "kto"] = "sigmoid"
     beta: float | None = Field(default=None, gt=0)
@@ -72,6 +71,11 @@ class DPO(Method):
         """``lora`` or ``full``."""
         return self.kind
 
+    @property
+    def learns(self) -> frozenset[Lesson]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Pairs, unless it is told to make its own."""
+        return frozenset({"pairs"}) if self.pairs in (None, "given") else frozenset()
+
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation.
 
@@ -94,10 +98,10 @@ class DPO(Method):
         return best
 
     def _pairs(self, start: Candidate, bench: Bench) -> tuple[Pair, ...]:
-        given = start.pairs(bench.preferences)
-        source = self.pairs or ("given" if given else "samples")
+        made = start.lessons is not None and start.lessons.pairs is not None
+        source = self.pairs or ("given" if made or bench.preferences else "samples")
         if source == "given":
-            return given if self.loss == "kto" else telling(given)
+            return given(start, bench.preferences)
         answers = drawn(bench, start, bench.train, self.samples, self.temperature)
         if cut := sum(cut_off(answer) for draws in answers for answer in draws):
             bench.note("cut_off", cut)

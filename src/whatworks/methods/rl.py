@@ -10,6 +10,7 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind, Weights
 from whatworks.errors import ArmFailure
 from whatworks.methods.base import Method
+from whatworks.task import MetricSpec
 from whatworks.training.job import RLSettings
 from whatworks.training.rows import prompt_rows
 
@@ -25,7 +26,7 @@ class Reinforced(Method):
         samples: Answers drawn for each prompt, at temperature 1.
         beta: How much of the divergence from the start (KL, nats per answer) is taken off the
             reward.
-        leash: KL at which training stops.
+        leash: KL at which training stops; the last weights within it are kept, and it is noted.
     """
 
     owns: ClassVar[frozenset[str]] = frozenset({"weights"})
@@ -44,23 +45,33 @@ class Reinforced(Method):
         """``lora`` or ``full``."""
         return self.kind
 
-    def reinforce(
-        self, start: Candidate, bench: Bench, *, wrong_costs: float, reward: Weights | None
-    ) -> Candidate:
-        """The start with the weights of the epoch that scores best on dev, by generation."""
+    def settings_for(self, start: Candidate, metric: MetricSpec) -> RLSettings:
+        """The job's settings, under which an answer ends and is scored as the start's are.
+
+        Raises:
+            ArmFailure: If the answers of a step are no whole groups.
+        """
         shared = self.model_dump(include=set(Reinforced.model_fields))
         try:
-            settings = RLSettings(
+            return RLSettings(
                 **shared,
-                metric=bench.examiner.metric.spec,
+                metric=metric,
                 max_tokens=start.decoding.max_tokens,
-                wrong_costs=wrong_costs,
-                reward=reward.key if reward else "",
+                stop=start.decoding.stop,
+                cite=start.prompt.context is not None and start.prompt.context.cite,
             )
         except ValidationError as error:
             raise ArmFailure(
                 error.errors()[0]["msg"], remedy="make `batch_size` a multiple of `samples`"
             ) from error
+
+    def reinforce(
+        self, start: Candidate, bench: Bench, *, wrong_costs: float, reward: Weights | None
+    ) -> Candidate:
+        """The start with the weights of the epoch that scores best on dev, by generation."""
+        settings = self.settings_for(start, bench.examiner.metric.spec).replace(
+            wrong_costs=wrong_costs, reward=reward.key if reward else ""
+        )
         rows = prompt_rows(start.prompt, bench.train)
         made = bench.fit(start, settings, rows, self.name, reward=reward)
         best, scores = bench.best([start.with_weights(weights) for weights in made])

@@ -12,7 +12,7 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Weights
 from whatworks.lessons import Lesson
 from whatworks.methods.rl import Reinforced
-from whatworks.preferences import agreement, held_out, telling
+from whatworks.preferences import agreement, given, held_out, telling
 from whatworks.prompt import Prompt
 from whatworks.task import Pair
 from whatworks.training.job import RewardSettings
@@ -38,7 +38,7 @@ class RLHF(Reinforced):
         Raises:
             ArmFailure: If there are no pairs, or too few.
         """
-        pairs, held = held_out(telling(start.pairs(bench.preferences)), bench.seed)
+        pairs, held = held_out(telling(given(start, bench.preferences)), bench.seed)
         start = start.learned("pairs")
         model = reward_model(start, bench, pairs, self.reward_epochs)
         bench.note("reward_model", model.stages[-1].artifact)

@@ -13,11 +13,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from whatworks.errors import ArmFailure
 from whatworks.training.folder import RunFolder
-from whatworks.training.job import Checkpoint, Point, Progress
+from whatworks.training.job import Checkpoint, Progress
 
 PROGRESS_SECONDS = 0.1
-PATIENCE = 20
-"""Steps of reinforcement that may pass without any difference in reward."""
 
 
 class SeedEpochs(TrainerCallback):
@@ -45,59 +43,6 @@ class SeedSteps(TrainerCallback):
     ) -> None:
         """Seed by the number of finished steps, every process differently."""
         torch.manual_seed(args.seed * 1_000_003 + state.global_step + args.process_index * 10**12)
-
-
-class Leash(TrainerCallback):
-    """Stops reinforcement that has left the model it started from, or that learns nothing.
-
-    Args:
-        longest: KL in nats per answer at which training stops.
-    """
-
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Look at the step just taken.
-
-        Raises:
-            ArmFailure: If the rewards of the first ``PATIENCE`` steps were all the same.
-        """
-        points = trace(state)
-        if logs is None or "loss" not in logs or not points:
-            return
-        if points[-1].kl > self._longest:
-            control.should_training_stop = control.should_save = True
-        tried = min(PATIENCE, state.max_steps)
-        if state.global_step == tried and not any(point.spread > 0 for point in points):
-            raise ArmFailure(
-                f"in {tried} steps, all answers to one prompt had the same reward: there is "
-                "nothing to learn from",
-                remedy="tune first (`sft+rl`), so that some answers are right, or use a metric "
-                "that gives partial credit",
-            )
-
-
-def trace(state: TrainerState) -> tuple[Point, ...]:
-    """What each step of reinforcement saw, by the trainer's own log."""
-    return tuple(
-        Point(
-            step=int(log["step"]),
-            kl=log["kl"] * log["completions/mean_length"],
-            reward=log["rewards/reward/mean"],
-            gold=log["rewards/gold/mean"],
-            spread=log["spread"],
-        )
-        for log in state.log_history
-        if "rewards/gold/mean" in log  # other trainers log a divergence of their own
-    )
 
 
 class Watch(TrainerCallback):
@@ -198,13 +143,10 @@ class Keep(TrainerCallback):
             ArmFailure: If a weight is not finite.
         """
         model: torch.nn.Module = kwargs["model"]
-        trained = (p for p in model.parameters() if p.requires_grad)
-        if not all(bool(p.isfinite().all()) for p in trained):
+        if not all(bool(p.isfinite().all()) for p in trained(model)):
             raise diverged(state, args.learning_rate)
-        saved = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        saved = just_saved(args, state)
         epoch = finished_epoch(state)
-        if epoch is None and control.should_training_stop:  # before its time, within an epoch
-            epoch = math.ceil(state.epoch or 0.0)
         if args.distributed_state is not None:
             args.distributed_state.wait_for_everyone()  # each process writes files of its own
         first = state.is_world_process_zero
@@ -219,6 +161,11 @@ class Keep(TrainerCallback):
         self._saved = time.monotonic()
 
 
+def just_saved(args: TrainingArguments, state: TrainerState) -> Path:
+    """The folder that the trainer has just written."""
+    return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+
+
 def _first_says(args: TrainingArguments, mine: bool) -> bool:
     """What the first process decides: all save and stop at the same step."""
     if args.world_size == 1:
@@ -226,6 +173,11 @@ def _first_says(args: TrainingArguments, mine: bool) -> bool:
     decision = torch.tensor(int(mine), device=args.device)
     torch.distributed.broadcast(decision, src=0)
     return bool(decision)
+
+
+def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """The parameters that learn."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def finished_epoch(state: TrainerState) -> int | None:

@@ -26,12 +26,14 @@ from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure
 from whatworks.identity import Frozen
 from whatworks.store import write_atomic
-from whatworks.training.job import Checkpoint, Trained, TrainingJob
+from whatworks.training.job import Checkpoint, Schedule, Trained, TrainingJob
 from whatworks.training.rows import Row
 
 LOCK_SECONDS = 20.0
 # What the trainer adds to a checkpoint folder beside the model itself; `ref` is the state before.
-_TRAINER_FILES = ("ref", "optimizer*", "scheduler*", "rng_state*", "scaler*", "train*", "README.md")
+_TRAINER_FILES = (
+    "ref", "leash*", "optimizer*", "scheduler*", "rng_state*", "scaler*", "train*", "README.md",
+)  # fmt: skip
 
 
 class Plan(Frozen):
@@ -55,12 +57,14 @@ class Plan(Frozen):
     reward: ModelFiles | None = None
     packing: bool = False
 
-    def smaller(self, batch_size: int, *, recomputes: bool = True) -> Plan | None:
+    def smaller(self, settings: Schedule) -> Plan | None:
         """The next plan that needs less memory for the same effective batch, None at the end."""
-        fitting = [n for n in range(1, self.micro_batch // 2 + 1) if batch_size % n == 0]
+        fewer = range(settings.least, self.micro_batch // 2 + 1)
+        fitting = [n for n in fewer if settings.batch_size % n == 0]
         if fitting:
             return self.replace(micro_batch=fitting[-1])
-        return None if self.recompute or not recomputes else self.replace(recompute=True)
+        again = settings.recomputes and not self.recompute
+        return self.replace(recompute=True) if again else None
 
 
 class RunFolder:
@@ -151,6 +155,10 @@ class RunFolder:
         shutil.copytree(saved, draft, ignore=ignore, copy_function=_link_or_copy)
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
+
+    def withdraw(self, checkpoint: Checkpoint) -> None:
+        """Remove what was published."""
+        shutil.rmtree(self.path / checkpoint.name, ignore_errors=True)
 
     def mark_done(self, saved: Path, seconds: float, checkpoints: Sequence[Checkpoint]) -> None:
         """Make a trainer checkpoint the one to resume from, and remove the older ones."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from whatworks.candidate import Stacking, StageKind
 from whatworks.identity import Frozen
@@ -18,7 +18,8 @@ from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, Traini
 
 Kind = Literal["lora", "full"]
 
-
+ADAPTER_ONLY = ("rank", "variant")
+"""Settings that describe an adapter, and do nothing where none is made."""
 SOFT_RATE = 0.1
 """Default learning rate of a soft prompt: it wants far more than weights do."""
 ALPHA = 32
@@ -44,6 +45,8 @@ class Schedule(Frozen):
     """Tokens that must stay free beside a row."""
     recomputes: ClassVar[bool] = True
     """Whether activations can be recomputed in the backward pass to save memory."""
+    least: ClassVar[int] = 1
+    """Rows that must be in memory at once."""
 
     epochs: int = Field(default=3, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
@@ -78,6 +81,15 @@ class Settings(Schedule):
 
     kind: Kind = "lora"
     rank: int = Field(default=16, ge=1)
+
+    @field_validator(*ADAPTER_ONLY, check_fields=False)
+    @classmethod
+    def _only_of_an_adapter(cls, value: object, info: ValidationInfo) -> object:
+        # A job that is read again has every default written out.
+        default = cls.model_fields[info.field_name or ""].default
+        if info.data.get("kind") == "full" and value != default:
+            raise ValueError(f"{value!r} describes an adapter, and `kind: full` trains none")
+        return value
 
     @property
     def stage(self) -> StageKind:
@@ -191,7 +203,10 @@ class KTOSettings(Settings):
     trainer: ClassVar[str] = "kto"
     row: ClassVar[type[Row]] = LabelledRow
     rate: ClassVar[float] = 0.1
+    least: ClassVar[int] = 2
+    """An answer is measured against that to another prompt."""
 
+    batch_size: int = Field(default=16, ge=2)
     beta: float = Field(default=0.1, gt=0)
 
 
@@ -216,9 +231,11 @@ class RLSettings(Settings):
         reward: Key of the reward model; empty where the metric is the reward.
         samples: Answers drawn for each prompt; each is measured against the others.
         max_tokens: Most tokens of an answer.
+        stop: Strings that end an answer beside the template's, as ``Decoding.stop``.
+        cite: Whether the prompt asks for citations, which are taken off before the metric scores.
         beta: How much of the divergence from the start (KL, nats per answer) is taken off the
             reward.
-        leash: KL in nats per answer at which training stops.
+        leash: KL in nats per answer at which training stops, with the last weights within it.
         wrong_costs: Taken off the metric's score of a wrong or malformed answer, so that saying
             "I don't know" can be worth more than a guess.
         batch_size: Answers per optimiser step.
@@ -232,6 +249,8 @@ class RLSettings(Settings):
     reward: str = ""
     samples: int = Field(default=4, ge=2)
     max_tokens: int = Field(default=64, ge=1)
+    stop: tuple[str, ...] = ()
+    cite: bool = False
     beta: float = Field(default=0.05, gt=0)
     leash: float = Field(default=10.0, gt=0)
     wrong_costs: float = Field(default=0.0, ge=0)
@@ -318,7 +337,7 @@ class TrainingJob(Frozen):
 
 
 class Checkpoint(Frozen):
-    """Weights kept at the end of an epoch.
+    """Weights kept at the end of an epoch, or of the part of one that a leash allowed.
 
     Attributes:
         name: Folder below the run's folder: a PEFT adapter (``lora``) or a Hugging Face model
@@ -375,11 +394,12 @@ class Trained(Frozen):
         checkpoints: One per epoch, oldest first.
         losses: Mean loss per trained token, in nats, of each optimiser step.
         seconds: Time spent in optimiser steps and checkpoints, interrupted parts included.
-        tokens: Tokens read, prompts and answers, over all epochs.
+        tokens: Tokens read, prompts and answers, over the epochs that ran.
         dropped_rows: Rows left out because they are longer than the model can read.
         parameters: Number of trained parameters.
         learning_rate: The peak rate that was used.
         trace: Of reinforcement: one point per step.
+        stopped: Why training ended before its time; empty where it did not.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -390,3 +410,4 @@ class Trained(Frozen):
     parameters: int
     learning_rate: float
     trace: tuple[Point, ...] = ()
+    stopped: str = ""

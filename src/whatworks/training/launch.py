@@ -59,8 +59,8 @@ def train(
     """Train in a child process; everything is kept below ``folder``.
 
     When memory runs out, the training goes on with half the rows in memory at once and the same
-    effective batch, down to one row, and then with activations recomputed. The child ends when
-    this call is left, by whatever exception, and when this process dies.
+    effective batch, down to one row (KTO: two), and then with activations recomputed. The child
+    ends when this call is left, by whatever exception, and when this process dies.
 
     Args:
         job: What to train.
@@ -83,11 +83,11 @@ def train(
     if result is not None:
         return result
     _check(job, rows, base, adapter)
-    last, size = run.plan(), job.settings.batch_size
+    last = run.plan()
     plan: Plan | None = Plan(
         base=base.absolute(),
         adapter=adapter.absolute() if adapter else None,
-        micro_batch=last.micro_batch if last else size,
+        micro_batch=last.micro_batch if last else job.settings.batch_size,
         recompute=last.recompute if last else False,
         save_seconds=SAVE_SECONDS,
         reward=reward,
@@ -100,11 +100,7 @@ def train(
         result = run.result()
         if result is not None:
             return result
-        plan = (
-            plan.smaller(size, recomputes=job.settings.recomputes)
-            if failure.kind == "memory"
-            else None
-        )
+        plan = plan.smaller(job.settings) if failure.kind == "memory" else None
     assert failure is not None
     raise failure.error(str(folder))
 

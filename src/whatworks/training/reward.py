@@ -76,6 +76,10 @@ class RewardModel:
         self.context = context_length(model.config.get_text_config())
         """Tokens that it can read, None where there is no limit."""
 
+    def to(self, device: Any) -> None:
+        """Score there from now on; it begins in main memory."""
+        self._model.to(device)
+
     def ids(self, messages: Sequence[Message], answer: str) -> list[int]:
         """An answer behind its prompt, with the end of the turn."""
         prompt, completion = templates.training_ids(self._tokenizer, messages, answer)
@@ -86,13 +90,17 @@ class RewardModel:
         import torch
 
         scores: list[float] = []
+        device = self._model.device
         with torch.no_grad():
             for at in range(0, len(sequences), BATCH):
                 part = sequences[at : at + BATCH]
                 width = max(map(len, part))
                 ids = [[*row, *[self._pad] * (width - len(row))] for row in part]
                 mask = [[1] * len(row) + [0] * (width - len(row)) for row in part]
-                found = self._model(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask))
+                found = self._model(
+                    input_ids=torch.tensor(ids, device=device),
+                    attention_mask=torch.tensor(mask, device=device),
+                )
                 scores += found.logits[:, 0].float().tolist()
         return scores
 

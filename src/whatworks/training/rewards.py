@@ -1,4 +1,8 @@
-"""Rewards as TRL asks for them: functions of drawn answers, made from the task's own metric."""
+"""Rewards as TRL asks for them: functions of drawn answers, made from the task's own metric.
+
+An answer is read as evaluation would: it ends at a stop string too, which TRL cannot be told to
+draw no further than, and citations are taken off where the prompt asks for them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from whatworks.engines import templates
+from whatworks.grounding import without_citations
 from whatworks.metrics import Score, load, worth
 from whatworks.task import Example
 from whatworks.training.job import RLSettings
@@ -26,8 +31,25 @@ def rewards(
     """
     metric = load(settings.metric)
     end = templates.ending(tokenizer)
-
+    stops = (*settings.stop, *end.stop_texts)
     last: list[Any] = [None, []]
+
+    def read(ids: Sequence[int]) -> tuple[str, bool]:
+        """An answer's text, and whether a stop string ended it."""
+        text = templates.decode(tokenizer, ids)
+        kept = templates.until(text, stops)
+        return kept, kept != text
+
+    def score(example: Example, ids: Sequence[int]) -> Score:
+        text, stopped = read(ids)
+        if settings.cite:
+            text, _ = without_citations(text)
+        return metric(example, text, ended=stopped or (bool(ids) and ids[-1] in end.stop_ids))
+
+    def closed(ids: Sequence[int]) -> list[int]:
+        """An answer's ids as a reward model learned them, with the end of the turn."""
+        text, stopped = read(ids)
+        return templates.completion_ids(tokenizer, text) if stopped else list(ids)
 
     def scores(completion_ids: Sequence[Sequence[int]], at: Sequence[int]) -> list[Score]:
         """Both functions are called with the same answers: they are scored once."""
@@ -35,14 +57,7 @@ def rewards(
             return last[1]
         last[:] = (
             completion_ids,
-            [
-                metric(
-                    examples[i],
-                    templates.decode(tokenizer, ids),
-                    ended=bool(ids) and ids[-1] in end.stop_ids,
-                )
-                for ids, i in zip(completion_ids, at, strict=True)
-            ],
+            [score(examples[i], ids) for ids, i in zip(completion_ids, at, strict=True)],
         )
         return last[1]
 
@@ -65,7 +80,9 @@ def rewards(
                 )["input_ids"]
                 for prompt in prompts
             ]
-            found = scorer.score([p + list(c) for p, c in zip(asked, completion_ids, strict=True)])
+            found = scorer.score(
+                [p + closed(c) for p, c in zip(asked, completion_ids, strict=True)]
+            )
         groups = [found[i : i + settings.samples] for i in range(0, len(found), settings.samples)]
         log_metric("spread", statistics.fmean(statistics.pstdev(group) for group in groups))
         return found

@@ -22,16 +22,19 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import RLSettings, SFTSettings, Trained, TrainingJob
+from whatworks.training.job import Checkpoint, RLSettings, SFTSettings, Trained, TrainingJob
 from whatworks.training.output import score_labelled
 from whatworks.training.reward import RewardModel, load_scorer
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
+
+if TYPE_CHECKING:
+    from whatworks.training.leash import Leash
 
 PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
 RANK = int(os.environ.get("RANK", "0"))
@@ -49,6 +52,7 @@ def preload() -> None:
         *(f"trl.trainer.{kind}_trainer" for kind in ("sft", "dpo", "kto", "reward", "rloo")),
         "whatworks.engines.models",
         "whatworks.training.callbacks",
+        "whatworks.training.leash",
     ):
         importlib.import_module(module)
 
@@ -86,7 +90,8 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     import torch
     from transformers import PrinterCallback
 
-    from whatworks.training.callbacks import Keep, Leash, SeedEpochs, SeedSteps, Watch, trace
+    from whatworks.training.callbacks import Keep, SeedEpochs, SeedSteps, Watch
+    from whatworks.training.leash import Leash, trace
 
     job = folder.job()
     with _first_process_first():
@@ -100,17 +105,21 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
     setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
     trainer = TRAINERS[job.trainer](setup)
+    if scorer is not None:
+        scorer.to(trainer.args.device)
     if not torch.accelerator.is_available() and job.kind != "soft-prompt":
         for model in (trainer.model, getattr(trainer, "ref_model", None)):
             if model is not None:
                 score_labelled(model)
     trainer.remove_callback(PrinterCallback)
     own = [SeedEpochs(), watch]
-    if isinstance(job.settings, RLSettings):
-        own += [SeedSteps(), Leash(job.settings.leash)]
+    leash = Leash(job.settings.leash, saved) if isinstance(job.settings, RLSettings) else None
+    if leash is not None:
+        own += [SeedSteps(), leash]
     for callback in (*own, Keep(folder, kept, watch, plan.save_seconds)):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+    stopped = _back_within(leash, trainer, folder, kept) if leash and leash.broken else ""
     return Trained(
         checkpoints=tuple(kept),
         losses=tuple(log["loss"] for log in trainer.state.log_history if "loss" in log),
@@ -118,11 +127,33 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
         # Reinforcement counts the answers that it drew.
         tokens=int(trainer.state.num_input_tokens_seen)
         if isinstance(job.settings, RLSettings)
-        else sum(tokens.lengths) * job.settings.epochs,
+        else round(sum(tokens.lengths) * (trainer.state.epoch or 0.0)),
         dropped_rows=tokens.dropped,
         parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=rate,
         trace=trace(trainer.state),
+        stopped=stopped,
+    )
+
+
+def _back_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Checkpoint]) -> str:
+    """Keep the last weights within the leash, and none beyond it; what is to be said of it."""
+    assert leash.broken is not None
+    step, steps = leash.restore(trainer.model), trainer.state.max_steps
+    for checkpoint in [c for c in kept if c.step > step]:
+        kept.remove(checkpoint)
+        if RANK == 0:
+            folder.withdraw(checkpoint)
+    if all(c.step != step for c in kept):
+        draft = folder.state / "within"
+        trainer.save_model(str(draft))
+        epoch = -(-step // (steps // int(trainer.args.num_train_epochs)))
+        if RANK == 0:
+            folder.keep(draft, epoch)
+        kept.append(Checkpoint(name=f"epoch-{epoch}", epoch=epoch, step=step))
+    return (
+        f"at step {leash.broken.step} of {steps}: the KL was {leash.broken.kl:.3g}, over the leash "
+        f"of {leash.longest:g}, so the weights after step {step} are kept"
     )
 
 
@@ -209,7 +240,15 @@ def _common(
             f"{PROCESSES} processes cannot share {job.settings.batch_size} rows a step evenly",
             remedy=f"take a batch_size that {PROCESSES} divides, or another number of processes",
         )
-    micro = max(n for n in range(1, min(plan.micro_batch, share) + 1) if share % n == 0)
+    least = job.settings.least
+    if share < least:
+        raise ArmFailure(
+            f"{job.trainer} takes {least} rows in each process at once, {PROCESSES} processes have "
+            f"{share} of {job.settings.batch_size}",
+            remedy=f"take a batch_size of {least * PROCESSES} or more, or fewer processes",
+        )
+    fitting = range(least, max(least, min(plan.micro_batch, share)) + 1)
+    micro = max((n for n in fitting if share % n == 0), default=share)
     return {
         "output_dir": str(folder.state),
         "num_train_epochs": job.settings.epochs,
