@@ -166,7 +166,7 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         model=file.model,
         metric=study.task.metric.name,
         counts=study.task.splits.counts(),
-        baseline=file.baseline if file.baseline in names else names[0],
+        baseline=file.baseline if file.baseline and file.baseline in names else names[0],
         min_effect=file.min_effect,
         openings=study.openings,
         winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
