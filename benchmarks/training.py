@@ -75,9 +75,10 @@ def texts(count: int) -> list[dict[str, str]]:
 def ours(case: Case, folder: Path) -> Run:
     """Through the job and its child process."""
     from whatworks.task import Example, Message, MetricSpec
-    from whatworks.training import job
+    from whatworks.training.job import TrainingJob
     from whatworks.training.launch import train
     from whatworks.training.rows import PairRow, PromptRow, Row, TrainingRow
+    from whatworks.training.settings import DPOSettings, RLSettings, SFTSettings
 
     rows: list[Row] = []
     for at, text in enumerate(texts(case.rows)):
@@ -95,11 +96,11 @@ def ours(case: Case, folder: Path) -> Run:
     knobs["learning_rate"] = RATE[case.trainer]
     if case.trainer == "rl":
         drawn = {"samples": SAMPLES, "max_tokens": LONGEST, "leash": 1e6}
-        settings = job.RLSettings(metric=MetricSpec(name="json"), **drawn, **knobs)
+        settings = RLSettings(metric=MetricSpec(name="json"), **drawn, **knobs)
     else:
-        settings = {"sft": job.SFTSettings, "dpo": job.DPOSettings}[case.trainer](**knobs)
+        settings = {"sft": SFTSettings, "dpo": DPOSettings}[case.trainer](**knobs)
     made = train(
-        job.TrainingJob(settings=settings), rows, base=Path(case.model), adapter=None, folder=folder
+        TrainingJob(settings=settings), rows, base=Path(case.model), adapter=None, folder=folder
     )
     curve = [point.reward for point in made.trace] or list(made.losses)
     return Run(curve, made.seconds, made.tokens)

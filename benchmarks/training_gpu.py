@@ -55,9 +55,10 @@ def full_ours(case: Case, folder: Path) -> Run:
     """Full tuning on plain texts, through the job."""
     from transformers import AutoTokenizer
 
-    from whatworks.training.job import SFTSettings, TrainingJob
+    from whatworks.training.job import TrainingJob
     from whatworks.training.launch import train
     from whatworks.training.rows import TrainingRow
+    from whatworks.training.settings import SFTSettings
 
     tokenizer = AutoTokenizer.from_pretrained(case.model)
     rows = [

@@ -21,8 +21,8 @@ from whatworks.identity import content_key
 from whatworks.task import Document, Example, Pair
 
 if TYPE_CHECKING:
-    from whatworks.training.job import AnySettings
     from whatworks.training.rows import Row
+    from whatworks.training.settings import AnySettings
 
 Tick = Callable[[str, int, int], None]
 """Progress: (what is being done, units done so far, units in all)."""

@@ -25,8 +25,8 @@ from whatworks.task import Example, Message, examples_key
 from whatworks.training import child, launch
 
 if TYPE_CHECKING:
-    from whatworks.training.job import AnySettings
     from whatworks.training.rows import Row
+    from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
 """Rows asked for each call of ``answers``: as many as the local engine takes at once on a CPU."""

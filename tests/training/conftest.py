@@ -14,8 +14,9 @@ from whatworks.prompt import Prompt
 from whatworks.task import Example
 from whatworks.training import launch
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Schedule, SFTSettings, Trained
+from whatworks.training.job import Trained
 from whatworks.training.rows import Row, TrainingRow, training_rows
+from whatworks.training.settings import Schedule, SFTSettings
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from training_helpers import Run, Train, ask
 from whatworks.errors import ArmFailure
 from whatworks.task import Example, MetricSpec
 from whatworks.training.failure import diagnose
-from whatworks.training.job import (
+from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
+from whatworks.training.settings import (
     DPOSettings,
     KTOSettings,
     RewardSettings,
@@ -18,7 +19,6 @@ from whatworks.training.job import (
     Schedule,
     SoftPromptSettings,
 )
-from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, moved, tensors
 
-from whatworks.training.job import DPOSettings, KTOSettings, Settings, SFTSettings
 from whatworks.training.rows import LabelledRow, PairRow, Row, TrainingRow
+from whatworks.training.settings import DPOSettings, KTOSettings, Settings, SFTSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

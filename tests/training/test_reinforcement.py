@@ -19,10 +19,10 @@ from whatworks.prompt import Context, Prompt
 from whatworks.sampling import best_and_worst, scored
 from whatworks.task import Document, Example, Message, MetricSpec
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import RewardSettings, RLSettings
 from whatworks.training.reward import RewardModel
 from whatworks.training.rewards import rewards
 from whatworks.training.rows import PairRow, PromptRow
+from whatworks.training.settings import RewardSettings, RLSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

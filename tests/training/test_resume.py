@@ -10,15 +10,9 @@ from training_helpers import Run, Train, ask, job_of, kill_worker, moved
 from whatworks.errors import ArmFailure
 from whatworks.task import Example, MetricSpec
 from whatworks.training import launch
-from whatworks.training.job import (
-    DPOSettings,
-    Progress,
-    RLSettings,
-    Schedule,
-    SoftPromptSettings,
-    Trained,
-)
+from whatworks.training.job import Progress, Trained
 from whatworks.training.rows import PairRow, PromptRow, Row, TrainingRow
+from whatworks.training.settings import DPOSettings, RLSettings, Schedule, SoftPromptSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

@@ -12,8 +12,9 @@ from training_helpers import Run, Train, job_of, tensors, workers
 
 from whatworks.errors import ArmFailure
 from whatworks.training import launch, worker
-from whatworks.training.job import Progress, SFTSettings, Trained
+from whatworks.training.job import Progress, Trained
 from whatworks.training.rows import TrainingRow
+from whatworks.training.settings import SFTSettings
 
 LORA = SFTSettings(epochs=2, batch_size=4, rank=4, learning_rate=1e-2)
 slow = pytest.mark.slow

@@ -11,8 +11,8 @@ from training_helpers import Run, Train, job_of, moved, tensors
 
 from whatworks.errors import ArmFailure, WhatworksError
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import SFTSettings, SoftPromptSettings
 from whatworks.training.rows import TrainingRow
+from whatworks.training.settings import SFTSettings, SoftPromptSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

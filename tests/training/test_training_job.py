@@ -12,14 +12,14 @@ from whatworks.errors import ArmFailure
 from whatworks.task import MetricSpec
 from whatworks.training.failure import diagnose, diagnose_exit
 from whatworks.training.folder import Plan
-from whatworks.training.job import (
+from whatworks.training.job import TrainingJob
+from whatworks.training.settings import (
     SETTINGS,
     KTOSettings,
     RLSettings,
     Schedule,
     SFTSettings,
     SoftPromptSettings,
-    TrainingJob,
 )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 
 from whatworks.task import Message
-from whatworks.training.job import Schedule, Trained, TrainingJob
+from whatworks.training.job import Trained, TrainingJob
+from whatworks.training.settings import Schedule
 
 ANSWERS = ["red", "blue", "green", "a yellow one, please"]
 

@@ -18,7 +18,7 @@ from whatworks.candidate import Candidate, StageKind, Weights
 from whatworks.errors import StackingError
 from whatworks.identity import Frozen
 from whatworks.lessons import Lesson
-from whatworks.training.job import ADAPTER_ONLY
+from whatworks.training.settings import ADAPTER_ONLY
 
 
 class Method(Frozen):

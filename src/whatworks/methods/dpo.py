@@ -17,8 +17,8 @@ from whatworks.named import metric_at
 from whatworks.preferences import given, telling
 from whatworks.sampling import best_and_worst, cut_off, drawn, scored
 from whatworks.task import MetricSpec, Pair
-from whatworks.training.job import DPOSettings, KTOSettings
 from whatworks.training.rows import labelled_rows, pair_rows
+from whatworks.training.settings import DPOSettings, KTOSettings
 
 
 class DPO(Method):

@@ -11,8 +11,8 @@ from whatworks.candidate import Candidate, StageKind, Weights
 from whatworks.errors import ArmFailure
 from whatworks.methods.base import Method
 from whatworks.task import MetricSpec
-from whatworks.training.job import RLSettings
 from whatworks.training.rows import prompt_rows
+from whatworks.training.settings import RLSettings
 
 
 class Reinforced(Method):

@@ -15,8 +15,8 @@ from whatworks.methods.rl import Reinforced
 from whatworks.preferences import agreement, given, held_out, telling
 from whatworks.prompt import Prompt
 from whatworks.task import Pair
-from whatworks.training.job import RewardSettings
 from whatworks.training.rows import pair_rows
+from whatworks.training.settings import RewardSettings
 
 
 class RLHF(Reinforced):

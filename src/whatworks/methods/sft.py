@@ -8,8 +8,8 @@ from whatworks.bench import Bench
 from whatworks.candidate import Candidate, StageKind
 from whatworks.lessons import Lesson
 from whatworks.methods.base import Method
-from whatworks.training.job import SFTSettings
 from whatworks.training.rows import training_rows
+from whatworks.training.settings import SFTSettings
 
 
 class SFT(Method, SFTSettings):

@@ -26,8 +26,9 @@ from whatworks.engines import ModelFiles
 from whatworks.errors import ArmFailure
 from whatworks.identity import Frozen
 from whatworks.store import write_atomic
-from whatworks.training.job import Checkpoint, Schedule, Trained, TrainingJob
+from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.rows import Row
+from whatworks.training.settings import Schedule
 
 LOCK_SECONDS = 20.0
 # What the trainer adds to a checkpoint folder beside the model itself; `ref` is the state before.

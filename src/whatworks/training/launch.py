@@ -19,8 +19,9 @@ from whatworks.errors import ArmFailure, InputError
 from whatworks.training import child
 from whatworks.training.failure import Failure, diagnose_exit
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Progress, SFTSettings, Trained, TrainingJob
+from whatworks.training.job import Progress, Trained, TrainingJob
 from whatworks.training.rows import Row
+from whatworks.training.settings import SFTSettings
 
 SAVE_SECONDS = 600.0
 """Resumable state is saved at the end of each epoch and at least this often."""

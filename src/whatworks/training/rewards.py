@@ -14,8 +14,8 @@ from whatworks.engines import templates
 from whatworks.grounding import without_citations
 from whatworks.metrics import Score, load, worth
 from whatworks.task import Example
-from whatworks.training.job import RLSettings
 from whatworks.training.reward import RewardModel
+from whatworks.training.settings import RLSettings
 
 
 def rewards(

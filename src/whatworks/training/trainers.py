@@ -14,7 +14,11 @@ from typing import Any
 
 from whatworks.engines import templates
 from whatworks.errors import ArmFailure
-from whatworks.training.job import (
+from whatworks.training.job import TrainingJob
+from whatworks.training.reward import RewardModel
+from whatworks.training.rewards import rewards
+from whatworks.training.rows import PromptRow
+from whatworks.training.settings import (
     ALPHA,
     DPOSettings,
     KTOSettings,
@@ -22,11 +26,7 @@ from whatworks.training.job import (
     Settings,
     SFTSettings,
     SoftPromptSettings,
-    TrainingJob,
 )
-from whatworks.training.reward import RewardModel
-from whatworks.training.rewards import rewards
-from whatworks.training.rows import PromptRow
 from whatworks.training.tokens import Tokens
 
 _HEADS: tuple[dict[str, Any], dict[str, Any]] = (

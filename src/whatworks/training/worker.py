@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 from whatworks.errors import ArmFailure
 from whatworks.training.failure import diagnose, first_line
 from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.job import Checkpoint, RLSettings, SFTSettings, Trained, TrainingJob
+from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.output import score_labelled
 from whatworks.training.reward import RewardModel, load_scorer
+from whatworks.training.settings import RLSettings, SFTSettings
 from whatworks.training.tokens import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
 
