@@ -46,6 +46,8 @@ def test_only_shared_examples_are_compared() -> None:
     assert (found.n_items, found.difference) == (2, 0.5)
     with pytest.raises(ValueError, match="share no example"):
         compare(arm, {(0, "z"): 1.0})
+    with pytest.raises(ValueError, match="share no example"):
+        compare(arm, {})
     with pytest.raises(ValueError, match="between 0 and 1"):
         compare({(0, "a"): 2.0}, {(0, "a"): 0.0})
 

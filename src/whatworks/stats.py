@@ -126,7 +126,7 @@ def compare(
 
     seeds, others = _seeds(arm), _seeds(baseline)
     items = [i for i in _items(arm, seeds) if all((s, i) in baseline for s in others)]
-    if not items:
+    if not items or not others:
         raise ValueError("the two arms share no example")
     first, second = _matrix(arm, seeds, items), _matrix(baseline, others, items)
     labels = _labels(items, groups)
