@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from whatworks.candidate import Candidate, Weights
 from whatworks.claims import chosen, claims, needed, steps
 from whatworks.claims.choosing import pooled
 from whatworks.claims.claim import Contrast, Evidence, Need
 from whatworks.claims.rule import decide
+from whatworks.engines.fake import FakeEngine
 from whatworks.errors import InputError
+from whatworks.examiner import Examiner
+from whatworks.metrics import load
+from whatworks.prompt import Prompt
 from whatworks.stats import Estimate, Scores, compare, mean_interval
+from whatworks.store import Store
+from whatworks.task import Example, Message, MetricSpec
 
 
 def drawn(rng: random.Random, share: float, n: int = 80, seeds: int = 1) -> Scores:
@@ -113,6 +122,41 @@ def test_shuffled_labels_are_an_effect_in_at_most_5_percent(batch: int):
         found = finding.measured[0].found
         effects += found.low > 0 or found.high < 0
         held += finding.answer == "holds"
+    assert effects <= 10 and held <= 5
+
+
+def test_shuffled_labels_are_no_effect_through_engine_and_metric(tmp_path: Path):
+    """Two prompts on a scripted engine; which message has which label is dealt out 200 times."""
+    labels = ["billing", "delivery", "login", "returns"]
+    texts = [f"message {i}" for i in range(60)]
+
+    def scripted(messages: Sequence[Message]) -> str:
+        number = int(messages[-1].content.split()[-1])
+        careful = "carefully" in messages[0].content
+        return labels[(number * number + 1) % 4 if careful else number // 3 % 4]
+
+    examiner = Examiner(FakeEngine(scripted), load(MetricSpec(name="exact")), Store(tmp_path))
+    arms = [
+        Candidate(prompt=Prompt(instructions=told), weights=Weights(base="fake", digest="f"))
+        for told in ("Label it.", "Label it carefully.")
+    ]
+    rng, effects, held, right = random.Random("shuffled"), 0, 0, []
+    for _ in range(200):
+        dealt = rng.sample(labels * 15, 60)
+        rows = [
+            Example(id=str(i), inputs={"text": text}, target=label)
+            for i, (text, label) in enumerate(zip(texts, dealt, strict=True))
+        ]
+        one, other = (
+            {(0, answer.example.id): answer.score.value for answer in examiner.ask(arm, rows)}
+            for arm in arms
+        )
+        right += one.values()
+        finding = decide("x", evidence((one, other)))
+        found = finding.measured[0].found
+        effects += found.low > 0 or found.high < 0
+        held += finding.answer == "holds"
+    assert 0.22 < sum(right) / len(right) < 0.28, "chance"
     assert effects <= 10 and held <= 5
 
 
