@@ -22,7 +22,8 @@ from whatworks.engines import Answers, Generation, ModelFiles, Prompts, Unanswer
 from whatworks.engines.connection import Connection
 from whatworks.engines.pool import ask_all
 from whatworks.engines.prices import price_of
-from whatworks.engines.replies import Reply, count_tokens, estimate, read_reply, until
+from whatworks.engines.replies import Reply, count_tokens, estimate, read_reply
+from whatworks.engines.templates import until
 from whatworks.errors import ArmFailure, InputError
 from whatworks.identity import content_key
 from whatworks.store import Store

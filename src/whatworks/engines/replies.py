@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,12 +122,6 @@ def estimate(text: str) -> int:
     scripts that tokenizers split finely.
     """
     return max(len(text.split()), math.ceil(len(text) / 4))
-
-
-def until(text: str, stop: Sequence[str]) -> str:
-    """The text up to the first stop string."""
-    found = [at for mark in stop if mark and (at := text.find(mark)) >= 0]
-    return text[: min(found)] if found else text
 
 
 def _fits(count: int | None, text: str, most: int) -> bool:
