@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from whatworks.bench import Bench
 from whatworks.candidate import Candidate, Decoding, Weights
 from whatworks.engines import Generation
-from whatworks.examiner import Answer
+from whatworks.examiner import Answer, mean
 from whatworks.helper import DECODING, Helper
 from whatworks.task import Example, Message, examples_key
 from whatworks.training import child, launch
@@ -33,7 +33,7 @@ SAMPLE = 32
 MOST = 160
 """Rows asked in all while one method rehearses; after that, its last answers stand for more."""
 BATCHES = 4
-"""Optimiser steps that a training is rehearsed with: the longest rows, then others."""
+"""Batches that a training is rehearsed with: one with the longest row, then usual ones."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class Pace:
 
     Attributes:
         around: Starting the child process, loading, closing.
-        first: The first optimiser step, which also warms up.
-        step: Each further one.
+        first: The first optimiser step: padded to the longest row, and warming up.
+        longest: The first step of each further epoch.
+        step: Each other one.
         save: A checkpoint.
         tokens: Tokens of a row.
         made: The weights that the rehearsal ended in.
@@ -59,15 +60,18 @@ class Pace:
 
     around: float
     first: float
+    longest: float
     step: float
     save: float
     tokens: float
     made: Weights
 
-    def seconds(self, rows: int, batch: int, epochs: int) -> float:
+    def seconds(self, settings: AnySettings, rows: int) -> float:
         """Seconds for so many rows."""
-        steps = math.ceil(rows / batch) * epochs
-        return self.around + self.first + self.step * (steps - 1) + self.save * epochs
+        epochs = settings.epochs
+        others = settings.steps(rows) - epochs
+        firsts = self.first + self.longest * (epochs - 1)
+        return self.around + firsts + self.step * others + self.save * epochs
 
 
 @dataclass
@@ -169,7 +173,7 @@ class Rehearsal(Bench):
         if pace is None:
             pace = self._measured(start, short, rows, method, reward)
             self.paces[what] = pace
-        seconds = pace.seconds(len(rows), settings.batch_size, settings.epochs)
+        seconds = pace.seconds(settings, len(rows))
         self.ledger.training_seconds += seconds - pace.around
         self.ledger.training_tokens += round(pace.tokens * len(rows) * settings.epochs)
         self.foreseen += seconds
@@ -184,13 +188,12 @@ class Rehearsal(Bench):
         method: str,
         reward: Weights | None,
     ) -> Pace:
-        """Take a few steps for real."""
+        """Take a few steps for real, on rows as long as a training pads its rows to."""
         lengths = [len(row.model_dump_json()) for row in rows]
-        by_length = sorted(range(len(rows)), key=lambda i: -lengths[i])
-        longest = by_length[: settings.batch_size]
-        others = by_length[settings.batch_size :]
-        wanted = settings.batch_size * (BATCHES - 1)
-        chosen = [*longest, *others[:: max(1, len(others) // wanted)][:wanted]]
+        longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
+        padded = _padded([lengths[i] for i in (longest, *others)], settings)
+        others.sort(key=lambda i: abs(lengths[i] - padded))
+        chosen = [longest, *others[: BATCHES * settings.prompts - 1]]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
         self._steps = []
         launch.prepare()
@@ -200,8 +203,8 @@ class Rehearsal(Bench):
         # What the rehearsal itself took is not charged.
         seconds, self.ledger.training_seconds = self.ledger.training_seconds - seconds, seconds
         tokens, self.ledger.training_tokens = self.ledger.training_tokens - tokens, tokens
-        share = sum(lengths) / len(lengths) / (sum(lengths[i] for i in chosen) / len(chosen))
-        count = math.ceil(len(chosen) / settings.batch_size)
+        share = mean(lengths) / mean([lengths[i] for i in chosen])
+        count = settings.steps(len(chosen))
         (first, at_first), (last, at_last) = (
             (self._steps[0], self._steps[-1]) if self._steps else ((count, seconds),) * 2
         )
@@ -213,6 +216,7 @@ class Rehearsal(Bench):
         return Pace(
             around=max(0.0, wall - seconds),
             first=beginning,
+            longest=min(beginning, step * lengths[longest] / padded),
             step=step,
             save=max(0.0, seconds - at_last),
             tokens=tokens / len(chosen) * share,
@@ -222,6 +226,21 @@ class Rehearsal(Bench):
     def _training_tick(self, step: int, steps: int, seconds: float) -> None:
         self._steps.append((step, seconds))
         super()._training_tick(step, steps, seconds)
+
+
+def _padded(lengths: Sequence[int], settings: AnySettings) -> float:
+    """The length, on average, of the longest row of a batch.
+
+    Args:
+        lengths: Of the rows, falling.
+        settings: Size and order of the batches.
+    """
+    size = settings.prompts
+    # As transformers sorts: so many batches at a time, drawn at random.
+    sorted_at_once = max(1, min(len(lengths) // (4 * size), 50)) if settings.by_length else 1
+    # Where the k-th longest of n drawn rows stands among all, on average: k / (n + 1).
+    ranks = [(k * size + 1) / (sorted_at_once * size + 1) for k in range(sorted_at_once)]
+    return mean([lengths[int(rank * len(lengths))] for rank in ranks])
 
 
 class RehearsedHelper(Helper):

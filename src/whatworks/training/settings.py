@@ -43,15 +43,22 @@ class Schedule(Frozen):
     """Whether activations can be recomputed in the backward pass to save memory."""
     least: ClassVar[int] = 1
     """Rows that must be in memory at once."""
+    by_length: ClassVar[bool] = True
+    """Whether rows of similar length share a batch."""
 
     epochs: int = Field(default=3, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=16, ge=1)
     max_length: int | None = Field(default=None, ge=2)
 
+    @property
+    def prompts(self) -> int:
+        """Rows per optimiser step."""
+        return self.batch_size
+
     def steps(self, rows: int) -> int:
         """Optimiser steps in all."""
-        return -(-rows // self.batch_size) * self.epochs
+        return -(-rows // self.prompts) * self.epochs
 
     @property
     def stage(self) -> StageKind:
@@ -201,6 +208,7 @@ class KTOSettings(Settings):
     rate: ClassVar[float] = 0.1
     least: ClassVar[int] = 2
     """An answer is measured against that to another prompt."""
+    by_length: ClassVar[bool] = False
 
     batch_size: int = Field(default=16, ge=2)
     beta: float = Field(default=0.1, gt=0)
@@ -240,6 +248,7 @@ class RLSettings(Settings):
     trainer: ClassVar[str] = "rl"
     row: ClassVar[type[Row]] = PromptRow
     rate: ClassVar[float] = 0.2
+    by_length: ClassVar[bool] = False
 
     metric: MetricSpec
     reward: str = ""
@@ -266,12 +275,8 @@ class RLSettings(Settings):
 
     @property
     def prompts(self) -> int:
-        """Prompts per optimiser step."""
+        """Prompts per optimiser step; the last of a pass is filled up with the first ones."""
         return self.batch_size // self.samples
-
-    def steps(self, rows: int) -> int:
-        """Optimiser steps in all; the last of a pass is filled up with the first prompts."""
-        return -(-rows // self.prompts) * self.epochs
 
 
 AnySettings = (

@@ -190,18 +190,17 @@ def kto(setup: Setup) -> Any:
 
     settings = setup.job.settings
     assert isinstance(settings, KTOSettings)
-    common: dict[str, Any] = {**setup.common, "train_sampling_strategy": "sequential"}
     trainer = KTOTrainer(
         model=setup.start.model,
         ref_model=setup.reference,
         processing_class=setup.start.tokenizer,
         train_dataset=_stand_in(completion="a", label=True),
         peft_config=setup.adapter,
-        args=KTOConfig(**common, max_length=None, beta=settings.beta),
+        args=KTOConfig(**setup.common, max_length=None, beta=settings.beta),
     )
     rows = setup.rows().select(setup.fixed_order())
     # The KL term sees answers to other prompts of the same batch, by the trainer's own rule.
-    answers, size = rows["completion_ids"], common["per_device_train_batch_size"]
+    answers, size = rows["completion_ids"], setup.common["per_device_train_batch_size"]
     shifted = [
         answers[i - 1 if i % size else min(i + size, len(answers)) - 1] for i in range(len(answers))
     ]
@@ -256,7 +255,6 @@ def rl(setup: Setup) -> Any:
         order += order[: settings.prompts - len(order)]
     examples = [row.example for row in setup.tokens.rows if isinstance(row, PromptRow)]
     functions = rewards(settings, examples, tokenizer, setup.scorer)
-    common: dict[str, Any] = {**setup.common, "train_sampling_strategy": "sequential"}
     trainer = RLOOTrainer(
         model=start.model,
         reward_funcs=functions,
@@ -264,7 +262,7 @@ def rl(setup: Setup) -> Any:
         train_dataset=_data_set({"prompt": [prompts[i] for i in order], "at": order}),
         peft_config=setup.adapter,
         args=RLOOConfig(
-            **common,
+            **setup.common,
             reward_weights=[1.0, 0.0],
             num_generations=settings.samples,
             max_completion_length=settings.max_tokens,
