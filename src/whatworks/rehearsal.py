@@ -9,6 +9,7 @@ planned without saying anything about its work.
 from __future__ import annotations
 
 import math
+import random
 import resource
 import sys
 import time
@@ -191,7 +192,7 @@ class Rehearsal(Bench):
         """Take a few steps for real, on rows as long as a training pads its rows to."""
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
-        padded = _padded([lengths[i] for i in (longest, *others)], settings)
+        padded = usual_length(lengths, settings)
         others.sort(key=lambda i: abs(lengths[i] - padded))
         chosen = [longest, *others[: BATCHES * settings.prompts - 1]]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
@@ -228,19 +229,14 @@ class Rehearsal(Bench):
         super()._training_tick(step, steps, seconds)
 
 
-def _padded(lengths: Sequence[int], settings: AnySettings) -> float:
-    """The length, on average, of the longest row of a batch.
-
-    Args:
-        lengths: Of the rows, falling.
-        settings: Size and order of the batches.
-    """
+def usual_length(lengths: Sequence[int], settings: AnySettings) -> float:
+    """The length, on average over shuffles, of the longest row of a batch."""
     size = settings.prompts
     # As transformers sorts: so many batches at a time, drawn at random.
     sorted_at_once = max(1, min(len(lengths) // (4 * size), 50)) if settings.by_length else 1
-    # Where the k-th longest of n drawn rows stands among all, on average: k / (n + 1).
-    ranks = [(k * size + 1) / (sorted_at_once * size + 1) for k in range(sorted_at_once)]
-    return mean([lengths[int(rank * len(lengths))] for rank in ranks])
+    drawn, rng = min(size * sorted_at_once, len(lengths)), random.Random("shuffles")
+    shuffles = (sorted(rng.sample(lengths, drawn), reverse=True) for _ in range(50))
+    return mean([top for shuffle in shuffles for top in shuffle[::size]])
 
 
 class RehearsedHelper(Helper):

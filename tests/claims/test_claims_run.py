@@ -17,10 +17,6 @@ from whatworks.claims.page import print_table
 from whatworks.claims.run import Report, measure, save
 from whatworks.cli import app
 
-LONGEST = ("facts.new", "facts.unlearnable?", "rag.facts", "rag.tuned", "choose")
-"""Left out on stories260K, where their four studies take a third of the time. The random model has
-all claims."""
-
 
 class Quiet:
     def __init__(self) -> None:
@@ -105,10 +101,9 @@ def test_a_foreign_model_goes_through(real_data: Path, tmp_path: Path):
     model = real_data / "stories260K"
     if not model.is_dir():
         pytest.skip("stories260K is not here")
-    ids = tuple(claim.id for claim in claims() if claim.id not in LONGEST)
-    report, _ = run(str(model), tmp_path / "out", ids)
+    report, _ = run(str(model), tmp_path / "out")
     found = {f.claim: f for f in report.findings}
-    assert tuple(found) == ids
+    assert tuple(found) == tuple(claim.id for claim in claims())
     assert all(f.measured or f.reason for f in report.findings)
     style = found["form.style"]  # tuned it has the wizard's words and nothing of what is asked
     assert style.answer != "holds", style.reason
