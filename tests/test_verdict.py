@@ -56,6 +56,8 @@ def test_choice_is_by_dev_and_cost() -> None:
     assert choose(options) == "sft", "within two points the cheaper request wins"
     assert choose(options, min_effect=0.0) == "few-shot"
     assert choose([Option("broken", None)]) is None
+    none_right = [Option("zero-shot", 0.0, 90.0), Option("sft", 0.0, 80.0, True)]
+    assert choose(none_right) == "zero-shot", "wrong answers are not better for being short"
 
 
 def advice(arms: dict[str, tuple[int, float]], winner: str, n: int = 100) -> Recommendation:

@@ -125,13 +125,15 @@ def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str 
 
     Arms within ``min_effect`` of the best dev score tie. Cheaper is fewer whole tokens a request,
     then no training; between arms as cheap the dev score decides, then the order given.
-    Measured times are left out so that the same seed always makes the same choice. None when every
-    arm failed.
+    Measured times are left out so that the same seed always makes the same choice. Where nothing is
+    right on dev, being cheap is no merit, and the first stays. None when every arm failed.
     """
     scored = [(o, o.dev_score) for o in options if o.dev_score is not None]
     if not scored:
         return None
     best = max(score for _, score in scored)
+    if best == 0:
+        return scored[0][0].name
     # The margin keeps a tie of exactly min_effect from hanging on rounding.
     tied = [one for one in scored if one[1] > best - min_effect + 1e-9 or one[1] == best]
     return min(tied, key=lambda one: (round(one[0].tokens), one[0].trained, -one[1]))[0].name
