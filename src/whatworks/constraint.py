@@ -130,7 +130,11 @@ def read(given: Any, root: Path) -> Constraint:
         try:
             value = (root / value.strip()).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            raise InputError(f"the grammar cannot be read: {error}", place=place) from error
+            raise InputError(
+                f"the grammar cannot be read: {error}",
+                place=place,
+                remedy="name a text file, from the folder of the study file",
+            ) from error
     return made(kind, value)
 
 
@@ -145,25 +149,41 @@ def made(kind: str, value: Any) -> Constraint:
         raise InputError(f"unknown constraint {kind!r}", place=place, remedy=nearest(kind, KINDS))
     if kind == "choices":
         if not isinstance(value, list) or not value:
-            raise InputError("choices are a list of texts", place=place)
+            raise InputError(
+                "choices are a list of texts", place=place, remedy="write {choices: [yes, no]}"
+            )
         if any(not isinstance(one, str | int | float) for one in value):
-            raise InputError("one of the choices is no text", place=place)
+            raise InputError(
+                "one of the choices is no text", place=place, remedy="write {choices: [yes, no]}"
+            )
         return Constraint(kind="choices", choices=tuple(str(one) for one in value))
     if kind == "json_schema":
         from whatworks.metrics.json_schema import Schema
 
         if not isinstance(value, Mapping | bool):
-            raise InputError("a JSON Schema is an object", place=place)
+            raise InputError(
+                "a JSON Schema is an object", place=place, remedy="give one, or a file with one"
+            )
         return Constraint.of_schema(Schema(value).contents)
     if not isinstance(value, str):
-        raise InputError(f"a constraint of kind {kind} is a text, not {value!r}", place=place)
+        raise InputError(
+            f"a constraint of kind {kind} is a text, not {value!r}",
+            place=place,
+            remedy="put it in quotes",
+        )
     if kind == "lark" and not re.search(r"^\s*start\s*:", value, flags=re.MULTILINE):
-        raise InputError("the grammar has no rule `start`", place=place)
+        raise InputError(
+            "the grammar has no rule `start`", place=place, remedy="call the whole answer `start`"
+        )
     if kind == "regex":
         try:
             re.compile(value)
         except re.error as error:
-            raise InputError(f"no regular expression: {error}", place=place) from error
+            raise InputError(
+                f"no regular expression: {error}",
+                place=place,
+                remedy="mend it there; in YAML, single quotes keep backslashes as they are",
+            ) from error
     return Constraint(kind=kind, text=value)
 
 

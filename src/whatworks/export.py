@@ -107,7 +107,11 @@ def choose(run: Path, arm: str | None) -> Chosen:
     scored = [row for row in rows if row.status == "scored"]
     if not scored:
         cause = rows[0].failure if rows else "it was not run"
-        raise InputError(f"arm {name!r} has no result: {cause}", place=str(run))
+        raise InputError(
+            f"arm {name!r} has no result: {cause}",
+            place=str(run),
+            remedy="run the study again, or export another arm",
+        )
     seed = _best_seed(run, name, sorted({row.seed for row in scored}))
     mine = tuple(row for row in scored if row.seed == seed)
     store = Store(run / "store")

@@ -336,5 +336,9 @@ def _explained(error: ValidationError, path: Path) -> InputError:
             f"unknown key {where!r}", place=str(path), remedy=nearest(location[-1], known)
         )
     if problem["type"] == "missing":
-        return InputError(f"the key {where!r} is missing", place=str(path))
+        return InputError(
+            f"the key {where!r} is missing",
+            place=str(path),
+            remedy="`whatworks init` writes a file",
+        )
     return InputError(f"key {where!r}: {problem['msg'].lower()}", place=str(path))

@@ -27,14 +27,20 @@ def read_mapping(path: Path, what: str, needs: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"no such {what}", place=str(path), remedy="check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text ({error})", place=str(path)) from error
+        raise InputError(
+            f"cannot be read as text ({error})", place=str(path), remedy="name a YAML file in UTF-8"
+        ) from error
     try:
         content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "not valid"
-        raise InputError(f"broken YAML: {problem}", place=place) from error
+        raise InputError(
+            f"broken YAML: {problem}",
+            place=place,
+            remedy="look for a missing quote, bracket or indent",
+        ) from error
     if not isinstance(content, dict):
         raise InputError(
             f"empty {what}" if content is None else f"a {what} is a mapping",

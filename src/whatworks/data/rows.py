@@ -119,7 +119,11 @@ def parse(source: str, path: str, *, line: int = 1) -> Any:
         ) from error
     except (ValueError, RecursionError) as error:
         reason = "too many digits" if isinstance(error, ValueError) else "nested too deeply"
-        raise InputError(f"cannot be read as JSON: {reason}", place=f"{path}:{line}") from error
+        raise InputError(
+            f"cannot be read as JSON: {reason}",
+            place=f"{path}:{line}",
+            remedy="shorten the value there, or write it as a text",
+        ) from error
     if source.count("[") + source.count("{") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH:
         raise InputError(
             f"nested deeper than {_MAX_DEPTH} levels", place=f"{path}:{line}", remedy="flatten it"

@@ -45,10 +45,14 @@ def write(examples: Iterable[Example], path: Path, format: str = "whatworks") ->
                 file.write(line + "\n")
                 count += 1
         if not count:
-            raise InputError("no examples to write", place=str(path))
+            raise InputError(
+                "no examples to write", place=str(path), remedy="see what was read, or filtered out"
+            )
         os.replace(draft, path)
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", place=str(path)) from error
+        raise InputError(
+            f"cannot be written: {error.strerror}", place=str(path), remedy="choose another path"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
     return count

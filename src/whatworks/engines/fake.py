@@ -157,11 +157,15 @@ class FakeEngine:
             written = json.loads(path.read_text("utf-8"))
         except OSError as error:
             raise InputError(
-                f"the script of the fake model cannot be read: {error.strerror}", place=str(path)
+                f"the script of the fake model cannot be read: {error.strerror}",
+                place=str(path),
+                remedy="write fake:PATH of a JSON file",
             ) from error
         except ValueError as error:
             raise InputError(
-                f"the script of the fake model is not JSON: {error}", place=str(path)
+                f"the script of the fake model is not JSON: {error}",
+                place=str(path),
+                remedy='write {"answers": [{"contains": "...", "answer": "..."}], "default": ""}',
             ) from error
         return cls(_script(written, place=str(path)))
 

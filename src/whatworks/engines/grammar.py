@@ -46,7 +46,10 @@ class Grammars:
         try:
             self._tokens = from_tokenizer(tokenizer, n_vocab=self._size, eos_token=sorted(ends))
         except ValueError as error:
-            raise InputError(f"llguidance cannot use the tokenizer: {error}") from error
+            raise InputError(
+                f"llguidance cannot use the tokenizer: {error}",
+                remedy="leave `constraint` out for this model",
+            ) from error
         self._lead = templates.ending(tokenizer).lead
         self._compiled: dict[str, Any] = {}
 

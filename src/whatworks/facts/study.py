@@ -56,7 +56,11 @@ def known_facts(path: Path, model: str | None, out: Path | None, watcher: Watche
         if row.target.strip() and row.text.strip()
     ]
     if not rows:
-        raise InputError("no row has a question and an answer", place=str(path))
+        raise InputError(
+            "no row has a question and an answer",
+            place=str(path),
+            remedy="name the columns with `task: {columns: {input: ..., target: ...}}`",
+        )
     study = slug(opened.file.name or opened.path.parent.name)
     folder = out or Path("runs") / f"known-{study}-{slug(name)}"
     examiner = Examiner(opened.engine, metric, Store(folder / "store"))

@@ -81,7 +81,9 @@ def _chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
     unused = [name for name in settings if name not in names]
     if unused:
         raise InputError(
-            f"settings for {unused[0]!r}, which is not in the chain", place=f"arm {spec!r}"
+            f"settings for {unused[0]!r}, which is not in the chain",
+            place=f"arm {spec!r}",
+            remedy=f"add it to the chain, or put them under one of: {', '.join(names)}",
         )
     return Chain(steps=tuple(_method(known[name], settings.get(name, {}), spec) for name in names))
 

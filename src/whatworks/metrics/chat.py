@@ -114,7 +114,11 @@ def _used(example: Example) -> Sequence[str]:
     given = example.meta.get("uses")
     if given is not None:
         if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):  # pyright: ignore[reportUnknownVariableType]
-            raise InputError("`uses` is not a list of texts", place=f"example {example.id!r}")
+            raise InputError(
+                "`uses` is not a list of texts",
+                place=f"example {example.id!r}",
+                remedy='write ["one", "two"]',
+            )
         return [str(one) for one in given]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     before = " ".join(m.content for m in example.messages[:-1] if m.role != "system")
     last = example.messages[-1].content if example.messages else ""

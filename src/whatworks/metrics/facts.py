@@ -101,13 +101,21 @@ def _known(example: Example) -> tuple[Sequence[str], bool]:
     aliases: Any = example.meta.get("aliases") or []
     answerable: Any = example.meta.get("answerable")
     if not isinstance(aliases, list | tuple):
-        raise InputError("`aliases` is not a list of texts", place=place)
+        raise InputError(
+            "`aliases` is not a list of texts", place=place, remedy='write ["one", "two"]'
+        )
     if not isinstance(answerable, bool | None):
-        raise InputError(f"`answerable` is {answerable!r}, not true or false", place=place)
+        raise InputError(
+            f"`answerable` is {answerable!r}, not true or false",
+            place=place,
+            remedy="write one of the two, or leave it out",
+        )
     # What would be right if the question had an answer is not right when it has none.
     others: list[Any] = [] if answerable is False else list(aliases)
     if not all(isinstance(one, str) for one in others):
-        raise InputError("`aliases` is not a list of texts", place=place)
+        raise InputError(
+            "`aliases` is not a list of texts", place=place, remedy='write ["one", "two"]'
+        )
     known = [one for one in (example.target, *others) if one.strip()]
     if not known and answerable is not False:
         raise InputError(

@@ -50,7 +50,11 @@ def instructions(
     place = f"example {example.id!r}"
     given: Any = example.meta.get("constraints") or []
     if not isinstance(given, list | tuple):
-        raise InputError("`constraints` is not a list", place=place)
+        raise InputError(
+            "`constraints` is not a list",
+            place=place,
+            remedy="write a list of mappings with a `kind`",
+        )
     wanted = [*constraints, *given, *(_shown(example.target) if from_target else ())]
     if not wanted:
         raise InputError(

@@ -39,7 +39,9 @@ class Schema:
             validator.check_schema(contents)
         except SchemaError as error:
             cause = f"not a valid JSON Schema: {error.message}"
-            raise InputError(cause, place=error.json_path) from None
+            raise InputError(
+                cause, place=error.json_path, remedy="mend that part of the schema"
+            ) from None
         _check_references(contents, validator.META_SCHEMA["$schema"], REGISTRY)
         # A registry of our own: the library's default would fetch references from the network.
         self._validator = validator(contents, registry=REGISTRY)

@@ -65,7 +65,11 @@ def judge(
     """
     wanted, said = example.target.strip(), text.strip()
     if not wanted:
-        raise InputError("there is no target to measure against", place=f"example {example.id!r}")
+        raise InputError(
+            "there is no target to measure against",
+            place=f"example {example.id!r}",
+            remedy="give the row one, or leave it out",
+        )
     if not said:
         return Score(0.0, "wrong", "says nothing", parts={"failed": 0.0})
     if said == wanted:
@@ -202,7 +206,11 @@ def _calibrated(
             human.append(worth >= 0.5)
             said.append(score.value == 1.0)
     if not human:
-        raise InputError("the judge gave no verdict on any labelled row", place=str(labels))
+        raise InputError(
+            "the judge gave no verdict on any labelled row",
+            place=str(labels),
+            remedy="take a model that follows instructions",
+        )
     return human, said
 
 

@@ -169,7 +169,9 @@ def mr(example: Example, text: str, *, order: bool = False) -> Score:
         wanted = parse(example.target)
     except MalformedMR as error:
         raise InputError(
-            f"the target is no meaning representation: {error}", place=f"example {example.id!r}"
+            f"the target is no meaning representation: {error}",
+            place=f"example {example.id!r}",
+            remedy="mend it: act(slot[value], ...)",
         ) from None
     problem = ""
     try:

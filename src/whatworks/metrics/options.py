@@ -39,10 +39,12 @@ def checked(
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             cause = f"{noun} {name!r} cannot be {value!r}: {reason}"
-            raise InputError(cause, place=place) from None
+            raise InputError(cause, place=place, remedy="see docs/metrics.md") from None
     for name, parameter in wanted.items():
         if name not in options and parameter.default is parameter.empty:
-            raise InputError(f"needs the {noun} {name!r}", place=place)
+            raise InputError(
+                f"needs the {noun} {name!r}", place=place, remedy=f"add `{name}: ...` there"
+            )
     return options
 
 

@@ -95,5 +95,9 @@ def _files(folder: Path) -> ModelFiles:
     try:
         base = json.loads(adapter.read_text("utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError("the adapter does not name its base", place=str(adapter)) from error
+        raise InputError(
+            "the adapter does not name its base",
+            place=str(adapter),
+            remedy="write `base_model_name_or_path` into it",
+        ) from error
     return ModelFiles(str(base), folder)

@@ -161,7 +161,11 @@ def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
     try:
         query = read(example.target)
     except MalformedSQL as error:
-        raise InputError(f"the target is not one SQL query: {error}", place=place) from None
+        raise InputError(
+            f"the target is not one SQL query: {error}",
+            place=place,
+            remedy="mend it, or leave the row out: `whatworks check --fix` does",
+        ) from None
     databases, given = _databases(example, query, option)
     results: list[tuple[Database, Sequence[Row]]] = []
     for database in databases:
@@ -190,7 +194,11 @@ def _databases(
         file = file / f"{meta.get('db', '')}.sqlite"
     if file is not None:
         if not file.is_file():
-            raise InputError("there is no such database", place=str(file))
+            raise InputError(
+                "there is no such database",
+                place=str(file),
+                remedy="name the file, or the folder with one for each `db`",
+            )
         return [Database(path=str(file))], True
     script = str(meta.get("context") or example.inputs.get("context") or "")
     if not script:

@@ -81,7 +81,10 @@ def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str
     inputs = (given,) if isinstance(given, str) else tuple(given)
     target = columns.get("target", "")
     if not isinstance(target, str):
-        raise InputError("`columns: target` takes one column, not a list")
+        raise InputError(
+            "`columns: target` takes one column, not a list",
+            remedy="name the column of the answers",
+        )
     if not inputs:
         spoken_for = {target, *_ROLES, *(c for c in columns.values() if isinstance(c, str))}
         rest = [name for name in names if name not in spoken_for]

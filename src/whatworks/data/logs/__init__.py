@@ -288,4 +288,6 @@ def _yaml(path: Path) -> Any:
         return json.loads(json.dumps(yaml.safe_load(source), default=str))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"broken YAML: {reason}", place=str(path)) from error
+        raise InputError(
+            f"broken YAML: {reason}", place=str(path), remedy="mend it, or export it again"
+        ) from error
