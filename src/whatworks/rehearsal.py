@@ -192,7 +192,7 @@ class Rehearsal(Bench):
         """Take a few steps for real, on rows as long as a training pads its rows to."""
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
-        padded = usual_length(lengths, settings)
+        padded = usual_length(lengths, settings.prompts)
         others.sort(key=lambda i: abs(lengths[i] - padded))
         chosen = [longest, *others[: BATCHES * settings.prompts - 1]]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
@@ -229,14 +229,10 @@ class Rehearsal(Bench):
         super()._training_tick(step, steps, seconds)
 
 
-def usual_length(lengths: Sequence[int], settings: AnySettings) -> float:
+def usual_length(lengths: Sequence[int], batch: int) -> float:
     """The length, on average over shuffles, of the longest row of a batch."""
-    size = settings.prompts
-    # As transformers sorts: so many batches at a time, drawn at random.
-    sorted_at_once = max(1, min(len(lengths) // (4 * size), 50)) if settings.by_length else 1
-    drawn, rng = min(size * sorted_at_once, len(lengths)), random.Random("shuffles")
-    shuffles = (sorted(rng.sample(lengths, drawn), reverse=True) for _ in range(50))
-    return mean([top for shuffle in shuffles for top in shuffle[::size]])
+    rng, drawn = random.Random("shuffles"), min(batch, len(lengths))
+    return mean([max(rng.sample(lengths, drawn)) for _ in range(200)])
 
 
 class RehearsedHelper(Helper):

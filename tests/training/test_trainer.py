@@ -13,6 +13,8 @@ from whatworks.errors import ArmFailure, WhatworksError
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.rows import TrainingRow
 from whatworks.training.settings import SFTSettings, SoftPromptSettings
+from whatworks.training.tokens import Tokens
+from whatworks.training.trainers import Setup, Start
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -213,6 +215,21 @@ def test_longest_row_comes_first(here: Train, rows: list[TrainingRow]) -> None:
     among, _ = here(still, rows=[*rows, long])
     assert among.losses[0] == pytest.approx(alone.losses[0], rel=1e-4)
     assert among.losses[1:] != pytest.approx([alone.losses[0]] * len(rows), rel=1e-4)
+
+
+def test_all_other_rows_stay_mixed() -> None:
+    """Batches of one length are of one kind, and teach less."""
+    import torch
+    from transformers.trainer_pt_utils import get_length_grouped_indices
+
+    lengths = [10] * 100 + [20] * 99 + [30]
+    start = Start(None, None, None, 0)
+    setup = Setup(job_of(LORA), start, Tokens({}, lengths, [], 0), {})
+    generator = torch.Generator().manual_seed(0)
+    order = get_length_grouped_indices(setup.order["length"], 16, generator=generator)
+    assert order[0] == 199, "the longest is first"
+    for at in range(0, 192, 16):
+        assert 2 <= sum(lengths[i] == 10 for i in order[at : at + 16]) <= 14
 
 
 def test_one_row_is_enough(here: Train, rows: list[TrainingRow]) -> None:

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import random
-from statistics import fmean
+from math import comb
 
 import pytest
 
 from whatworks.rehearsal import usual_length
 from whatworks.task import MetricSpec
-from whatworks.training.settings import KTOSettings, RLSettings, SFTSettings
+from whatworks.training.settings import RLSettings
 
 
-@pytest.mark.parametrize("rows", [40, 100, 300, 2000])
-@pytest.mark.parametrize("by_length", [True, False])
-def test_batches_are_padded_as_the_sampler_pads_them(rows: int, by_length: bool):
-    """Lengths as of texts, the longest many times the usual; on average over shuffles."""
-    import torch
-    from transformers.trainer_pt_utils import get_length_grouped_indices
-
-    rng = random.Random(rows)
-    lengths = sorted((int(rng.lognormvariate(4.5, 0.7)) for _ in range(rows)), reverse=True)
-    settings = SFTSettings() if by_length else KTOSettings()
-    assert settings.by_length is by_length
-    size, tops = settings.batch_size, list[int]()
-    for seed in range(60):
-        if by_length:
-            generator = torch.Generator().manual_seed(seed)
-            order = get_length_grouped_indices(lengths, size, generator=generator)
-        else:
-            order = rng.sample(range(rows), rows)
-        tops += [
-            max(lengths[i] for i in order[at : at + size])
-            for at in range(size if by_length else 0, rows - size + 1, size)
-        ]
-    assert usual_length(lengths, settings) == pytest.approx(fmean(tops), rel=0.15)
+@pytest.mark.parametrize("rows", [5, 40, 300])
+def test_a_batch_is_as_long_as_the_longest_of_so_many(rows: int):
+    """Lengths as of texts, the longest many times the usual; by counting all possible batches."""
+    rng, batch = random.Random(rows), 16
+    lengths = sorted(int(rng.lognormvariate(4.5, 0.7)) for _ in range(rows))
+    least = min(batch, rows)
+    expected = sum(n * comb(i, least - 1) for i, n in enumerate(lengths)) / comb(rows, least)
+    assert usual_length(rng.sample(lengths, rows), batch) == pytest.approx(expected, rel=0.1)
 
 
 def test_reinforcement_steps_by_prompts():

@@ -43,8 +43,8 @@ class Schedule(Frozen):
     """Whether activations can be recomputed in the backward pass to save memory."""
     least: ClassVar[int] = 1
     """Rows that must be in memory at once."""
-    by_length: ClassVar[bool] = True
-    """Whether rows of similar length share a batch."""
+    shuffled: ClassVar[bool] = True
+    """Whether every epoch has the rows in another order."""
 
     epochs: int = Field(default=3, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
@@ -208,7 +208,7 @@ class KTOSettings(Settings):
     rate: ClassVar[float] = 0.1
     least: ClassVar[int] = 2
     """An answer is measured against that to another prompt."""
-    by_length: ClassVar[bool] = False
+    shuffled: ClassVar[bool] = False
 
     batch_size: int = Field(default=16, ge=2)
     beta: float = Field(default=0.1, gt=0)
@@ -248,7 +248,7 @@ class RLSettings(Settings):
     trainer: ClassVar[str] = "rl"
     row: ClassVar[type[Row]] = PromptRow
     rate: ClassVar[float] = 0.2
-    by_length: ClassVar[bool] = False
+    shuffled: ClassVar[bool] = False
 
     metric: MetricSpec
     reward: str = ""

@@ -228,8 +228,7 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
 def _common(
     folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int
 ) -> dict[str, Any]:
-    """Arguments that every trainer takes. Where rows of similar length share a batch, the longest
-    comes first.
+    """Arguments that every trainer takes.
 
     Raises:
         ArmFailure: If the rows of a step cannot be shared out among the processes.
@@ -257,7 +256,8 @@ def _common(
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": share // micro,
         "gradient_checkpointing": plan.recompute,
-        "train_sampling_strategy": "group_by_length" if job.settings.by_length else "sequential",
+        # By the column that ``trainers`` writes: shuffled, but for the longest row, which is first.
+        "train_sampling_strategy": "group_by_length" if job.settings.shuffled else "sequential",
         "learning_rate": rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": steps // WARM_UP,
