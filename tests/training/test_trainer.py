@@ -13,8 +13,6 @@ from whatworks.errors import ArmFailure, WhatworksError
 from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.rows import TrainingRow
 from whatworks.training.settings import SFTSettings, SoftPromptSettings
-from whatworks.training.tokens import Tokens
-from whatworks.training.trainers import Setup, Start
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -217,19 +215,19 @@ def test_longest_row_comes_first(here: Train, rows: list[TrainingRow]) -> None:
     assert among.losses[1:] != pytest.approx([alone.losses[0]] * len(rows), rel=1e-4)
 
 
-def test_all_other_rows_stay_mixed() -> None:
+def test_all_other_rows_stay_mixed(here: Train, rows: list[TrainingRow]) -> None:
     """Batches of one length are of one kind, and teach less."""
-    import torch
-    from transformers.trainer_pt_utils import get_length_grouped_indices
+    still = LORA.replace(epochs=1, learning_rate=1e-12)
 
-    lengths = [10] * 100 + [20] * 99 + [30]
-    start = Start(None, None, None, 0)
-    setup = Setup(job_of(LORA), start, Tokens({}, lengths, [], 0), {})
-    generator = torch.Generator().manual_seed(0)
-    order = get_length_grouped_indices(setup.order["length"], 16, generator=generator)
-    assert order[0] == 199, "the longest is first"
-    for at in range(0, 192, 16):
-        assert 2 <= sum(lengths[i] == 10 for i in order[at : at + 16]) <= 14
+    def all_of(target: str) -> list[TrainingRow]:
+        return [rows[0].replace(id=f"{target} {i}", target=target) for i in range(40)]
+
+    short, long = "no", "blue red " * 6
+    (low,), (high,) = ({round(n, 3) for n in here(still, rows=all_of(t))[0].losses}
+                       for t in (short, long))  # fmt: skip
+    both, _ = here(still, rows=[*all_of(short), *all_of(long)])
+    of_one = [n for n in both.losses if any(abs(n - alone) < 2e-3 for alone in (low, high))]
+    assert len(of_one) < len(both.losses) / 2
 
 
 def test_one_row_is_enough(here: Train, rows: list[TrainingRow]) -> None:

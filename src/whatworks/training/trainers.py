@@ -132,6 +132,7 @@ def sft(setup: Setup) -> Any:
             **setup.common,
             max_length=None,
             padding_free=setup.packing,
+            remove_unused_columns=False,  # one is for the order
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
     )
@@ -157,8 +158,7 @@ def dpo(setup: Setup) -> Any:
             max_length=None,
             loss_type=[settings.loss],
             beta=settings.strength,
-            # The collator reads what it knows; one column is for the order.
-            remove_unused_columns=False,
+            remove_unused_columns=False,  # one is for the order
         ),
     )
     trainer.train_dataset = setup.rows()
