@@ -34,6 +34,13 @@ ACCELERATE = "WHATWORKS_ACCELERATE"
 Where a training runs is the machine's affair, not the study's, so no study file names it."""
 
 _ONE_GPU = {"CUDA_VISIBLE_DEVICES": "0"}
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+"""Tells glibc to keep what a step frees for the next one. Measured on the embedded model: getting
+it from the system anew, page by page, was a sixth of a step. Elsewhere it says nothing."""
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -109,7 +116,7 @@ def train(
 def prepare() -> None:
     """Have what all trainings share ready: who times one does not want it in."""
     if not os.environ.get(ACCELERATE):
-        child.prepare(WORKER, {**_ONE_GPU, **os.environ, **_QUIET})
+        child.prepare(WORKER, {**_ONE_GPU, **_KEEP_MEMORY, **os.environ, **_QUIET})
 
 
 def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | None) -> None:
@@ -197,7 +204,7 @@ def _environment(base: Path) -> dict[str, str]:
     and machine alone, not on the load, because it decides the last bits of the weights.
     ``OMP_NUM_THREADS`` in the environment goes before it.
     """
-    defaults = {} if os.environ.get(ACCELERATE) else dict(_ONE_GPU)
+    defaults = {**_KEEP_MEMORY, **({} if os.environ.get(ACCELERATE) else _ONE_GPU)}
     threads = max(1, _parameters(base) // PARAMETERS_PER_THREAD)
     if threads < (os.cpu_count() or 1):  # else torch's own choice: every physical core
         defaults[child.THREADS] = str(threads)
