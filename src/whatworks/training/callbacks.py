@@ -18,19 +18,23 @@ from whatworks.training.job import Checkpoint, Progress
 PROGRESS_SECONDS = 0.1
 
 
+APART = 1_000_003
+"""Between the generator's seeds of two neighbouring seeds of a study."""
+
+
 class SeedEpochs(TrainerCallback):
     """The order of an epoch's rows depends on the seed and the epoch alone.
 
-    The trainer's length-grouping sampler draws from torch's global generator. Seeding it where an
-    epoch ends and where one begins makes a training that resumes, at any step, go on with the
-    very rows it would have seen.
+    The trainer's sampler draws from torch's global generator. Seeding it where an epoch ends and
+    where one begins makes a training that resumes, at any step, go on with the very rows it would
+    have seen. No two seeds share the order of any epoch: they would be less than two samples.
     """
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Seed by the number of finished epochs."""
-        torch.manual_seed(args.seed + math.floor((state.epoch or 0.0) + 1e-6))
+        torch.manual_seed(args.seed * APART + math.floor((state.epoch or 0.0) + 1e-6))
 
     on_epoch_end = on_epoch_begin
 
@@ -42,7 +46,7 @@ class SeedSteps(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Seed by the number of finished steps, every process differently."""
-        torch.manual_seed(args.seed * 1_000_003 + state.global_step + args.process_index * 10**12)
+        torch.manual_seed(args.seed * APART + state.global_step + args.process_index * 10**12)
 
 
 class Watch(TrainerCallback):
