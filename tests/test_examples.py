@@ -61,6 +61,14 @@ def test_it_reads_and_every_target_scores_one(name: str):
         assert arm.rows is None or arm.rows <= len(task.splits.train)
 
 
+@pytest.mark.parametrize("name", ["json", "category", "mr", "facts"])
+def test_it_has_every_way_of_prompting(name: str):
+    arms = read_arms(read_study(EXAMPLES / name / "study.yaml"))
+    used = {method for arm in arms for method in arm.name.split("+")}
+    assert used >= {"prompt", "prompt-search", "few-shot", "knn", "rag", "constrained",
+                    "self-consistency", "best-of-n"}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_it_shows_prompt_examples_training_and_the_curve(name: str):
     study = read_study(EXAMPLES / name / "study.yaml")
@@ -200,11 +208,8 @@ def slice_of(name: str, folder: Path, **fields: Any) -> Path:
     """The study with few rows and one seed, on the same data."""
     path = EXAMPLES / name / "study.yaml"
     study = yaml.safe_load(path.read_text(encoding="utf-8"))
-    train = study["task"]["train"]
-    study["task"]["train"] = str(EXAMPLES / name / train)
-    if "documents" in study["task"]:
-        study["task"]["documents"] = str(EXAMPLES / name / study["task"]["documents"])
-        study["task"]["test"] = str(EXAMPLES / name / study["task"]["test"])
+    for part in {"train", "test", "documents"} & study["task"].keys():
+        study["task"][part] = str(EXAMPLES / name / study["task"][part])
     if "cluster" in study["task"]:
         study["task"]["cluster"] = {"k": 6, "embedder": "lexical"}
     study["task"]["limit"] = {"train": 24, "dev": 4, "test": 8}
@@ -220,7 +225,8 @@ def slice_of(name: str, folder: Path, **fields: Any) -> Path:
 def test_every_arm_without_training_ends_as_rows(name: str, tmp_path: Path):
     few = ["zero-shot", {"few-shot": {"k": 2}}, {"knn": {"k": 2, "embedder": "lexical"}}]
     own = yaml.safe_load((EXAMPLES / name / "study.yaml").read_text())["arms"]
-    few += [arm for arm in own if "constrained" in arm or (isinstance(arm, dict) and "name" in arm)]
+    few += [arm for arm in own if arm in ("constrained", "rag") or (isinstance(arm, dict)
+            and arm.keys() & {"name", "rag"})]  # fmt: skip
     path, out = slice_of(name, tmp_path, arms=few), tmp_path / "out"
     run_study(path, out=out, watcher=Silent())
     rows = Results(out / "results.jsonl").rows()
