@@ -192,7 +192,8 @@ def _verdict(arm: ArmSummary) -> Text:
     verdict = arm.verdict
     text = Text(f"{MARKS[verdict.label]} {verdict.label}", style=STYLES[verdict.label])
     if verdict.more_examples is not None:
-        seeds = f", {verdict.more_seeds} seeds" if verdict.more_seeds else ""
+        count = verdict.more_seeds
+        seeds = f", {count} seed{'s' * (count > 1)}" if count else ""
         text.append(f"\n  {rough(verdict.more_examples)} more{seeds}", style="not bold dim")
     elif verdict.more:
         text.append(f"\n  {verdict.more.removeprefix('about ')}", style="not bold dim")
