@@ -77,6 +77,25 @@ class Quiet:
     def say(self, text: str) -> None: ...
 
 
+class Bars(Quiet):
+    """Follows every bar, and notes where one passes its end."""
+
+    def __init__(self) -> None:
+        self.bars: dict[str, tuple[int, int]] = {}
+        self.notes: list[str] = []
+        self.beyond: list[str] = []
+
+    def start(self, name: str, total: int) -> None:
+        self.bars[name] = (0, total)
+
+    def advance(self, name: str, n: int = 1, note: str = "") -> None:
+        done, total = self.bars[name]
+        self.bars[name] = (done + n, total)
+        self.notes.append(note)
+        if done + n > total:
+            self.beyond.append(f"{name}: {note}, {done + n} of {total}")
+
+
 def run(folder: Path, out: Path, **more: Any) -> list[Row]:
     run_study(folder / "study.yaml", out=out, watcher=Quiet(), **more)
     return Results(out / "results.jsonl").rows()
@@ -103,6 +122,16 @@ def build(folder: Path, out: Path, engine: FakeEngine | None = None, **more: Any
         seeds=2,
         **more,
     )
+
+
+def test_no_bar_passes_its_end(folder: Path, tmp_path: Path) -> None:
+    """A search shows its rounds and what it asks in the same bar, by turns."""
+    file = folder / "study.yaml"
+    file.write_text(STUDY.replace("- zero-shot", "- zero-shot\n- prompt-search"))
+    watcher = Bars()
+    run_study(file, out=tmp_path / "out", watcher=watcher)
+    assert any("racing" in note for note in watcher.notes)
+    assert not watcher.beyond
 
 
 def test_a_study_runs_and_tells_what_works(folder: Path, tmp_path: Path) -> None:

@@ -215,13 +215,14 @@ class Study:
         )
         stored = self.store.read("steps", key)
         if stored is None:
-            phases: dict[str, Phase] = {}
+            phase: Phase | None = None  # the one that the bar shows
 
             def tick(what: str, done: int, total: int) -> None:
-                name = f"seed {run.seed}: {step.name}, {what}"
-                if name not in phases or done <= phases[name].done:
-                    phases[name] = Phase(watcher, run.arm, name, total)
-                phases[name].to(done)
+                nonlocal phase
+                note = f"seed {run.seed}: {step.name}, {what}"
+                if phase is None or phase.note != note or done <= phase.done:
+                    phase = Phase(watcher, run.arm, note, total)
+                phase.to(done)
 
             spent = Ledger()
             spent.add(run.ledger)
