@@ -225,8 +225,8 @@ def slice_of(name: str, folder: Path, **fields: Any) -> Path:
 def test_every_arm_without_training_ends_as_rows(name: str, tmp_path: Path):
     few = ["zero-shot", {"few-shot": {"k": 2}}, {"knn": {"k": 2, "embedder": "lexical"}}]
     own = yaml.safe_load((EXAMPLES / name / "study.yaml").read_text())["arms"]
-    few += [arm for arm in own if arm in ("constrained", "rag") or (isinstance(arm, dict)
-            and arm.keys() & {"name", "rag"})]  # fmt: skip
+    wanted = {"constrained", "rag", "name"}  # arms with a name of their own choose otherwise
+    few += [arm for arm in own if wanted & ({arm} if isinstance(arm, str) else arm.keys())]
     path, out = slice_of(name, tmp_path, arms=few), tmp_path / "out"
     run_study(path, out=out, watcher=Silent())
     rows = Results(out / "results.jsonl").rows()

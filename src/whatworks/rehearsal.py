@@ -192,9 +192,9 @@ class Rehearsal(Bench):
         """Take a few steps for real, on rows as long as a training pads its rows to."""
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
-        padded = usual_length(lengths, settings.prompts)
+        padded = usual_length(lengths, settings.rows_a_step)
         others.sort(key=lambda i: abs(lengths[i] - padded))
-        chosen = [longest, *others[: BATCHES * settings.prompts - 1]]
+        chosen = [longest, *others[: BATCHES * settings.rows_a_step - 1]]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
         self._steps = []
         launch.prepare()

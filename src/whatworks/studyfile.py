@@ -341,4 +341,8 @@ def _explained(error: ValidationError, path: Path) -> InputError:
             place=str(path),
             remedy="`whatworks init` writes a file",
         )
-    return InputError(f"key {where!r}: {problem['msg'].lower()}", place=str(path))
+    return InputError(
+        f"key {where!r}: {problem['msg'].lower()}",
+        place=str(path),
+        remedy="see docs/study-file.md for what it takes",
+    )

@@ -196,15 +196,19 @@ def once(here: Train) -> Run:
 
 
 @pytest.mark.parametrize("how", [{"micro_batch": 1}, {"recompute": True}])
-def test_less_memory_same_training(here: Train, once: Run, how: dict[str, object]) -> None:
+def test_less_memory_same_training(
+    here: Train, monkeypatch: pytest.MonkeyPatch, how: dict[str, object]
+) -> None:
+    """In 32 bits: 16 bits round sums in another order by a thousandth."""
+    monkeypatch.setattr("whatworks.training.worker._bfloat16", lambda job: False)
+    whole, _ = here(LORA.replace(epochs=1))
     trained, _ = here(LORA.replace(epochs=1), **how)
-    # Sums in another order, in 16 bits, at a learning rate that makes the most of it.
-    assert trained.losses == pytest.approx(once[0].losses, rel=1e-2)
+    assert trained.losses == pytest.approx(whole.losses, rel=1e-5)
 
 
 def test_packed_rows_see_only_themselves(here: Train, once: Run) -> None:
     packed, _ = here(LORA.replace(epochs=1), packing=True)
-    assert packed.losses == pytest.approx(once[0].losses, rel=1e-2)
+    assert packed.losses == pytest.approx(once[0].losses, rel=1e-3)
 
 
 def test_longest_row_comes_first(here: Train, rows: list[TrainingRow]) -> None:

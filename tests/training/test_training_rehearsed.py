@@ -7,7 +7,8 @@ from math import comb
 
 import pytest
 
-from whatworks.rehearsal import usual_length
+from whatworks.candidate import Weights
+from whatworks.rehearsal import Pace, usual_length
 from whatworks.task import MetricSpec
 from whatworks.training.settings import RLSettings
 
@@ -22,6 +23,8 @@ def test_a_batch_is_as_long_as_the_longest_of_so_many(rows: int):
     assert usual_length(rng.sample(lengths, rows), batch) == pytest.approx(expected, rel=0.1)
 
 
-def test_reinforcement_steps_by_prompts():
+def test_the_steps_of_reinforcement_are_those_of_its_prompts():
+    """16 answers a step are 4 prompts: 9 prompts are 3 steps a pass, the first of each longer."""
     settings = RLSettings(metric=MetricSpec(name="exact"), batch_size=16, samples=4, epochs=2)
-    assert settings.prompts == 4 and settings.steps(9) == 6
+    pace = Pace(around=10, first=5, longest=3, step=1, save=2, tokens=0, made=Weights(base="b"))
+    assert pace.seconds(settings, 9) == 10 + 5 + 3 + 4 * 1 + 2 * 2

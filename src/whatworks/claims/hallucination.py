@@ -66,7 +66,8 @@ def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
     for name, side, least in wanted:
         if len(side) < least:
             raise InputError(
-                f"needs {least} facts that the model {name}, by SliCK; it has {len(side)}"
+                f"needs {least} facts that the model {name}, by SliCK; it has {len(side)}",
+                remedy="take a model for which `whatworks known` finds more",
             )
     random.Random("known").shuffle(known)
     return known, unknown

@@ -147,10 +147,14 @@ class Job:
         lost = [name for name in step.after if name in self.failed]
         try:
             if lost:
-                raise InputError(f"it builds on {lost[0]}, which has no results")
+                raise InputError(
+                    f"it builds on {lost[0]}, which has no results", remedy="see why that failed"
+                )
             plan = step.make(replace(self.desk, finished=self.finished))
             if plan is None:
-                raise InputError(f"there is no {self.request.data} data for it")
+                raise InputError(
+                    f"there is no {self.request.data} data for it", remedy="leave `--data` out"
+                )
             plan = replace(plan, seeds=self.request.runs)
             folder = folder_of(self.request.out, step, plan, self.desk.digest)
             path = plan.write(folder, self.request.model)

@@ -52,13 +52,13 @@ class Schedule(Frozen):
     max_length: int | None = Field(default=None, ge=2)
 
     @property
-    def prompts(self) -> int:
+    def rows_a_step(self) -> int:
         """Rows per optimiser step."""
         return self.batch_size
 
     def steps(self, rows: int) -> int:
         """Optimiser steps in all."""
-        return -(-rows // self.prompts) * self.epochs
+        return -(-rows // self.rows_a_step) * self.epochs
 
     @property
     def stage(self) -> StageKind:
@@ -274,7 +274,7 @@ class RLSettings(Settings):
         return self.max_tokens
 
     @property
-    def prompts(self) -> int:
+    def rows_a_step(self) -> int:
         """Prompts per optimiser step; the last of a pass is filled up with the first ones."""
         return self.batch_size // self.samples
 

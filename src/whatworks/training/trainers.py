@@ -262,9 +262,11 @@ def rl(setup: Setup) -> Any:
         )
     start.model.generation_config.eos_token_id = sorted(templates.ending(tokenizer).stop_ids)
     order = setup.fixed_order()
-    order += order[: -len(order) % settings.prompts] if len(order) >= settings.prompts else []
-    while len(order) < settings.prompts:
-        order += order[: settings.prompts - len(order)]
+    order += (
+        order[: -len(order) % settings.rows_a_step] if len(order) >= settings.rows_a_step else []
+    )
+    while len(order) < settings.rows_a_step:
+        order += order[: settings.rows_a_step - len(order)]
     examples = [row.example for row in setup.tokens.rows if isinstance(row, PromptRow)]
     functions = rewards(settings, examples, tokenizer, setup.scorer)
     trainer = RLOOTrainer(
