@@ -11,6 +11,7 @@ from training_helpers import Run, Train, job_of, moved, tensors
 
 from whatworks.errors import ArmFailure, WhatworksError
 from whatworks.training.folder import Plan, RunFolder
+from whatworks.training.job import TrainingJob
 from whatworks.training.rows import TrainingRow
 from whatworks.training.settings import SFTSettings, SoftPromptSettings
 
@@ -200,7 +201,10 @@ def test_less_memory_same_training(
     here: Train, monkeypatch: pytest.MonkeyPatch, how: dict[str, object]
 ) -> None:
     """In 32 bits: 16 bits round sums in another order by a thousandth."""
-    monkeypatch.setattr("whatworks.training.worker._bfloat16", lambda job: False)
+    def no(job: TrainingJob) -> bool:
+        return False
+
+    monkeypatch.setattr("whatworks.training.worker._bfloat16", no)
     whole, _ = here(LORA.replace(epochs=1))
     trained, _ = here(LORA.replace(epochs=1), **how)
     assert trained.losses == pytest.approx(whole.losses, rel=1e-5)
