@@ -201,6 +201,7 @@ def test_less_memory_same_training(
     here: Train, monkeypatch: pytest.MonkeyPatch, how: dict[str, object]
 ) -> None:
     """In 32 bits: 16 bits round sums in another order by a thousandth."""
+
     def no(job: TrainingJob) -> bool:
         return False
 
