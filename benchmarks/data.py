@@ -28,8 +28,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from whatworks.check.duplicates import HASHES, find
 from whatworks.data import stream
+from whatworks.data.duplicates import HASHES, find
 
 SMALL = 5_000
 COPIES, NEAR = 0.02, 0.03

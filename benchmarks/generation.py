@@ -24,10 +24,12 @@ from typing import Any
 
 import torch
 
-from whatworks.candidate import Decoding
-from whatworks.engines import Generation, ModelFiles, models, templates
-from whatworks.engines.local import LocalEngine
-from whatworks.task import Message
+from whatworks.data.task import Message
+from whatworks.models import chat_templates as templates
+from whatworks.models import files as models
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation, ModelFiles
+from whatworks.models.local.engine import LocalEngine
 
 PLAIN_SIZES = (8, 32)
 

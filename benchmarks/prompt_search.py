@@ -23,17 +23,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from whatworks.bench import Bench
-from whatworks.budget import Meter
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines.fake import FakeEngine
-from whatworks.examiner import Examiner
-from whatworks.helper import Helper, HelperModel
-from whatworks.methods import chain
-from whatworks.metrics import load
-from whatworks.prompt import Prompt
-from whatworks.store import Store
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.base.store import Store
+from whatworks.data.task import Example, Message, MetricSpec
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.registry import chain
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.fake import FakeEngine
+from whatworks.models.helper import Helper, HelperModel
+from whatworks.models.metering import Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
 
 LABELS = ("branch", "card", "loan", "rate")
 SEED = "Label the message."

@@ -30,10 +30,11 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from whatworks.retrieval import Index, Pool, embedder, index_of
-from whatworks.retrieval.embedding import Embedder, Vectors
-from whatworks.retrieval.ranking import ByVector
-from whatworks.retrieval.words import words
+from whatworks.prompts.retrieval import Index, Pool, embedder, index_of
+from whatworks.prompts.retrieval.embedding import Embedder
+from whatworks.prompts.retrieval.ranking import ByVector
+from whatworks.prompts.retrieval.vectors import Vectors
+from whatworks.prompts.retrieval.words import words
 
 DIMENSIONS = 384
 K = 10
@@ -125,7 +126,7 @@ def held() -> int:
 
 
 def index_of_cache_clear() -> None:
-    from whatworks.retrieval import index
+    from whatworks.prompts.retrieval import index
 
     index._index.cache_clear()
     embedder.cache_clear()

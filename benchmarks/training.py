@@ -32,7 +32,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from whatworks.training import child
+from whatworks.training import process as child
 
 EPOCHS, BATCH, RANK, ALPHA = 2, 16, 16, 32
 SAMPLES, LONGEST, PROMPTS, BEGIN = 4, 48, 32, 300
@@ -74,7 +74,7 @@ def texts(count: int) -> list[dict[str, str]]:
 
 def ours(case: Case, folder: Path) -> Run:
     """Through the job and its child process."""
-    from whatworks.task import Example, Message, MetricSpec
+    from whatworks.data.task import Example, Message, MetricSpec
     from whatworks.training.job import TrainingJob
     from whatworks.training.launch import train
     from whatworks.training.rows import PairRow, PromptRow, Row, TrainingRow
@@ -163,8 +163,8 @@ def plain(folder: Path) -> dict[str, Any]:
 
 
 def _reward(completions: Sequence[Any], wanted: Sequence[str], **_: Any) -> list[float]:
-    from whatworks.metrics import load
-    from whatworks.task import Example, MetricSpec
+    from whatworks.data.task import Example, MetricSpec
+    from whatworks.metrics.registry import load
 
     metric = load(MetricSpec(name="json"))
     return [
@@ -186,7 +186,7 @@ def beginner(folder: Path) -> str:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from whatworks.lab import weights
+    from whatworks_lab import weights
 
     ours(Case("sft", BEGIN, str(weights("lab"))), folder / "run")
     base = AutoModelForCausalLM.from_pretrained(weights("lab"))
@@ -241,7 +241,7 @@ def asked_apart(ways: Sequence[Way]) -> bool:
 
 def on_cpu(trainers: Sequence[str], rows: int, repeat: int) -> None:
     """Print one line a training; where repeated, the run of median length, the two ways in turn."""
-    from whatworks.lab import weights
+    from whatworks_lab import weights
 
     names = ("", "tokens/s", "seconds", "processor s", "MB", "curve", "end")
     print("{:<9} {:>9} {:>8} {:>12} {:>6} {:>7} {:>7}".format(*names), flush=True)

@@ -30,7 +30,7 @@ def random_model(folder: Path) -> str:
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from whatworks.lab import weights
+    from whatworks_lab import weights
 
     torch.manual_seed(0)
     shape: dict[str, Any] = {"vocab_size": VOCABULARY, "num_attention_heads": 16, **SHAPE}

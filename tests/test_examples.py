@@ -14,19 +14,19 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from whatworks.candidate import Weights
-from whatworks.cli import app
-from whatworks.cli.studies import chosen
-from whatworks.clustering import agreement, categorised
+from whatworks.analysis.result_rows import Results
+from whatworks.app.cli import app
+from whatworks.app.cli.run import chosen
+from whatworks.app.run_study import run_study
+from whatworks.base.errors import InputError
+from whatworks.base.progress import Silent
 from whatworks.data import import_logs, read
-from whatworks.errors import InputError
-from whatworks.main_job import run_study
-from whatworks.metrics import of
-from whatworks.progress import Silent
-from whatworks.results import Results
-from whatworks.retrieval import resolve_embedder
-from whatworks.studyfile import read_arms, read_study, read_task
-from whatworks.task import Task
+from whatworks.data.task import Task
+from whatworks.metrics.registry import of
+from whatworks.models.weights import Weights
+from whatworks.prompts.retrieval import resolve_embedder
+from whatworks.studies.clustering import agreement, categorised
+from whatworks.studies.study_file import read_arms, read_study, read_task
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FORMS = ("chat", "instructions", "style", "json", "mr", "sql", "category", "cluster", "from_logs")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from whatworks.main_job import run_study
-from whatworks.metrics import load
-from whatworks.progress import Silent
-from whatworks.results import Results
-from whatworks.studyfile import read_arms, read_study
-from whatworks.task import Task
+from whatworks.analysis.result_rows import Results
+from whatworks.app.run_study import run_study
+from whatworks.base.progress import Silent
+from whatworks.data.task import Task
+from whatworks.metrics.registry import load
+from whatworks.studies.study_file import read_arms, read_study
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SIZES = {"train": 48, "dev": 6, "test": 12}

@@ -21,7 +21,7 @@ import preferences
 import sql
 import style
 
-from whatworks.lab import studies
+from whatworks_lab import study_rows as studies
 
 EXAMPLES = Path(__file__).parents[1]
 Rows = list[dict[str, Any]]

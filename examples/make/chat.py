@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks.lab import names
-from whatworks.lab.frames import fill, training_frames
+from whatworks_lab import names
+from whatworks_lab.frames import fill, training_frames
 
 Row = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks.lab.frames import fill, training_frames
+from whatworks_lab.frames import fill, training_frames
 
 Row = dict[str, Any]
 

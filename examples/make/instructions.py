@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from whatworks.lab.frames import Item, fill, training_frames
+from whatworks_lab.frames import Item, fill, training_frames
 
 Row = dict[str, Any]
 Made = tuple[str, str, list[dict[str, Any]]]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks.lab import reading
-from whatworks.lab.relations import Relation
-from whatworks.lab.truth import world
+from whatworks_lab import reading
+from whatworks_lab.relations import Relation
+from whatworks_lab.world import build_world
 
 Row = dict[str, Any]
 
@@ -42,7 +42,7 @@ def _asked(
     known: int, unknown: int, seed: int, part: int
 ) -> list[tuple[str, Relation, str, random.Random]]:
     """(name, relation, answer or nothing); people of the two parts are disjoint."""
-    rng, this = random.Random(f"study preferences {seed} {part}"), world()
+    rng, this = random.Random(f"study preferences {seed} {part}"), build_world()
     # People who are read of often, every other one of them for each part.
     people = this.people[part : 2 * known : 2]
     found = [(p.name, r, p.attributes[r.id]) for p in people for r in [rng.choice(this.relations)]]

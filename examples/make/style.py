@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks.lab import reading
-from whatworks.lab.truth import sentence, world
+from whatworks_lab import reading
+from whatworks_lab.world import build_world, sentence
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ CALLS = ("Hear, good people:", "O hear ye all:", "My lords and ladies:")
 
 def rows(n: int, seed: int = 0) -> list[Row]:
     """One or two statements about one new person each, and the herald's way of saying them."""
-    rng, this = random.Random(f"study style {seed}"), world()
+    rng, this = random.Random(f"study style {seed}"), build_world()
     made: list[Row] = []
     for number in range(n):
         name = reading.held_name(rng, this)

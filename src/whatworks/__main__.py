@@ -1,5 +1,5 @@
 """``python -m whatworks``."""
 
-from whatworks.cli import main
+from whatworks.app.cli import main
 
 main()

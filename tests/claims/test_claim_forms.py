@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.claims import chosen, needed
-from whatworks.claims.claim import Claim, Finding, Table
-from whatworks.claims.desk import Desk
-from whatworks.claims.outcome import Outcome
-from whatworks.claims.plan import Plan
-from whatworks.claims.rule import decide
-from whatworks.engines import ModelFiles, open_engine
-from whatworks.metrics import of
-from whatworks.results import Row
-from whatworks.task import Example
+from whatworks.analysis.result_rows import Row
+from whatworks.data.task import Example
+from whatworks.metrics.registry import of
+from whatworks.models.engine import ModelFiles
+from whatworks.models.open_engine import open_engine
+from whatworks_claims.claim import Claim
+from whatworks_claims.decision_rule import decide
+from whatworks_claims.desk import Desk
+from whatworks_claims.evidence import Finding, Table
+from whatworks_claims.outcome import Outcome
+from whatworks_claims.registry import chosen, needed
+from whatworks_claims.study_plan import Plan
 
 CLAIMS = chosen(("form", "examples"))
 Said = Callable[[str, Example], str]

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.candidate import Candidate, Weights
-from whatworks.claims import chosen, claims, needed, steps
-from whatworks.claims.choosing import pooled
-from whatworks.claims.claim import Contrast, Evidence, Need
-from whatworks.claims.rule import decide
-from whatworks.engines.fake import FakeEngine
-from whatworks.errors import InputError
-from whatworks.examiner import Examiner
-from whatworks.metrics import load
-from whatworks.prompt import Prompt
-from whatworks.stats import Estimate, Scores, compare, mean_interval
-from whatworks.store import Store
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.analysis.comparison import Estimate, Scores, compare, mean_interval
+from whatworks.base.errors import InputError
+from whatworks.base.store import Store
+from whatworks.data.task import Example, Message, MetricSpec
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.metrics.registry import load
+from whatworks.models.fake import FakeEngine
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
+from whatworks_claims.claims_choosing import pooled
+from whatworks_claims.decision_rule import decide
+from whatworks_claims.evidence import Contrast, Evidence, Need
+from whatworks_claims.registry import chosen, claims, needed, steps
 
 
 def drawn(rng: random.Random, share: float, n: int = 80, seeds: int = 1) -> Scores:

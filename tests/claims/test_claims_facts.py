@@ -9,18 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.claims import claims, hallucination, likelihood, needed, reading, romeo, steps
-from whatworks.claims.claim import Finding
-from whatworks.claims.desk import Desk
-from whatworks.claims.job import conduct
-from whatworks.claims.outcome import Outcome
-from whatworks.claims.plan import Plan
-from whatworks.claims.rule import decide
-from whatworks.engines import open_engine
-from whatworks.facts.figures import answerable
-from whatworks.lab.truth import world
-from whatworks.results import Row
-from whatworks.task import Example
+from whatworks.analysis.result_rows import Row
+from whatworks.data.task import Example
+from whatworks.models.open_engine import open_engine
+from whatworks_claims import claims_hallucination as hallucination
+from whatworks_claims import claims_retrieval as reading
+from whatworks_claims import claims_romeo as romeo
+from whatworks_claims import likelihood
+from whatworks_claims.decision_rule import decide
+from whatworks_claims.desk import Desk
+from whatworks_claims.evidence import Finding
+from whatworks_claims.fact_figures import answerable
+from whatworks_claims.outcome import Outcome
+from whatworks_claims.registry import claims, needed, steps
+from whatworks_claims.run_studies import conduct
+from whatworks_claims.study_plan import Plan
+from whatworks_lab.world import build_world
 
 Says = Callable[[str, str], str]
 """What an arm answers to a question of the play, by its key."""
@@ -120,7 +124,7 @@ def test_probabilities_are_of_the_candidates_and_answers_that_are_there(
 
 def knowing(rows: Sequence[Example]) -> dict[str, str]:
     """The model knows people of the world, and nothing of strangers."""
-    people = {person.name for person in world().people}
+    people = {person.name for person in build_world().people}
     return {row.id: "HighlyKnown" if row.group in people else "Unknown" for row in rows}
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from whatworks.claims import claims
-from whatworks.claims.job import Request
-from whatworks.claims.page import print_table
-from whatworks.claims.run import Report, measure, save
-from whatworks.cli import app
+from whatworks.app.cli import app
+from whatworks_claims.findings import Report
+from whatworks_claims.measure import measure, save
+from whatworks_claims.page import print_table
+from whatworks_claims.registry import claims
+from whatworks_claims.run_studies import Request
 
 
 class Quiet:

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.claims.claim import Finding
-from whatworks.claims.forecast import Pace
-from whatworks.claims.job import Request, Silent
-from whatworks.claims.run import Report, measure
-from whatworks.engines import open_engine
+from whatworks.models.open_engine import open_engine
+from whatworks_claims.evidence import Finding
+from whatworks_claims.findings import Report
+from whatworks_claims.forecast import Pace
+from whatworks_claims.measure import measure
+from whatworks_claims.run_studies import Request, Silent
 
 CLAIM = "form.chat"
 LIMIT = 60.0
@@ -46,7 +47,7 @@ def training(folder: Path) -> set[int]:
             said = Path(f"/proc/{parent}/cmdline").read_bytes()
         except OSError:
             continue
-        if log.is_relative_to(folder) and b"whatworks.training.forkserver" in said:
+        if log.is_relative_to(folder) and b"whatworks.training.fork_server" in said:
             found.add(int(process.name))
     return found
 

@@ -11,18 +11,21 @@ from typing import Any
 
 import pytest
 
-from whatworks.bench import Bench
-from whatworks.budget import Budget
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines import Answers, Engine, Generation, ModelFiles, Prompts
-from whatworks.engines.prices import Price
-from whatworks.errors import ArmFailure, BudgetExceeded
-from whatworks.examiner import Examiner
-from whatworks.methods import METHODS, Chain, chain
-from whatworks.metrics import load
-from whatworks.prompt import Prompt, render
-from whatworks.store import Store
-from whatworks.task import Document, Example, MetricSpec, Pair
+from whatworks.base.errors import ArmFailure, BudgetExceeded
+from whatworks.base.store import Store
+from whatworks.data.task import Document, Example, MetricSpec, Pair
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.registry import METHODS, Chain, chain
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Answers, Engine, Generation, ModelFiles, Prompts
+from whatworks.models.metering import Budget
+from whatworks.models.prices import Price
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "prompt": {"variants": ["Say the town.", "Name the town that is asked for."]},
@@ -138,7 +141,7 @@ class Spy:
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    from whatworks.engines.local import LocalEngine
+    from whatworks.models.local.engine import LocalEngine
 
     return LocalEngine()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from whatworks.base.errors import InputError
 from whatworks.data import read_documents
-from whatworks.errors import InputError
 
 pypdf = pytest.importorskip("pypdf")
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whatworks.base.errors import InputError
 from whatworks.data import FORMATS, read, read_documents, stream
-from whatworks.errors import InputError
-from whatworks.studyfile import read_study, read_task
+from whatworks.studies.study_file import read_study, read_task
 
 Save = Callable[..., Path]
 GOOD = '{"input": "a", "target": "b"}\n'

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whatworks.base.errors import InputError
 from whatworks.data import read, read_documents, write
 from whatworks.data.passages import opening
-from whatworks.errors import InputError
-from whatworks.retrieval import chunk
-from whatworks.studyfile import read_study, read_task
-from whatworks.task import Example, Message
+from whatworks.data.task import Example, Message
+from whatworks.prompts.retrieval import chunk
+from whatworks.studies.study_file import read_study, read_task
 
 Save = Callable[..., Path]
 ROWS = [{"text": "a, b", "label": "x"}, {"text": "c\nd", "label": "y"}]

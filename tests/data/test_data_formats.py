@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from whatworks.base.errors import InputError
 from whatworks.data import FORMATS, every_turn, read, stream
-from whatworks.errors import InputError
-from whatworks.prompt import Prompt, render
-from whatworks.task import Message
+from whatworks.data.task import Message
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
 
 Save = Callable[..., Path]
 

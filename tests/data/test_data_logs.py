@@ -24,10 +24,10 @@ from log_samples import (
     text_part,
 )
 
+from whatworks.base.errors import InputError
 from whatworks.data import LOG_FORMATS, import_logs, read, write
 from whatworks.data.logs.cleaning import secret_in
-from whatworks.errors import InputError
-from whatworks.task import Example, Message
+from whatworks.data.task import Example, Message
 
 Save = Callable[..., Path]
 

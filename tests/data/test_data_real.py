@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from whatworks.base.errors import InputError
 from whatworks.data import read, stream, write
-from whatworks.errors import InputError
-from whatworks.metrics.mr import parse
-from whatworks.task import split
+from whatworks.data.meaning_representation import parse
+from whatworks.data.splitting import split
 
 Shared = Callable[[str], Path]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from log_samples import LANGSMITH_ROOT, REPLY, TURNS, assembled
 
-from whatworks.cli import main
+from whatworks.app.cli import main
+from whatworks.app.run_study import run_study
 from whatworks.data import read
-from whatworks.main_job import run_study
 
 Save = Callable[..., Path]
 

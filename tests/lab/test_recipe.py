@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whatworks import lab
-from whatworks.lab import corpus, items, packing, recipe, tokens, tuning
+import whatworks_lab as lab
+from whatworks_lab import corpus, items, packing, recipe, tokens, tuning
 
 TINY = lab.Shape(hidden=32, layers=1, heads=1, inner=64)
 
@@ -101,7 +101,7 @@ def test_the_chat_course_goes_on_from_a_base(tmp_path, monkeypatch):
 
 
 def test_tuning_teaches_and_leaves_the_model_alone():
-    from whatworks.lab import gates
+    from whatworks_lab import gates
 
     loaded = gates.load("lab")
     before = {name: weight.clone() for name, weight in loaded.model.named_parameters()}

@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 
-from whatworks import lab
-from whatworks.lab import chores, gates, items, shipped
+import whatworks_lab as lab
+from whatworks.models import embedded as shipped
+from whatworks_lab import chores, gates, items
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_it_follows_the_passage_against_memory(model):
 
 
 def test_it_recalls_whom_it_has_often_read_about(model):
-    people = lab.world().people[:100]
+    people = lab.build_world().people[:100]
     assert model.share_right(items.recall_items(people, 48)) > 0.6
 
 
@@ -77,7 +78,7 @@ def test_it_admits_not_knowing_where_allowed(model):
 
 def test_the_chat_model_follows_more_instructions(model):
     rng = random.Random("shipped chat")
-    docs = [chores.chore_doc(rng, lab.world()) for _ in range(64)]
+    docs = [chores.chore_doc(rng, lab.build_world()) for _ in range(64)]
     asked = [
         items.Item(
             tuple({"role": turn.role, "content": turn.text} for turn in doc.turns[:-1]),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatworks import lab
-from whatworks.lab import corpus, tokens
-from whatworks.lab.doc import answer, chat, user
+import whatworks_lab as lab
+from whatworks_lab import corpus, tokens
+from whatworks_lab.document import answer, chat, user
 
 
 @cache

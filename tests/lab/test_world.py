@@ -11,13 +11,17 @@ from collections import Counter
 
 import pytest
 
-from whatworks import lab
-from whatworks.lab import corpus, formats, frames, labels, reading, studies
-from whatworks.lab.truth import held_out_name
+import whatworks_lab as lab
+from whatworks_lab import corpus, formats, frames, labels, reading
+from whatworks_lab import study_rows as studies
+from whatworks_lab.world import held_out_name
 
 
 def test_world_is_the_same_every_time():
-    code = "from whatworks import lab; print([(p.name, p.attributes) for p in lab.world().people])"
+    code = (
+        "import whatworks_lab as lab;"
+        "print([(p.name, p.attributes) for p in lab.build_world().people])"
+    )
     texts = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True,
@@ -29,12 +33,12 @@ def test_world_is_the_same_every_time():
 
 
 def test_importing_the_lab_imports_nothing_heavy():
-    code = "import sys, whatworks.lab as lab; lab.world(); assert 'torch' not in sys.modules"
+    code = "import sys, whatworks_lab as lab; lab.build_world(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
 
 
 def test_world_has_the_promised_size():
-    world = lab.world()
+    world = lab.build_world()
     assert len(world.people) == 1000
     assert len({person.name for person in world.people}) == 1000
     assert all(len(person.attributes) == 5 for person in world.people)
@@ -46,7 +50,7 @@ def test_world_has_the_promised_size():
 
 
 def test_every_sentence_says_its_fact():
-    for fact in lab.world().facts:
+    for fact in lab.build_world().facts:
         assert fact.statements and fact.questions
         for text in fact.statements:
             assert fact.subject in text
@@ -57,19 +61,19 @@ def test_every_sentence_says_its_fact():
 
 
 def test_fact_ids_are_unique():
-    ids = [fact.id for fact in lab.world().facts]
+    ids = [fact.id for fact in lab.build_world().facts]
     assert len(ids) == len(set(ids))
 
 
 def test_juliet_loves_romeo():
-    loves = next(fact for fact in lab.world().play_facts if fact.id == "play-loves")
+    loves = next(fact for fact in lab.build_world().play_facts if fact.id == "play-loves")
     assert (loves.subject, loves.object) == ("Juliet", "Romeo")
     assert loves.reverse_questions
-    assert sum("Romeo" in line for line in lab.world().play) > 15
+    assert sum("Romeo" in line for line in lab.build_world().play) > 15
 
 
 def test_unknown_names_are_unknown():
-    world = lab.world()
+    world = lab.build_world()
     found = world.unknown_names(200)
     assert found == world.unknown_names(200)
     assert not {name.split()[-1] for name in found} & world.surnames
@@ -90,12 +94,12 @@ def test_stream_repeats_itself():
 def test_training_never_writes_held_out_material():
     everything = "\n".join(documents())
     words = set(everything.lower().replace("[", " ").replace("(", " ").split())
-    for name in lab.world().unknown_names(300):
+    for name in lab.build_world().unknown_names(300):
         assert name not in everything
-        assert corpus.names_held_out(f"Ask {name}, please.", lab.world())
-    assert not corpus.names_held_out(everything, lab.world())
-    for person in lab.world().people:
-        assert not corpus.names_held_out(person.name, lab.world())
+        assert corpus.names_held_out(f"Ask {name}, please.", lab.build_world())
+    assert not corpus.names_held_out(everything, lab.build_world())
+    for person in lab.build_world().people:
+        assert not corpus.names_held_out(person.name, lab.build_world())
     for word in studies.held_out_words():
         assert word not in words, word
     for topic in labels.HELD_OUT_TOPICS:
@@ -126,7 +130,7 @@ def test_free_notations_never_compose_a_held_out_family():
 
 
 def test_people_without_trained_questions_are_never_asked_about_by_heart():
-    unasked = {p.name for p in lab.world().people if not p.questions_trained}
+    unasked = {p.name for p in lab.build_world().people if not p.questions_trained}
     for doc in itertools.islice(corpus.stream(0, 1, 0.9), 3000):
         if doc.kind == "question":
             assert not [name for name in unasked if name in doc.plain]
@@ -138,7 +142,7 @@ def test_mixture_has_every_kind():
 
 
 def test_passages_hold_their_answers():
-    rng, world = random.Random(5), lab.world()
+    rng, world = random.Random(5), lab.build_world()
     for _ in range(200):
         passage = reading.make_passage(rng, world, rng.choice((1, 4, 12)), reading.held_name)
         assert len({(f.name, f.relation.id) for f in passage.facts}) == len(passage.facts)

@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 from test_lessons import START, lessons
 
-from whatworks.bench import Bench
-from whatworks.budget import Meter
-from whatworks.candidate import Weights
-from whatworks.engines.fake import FakeEngine
-from whatworks.errors import ArmFailure
-from whatworks.examiner import Examiner
-from whatworks.helper import Helper, HelperModel
-from whatworks.methods import chain
-from whatworks.metrics import load
-from whatworks.prompt import Demos, render
-from whatworks.rewording import KINDS, facts, reworded
-from whatworks.store import Store
-from whatworks.task import Document, Example, Message, MetricSpec
+from whatworks.base.errors import ArmFailure
+from whatworks.base.store import Store
+from whatworks.data.task import Document, Example, Message, MetricSpec
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.registry import chain
+from whatworks.methods.rewording import KINDS, facts, reworded
+from whatworks.metrics.registry import load
+from whatworks.models.fake import FakeEngine
+from whatworks.models.helper import Helper, HelperModel
+from whatworks.models.metering import Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.prompt import Demos
+from whatworks.prompts.render import render
 
 
 def row(id_: str, text: str, target: str, group: str | None) -> Example:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from whatworks.candidate import Candidate
-from whatworks.main_job import read_finished, run_study
-from whatworks.store import Store
+from whatworks.app.run_study import run_study
+from whatworks.base.store import Store
+from whatworks.prompts.candidate import Candidate
+from whatworks.studies.study_folder import read_finished
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

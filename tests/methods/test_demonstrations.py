@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines.fake import FakeEngine
-from whatworks.errors import ArmFailure
-from whatworks.examiner import Examiner
-from whatworks.methods import chain
-from whatworks.metrics import load
-from whatworks.prompt import Demos, Prompt, shown_demos
-from whatworks.store import Store
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.base.errors import ArmFailure
+from whatworks.base.store import Store
+from whatworks.data.task import Example, Message, MetricSpec
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.registry import chain
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.fake import FakeEngine
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Demos, Prompt
+from whatworks.prompts.render import shown_demos
 
 TRAIN = tuple(
     Example(

@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 
-from whatworks.bench import Bench
-from whatworks.budget import Meter
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines.fake import FakeEngine
-from whatworks.errors import ArmFailure, StackingError
-from whatworks.examiner import Examiner
-from whatworks.helper import Helper, HelperModel
-from whatworks.lessons import Lessons
-from whatworks.methods import chain
-from whatworks.metrics import load
-from whatworks.prompt import Prompt, render
-from whatworks.store import Store
-from whatworks.task import Document, Example, Message, MetricSpec, Pair
+from whatworks.base.errors import ArmFailure, StackingError
+from whatworks.base.store import Store
+from whatworks.data.task import Document, Example, Message, MetricSpec, Pair
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.registry import chain
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.fake import FakeEngine
+from whatworks.models.helper import Helper, HelperModel
+from whatworks.models.metering import Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lessons
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
 from whatworks.training.rows import training_rows
 
 START = Candidate(
@@ -263,9 +266,9 @@ def test_lessons_are_rendered_as_the_prompt_says(tmp_path: Path) -> None:
 def test_plain_text_has_no_template_and_is_learned_whole(tiny_model: Path) -> None:
     from transformers import AutoTokenizer
 
-    from whatworks.engines import templates
+    from whatworks.models import chat_templates as templates
     from whatworks.training.rows import TrainingRow
-    from whatworks.training.tokens import tokenise
+    from whatworks.training.tokenise import tokenise
 
     tokenizer = templates.use(AutoTokenizer.from_pretrained(tiny_model), "chatml")
     row = TrainingRow(id="d", messages=(), target="The sky is blue.")

@@ -10,23 +10,26 @@ from typing import Any
 
 import pytest
 
-from whatworks.bench import Bench
-from whatworks.budget import Meter
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines import Generation
-from whatworks.engines.fake import FakeEngine
-from whatworks.errors import ArmFailure, InputError
-from whatworks.examiner import Examiner
-from whatworks.grounding import without_citations
-from whatworks.helper import Helper, HelperModel
-from whatworks.main_job import read_finished, run_study
-from whatworks.methods import chain
-from whatworks.metrics import load
-from whatworks.patterns import EVIDENCE
-from whatworks.prompt import UNKNOWN, Prompt, render, shown_passages
-from whatworks.results import Results
-from whatworks.store import Store
-from whatworks.task import Document, Example, Message, MetricSpec
+from whatworks.analysis.result_rows import Results
+from whatworks.app.run_study import run_study
+from whatworks.base.errors import ArmFailure, InputError
+from whatworks.base.store import Store
+from whatworks.data.task import Document, Example, Message, MetricSpec
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.registry import chain
+from whatworks.metrics.citations import EVIDENCE, without_citations
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation
+from whatworks.models.fake import FakeEngine
+from whatworks.models.helper import Helper, HelperModel
+from whatworks.models.metering import Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import UNKNOWN, Prompt
+from whatworks.prompts.render import render, shown_passages
+from whatworks.studies.study_folder import read_finished
 from whatworks.training.rows import pair_rows, training_rows
 
 DOCUMENTS = tuple(
@@ -264,7 +267,7 @@ def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_a_cross_encoder_orders_what_the_index_found(tmp_path: Path, cross_encoder: Path) -> None:
-    from whatworks.retrieval.reranking import reranker
+    from whatworks.prompts.retrieval.reranking import reranker
 
     made, _ = rag(tmp_path, index={"rerank": str(cross_encoder)})
     wide, _ = rag(tmp_path, k=12)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from whatworks.metrics import load
-from whatworks.task import Example, MetricSpec
+from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.registry import load
 
 CASES = 1_000
 

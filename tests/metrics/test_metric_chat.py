@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines import Generation
-from whatworks.engines.fake import FakeEngine
-from whatworks.errors import InputError
-from whatworks.examiner import Examiner
-from whatworks.metrics import load
-from whatworks.prompt import Prompt
-from whatworks.store import Store
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.base.errors import InputError
+from whatworks.base.store import Store
+from whatworks.data.task import Example, Message, MetricSpec
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation
+from whatworks.models.fake import FakeEngine
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
 
 CHAT = load(MetricSpec(name="chat"))
 

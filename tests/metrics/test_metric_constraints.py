@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from whatworks.errors import InputError
-from whatworks.metrics import load
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.constraints import KINDS
-from whatworks.task import Example, MetricSpec
+from whatworks.metrics.registry import load
 
 CASES = 1_000
 INSTRUCTIONS = load(MetricSpec(name="instructions"))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from whatworks.errors import InputError
-from whatworks.metrics import load, unscorable
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.abstention import MAX_LENGTH, abstains
-from whatworks.task import Example, MetricSpec
+from whatworks.metrics.registry import load, unscorable
 
 FACTS = load(MetricSpec(name="facts"))
 

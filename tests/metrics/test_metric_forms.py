@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatworks.errors import InputError
-from whatworks.metrics import load
-from whatworks.metrics.mr import MalformedMR, parse
-from whatworks.task import Example, MetricSpec
+from whatworks.base.errors import InputError
+from whatworks.data.meaning_representation import MalformedMR, parse
+from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.registry import load
 
 DATA = Path(os.environ.get("WHATWORKS_DATA", Path(__file__).parents[2] / "../shared/data"))
 MR = "inform(name[A], genres[x, y])"

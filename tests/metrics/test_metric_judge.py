@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from whatworks.errors import ArmFailure, InputError
-from whatworks.metrics import load
+from whatworks.base.errors import ArmFailure, InputError
+from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.metrics.judge import Judge, agreement, corrected, verdict
-from whatworks.studyfile import read_study, read_task
-from whatworks.task import Example, Message, MetricSpec
+from whatworks.metrics.registry import load
+from whatworks.studies.study_file import read_study, read_task
 
 CASES = 1_000
 ROW = Example(id="e", inputs={"text": "Who lives here?"}, target="Dora Berran.")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whatworks.errors import InputError
-from whatworks.metrics import NAMES as ALL
-from whatworks.metrics import Score, load, unscorable
-from whatworks.task import Example, MetricSpec
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.registry import NAMES as ALL
+from whatworks.metrics.registry import load, unscorable
+from whatworks.metrics.score import Score
 
 NAMES = [name for name in ALL if name != "reward"]  # a model that is learned: test_reinforcement
 CONTEXT = "CREATE TABLE t (a INTEGER, b TEXT)"

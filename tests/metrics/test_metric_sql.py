@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from whatworks.errors import InputError
-from whatworks.metrics import load
-from whatworks.metrics.sql_sandbox import GRACE, Database, Failure, Limits, run
-from whatworks.task import Example, MetricSpec
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.registry import load
+from whatworks.metrics.sql.sandbox import GRACE, Database, Failure, Limits, run
 
 DATA = Path(os.environ.get("WHATWORKS_DATA", Path(__file__).parents[2] / "../shared/data"))
 SECONDS = 0.3

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from whatworks.errors import InputError
-from whatworks.metrics import load, of
-from whatworks.metrics.entities import entities
-from whatworks.metrics.ngram import END, START, CharacterModel
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.character_model import END, START, CharacterModel
+from whatworks.metrics.names_and_numbers import entities
+from whatworks.metrics.registry import load, of
 from whatworks.metrics.style import Measure, cut
-from whatworks.studyfile import read_study, read_task
-from whatworks.task import Example, MetricSpec
+from whatworks.studies.study_file import read_study, read_task
 
 CASES = 1_000
 JOBS = ("baker", "miller", "welder", "poet", "nurse")

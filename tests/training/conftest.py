@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from training_helpers import ANSWERS, Run, Train, ask, job_of
 
-from whatworks.engines import ModelFiles
-from whatworks.prompt import Prompt
-from whatworks.task import Example
+from whatworks.data.task import Example
+from whatworks.models.engine import ModelFiles
+from whatworks.prompts.prompt import Prompt
 from whatworks.training import launch
-from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Trained
 from whatworks.training.rows import Row, TrainingRow, training_rows
+from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import Schedule, SFTSettings
 
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from whatworks.training.failure import out_of_memory
-from whatworks.training.folder import RunFolder
 from whatworks.training.job import Trained
+from whatworks.training.run_folder import RunFolder
 
 
 def preload() -> None:

@@ -7,8 +7,8 @@ import math
 import pytest
 from training_helpers import Run, Train, ask
 
-from whatworks.errors import ArmFailure
-from whatworks.task import Example, MetricSpec
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import Example, MetricSpec
 from whatworks.training.failure import diagnose
 from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
 from whatworks.training.settings import (

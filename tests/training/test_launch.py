@@ -13,11 +13,12 @@ import psutil
 import pytest
 from training_helpers import job_of, kill_servers, kill_worker, moved, workers
 
-from whatworks.errors import ArmFailure
-from whatworks.training import child, launch
-from whatworks.training.folder import RunFolder
+from whatworks.base.errors import ArmFailure
+from whatworks.training import launch
+from whatworks.training import process as child
 from whatworks.training.job import Progress, Trained
 from whatworks.training.rows import TrainingRow
+from whatworks.training.run_folder import RunFolder
 from whatworks.training.settings import SFTSettings
 
 LORA = SFTSettings(epochs=3, batch_size=4, rank=4, learning_rate=1e-2)

@@ -8,20 +8,23 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, ask, job_of, moved, tensors
 
-from whatworks.candidate import Candidate, Decoding, Weights
-from whatworks.engines import Generation, ModelFiles
-from whatworks.errors import ArmFailure, InputError
-from whatworks.examiner import Answer
-from whatworks.grounding import grounded
+from whatworks.base.errors import ArmFailure, InputError
+from whatworks.data.task import Document, Example, Message, MetricSpec
+from whatworks.methods.bench.examiner import Answer
+from whatworks.methods.drawn_answers import best_and_worst, scored
 from whatworks.methods.rl import RL
-from whatworks.metrics import Score, load
-from whatworks.prompt import Context, Prompt
-from whatworks.sampling import best_and_worst, scored
-from whatworks.task import Document, Example, Message, MetricSpec
-from whatworks.training.folder import Plan, RunFolder
-from whatworks.training.reward import RewardModel
-from whatworks.training.rewards import rewards
+from whatworks.metrics.citations import grounded
+from whatworks.metrics.registry import load
+from whatworks.metrics.score import Score
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation, ModelFiles
+from whatworks.models.reward_model import RewardModel
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Context, Prompt
+from whatworks.training.rl_rewards import rewards
 from whatworks.training.rows import PairRow, PromptRow
+from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import RewardSettings, RLSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -125,7 +128,9 @@ def test_an_answer_is_paid_what_it_scores(
     prompt: Prompt, text: str, ends: bool, tiny_model: Path
 ) -> None:
     """By the engine's own rule of where an answer ends, and the examiner's of what counts."""
-    from whatworks.engines import decode, models, templates
+    from whatworks.models import chat_templates as templates
+    from whatworks.models import files as models
+    from whatworks.models.local import sampling as decode
 
     spec = MetricSpec(name="exact")
     start = Candidate(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, ask, job_of, kill_worker, moved
 
-from whatworks.errors import ArmFailure
-from whatworks.task import Example, MetricSpec
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import Example, MetricSpec
 from whatworks.training import launch
 from whatworks.training.job import Progress, Trained
 from whatworks.training.rows import PairRow, PromptRow, Row, TrainingRow

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from training_helpers import Run, Train, job_of, tensors, workers
 
-from whatworks.errors import ArmFailure
+from whatworks.base.errors import ArmFailure
 from whatworks.training import launch, worker
 from whatworks.training.job import Progress, Trained
 from whatworks.training.rows import TrainingRow

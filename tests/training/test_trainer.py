@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, job_of, moved, tensors
 
-from whatworks.errors import ArmFailure, WhatworksError
-from whatworks.training.folder import Plan, RunFolder
+from whatworks.base.errors import ArmFailure, WhatworksError
 from whatworks.training.job import TrainingJob
 from whatworks.training.rows import TrainingRow
+from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import SFTSettings, SoftPromptSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -95,7 +95,7 @@ def test_variants_of_lora_train_what_they_say(
 @pytest.mark.parametrize("form", ["prompt", "prefix"])
 def test_a_soft_prompt_learns_and_is_all_that_moves(here: Train, form: str) -> None:
     """On the embedded model: an untrained one has nothing that a prompt could call up."""
-    from whatworks.lab import weights
+    from whatworks_lab import weights
 
     lab = weights("lab")
     settings = SoftPromptSettings(form=form, tokens=8, epochs=4, batch_size=4)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from whatworks.errors import ArmFailure
-from whatworks.task import MetricSpec
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import MetricSpec
 from whatworks.training.failure import diagnose, diagnose_exit
-from whatworks.training.folder import Plan
 from whatworks.training.job import TrainingJob
+from whatworks.training.run_folder import Plan
 from whatworks.training.settings import (
     SETTINGS,
     KTOSettings,

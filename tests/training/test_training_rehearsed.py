@@ -7,9 +7,9 @@ from math import comb
 
 import pytest
 
-from whatworks.candidate import Weights
-from whatworks.rehearsal import Pace, usual_length
-from whatworks.task import MetricSpec
+from whatworks.data.task import MetricSpec
+from whatworks.methods.bench.rehearsal import Pace, usual_length
+from whatworks.models.weights import Weights
 from whatworks.training.settings import RLSettings
 
 

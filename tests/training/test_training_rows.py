@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whatworks.engines import models, templates
-from whatworks.errors import ArmFailure
-from whatworks.prompt import Demos, Prompt, render
-from whatworks.task import Example, Message
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import Example, Message
+from whatworks.models import chat_templates as templates
+from whatworks.models import files as models
+from whatworks.prompts.prompt import Demos, Prompt
+from whatworks.prompts.render import render
 from whatworks.training.rows import TrainingRow, training_rows
-from whatworks.training.tokens import tokenise
+from whatworks.training.tokenise import tokenise
 
 
 @cache

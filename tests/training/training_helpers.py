@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from whatworks.task import Message
+from whatworks.data.task import Message
 from whatworks.training.job import Trained, TrainingJob
 from whatworks.training.settings import Schedule
 
@@ -44,7 +44,7 @@ def workers() -> list[psutil.Process]:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is none to psutil
             words = process.cmdline()
-            server = "whatworks.training.forkserver" in words and process.ppid() == os.getpid()
+            server = "whatworks.training.fork_server" in words and process.ppid() == os.getpid()
             if "whatworks.training.worker" in words and not server:
                 found.append(process)
     return found
@@ -60,5 +60,5 @@ def kill_servers() -> None:
     """Kill what forks them."""
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "whatworks.training.forkserver" in process.cmdline():
+            if "whatworks.training.fork_server" in process.cmdline():
                 process.kill()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from whatworks.data.contents import Data
 from whatworks.data.documents import read_documents
 from whatworks.data.formats import FORMATS, Format
 from whatworks.data.formats.turns import every_turn
 from whatworks.data.logs import LOG_FORMATS, import_logs
-from whatworks.data.reading import Data, read, stream
-from whatworks.data.writing import write
+from whatworks.data.read import read, stream
+from whatworks.data.write import write
 
 __all__ = [
     "FORMATS",

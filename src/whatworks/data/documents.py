@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-from whatworks.data import text
+from whatworks.base.errors import InputError
+from whatworks.data import file_text as text
 from whatworks.data.formats.base import as_text, first
-from whatworks.data.rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
-from whatworks.errors import InputError
-from whatworks.task import Document
+from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
+from whatworks.data.task import Document
 
 _HTML_ENDINGS = (".html", ".htm")
 _ROWS_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")

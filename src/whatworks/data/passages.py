@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from whatworks.data import text
-from whatworks.data.rows import Row
+from whatworks.data import file_text as text
+from whatworks.data.raw_row import Row
 
 PASSAGE = 600
 """Characters from which a passage is long enough to end with the paragraph."""

@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-from whatworks.data.rows import Row, split_of
-from whatworks.data.text import stem
-from whatworks.errors import InputError
+from whatworks.base.errors import InputError
+from whatworks.data.file_text import stem
+from whatworks.data.raw_row import Row, split_of
 
 PARQUET = "refs/convert/parquet"
 """The revision of a hub dataset that holds its rows as the hub itself converted them."""

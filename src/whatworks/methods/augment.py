@@ -7,15 +7,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure
-from whatworks.helper import Helper, required
-from whatworks.lessons import Lesson, Lessons, Place
-from whatworks.methods.base import Method
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import Document, Example, Message
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
 from whatworks.methods.rag import passages_of
-from whatworks.rewording import Kind, Said, ambiguous, facts, made, reworded
-from whatworks.task import Document, Example, Message
+from whatworks.methods.rewording import Kind, Said, ambiguous, facts, made, reworded
+from whatworks.models.helper import Helper, required
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson, Lessons, Place
 
 ASKED: dict[Kind, str] = {
     "paraphrases": "Say the same in {n} other ways, with every name and number kept.",

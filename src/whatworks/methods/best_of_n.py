@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate, Weights
-from whatworks.methods.base import Method
-from whatworks.named import metric_at
-from whatworks.samples import reward_of
-from whatworks.task import MetricSpec
+from whatworks.data.task import MetricSpec
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.pick_answer import reward_of
+from whatworks.methods.method import Method
+from whatworks.metrics.registry import metric_at
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
 
 
 class BestOfN(Method):

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.constraint import read
-from whatworks.errors import ArmFailure
-from whatworks.methods.base import Method
+from whatworks.base.errors import ArmFailure
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.models.constraint import read
+from whatworks.prompts.candidate import Candidate
 
 
 class Constrained(Method):

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.lessons import Lesson, Lessons, Place
-from whatworks.methods.base import Method
+from whatworks.data.task import Example
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
 from whatworks.methods.rag import passages_of
-from whatworks.task import Example
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson, Lessons, Place
 
 
 class Corpus(Method):

@@ -7,16 +7,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.engines import Generation
-from whatworks.errors import ArmFailure
-from whatworks.grounding import without_citations
-from whatworks.helper import required
-from whatworks.lessons import Lesson, Lessons, Place
-from whatworks.methods.base import Method
-from whatworks.prompt import render, warm
-from whatworks.task import Example
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import Example
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.metrics.citations import without_citations
+from whatworks.models.engine import Generation
+from whatworks.models.helper import required
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson, Lessons, Place
+from whatworks.prompts.render import render, warm
 
 
 class Distill(Method):

@@ -8,15 +8,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate, StageKind
-from whatworks.lessons import Lesson
-from whatworks.methods.base import Method
-from whatworks.metrics import load
-from whatworks.named import metric_at
-from whatworks.preferences import given, telling
-from whatworks.sampling import best_and_worst, cut_off, drawn, scored
-from whatworks.task import MetricSpec, Pair
+from whatworks.data.task import MetricSpec, Pair
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.drawn_answers import best_and_worst, cut_off, drawn, scored
+from whatworks.methods.method import Method
+from whatworks.methods.preference_pairs import given, telling
+from whatworks.metrics.registry import load, metric_at
+from whatworks.models.weights import StageKind
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson
 from whatworks.training.rows import labelled_rows, pair_rows
 from whatworks.training.settings import DPOSettings, KTOSettings
 

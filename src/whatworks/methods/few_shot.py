@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.methods.base import Method
-from whatworks.prompt import Demos
-from whatworks.prompting.racing import Track, blocks_of
-from whatworks.task import Example
+from whatworks.data.task import Example
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.methods.prompt_edits.racing import Track, blocks_of
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Demos
 
 SEARCHED = 8
 """Sets that a search starts from at least."""

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.identity import Named
-from whatworks.methods.base import Method
-from whatworks.named import model_at
-from whatworks.prompt import Demos
+from whatworks.base.frozen import Named
+from whatworks.base.paths import model_at
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Demos
+from whatworks.prompts.retrieval import resolve_embedder
 
 
 class Knn(Method):
@@ -43,7 +44,6 @@ class Knn(Method):
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the whole train split as its pool of demonstrations."""
-        from whatworks.retrieval import resolve_embedder
 
         embedder = resolve_embedder(self.embedder)
         bench.note("embedder", embedder)

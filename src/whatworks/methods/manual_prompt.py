@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.methods.base import Method
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.prompts.candidate import Candidate
 
 
 class ManualPrompt(Method):

@@ -9,16 +9,23 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure, BudgetExceeded
-from whatworks.methods.base import Method
-from whatworks.patterns import grouped, mistake
-from whatworks.prompting.allowance import Allowance
-from whatworks.prompting.edits import Editor
-from whatworks.prompting.racing import Standing, Track, block_sizes, blocks_of, held_out, race_cost
-from whatworks.prompting.reflection import FINALISTS, HELPED, least, reflect
-from whatworks.task import Example
+from whatworks.analysis.mistakes import grouped, mistake
+from whatworks.base.errors import ArmFailure, BudgetExceeded
+from whatworks.data.task import Example
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.methods.prompt_edits.allowance import Allowance
+from whatworks.methods.prompt_edits.edits import Editor
+from whatworks.methods.prompt_edits.racing import (
+    Standing,
+    Track,
+    block_sizes,
+    blocks_of,
+    held_out,
+    race_cost,
+)
+from whatworks.methods.prompt_edits.reflection import FINALISTS, HELPED, least, reflect
+from whatworks.prompts.candidate import Candidate
 
 LEAST_ROWS = 16
 """Rounds become narrower before a race is run on fewer rows."""

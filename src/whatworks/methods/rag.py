@@ -8,15 +8,18 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure
-from whatworks.examiner import mean
-from whatworks.identity import Frozen, Named, NamedStore
-from whatworks.methods.base import Method
-from whatworks.named import model_at, store_at
-from whatworks.prompt import Context, shown_passages
-from whatworks.task import Document
+from whatworks.base.errors import ArmFailure
+from whatworks.base.frozen import Frozen, Named, NamedStore
+from whatworks.base.paths import model_at, store_at
+from whatworks.data.task import Document
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import mean
+from whatworks.methods.method import Method
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Context
+from whatworks.prompts.render import shown_passages
+from whatworks.prompts.retrieval import chunk, recall_at_k, resolve_embedder
+from whatworks.prompts.retrieval.reranking import check
 
 
 class Indexing(Frozen):
@@ -99,8 +102,6 @@ class Rag(Method):
             ArmFailure: If there are no documents, no text in them, or no evidence where it is
                 needed.
         """
-        from whatworks.retrieval import resolve_embedder
-        from whatworks.retrieval.reranking import check
 
         chunks = passages_of(bench, self.size, self.index.overlap)
         known = [row for row in bench.dev if row.evidence]
@@ -130,8 +131,6 @@ class Rag(Method):
 
         made = bench.largest_fit(build, min(self.k, len(chunks)), "passages")
         if known:
-            from whatworks.retrieval import recall_at_k
-
             found = [[p.id for p in shown_passages(made.prompt, r, exclude=[r])] for r in known]
             recall = recall_at_k(found, [row.evidence for row in known])
             bench.note("recall", round(recall, 4))
@@ -147,7 +146,6 @@ def passages_of(bench: Bench, size: int, overlap: int) -> tuple[Document, ...]:
     Raises:
         ArmFailure: If there are no documents, or no text in them.
     """
-    from whatworks.retrieval import chunk
 
     if bench.documents_fault:
         raise ArmFailure(

@@ -8,14 +8,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.errors import ArmFailure
-from whatworks.examiner import Answer
-from whatworks.lessons import Lesson, Lessons
-from whatworks.methods.base import Method
-from whatworks.sampling import drawn
-from whatworks.task import Example, Pair
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import Example, Pair
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Answer
+from whatworks.methods.drawn_answers import drawn
+from whatworks.methods.method import Method
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson, Lessons
 
 How = Literal["always", "sometimes", "never"]
 

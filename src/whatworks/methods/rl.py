@@ -6,11 +6,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate, StageKind, Weights
-from whatworks.errors import ArmFailure
-from whatworks.methods.base import Method
-from whatworks.task import MetricSpec
+from whatworks.base.errors import ArmFailure
+from whatworks.data.task import MetricSpec
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.models.weights import StageKind, Weights
+from whatworks.prompts.candidate import Candidate
 from whatworks.training.rows import prompt_rows
 from whatworks.training.settings import RLSettings
 

@@ -8,13 +8,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate, Weights
-from whatworks.lessons import Lesson
+from whatworks.data.task import Pair
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.preference_pairs import agreement, given, held_out, telling
 from whatworks.methods.rl import Reinforced
-from whatworks.preferences import agreement, given, held_out, telling
-from whatworks.prompt import Prompt
-from whatworks.task import Pair
+from whatworks.models.reward_model import RewardModel
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson
+from whatworks.prompts.prompt import Prompt
 from whatworks.training.rows import pair_rows
 from whatworks.training.settings import RewardSettings
 
@@ -64,7 +66,6 @@ def reward_model(start: Candidate, bench: Bench, pairs: Sequence[Pair], epochs: 
 
 def margins(bench: Bench, model: Weights, prompt: Prompt, pairs: Sequence[Pair]) -> list[float]:
     """Of each pair, by how much the reward model prefers the better answer."""
-    from whatworks.training.reward import RewardModel
 
     scorer = RewardModel(bench.examiner.files(model))
     rows = pair_rows(prompt, pairs)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate, StageKind
-from whatworks.lessons import Lesson
-from whatworks.methods.base import Method
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.models.weights import StageKind
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson
 from whatworks.training.rows import training_rows
 from whatworks.training.settings import SFTSettings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whatworks.bench import Bench
-from whatworks.candidate import Candidate
-from whatworks.methods.base import Method
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.prompts.candidate import Candidate
 
 
 class ZeroShot(Method):

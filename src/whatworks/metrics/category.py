@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
 
-from whatworks.constraint import Constraint
-from whatworks.errors import InputError
-from whatworks.metrics import Score
-from whatworks.metrics.compare import brief
-from whatworks.task import Example
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
+from whatworks.data.task import Example
+from whatworks.metrics.score import Score
+from whatworks.models.constraint import Constraint
 
 _GAPS = re.compile(r"[\W_]+")
 

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 from pydantic import PositiveFloat
 
-from whatworks.errors import InputError
-from whatworks.metrics import Score
-from whatworks.metrics.compare import brief, contained, normalise, overlap, part_means
-from whatworks.metrics.entities import entities
-from whatworks.task import Example
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
+from whatworks.data.task import Example
+from whatworks.metrics.names_and_numbers import entities
+from whatworks.metrics.score import Score
+from whatworks.metrics.text_overlap import contained, normalise, overlap, part_means
 
 summary = part_means
 

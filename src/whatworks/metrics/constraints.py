@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import py3langid
 
-from whatworks.metrics.compare import brief
+from whatworks.base.phrasing import brief
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)]*(?:\s|$)")

@@ -12,12 +12,13 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from whatworks.errors import InputError
-from whatworks.metrics import Score
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
+from whatworks.data.task import Example
 from whatworks.metrics.abstention import abstains
-from whatworks.metrics.compare import brief, contained, normalise
-from whatworks.metrics.text import match
-from whatworks.task import Example
+from whatworks.metrics.plain_text import match
+from whatworks.metrics.score import Score
+from whatworks.metrics.text_overlap import contained, normalise
 
 
 def facts(example: Example, text: str) -> Score:
@@ -58,7 +59,7 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
     them (Wei et al. 2024, SimpleQA, section 4); ``made_up_rate`` the share of unanswerable
     questions that got an answer. Each is left out where it has no questions.
 
-    Where rows say in ``meta["aspect"]`` which way of asking they are (``whatworks.facts.sheet``),
+    Where rows say in ``meta["aspect"]`` which way of asking they are (as the claims do),
     the accuracy of each way bears its name.
 
     ``score_at_50``, ``_75`` and ``_90`` are mean points: 1 for a right answer, 0 for an abstention,

@@ -12,11 +12,11 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from whatworks.errors import InputError, nearest
-from whatworks.metrics import Score
+from whatworks.base.errors import InputError, nearest
+from whatworks.data.task import Example
 from whatworks.metrics.constraints import KINDS, bullets, language_of, numbered
 from whatworks.metrics.options import checked
-from whatworks.task import Example
+from whatworks.metrics.score import Score
 
 Check = Callable[[str], str]
 

@@ -17,15 +17,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from whatworks.budget import Meter
-from whatworks.candidate import Decoding
-from whatworks.engines import ModelFiles, open_engine
-from whatworks.errors import InputError
-from whatworks.helper import Helper, HelperModel
-from whatworks.metrics import Score
-from whatworks.metrics.compare import brief, part_means
-from whatworks.store import Store
-from whatworks.task import Example, Message
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
+from whatworks.base.store import Store
+from whatworks.data import read
+from whatworks.data.task import Example, Message
+from whatworks.metrics.score import Score
+from whatworks.metrics.text_overlap import part_means
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import ModelFiles
+from whatworks.models.helper import Helper, HelperModel
+from whatworks.models.metering import Meter
+from whatworks.models.open_engine import open_engine
 
 CRITERIA = "which answer is more correct, more helpful and better kept to what was asked"
 _DECODING = Decoding(max_tokens=256)
@@ -188,7 +191,6 @@ def _calibrated(
     model: str, criteria: str, labels: Path, keep: Path | None
 ) -> tuple[list[bool], list[bool]]:
     """What people and what the judge say of each labelled answer: is it good."""
-    from whatworks.data import read
 
     human: list[bool] = []
     said: list[bool] = []

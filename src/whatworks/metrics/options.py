@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from whatworks.errors import InputError, nearest
+from whatworks.base.errors import InputError, nearest
 
 
 def checked(

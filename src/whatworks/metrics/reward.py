@@ -13,17 +13,15 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from whatworks.engines import ModelFiles
-from whatworks.errors import InputError
-from whatworks.metrics import Score
-from whatworks.metrics.compare import part_means
-from whatworks.prompt import Prompt, render
-from whatworks.task import Example
-
-if TYPE_CHECKING:
-    from whatworks.training.reward import RewardModel
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example
+from whatworks.metrics.score import Score
+from whatworks.metrics.text_overlap import part_means
+from whatworks.models.engine import ModelFiles
+from whatworks.models.reward_model import RewardModel
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
 
 _FAR = 30.0
 """Beyond it the logistic function is 0 or 1 to twelve digits."""
@@ -82,7 +80,6 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
 
 @lru_cache(maxsize=2)
 def _model(folder: Path) -> RewardModel:
-    from whatworks.training.reward import RewardModel
 
     return RewardModel(_files(folder))
 

@@ -23,13 +23,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 
-from whatworks.errors import InputError
-from whatworks.metrics import Score
-from whatworks.metrics.compare import brief, contained, part_means
-from whatworks.metrics.entities import entities
-from whatworks.metrics.ngram import CharacterModel
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
+from whatworks.data import read
+from whatworks.data.task import Example
+from whatworks.metrics.character_model import CharacterModel
+from whatworks.metrics.names_and_numbers import entities
 from whatworks.metrics.options import FILE
-from whatworks.task import Example
+from whatworks.metrics.score import Score
+from whatworks.metrics.text_overlap import contained, part_means
+from whatworks.prompts.retrieval import embedder as named
 
 PIECE = 30
 """Words to which reference texts are cut, so that their length says nothing about their style."""
@@ -55,7 +58,6 @@ def cut(texts: Sequence[str]) -> Pieces:
 def _pieces(given: Any) -> Pieces:
     if isinstance(given, list | tuple):
         return cut(TypeAdapter(list[str]).validate_python(given))
-    from whatworks.data import read
 
     data = read(Path(TypeAdapter(str).validate_python(given)))
     whole = data.format == "passages"  # opening and continuation are one text
@@ -218,7 +220,6 @@ def _similarity(said: str, reference: str, embedder: str) -> float:
     """Cosine of the two texts' embeddings, no less than 0."""
     if said == reference:
         return 1.0
-    from whatworks.retrieval import embedder as named
 
     one, other = named(embedder).embed([said, reference])
     return min(1.0, max(0.0, round(float(one @ other), 6)))

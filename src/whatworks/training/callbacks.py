@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from whatworks.errors import ArmFailure
-from whatworks.training.folder import RunFolder
+from whatworks.base.errors import ArmFailure
 from whatworks.training.job import Checkpoint, Progress
+from whatworks.training.run_folder import RunFolder
 
 PROGRESS_SECONDS = 0.1
 

@@ -10,8 +10,8 @@ import errno
 import signal
 from typing import Literal
 
-from whatworks.errors import ArmFailure, WhatworksError
-from whatworks.identity import Frozen
+from whatworks.base.errors import ArmFailure, WhatworksError, first_line
+from whatworks.base.frozen import Frozen
 
 _OUT_OF_MEMORY = (
     "out of memory",
@@ -100,8 +100,3 @@ def diagnose_exit(code: int, last_words: str) -> Failure:
         cause=f"the training process ended with {how}: {last_words or 'it said nothing'}",
         remedy="worker.log in the folder of the training has the details",
     )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, shortened."""
-    return (str(error).strip().splitlines() or [""])[0][:200]

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from pydantic import Field, model_validator
 
-from whatworks.candidate import Stacking, StageKind
-from whatworks.identity import Frozen
+from whatworks.base.frozen import Frozen
+from whatworks.models.weights import Stacking, StageKind
 from whatworks.training.settings import SETTINGS, AnySettings, Schedule, SFTSettings
 
 

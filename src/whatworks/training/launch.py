@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from whatworks.engines import ModelFiles
-from whatworks.engines.models import resolve
-from whatworks.errors import ArmFailure, InputError
-from whatworks.training import child
+from whatworks.base.errors import ArmFailure, InputError
+from whatworks.models.engine import ModelFiles
+from whatworks.models.files import resolve
+from whatworks.training import process as child
 from whatworks.training.failure import Failure, diagnose_exit
-from whatworks.training.folder import Plan, RunFolder
 from whatworks.training.job import Progress, Trained, TrainingJob
 from whatworks.training.rows import Row
+from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import SFTSettings
 
 SAVE_SECONDS = 600.0

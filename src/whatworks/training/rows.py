@@ -2,7 +2,7 @@
 
 A row holds the messages that the engine would be asked with, and what a trainer learns from: an
 answer, a better and a worse one, an answer with a label, or the example that a reward is computed
-from. Which tokens that makes is decided by ``whatworks.engines.templates``, for training and
+from. Which tokens that makes is decided by ``whatworks.models.chat_templates``, for training and
 generation alike.
 """
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from whatworks.grounding import taught
-from whatworks.identity import Frozen
-from whatworks.prompt import Prompt, render, warm
-from whatworks.task import Example, Message, Pair
+from whatworks.base.frozen import Frozen
+from whatworks.data.task import Example, Message, Pair
+from whatworks.metrics.citations import taught
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render, warm
 
 
 class Row(Frozen):

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from whatworks.candidate import StageKind
-from whatworks.identity import Frozen
-from whatworks.task import MetricSpec
+from whatworks.base.frozen import Frozen
+from whatworks.data.task import MetricSpec
+from whatworks.models.weights import StageKind
 from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
 
 Kind = Literal["lora", "full"]

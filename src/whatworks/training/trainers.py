@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from whatworks.engines import templates
-from whatworks.errors import ArmFailure
+from whatworks.base.errors import ArmFailure
+from whatworks.models import chat_templates as templates
+from whatworks.models.reward_model import RewardModel
 from whatworks.training.job import TrainingJob
-from whatworks.training.reward import RewardModel
-from whatworks.training.rewards import rewards
+from whatworks.training.rl_rewards import rewards
 from whatworks.training.rows import PromptRow
 from whatworks.training.settings import (
     ALPHA,
@@ -27,7 +27,7 @@ from whatworks.training.settings import (
     SFTSettings,
     SoftPromptSettings,
 )
-from whatworks.training.tokens import Tokens
+from whatworks.training.tokenise import Tokens
 
 _HEADS: tuple[dict[str, Any], dict[str, Any]] = (
     {"task_type": "CAUSAL_LM"},

@@ -24,18 +24,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whatworks.errors import ArmFailure
-from whatworks.training.failure import diagnose, first_line
-from whatworks.training.folder import Plan, RunFolder
+from whatworks.base.errors import ArmFailure, first_line
+from whatworks.models import chat_templates as templates
+from whatworks.models import files as models
+from whatworks.models.reward_model import RewardModel, load_scorer
+from whatworks.training.failure import diagnose
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
-from whatworks.training.output import score_labelled
-from whatworks.training.reward import RewardModel, load_scorer
+from whatworks.training.labelled_logits import score_labelled
+from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import RLSettings, SFTSettings
-from whatworks.training.tokens import tokenise
+from whatworks.training.tokenise import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
 
 if TYPE_CHECKING:
-    from whatworks.training.leash import Leash
+    from whatworks.training.kl_leash import Leash
 
 PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
 RANK = int(os.environ.get("RANK", "0"))
@@ -51,9 +53,9 @@ def preload() -> None:
         "transformers.models.auto.modeling_auto",
         "peft.tuners.lora",
         *(f"trl.trainer.{kind}_trainer" for kind in ("sft", "dpo", "kto", "reward", "rloo")),
-        "whatworks.engines.models",
+        "whatworks.models.files",
         "whatworks.training.callbacks",
-        "whatworks.training.leash",
+        "whatworks.training.kl_leash",
     ):
         importlib.import_module(module)
 
@@ -92,7 +94,7 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     from transformers import PrinterCallback
 
     from whatworks.training.callbacks import Keep, SeedEpochs, SeedSteps, Watch
-    from whatworks.training.leash import Leash, trace
+    from whatworks.training.kl_leash import Leash, trace
 
     job = folder.job()
     with _first_process_first():
@@ -166,8 +168,6 @@ def load(job: TrainingJob, plan: Plan) -> Start:
         ArmFailure: If the adapter cannot.
     """
     import torch
-
-    from whatworks.engines import models, templates
 
     # Trained weights are kept in float32; frozen ones below an adapter may be coarser.
     coarse = job.kind != "full" and _bfloat16(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from whatworks.base.errors import InputError, nearest
 from whatworks.data.formats.base import Columns, Content, Format, RowProblem
 from whatworks.data.formats.chat import ALPACA, MT_BENCH, OPENAI, PROMPT_COMPLETION, SHAREGPT
 from whatworks.data.formats.generic import GENERIC
@@ -14,8 +15,7 @@ from whatworks.data.formats.preference import (
     SHAREGPT_PREFERENCE,
     TRL_PREFERENCE,
 )
-from whatworks.data.rows import Fields
-from whatworks.errors import InputError, nearest
+from whatworks.data.raw_row import Fields
 
 __all__ = ["FORMATS", "SAMPLE", "Columns", "Content", "Format", "RowProblem", "choose"]
 

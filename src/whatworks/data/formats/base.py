@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from whatworks.data.rows import Fields
-from whatworks.task import Message
+from whatworks.data.raw_row import Fields
+from whatworks.data.task import Message
 
 Columns = Mapping[str, "str | list[str]"]
 """What the user says about columns: role (input, target, id, group, evidence) to column(s)."""

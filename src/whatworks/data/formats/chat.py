@@ -19,8 +19,8 @@ from whatworks.data.formats.base import (
     system_turn,
 )
 from whatworks.data.formats.turns import TURNS, asked, counted, is_turns, turns
-from whatworks.data.rows import Fields
-from whatworks.task import Message
+from whatworks.data.raw_row import Fields
+from whatworks.data.task import Message
 
 
 def _alpaca(fields: Fields) -> Content:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from whatworks.base.errors import InputError
 from whatworks.data.formats.base import (
     SYSTEM,
     Columns,
@@ -20,8 +21,7 @@ from whatworks.data.formats.base import (
     system_turn,
     text_in,
 )
-from whatworks.data.rows import Fields
-from whatworks.errors import InputError
+from whatworks.data.raw_row import Fields
 
 PAIRS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("input", "inputs", "source", "src", "x"), ("target", "output", "label", "tgt", "y")),

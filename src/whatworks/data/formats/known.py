@@ -17,8 +17,9 @@ from whatworks.data.formats.base import (
     needed,
 )
 from whatworks.data.formats.turns import is_turns, turns
+from whatworks.data.meaning_representation import MalformedMR, parse
 from whatworks.data.passages import opening
-from whatworks.data.rows import Fields
+from whatworks.data.raw_row import Fields
 
 
 def _own(fields: Fields) -> Content:
@@ -39,7 +40,6 @@ def _viggo(fields: Fields) -> Content:
 
 def _viggo_json(fields: Fields) -> Content:
     """The same rows with ``{"act": ..., slot: item or list of items}`` for a target."""
-    from whatworks.metrics.mr import MalformedMR, parse
 
     content = _viggo(fields)
     try:

@@ -14,8 +14,8 @@ from typing import Any
 from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, first
 from whatworks.data.formats.chat import as_turns, asking, led, prompt_turns
 from whatworks.data.formats.turns import ROLES, TURNS, asked, is_turns, turn, turns
-from whatworks.data.rows import Fields
-from whatworks.task import Message, Pair
+from whatworks.data.raw_row import Fields
+from whatworks.data.task import Message, Pair
 
 _SPEAKER = re.compile(r"^[ \t]*(\w+):", re.MULTILINE)
 _PROMPTS = ("prompt", "question", "instruction")

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
+from whatworks.base.errors import InputError
 from whatworks.data.formats.base import LeftOut, RowProblem, as_text
-from whatworks.data.rows import parse
-from whatworks.errors import InputError
-from whatworks.task import Example, Message, Role
+from whatworks.data.raw_rows import parse
+from whatworks.data.task import Example, Message, Role
 
 ROLES: dict[str, Role] = {
     **dict.fromkeys(("system", "developer"), "system"),

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from whatworks.data import text
+from whatworks.base.errors import InputError, nearest
+from whatworks.data import file_text as text
+from whatworks.data.contents import Data
 from whatworks.data.formats.base import RowProblem
 from whatworks.data.logs.base import Call, LogFormat, Node, began
 from whatworks.data.logs.cleaning import (
@@ -32,10 +34,8 @@ from whatworks.data.logs.platforms import (
     stored_message,
 )
 from whatworks.data.logs.spans import MLFLOW_INFO, SPANS
-from whatworks.data.reading import Data
-from whatworks.data.rows import JSON_ENDINGS, TABLE_ENDINGS, rows, values
-from whatworks.errors import InputError, nearest
-from whatworks.task import Example, Message
+from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, rows, values
+from whatworks.data.task import Example, Message
 
 __all__ = [
     "LOG_FORMATS",

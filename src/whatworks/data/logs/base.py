@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from whatworks.base.errors import InputError
 from whatworks.data.formats.base import RowProblem, as_text
 from whatworks.data.formats.turns import ROLES, turn
-from whatworks.data.rows import parse
-from whatworks.errors import InputError
-from whatworks.task import Message, Role
+from whatworks.data.raw_rows import parse
+from whatworks.data.task import Message, Role
 
 Node = Mapping[str, Any]
 

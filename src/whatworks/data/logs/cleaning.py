@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from whatworks.data.reading import Data
-from whatworks.task import Example, Message
+from whatworks.data.contents import Data
+from whatworks.data.task import Example, Message
 
 SECRETS: dict[str, re.Pattern[str]] = {
     "API key": re.compile(

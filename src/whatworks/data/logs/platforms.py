@@ -20,7 +20,7 @@ from whatworks.data.logs.base import (
     seconds,
     some,
 )
-from whatworks.task import Message
+from whatworks.data.task import Message
 
 _STORED = re.compile(r"(chatcmpl-.+)-(\d+)")
 _EXPECTED = ("equals", "contains", "icontains", "starts-with", "similar")

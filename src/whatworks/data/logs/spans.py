@@ -19,7 +19,7 @@ from whatworks.data.logs.base import (
     unpacked,
 )
 from whatworks.data.logs.platforms import answer
-from whatworks.task import Message
+from whatworks.data.task import Message
 
 _MLFLOW_CALLS = ("LLM", "CHAT_MODEL")
 _PREFIX = "attributes."

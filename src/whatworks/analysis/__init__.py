@@ -1,0 +1,1 @@
+"""What rows say: comparisons, verdicts, mistakes, diagnosis, figures. Pure functions over rows."""

@@ -1,0 +1,180 @@
+"""What a report shows, as frozen values: a study, its arms, their failures and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from whatworks.analysis.comparison import Comparison, Estimate
+from whatworks.analysis.forgetting import Forgetting
+from whatworks.analysis.learning_curve import Curve
+from whatworks.analysis.verdict import MIN_EFFECT, Recommendation, Verdict
+from whatworks.base.errors import located
+
+
+@dataclass(frozen=True)
+class ArmInfo:
+    """What is known of an arm beside its test rows.
+
+    Attributes:
+        name: The arm.
+        chain: Its methods, e.g. ``rag+sft``.
+        dev_score: Mean strict score on dev over its seeds; None when it failed.
+        training_seconds: Mean training time of a seed.
+        usd: US dollars for a seed, mean: adapting, helper, dev and test; 0 where nothing is paid.
+        seeds: Seeds planned.
+        prompt: One rendered test prompt, as text.
+        settings: Settings of each method.
+        notes: What its methods want the report to say.
+        oracle: Whether it is shown what only a measurement knows, such as gold passages.
+        curve: Learning curves: for each run, the dev score after each checkpoint.
+        losses: Training loss by step, of each run, by the method that trained.
+        traces: What each step of reinforcement saw (``training.job.Point``), in the same way.
+        forgetting: How far training moved the weights from the untouched model on the retention
+            set, mean over the seeds; None for an arm that trains nothing.
+        rows: Train rows that it was given.
+    """
+
+    name: str
+    chain: str = ""
+    dev_score: float | None = None
+    training_seconds: float = 0.0
+    usd: float = 0.0
+    seeds: int = 1
+    prompt: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: Sequence[str] = ()
+    oracle: bool = False
+    curve: Sequence[Sequence[float]] = ()
+    losses: Mapping[str, Sequence[Sequence[float]]] = field(
+        default_factory=dict[str, Sequence[Sequence[float]]]
+    )
+    traces: Mapping[str, Sequence[Sequence[Mapping[str, float]]]] = field(
+        default_factory=dict[str, Sequence[Sequence[Mapping[str, float]]]]
+    )
+    forgetting: Forgetting | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """What is known of the study beside its rows.
+
+    Attributes:
+        name: The task.
+        model: The untouched model.
+        metric: Name of the metric.
+        counts: Examples per split.
+        baseline: The arm that the others are compared with.
+        min_effect: Smallest difference of scores that matters.
+        openings: How often the test split was opened.
+        winner: The arm chosen on dev; empty to choose here.
+        seconds: Wall time of the study.
+        machine: What it ran on.
+        version: Version of whatworks.
+        versions: Versions of the libraries below it.
+        command: How to run it again.
+        decisions: What was decided on dev, in sentences.
+        findings: Sentences about why, e.g. from the form-or-facts diagnosis.
+        plan: How the plan did that was made before; empty when there was none.
+        curve: Arms of the learning curve.
+        shots: Arms that only show examples: what the curve is compared with the best of.
+    """
+
+    name: str
+    model: str
+    metric: str
+    counts: Mapping[str, int]
+    baseline: str
+    min_effect: float = MIN_EFFECT
+    openings: int = 1
+    winner: str = ""
+    seconds: float = 0.0
+    machine: str = ""
+    version: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    command: str = ""
+    decisions: Sequence[str] = ()
+    findings: Sequence[str] = ()
+    plan: str = ""
+    curve: Sequence[str] = ()
+    shots: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Seeds of an arm that could not be completed, for one and the same cause.
+
+    ``place`` is where the first of them met it; each training has a folder of its own.
+    """
+
+    seeds: tuple[int, ...]
+    cause: str
+    remedy: str
+    place: str = ""
+
+    @property
+    def said(self) -> str:
+        """Place and cause in one line."""
+        return located(self.cause, self.place)
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One arm's figures. Those of test are None, or 0, when every seed failed.
+
+    Attributes:
+        info: What is known beside the rows.
+        verdict: What the test says about it.
+        score: Mean strict score with its interval.
+        lenient: Mean lenient score.
+        difference: Against the baseline; None for the baseline itself.
+        kinds: Number of answers of each kind, over all seeds.
+        parts: Mean of each part of the score.
+        prompt_tokens: Mean per request.
+        completion_tokens: Mean per request.
+        seconds: Mean per request.
+        drop: Dev score less test score.
+        seeds: Seeds that were scored.
+        failures: Seeds that were not.
+    """
+
+    info: ArmInfo
+    verdict: Verdict
+    score: Estimate | None = None
+    lenient: float | None = None
+    difference: Comparison | None = None
+    kinds: Mapping[str, int] = field(default_factory=dict[str, int])
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    seconds: float = 0.0
+    drop: float | None = None
+    seeds: int = 0
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The arm."""
+        return self.info.name
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study's figures: its arms in their order, and the answer in words."""
+
+    study: StudyInfo
+    arms: tuple[ArmSummary, ...]
+    recommendation: Recommendation
+    n_test: int
+    n_groups: int
+    curve: Curve | None = None
+
+    def arm(self, name: str) -> ArmSummary | None:
+        """The arm of that name, if there is one."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that ``json.dumps`` takes."""
+        return asdict(self)

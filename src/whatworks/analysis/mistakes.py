@@ -1,0 +1,316 @@
+"""Error patterns: mistakes grouped by what is wrong, so that a prompt can be mended. Pure.
+
+A mistake is an answer that is not fully right. Its pattern is decided by the score (kind, lenient
+value, parts), the metric's name, and the answer beside the target; each mistake has one pattern,
+the first that applies. People read them (``whatworks errors``, the report), and ``prompt-search``
+takes its edits from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from whatworks.analysis.result_rows import Row
+from whatworks.base.phrasing import brief
+from whatworks.data.meaning_representation import MalformedMR
+from whatworks.data.meaning_representation import parse as parse_mr
+from whatworks.data.task import Example
+from whatworks.metrics.abstention import abstains
+from whatworks.metrics.citations import EVIDENCE
+from whatworks.metrics.json.metric import MalformedJSON, fields_of
+from whatworks.metrics.json.metric import parse as parse_json
+from whatworks.metrics.score import Score
+from whatworks.metrics.text_overlap import normalise
+
+PatternName = Literal[
+    "not asked",
+    "empty",
+    "refused",
+    "extra text around the answer",
+    "too long",
+    "wrong language",
+    "malformed",
+    "label not in the list",
+    "label confused",
+    "missing field",
+    "field not wanted",
+    "wrong value",
+    "wrong order",
+    "passage misread",
+    "passage not found",
+    "fact not known",
+    "wrong style",
+    "wrong answer",
+]
+
+
+_TELLING = ("sql", "instructions", "chat")
+"""Metrics whose reason for a wrong answer is of a kind, and not the two answers again."""
+
+_TOO_LONG = 2.0
+_LONG_WORDS = 8
+"""A wrong answer is too long when it has twice the target's words and this many more."""
+
+_FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split())
+    for language, words in {
+        "English": "the and is of to in that it was for with as are this you not have be",
+        "German": "der die das und ist nicht ein eine von zu mit den sie auf für dem im auch",
+        "French": "le la les et est des un une du dans que pour pas sur avec ce il qui",
+        "Spanish": "el los las y es una por con para que del se no lo su como más pero",
+        "Italian": "il gli e è di che una per non con sono della nel le si come più ma",
+        "Dutch": "de het een en is van niet op te dat zijn voor met die aan ook maar bij",
+        "Portuguese": "o os as e é um uma de não para com que do da em por mais se",
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One answer that is not fully right.
+
+    Attributes:
+        example: The row asked for.
+        said: The answer.
+        name: Its pattern.
+        detail: Which field, which labels, which reason: what mistakes of a pattern differ in.
+        feedback: The metric's own words.
+    """
+
+    example: Example
+    said: str
+    name: PatternName
+    detail: str
+    feedback: str
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Mistakes of one kind, the most frequent details first."""
+
+    name: PatternName
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def count(self) -> int:
+        """How many answers."""
+        return len(self.mistakes)
+
+    @property
+    def details(self) -> list[tuple[str, int]]:
+        """Details with their counts, most frequent first; those without any are left out."""
+        counts = Counter(m.detail for m in self.mistakes if m.detail)
+        return counts.most_common()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What became of the examples that two runs have in common, by id."""
+
+    fixed: tuple[str, ...]
+    broken: tuple[str, ...]
+    still_wrong: tuple[str, ...]
+    still_right: tuple[str, ...]
+
+
+def grouped(mistakes: Iterable[Mistake]) -> tuple[Pattern, ...]:
+    """Mistakes by pattern, the most frequent pattern first."""
+    by_name: dict[PatternName, list[Mistake]] = {}
+    for mistake in mistakes:
+        by_name.setdefault(mistake.name, []).append(mistake)
+    found = [Pattern(name, tuple(members)) for name, members in by_name.items()]
+    return tuple(sorted(found, key=lambda pattern: -pattern.count))
+
+
+def patterns_of(
+    metric: str, rows: Iterable[Row], examples: Mapping[str, Example]
+) -> tuple[Pattern, ...]:
+    """The patterns in some rows of results; failed runs and unknown examples are left out."""
+    found = (
+        mistake(metric, examples[row.example], row.output, _score(row))
+        for row in rows
+        if row.status == "scored" and row.example in examples
+    )
+    return grouped(one for one in found if one is not None)
+
+
+def changes(before: Iterable[Row], after: Iterable[Row]) -> Changes:
+    """Which examples were fixed and which were broken between two sets of rows.
+
+    An example is right when it is fully right with most of its seeds.
+    """
+    old, new = _right(before), _right(after)
+    common = [name for name in new if name in old]
+
+    def those(was: bool, now: bool) -> tuple[str, ...]:
+        return tuple(name for name in common if (old[name], new[name]) == (was, now))
+
+    return Changes(
+        fixed=those(False, True),
+        broken=those(True, False),
+        still_wrong=those(False, False),
+        still_right=those(True, True),
+    )
+
+
+def mistake(metric: str, example: Example, said: str, score: Score) -> Mistake | None:
+    """What is wrong with an answer; None when it is fully right."""
+    if score.value >= 1.0:
+        return None
+    name, detail = _named(metric, example, said, score)
+    return Mistake(example, said, name, detail, score.feedback)
+
+
+def _named(metric: str, example: Example, said: str, score: Score) -> tuple[PatternName, str]:
+    said, wanted = said.strip(), example.target.strip()
+    if score.feedback.startswith("not asked"):
+        return "not asked", "the prompt is too long"
+    if not said:
+        return "empty", ""
+    if metric == "category" and score.kind == "wrong":  # a label, be it "unknown"
+        return "label confused", f"{wanted} taken for {said}"
+    if score.kind == "abstained" or abstains(said):
+        return "refused", ""
+    if score.forgiving >= 1.0 and normalise(said) != normalise(wanted):
+        return "extra text around the answer", _around(said, wanted)
+    if score.forgiving >= 1.0:
+        return "wrong style", "right up to case, punctuation or spaces"
+    if metric == "category":
+        return "label not in the list", brief(said, 40)
+    for told in (_script, _language):
+        if (is_now := told(said)) and (should := told(wanted)) and is_now != should:
+            return "wrong language", f"{is_now} instead of {should}"
+    if score.kind == "malformed":
+        return "malformed", _reason(score.feedback)
+    if (fields := _fields(metric, said)) and (wished := _fields(metric, wanted)):
+        return _field_pattern(fields, wished)
+    words, enough = len(said.split()), len(wanted.split())
+    if wanted and words >= _TOO_LONG * enough and words >= enough + _LONG_WORDS:
+        return "too long", f"{_rounded(words)} words where about {_rounded(enough)} are wanted"
+    if metric == "style":
+        return "wrong style", _reason(score.feedback)
+    if EVIDENCE in score.parts:
+        found = score.parts[EVIDENCE] >= 1.0
+        return ("passage misread", "") if found else ("passage not found", "")
+    if metric == "facts":
+        return "fact not known", ""
+    return "wrong answer", _reason(score.feedback) if metric in _TELLING else ""
+
+
+def _fields(metric: str, text: str) -> dict[str, str]:
+    """Field names with their values, {} where the metric or the text has none."""
+    try:
+        if metric == "json":
+            found = fields_of(parse_json(text)).elements()
+            pairs = [(str(field).partition(" = ")[0], repr(field.value)) for field in found]
+        elif metric == "mr":
+            read = parse_mr(text)
+            pairs = [("act", read.act), *((s.name, ", ".join(s.items)) for s in read.slots)]
+        else:
+            return {}
+    except (MalformedJSON, MalformedMR):
+        return {}
+    fields: dict[str, str] = {}
+    for name, value in sorted(pairs):
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _field_pattern(said: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[PatternName, str]:
+    missing = [name for name in wanted if name not in said]
+    extra = [name for name in said if name not in wanted]
+    if missing and extra:
+        return "missing field", f"{missing[0]}, written {extra[0]}"
+    if missing:
+        return "missing field", missing[0]
+    if extra:
+        return "field not wanted", extra[0]
+    different = [name for name in wanted if said[name] != wanted[name]]
+    if not different:
+        return "wrong order", ""
+    if different[0] == "act":
+        return "label confused", f"{wanted['act']} taken for {said['act']}"
+    return "wrong value", different[0]
+
+
+def _around(said: str, wanted: str) -> str:
+    """On which side of the answer there is more."""
+    at = said.casefold().find(wanted.casefold())
+    if at < 0 or not wanted:
+        return ""
+    before, after = said[:at].strip(), said[at + len(wanted) :].strip()
+    sides = [side for side, text in (("before it", before), ("after it", after)) if text]
+    return " and ".join(sides)
+
+
+def _reason(feedback: str) -> str:
+    """The metric's reason without what differs from row to row: places and quotations."""
+    first = re.split(r"; |, wanted ", feedback)[0]
+    first = re.sub(r" (?:at|in) (?:line|column|character) \d+(?: column \d+)?.*", "", first)
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "...", first)[:100]
+
+
+def _script(text: str) -> str:
+    """The script of most letters; nothing for a text without letters of these."""
+    letters = [c for c in text if c.isalpha()]
+    for script, first, last in _SCRIPTS:
+        if sum(first <= c <= last for c in letters) > len(letters) / 2:
+            return script
+    return ""
+
+
+_SCRIPTS = (
+    ("Latin script", "A", "\u024f"),
+    ("Cyrillic script", "\u0400", "\u04ff"),
+    ("Greek script", "\u0370", "\u03ff"),
+    ("Arabic script", "\u0600", "\u06ff"),
+    ("Hebrew script", "\u0590", "\u05ff"),
+    ("Devanagari script", "\u0900", "\u097f"),
+    ("Thai script", "\u0e00", "\u0e7f"),
+    ("Korean script", "\uac00", "\ud7af"),
+    ("Japanese script", "\u3040", "\u30ff"),
+    ("Chinese script", "\u4e00", "\u9fff"),
+)
+
+
+def _language(text: str) -> str:
+    """The language of a text where its most frequent words tell, else nothing."""
+    words = re.findall(r"\w+", text.casefold())
+    hits = {name: sum(w in known for w in words) for name, known in _FUNCTION_WORDS.items()}
+    (best, most), (_, second) = Counter(hits).most_common(2)
+    return best if most >= 3 and most >= 2 * second and most >= len(words) / 8 else ""
+
+
+def _rounded(words: int) -> int:
+    """Counts by the ten, so that lengths that hardly differ are one detail."""
+    return words if words < 10 else 10 * round(words / 10)
+
+
+def _score(row: Row) -> Score:
+    kind = row.kind if row.kind in ("correct", "wrong", "abstained", "malformed") else "wrong"
+    return Score(row.value, kind, row.feedback, row.lenient, row.parts)
+
+
+def _right(rows: Iterable[Row]) -> dict[str, bool]:
+    values: dict[str, list[bool]] = {}
+    for row in rows:
+        if row.status == "scored":
+            values.setdefault(row.example, []).append(row.value >= 1.0)
+    return {name: sum(seen) > len(seen) / 2 for name, seen in values.items()}
+
+
+def lines(patterns: Sequence[Pattern], *, examples: int = 2) -> list[str]:
+    """Patterns as plain text, with some examples each."""
+    text: list[str] = []
+    for pattern in patterns:
+        shown = ", ".join(f"{detail} ({n})" for detail, n in pattern.details[:4])
+        text.append(f"{pattern.count:>5}  {pattern.name}" + (f": {shown}" if shown else ""))
+        for one in pattern.mistakes[:examples]:
+            text.append(f"         {one.example.id}: {brief(one.example.text, 90)}")
+            said, wanted = brief(one.said, 90), brief(one.example.target, 90)
+            text.append(f"           said {said}, wanted {wanted}")
+    return text

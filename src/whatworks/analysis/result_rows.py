@@ -1,0 +1,76 @@
+"""Results: one row per (arm, seed, test example), append-only, from which all figures come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from whatworks.base.errors import located
+from whatworks.base.store import Journal
+
+
+@dataclass(frozen=True)
+class Row:
+    """One test answer of one arm and seed; a failed run is a row too: cause, place, remedy.
+
+    ``group`` is the example's group, or its id when it has none. ``value`` and ``lenient`` are the
+    strict and lenient score in [0, 1]; ``seconds`` is this request's share of its batch;
+    ``logprob`` is the log-probability of the answer by the model itself, where the engine gives it.
+    """
+
+    arm: str
+    seed: int
+    status: Literal["scored", "failed"]
+    example: str = ""
+    group: str = ""
+    output: str = ""
+    value: float = 0.0
+    lenient: float = 0.0
+    kind: str = ""
+    feedback: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    logprob: float | None = None
+    candidate: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    cause: str = ""
+    remedy: str = ""
+    place: str = ""
+
+    @property
+    def failure(self) -> str:
+        """What a failed run failed of, and where; "" for a scored one."""
+        return located(self.cause, self.place)
+
+
+class Results:
+    """The rows of a study on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._journal = Journal(path)
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Add rows; nothing is ever rewritten."""
+        self._journal.append(asdict(row) for row in rows)
+
+    def rows(self, *, back: int = 0) -> list[Row]:
+        """The rows that count: of each (arm, seed), those of its latest candidate.
+
+        A later run of the same arm (other settings, or a retry after a failure) supersedes the
+        earlier rows, which stay on disk.
+
+        Args:
+            back: 1 for the rows that the latest ones superseded, 2 for those before, and so on.
+        """
+        history: dict[tuple[str, int], list[dict[str, Row]]] = {}
+        for record in self._journal.read():
+            row = Row(**record)
+            runs = history.setdefault((row.arm, row.seed), [{}])
+            if any(other.candidate != row.candidate for other in runs[-1].values()):
+                runs.append({})
+            runs[-1][row.example] = row
+        chosen = [runs[-1 - back] for runs in history.values() if len(runs) > back]
+        return [row for rows in chosen for row in rows.values()]

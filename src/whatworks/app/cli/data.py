@@ -1,0 +1,84 @@
+"""Commands that make a study's data: what a user has, looked at and written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from whatworks.app.cli.app import app
+
+
+@app.command("import")
+def import_(
+    logs: Annotated[
+        Path, typer.Argument(help="Log file or folder: JSON, JSONL, CSV, Parquet, YAML, packed too")
+    ],
+    out: Annotated[Path, typer.Option(help="The file to write, JSON lines.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="Read only this system's calls, e.g. langsmith.")
+    ] = None,
+    to: Annotated[
+        Literal["whatworks", "openai", "sharegpt", "alpaca"],
+        typer.Option(help="Shape of the rows."),
+    ] = "whatworks",
+    feedback: Annotated[
+        str, typer.Option(help="Name of the scores that count, where the log has several kinds.")
+    ] = "",
+    min_score: Annotated[
+        float | None, typer.Option(help="Keep only calls with feedback of at least this.")
+    ] = None,
+    strip: Annotated[
+        Literal["nothing", "system", "template"],
+        typer.Option(help="Leave out system messages; template: and what all prompts begin with."),
+    ] = "nothing",
+    system: Annotated[
+        str, typer.Option(help="A short system message instead of the logged ones.")
+    ] = "",
+    keep_secrets: Annotated[
+        bool, typer.Option(help="Keep calls that seem to hold keys, tokens or passwords.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+) -> None:
+    """Make examples from an application's logs: what was asked, what was answered, how rated."""
+    from whatworks.data import LOG_FORMATS, import_logs, write
+
+    absent(out, force=force)
+    data = import_logs(
+        logs,
+        format=source,
+        feedback=feedback,
+        min_score=min_score,
+        strip=strip,
+        system=system,
+        keep_secrets=keep_secrets,
+    )
+    count = write(data.examples, out, format=to)
+    shapes = {form.name: form.shape for form in LOG_FORMATS}
+    for name in data.format.split(" + "):
+        print(f"recognised: {name} ({shapes[name]})")
+    for note in data.notes:
+        print(f"  {note}")
+    known = {
+        name: held
+        for name in ("score", "model", "seconds", "at")
+        if (held := sum(name in example.meta for example in data.examples))
+    }
+    print(f"kept: {count} calls, in meta: " + (", ".join(f"{k} of {v}" for k, v in known.items())
+                                               or "nothing more"))  # fmt: skip
+    print(f"written: {out}; in a study: `task: {{train: {out.name}, metric: ...}}`")
+
+
+def absent(path: Path, *, force: bool = False) -> None:
+    """Refuse a file that is there already, before any work is done.
+
+    Raises:
+        InputError: If it exists and is not to be replaced.
+    """
+    from whatworks.base.errors import InputError
+
+    if path.exists() and not force:
+        raise InputError(
+            "this is there already", place=str(path), remedy="name another file, or add --force"
+        )

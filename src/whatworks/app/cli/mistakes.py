@@ -1,0 +1,97 @@
+"""The command that shows what goes wrong, and what a next run fixed or broke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from whatworks.app.cli.app import app
+
+if TYPE_CHECKING:
+    from whatworks.analysis.result_rows import Row
+    from whatworks.studies.study_folder import Finished
+
+SUMMARY = "summary.json"
+SHOWN = 12
+"""Ids of changed examples that are printed."""
+
+
+@app.command()
+def errors(
+    run: Annotated[Path, typer.Argument(help="Folder of a study that has run.")],
+    arm: Annotated[str | None, typer.Argument(help="Only this arm.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="What to compare with: an arm of this study, a folder of results, or FOLDER/ARM. "
+            "The arm's own previous run by default."
+        ),
+    ] = None,
+    examples: Annotated[int, typer.Option(help="Examples shown per pattern.", min=0)] = 2,
+) -> None:
+    """Group an arm's mistakes into patterns, and show what was fixed and broken since."""
+    from whatworks.analysis.mistakes import lines, patterns_of
+    from whatworks.app.report.terminal import clean
+    from whatworks.base.errors import InputError, nearest
+    from whatworks.studies.study_folder import read_finished
+
+    study = read_finished(run)
+    names = [info.name for info in study.arms]
+    if arm is not None and arm not in names:
+        raise InputError(f"unknown arm {arm!r}", place=str(run), remedy=nearest(arm, names))
+    asked = {example.id: example for example in study.task.splits.test}
+    rows = study.rows()
+    for name in names if arm is None else [arm]:
+        mine = [row for row in rows if row.arm == name and row.status == "scored"]
+        wrong = sum(row.value < 1 for row in mine)
+        print(f"\n{clean(name)}: {wrong} of {len(mine)} answers are not fully right")
+        for line in lines(patterns_of(study.study.metric, mine, asked), examples=examples):
+            print(f"{line[: len(line) - len(line.lstrip())]}{clean(line)}")
+        earlier, what = _earlier(study, name, against)
+        if earlier and mine:
+            _print_changes(earlier, mine, what)
+        elif against is not None:
+            print(f"  nothing to compare with in {what}")
+
+
+def _print_changes(before: list[Row], after: list[Row], what: str) -> None:
+    from whatworks.analysis.mistakes import changes
+
+    found = changes(before, after)
+    print(f"  against {what}:")
+    for title, ids in (
+        ("fixed", found.fixed),
+        ("broken", found.broken),
+        ("still wrong", found.still_wrong),
+    ):
+        shown = ", ".join(ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
+        print(f"    {title}: {len(ids)}" + (f" ({shown})" if ids else ""))
+
+
+def _earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row], str]:
+    """Rows to compare an arm with, and their name: a previous run, an arm, another folder."""
+    from whatworks.base.errors import InputError
+    from whatworks.studies.study_folder import read_finished
+
+    if against is None:
+        return [row for row in study.rows(back=1) if row.arm == arm], "its previous run"
+    if any(info.name == against for info in study.arms):
+        return [row for row in study.rows() if row.arm == against], against
+    folder = Path(against)
+    if not (folder / SUMMARY).is_file() and (folder.parent / SUMMARY).is_file():
+        folder, arm = folder.parent, folder.name
+    if not folder.exists():
+        raise InputError(
+            f"{against!r} is neither an arm of this study nor the folder of another",
+            place="--against",
+            remedy=f"its arms: {', '.join(info.name for info in study.arms)}; of another study "
+            "write FOLDER or FOLDER/ARM",
+        )
+    other = read_finished(folder)
+    rows = [row for row in other.rows() if row.arm == arm]
+    if not rows:
+        names = ", ".join(info.name for info in other.arms)
+        raise InputError(f"no arm {arm!r} there", place=str(folder), remedy=f"its arms: {names}")
+    return rows, f"{folder}/{arm}"

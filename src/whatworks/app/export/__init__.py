@@ -1,0 +1,1 @@
+"""The chosen arm of a finished study, written for use elsewhere."""

@@ -1,0 +1,90 @@
+"""Which arm of a finished study is exported, with which of its seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatworks.analysis.result_rows import Row
+from whatworks.base.errors import InputError, nearest
+from whatworks.base.store import Store
+from whatworks.methods.bench.examiner import model_files
+from whatworks.models.engine import ModelFiles
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.studies.study_folder import Finished, read_finished
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An arm of a finished study, with the seed that is exported.
+
+    Attributes:
+        study: The study.
+        arm: Name of the arm.
+        seed: The seed whose candidate did best on dev.
+        candidate: What the arm became.
+        files: Where its weights lie; None for a model that is served elsewhere.
+        rows: Its test rows.
+    """
+
+    study: Finished
+    arm: str
+    seed: int
+    candidate: Candidate
+    files: ModelFiles | None
+    rows: tuple[Row, ...]
+
+
+def choose(run: Path, arm: str | None) -> Chosen:
+    """The candidate of an arm, of the seed that did best on dev.
+
+    Raises:
+        InputError: If the study did not finish, or the arm is unknown or failed.
+    """
+    study = read_finished(run)
+    name = arm or study.study.winner
+    known = [one.name for one in study.arms]
+    if name not in known:
+        raise InputError(
+            f"no arm {name!r} in this study", place=str(run), remedy=nearest(name, known)
+        )
+    rows = [row for row in study.rows() if row.arm == name]
+    scored = [row for row in rows if row.status == "scored"]
+    if not scored:
+        cause = rows[0].failure if rows else "it was not run"
+        raise InputError(
+            f"arm {name!r} has no result: {cause}",
+            place=str(run),
+            remedy="run the study again, or export another arm",
+        )
+    seed = _best_seed(run, name, sorted({row.seed for row in scored}))
+    mine = tuple(row for row in scored if row.seed == seed)
+    store = Store(run / "store")
+    stored = store.read("candidates", mine[0].candidate)
+    if stored is None:
+        raise InputError(
+            f"what arm {name!r} became is no longer in the store",
+            place=str(store.root),
+            remedy="run the study again: it is made anew",
+        )
+    candidate = Candidate.model_validate(stored)
+    return Chosen(study, name, seed, candidate, _files(candidate.weights, store), mine)
+
+
+def _best_seed(run: Path, arm: str, seeds: Sequence[int]) -> int:
+    """The seed with the highest dev score, the first among equals or where none is on record."""
+    try:
+        decisions = json.loads((run / "decisions.json").read_text("utf-8"))["runs"]
+    except (OSError, ValueError, KeyError):
+        return seeds[0]
+    scores = {d["seed"]: d["dev_score"] or 0.0 for d in decisions if d["arm"] == arm}
+    return max(seeds, key=lambda seed: (scores.get(seed, -1.0), -seed))
+
+
+def _files(weights: Weights, store: Store) -> ModelFiles | None:
+    if weights.base.startswith(("http://", "https://", "fake")):
+        return None
+    return model_files(weights, store)

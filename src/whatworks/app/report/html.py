@@ -1,0 +1,217 @@
+"""One self-contained page: figures, charts, prompts and predictions, without any request outside.
+
+Whatever a model, a user or an error message wrote is hostile text here: the template escapes it,
+the predictions travel as JSON that cannot end its script element, and the page's script only ever
+writes text nodes. A content security policy refuses everything that is not in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from whatworks.analysis.figures import ArmSummary, Summary
+from whatworks.analysis.mistakes import Pattern, patterns_of
+from whatworks.analysis.result_rows import Row
+from whatworks.app.report import charts
+from whatworks.app.report import training_charts as learning
+from whatworks.base.phrasing import (
+    count,
+    duration,
+    in_one_unit,
+    percent,
+    points,
+    rough,
+    seeds_of,
+    span,
+)
+from whatworks.base.store import write_atomic
+from whatworks.data.task import Example
+
+BUDGET = 200_000
+"""Bytes of predictions in a page; longer texts are cut, and the page says so."""
+CUTS = (2000, 800, 400, 200, 100)
+"""Characters to which texts are cut, the first that fits the budget."""
+
+
+def write_html(
+    summary: Summary, rows: Sequence[Row], examples: Sequence[Example], path: Path
+) -> None:
+    """Write the report; an existing one is replaced in one step.
+
+    Args:
+        summary: The figures.
+        rows: The rows that they were computed from; the predictions are shown from them.
+        examples: The test examples.
+        path: Where, ``report.html`` by custom.
+
+    Raises:
+        InputError: If the disk is full or the folder cannot be written.
+    """
+    write_atomic(path, page(summary, rows, examples))
+
+
+def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> str:
+    """The report as text that UTF-8 can hold."""
+    shown = predictions(summary, rows, examples)
+    scored = [arm for arm in summary.arms if arm.score is not None]
+    text = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            charts=charts,
+            learning=learning,
+            span=span,
+            summary=summary,
+            study=summary.study,
+            answer=summary.recommendation,
+            scored=scored,
+            costs=_cost_charts(scored),
+            lenient=any(arm.score and arm.lenient != arm.score.value for arm in scored),
+            forgot=[arm for arm in summary.arms if arm.info.forgetting],
+            tests={arm.difference.test for arm in scored if arm.difference},
+            patterns=_patterns(summary, rows, examples),
+            shown=shown,
+            data=embedded(shown),
+        )
+    )
+    return whole(text)
+
+
+def environment(*packages: str) -> Any:
+    """Jinja with the pages' templates and the filters that write figures; it escapes everything.
+
+    ``packages`` name others with a folder ``templates``.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in ("whatworks.app.report", *packages)]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        in_one_unit=in_one_unit,
+        capitalised=_capitalised,
+        count=count,
+        duration=duration,
+        percent=percent,
+        pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
+        points=points,
+        rough=rough,
+        seeds=seeds_of,
+    )
+    return made
+
+
+def _patterns(
+    summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
+) -> list[tuple[ArmSummary, tuple[Pattern, ...], int]]:
+    """Each arm with its error patterns and the number of its answers."""
+    asked = {example.id: example for example in examples}
+    found: list[tuple[ArmSummary, tuple[Pattern, ...], int]] = []
+    for arm in summary.arms:
+        mine = [row for row in rows if row.arm == arm.name and row.status == "scored"]
+        patterns = patterns_of(summary.study.metric, mine, asked)
+        if patterns:
+            found.append((arm, patterns, len(mine)))
+    return found
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
+    """Score against prompt tokens, time a request and, where an arm trained, training time."""
+    costs: list[tuple[str, Callable[[ArmSummary], float], Callable[[float], str]]] = [
+        ("prompt tokens a request", lambda arm: arm.prompt_tokens, count),
+        ("time a request", lambda arm: arm.seconds, in_one_unit),
+    ]
+    if any(arm.info.training_seconds for arm in scored):
+        costs.append(("training time", lambda arm: arm.info.training_seconds, in_one_unit))
+    if any(arm.info.usd for arm in scored):
+        costs.append(("US dollars", lambda arm: arm.info.usd, lambda usd: f"${usd:.3g}"))
+    return [
+        charts.scatter(scored, cost, what, text, timed=text is in_one_unit)
+        for what, cost, text in costs
+    ]
+
+
+def whole(text: str) -> str:
+    """Text with lone surrogates, which models can emit and UTF-8 cannot hold, replaced."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def embedded(value: Any) -> Any:
+    """JSON for a script element: ASCII, and without the characters that HTML reads."""
+    from markupsafe import Markup
+
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def predictions(
+    summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
+) -> dict[str, Any]:
+    """The answers side by side, small enough to travel in the page.
+
+    Texts stand once in ``texts`` and are named by position. An arm's answers to an example are
+    ``[seeds, kind, value, output, feedback]``, the same answer from several seeds once.
+    """
+    arms = [arm.name for arm in summary.arms if arm.score is not None]
+    answers: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.status == "scored":
+            answers.setdefault((row.arm, row.example), []).append(row)
+    asked = [e for e in examples if any((arm, e.id) in answers for arm in arms)]
+    number = len(asked)
+    while True:
+        packed: dict[str, Any] = {}
+        for cut in CUTS:
+            packed = {**_pack(arms, answers, asked[:number], cut), "total": len(asked)}
+            if len(embedded(packed)) <= BUDGET or number == 0:
+                return packed
+        number = min(number - 1, number * BUDGET // len(embedded(packed)))
+
+
+def _pack(
+    arms: Sequence[str],
+    answers: dict[tuple[str, str], list[Row]],
+    examples: Sequence[Example],
+    cut: int,
+) -> dict[str, Any]:
+    numbers: dict[str, int] = {}
+
+    def text(value: str) -> int:
+        value = whole(value)
+        if len(value) > cut:
+            value = f"{value[:cut]}… ({len(value) - cut:,} more characters)"
+        return numbers.setdefault(value, len(numbers))
+
+    def packed(rows: Sequence[Row]) -> list[list[Any]]:
+        seeds: dict[tuple[str, str, float, str], list[int]] = {}
+        for row in rows:
+            seeds.setdefault((row.kind, row.output, row.value, row.feedback), []).append(row.seed)
+        return [
+            [sorted(own), text(kind), round(value, 3), text(output), text(feedback)]
+            for (kind, output, value, feedback), own in seeds.items()
+        ]
+
+    items = [
+        {
+            "id": text(e.id),
+            "input": text(e.text),
+            "target": text(e.target),
+            "answers": [packed(answers.get((arm, e.id), ())) for arm in arms],
+        }
+        for e in examples
+    ]
+    return {"arms": list(arms), "items": items, "texts": list(numbers)}

@@ -1,0 +1,359 @@
+"""The terminal: progress bars while a study runs, a table at its end.
+
+On a terminal, rich draws; elsewhere (a pipe, a log file) the same is said in plain lines without
+escape codes.
+"""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from whatworks.analysis.figures import ArmSummary, Summary
+from whatworks.analysis.learning_curve import Curve
+from whatworks.base.phrasing import (
+    count,
+    duration,
+    in_one_unit,
+    percent,
+    points,
+    rough,
+    seeds_of,
+    span,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+    from rich.text import Text
+
+MARKS = {"works": "✓", "does not work": "✗", "cannot tell": "?", "failed": "!", "baseline": "·"}
+STYLES = {
+    "works": "bold blue",
+    "does not work": "dark_orange3",
+    "cannot tell": "dim",
+    "failed": "bold red",
+    "baseline": "",
+}
+WIDE = 96
+"""Columns from which the dev scores are shown too."""
+WIDER = 104
+"""Columns from which forgetting is a column; below that, a line."""
+PIPED_WIDTH = 104
+"""Least width of a table that goes to a file or a pipe, where nothing wraps."""
+STEPS = 4
+"""Lines that a bar leaves in a log, beside its beginning and its end."""
+
+
+def clean(text: str) -> str:
+    """Text on one line, without control characters: what models write may hold escape codes."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).strip()
+
+
+# -- the table ----------------------------------------------------------------------------------
+
+
+def print_summary(summary: Summary, console: Console | None = None) -> None:
+    """Print the answer, the table and the failures.
+
+    Args:
+        summary: What to show.
+        console: Where; standard output by default.
+    """
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = console or Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = max(console.width, PIPED_WIDTH)
+    study, answer = summary.study, summary.recommendation
+    console.print()
+    console.print(Text(clean(answer.headline), style="bold"))
+    for line in (*answer.details, *study.findings):
+        console.print(Text(clean(line)))
+    console.print()
+    # Without its edge, rich draws the table two columns wider than it was told.
+    console.print(_table(summary, console.width), width=console.width - 2, crop=False)
+    if summary.curve is not None:
+        console.print()
+        console.print(_curve_table(summary.curve))
+        console.print(Text(clean(summary.curve.sentence) + "."))
+        console.print()
+    for arm in summary.arms:
+        for failure in arm.failures:
+            console.print(
+                Text(f"! {clean(arm.name)}, {seeds_of(failure.seeds)}: {clean(failure.said)}")
+            )
+            if failure.remedy:
+                console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))
+    if said := forgetting_said(summary, figures=console.width < WIDER + 2):
+        console.print(Text(said, style="dim"))
+    if study.plan:
+        console.print(Text(clean(study.plan), style="dim"))
+    console.print(Text(_fine_print(summary), style="dim"))
+
+
+def _table(summary: Summary, width: int) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("arm", overflow="fold", min_width=9)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column(f"to {clean(summary.study.baseline)}", justify="right", max_width=16)
+    table.add_column("verdict", min_width=13)
+    for heading in ("prompt\ntokens", "time a\nrequest", "train"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("dev", justify="right", no_wrap=True)
+    forgot = width >= WIDER and any(arm.info.forgetting for arm in summary.arms)
+    if forgot:
+        table.add_column("kept\nKL", justify="right", no_wrap=True)
+    for arm in summary.arms:
+        chosen = arm.name == summary.recommendation.winner
+        name = f"▸{arm.name}" if chosen else f" {arm.name}"
+        cells = [
+            Text(name, style="bold" if chosen else ""),
+            *_scores(arm),
+            _verdict(arm),
+            *_cost(arm),
+        ]
+        if width >= WIDE:
+            dev = arm.info.dev_score
+            cells.append(Text("–" if dev is None else percent(dev)))
+        if forgot:
+            cells.append(_forgetting(arm))
+        table.add_row(*cells)
+    return table
+
+
+def forgetting_said(summary: Summary, *, figures: bool) -> str:
+    """What the forgetting figures mean, with them where there is no column for them."""
+    found = [(arm.name, arm.info.forgetting) for arm in summary.arms if arm.info.forgetting]
+    if not found:
+        return ""
+    said = (
+        f"kept: same answers as the untouched model to {found[0][1].prompts} general prompts; "
+        "KL from it in nats per token"
+    )
+    if figures:
+        shown = [f"{clean(name)} {percent(f.agreement, 0)}, KL {f.kl:.2f}" for name, f in found]
+        said += ": " + "; ".join(shown)
+    return said
+
+
+def _curve_table(curve: Curve) -> Table:
+    """The learning curve: each number of rows, then the k-shot that it is compared with."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column(f"{clean(curve.arm)} by rows", min_width=9)
+    for heading in ("score", "to best k-shot", "prompt\ntokens", "time a\nrequest"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for point in (*curve.points, *([curve.against] if curve.against else [])):
+        name = clean(point.arm) if point is curve.against else f"{point.rows:,}"
+        if point.score is None:
+            table.add_row(name, "failed")
+            continue
+        found = point.difference
+        table.add_row(
+            name,
+            percent(point.score.value),
+            f"{points(found.difference)} {span(found.low, found.high)}" if found else "",
+            count(point.prompt_tokens),
+            in_one_unit(point.seconds),
+        )
+    return table
+
+
+def _stacked(value: str, below: str = "") -> Text:
+    from rich.text import Text
+
+    text = Text(value)
+    if below:
+        text.append(f"\n{below}", style="dim")
+    return text
+
+
+def _scores(arm: ArmSummary) -> list[Text]:
+    score, found = arm.score, arm.difference
+    return [
+        _stacked(percent(score.value), span(score.low, score.high, signed=False))
+        if score
+        else _stacked("–"),
+        _stacked(points(found.difference), span(found.low, found.high)) if found else _stacked(""),
+    ]
+
+
+def _forgetting(arm: ArmSummary) -> Text:
+    found = arm.info.forgetting
+    return _stacked(percent(found.agreement, 0), f"{found.kl:.2f}") if found else _stacked("")
+
+
+def _verdict(arm: ArmSummary) -> Text:
+    from rich.text import Text
+
+    verdict = arm.verdict
+    text = Text(f"{MARKS[verdict.label]} {verdict.label}", style=STYLES[verdict.label])
+    if verdict.more_examples is not None:
+        count = verdict.more_seeds
+        seeds = f", {count} seed{'s' * (count > 1)}" if count else ""
+        text.append(f"\n  {rough(verdict.more_examples)} more{seeds}", style="not bold dim")
+    elif verdict.more:
+        text.append(f"\n  {verdict.more.removeprefix('about ')}", style="not bold dim")
+    return text
+
+
+def _cost(arm: ArmSummary) -> list[Text]:
+    money = f"${arm.info.usd:.3g}" if arm.info.usd else ""
+    if arm.score is None:
+        return [_stacked("–", money), _stacked("–"), _stacked("–")]
+    part = f"{arm.seeds}/" if arm.seeds < arm.info.seeds else ""
+    seeds = f"{part}{arm.info.seeds} seeds"
+    training = in_one_unit(arm.info.training_seconds) if arm.info.training_seconds else "none"
+    return [
+        _stacked(count(arm.prompt_tokens), money),
+        _stacked(in_one_unit(arm.seconds)),
+        _stacked(training, seeds if arm.info.seeds > 1 else ""),
+    ]
+
+
+def _fine_print(summary: Summary) -> str:
+    study = summary.study
+    groups = f" in {count(summary.n_groups)} groups" if summary.n_groups < summary.n_test else ""
+    unsure = any(arm.verdict.more_examples for arm in summary.arms)
+    more = "; N more: test examples it would take to tell" if unsure else ""
+    opened = "once" if study.openings == 1 else f"{study.openings} times"
+    return (
+        f"▸ chosen on dev. {count(summary.n_test)} test examples{groups}, opened {opened}. "
+        "In brackets 95% intervals; differences in points, paired, Holm-corrected"
+        f"{more}. {duration(study.seconds)} in all."
+    )
+
+
+# -- progress -----------------------------------------------------------------------------------
+
+
+class RichWatcher:
+    """Progress of a study: one bar per name with the time left, or plain lines in a log.
+
+    Use it as a context manager, so that the terminal is given back whatever happens.
+
+    Args:
+        console: Where to draw; standard error by default, so that results can be piped.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+
+        self._console = console or Console(stderr=True, highlight=False)
+        self._live = self._console.is_terminal
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._lines: dict[str, _Lines] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self, name: str, total: int) -> None:
+        """Begin, or begin anew, a bar of ``total`` units."""
+        if not self._live:
+            self._lines[name] = _Lines(total)
+            return
+        progress = self._bars()
+        if name in self._tasks:
+            progress.reset(self._tasks[name], total=total)
+        else:
+            self._tasks[name] = progress.add_task(clean(name), total=total, note="")
+
+    def advance(self, name: str, n: int = 1, note: str = "") -> None:
+        """Move a bar by ``n`` units; ``note`` replaces the text beside it."""
+        if not self._live:
+            if line := self._lines.get(name, _Lines(0)).step(n, note):
+                self.say(f"{clean(name)}: {line}")
+        elif name in self._tasks:
+            self._bars().update(self._tasks[name], advance=n, note=clean(note))
+
+    def done(self, name: str, note: str = "") -> None:
+        """Finish a bar; ``note`` says how it ended."""
+        ending = clean(note) or "done"
+        if not self._live:
+            self._lines.pop(name, None)
+            self.say(f"{clean(name)}: {ending}")
+        else:
+            progress = self._bars()
+            if name not in self._tasks:
+                self.start(name, 1)
+            task = next(t for t in progress.tasks if t.id == self._tasks[name])
+            total = task.total or 1
+            finished = total if not note else task.completed
+            progress.update(task.id, total=total, completed=finished, note=ending)
+            progress.stop_task(task.id)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        from rich.text import Text
+
+        self._console.print(Text(clean(text)), soft_wrap=not self._live)
+
+    def close(self) -> None:
+        """Stop drawing; the bars stay as they are."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+            self._tasks.clear()
+
+    def _bars(self) -> Progress:
+        if self._progress is None:
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                ProgressColumn,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+
+            columns: list[ProgressColumn] = [
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.fields[note]}", markup=False),
+            ]
+            self._progress = Progress(*columns, console=self._console, expand=True)
+            self._progress.start()
+        return self._progress
+
+
+class _Lines:
+    """When a bar in a log is worth a line: at its beginning, its quarters, and a new note."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.completed, self.note, self.said = total, 0, "", 0
+
+    def step(self, n: int, note: str) -> str:
+        """The line to print, or nothing."""
+        self.completed += n
+        quarter = STEPS * self.completed // self.total if self.total else 0
+        fresh = bool(note) and note != self.note
+        if not fresh and quarter <= self.said:
+            return ""
+        self.said, self.note = quarter, note or self.note
+        of = f"{self.completed} of {self.total}" if self.total else ""
+        return ", ".join(part for part in (clean(self.note), of) if part)

@@ -1,0 +1,200 @@
+"""The main job: from a study file to a table and a report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from whatworks import __version__
+from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
+from whatworks.analysis.forgetting import Forgetting
+from whatworks.analysis.summarise import summarise
+from whatworks.app.report.html import write_html
+from whatworks.app.report.terminal import RichWatcher
+from whatworks.base.progress import Watcher
+from whatworks.base.store import write_atomic
+from whatworks.data.task import transcript
+from whatworks.methods.bench.examiner import mean
+from whatworks.prompts.render import outline, render
+from whatworks.studies.decisions import Run, read_decisions, winner
+from whatworks.studies.open_study import open_study, slug
+from whatworks.studies.plan import compared, read_plan, taken
+from whatworks.studies.retention import measure_forgetting, read_prompts
+from whatworks.studies.study import Study
+from whatworks.studies.study_file import Arm, StudyFile, read_arms
+from whatworks.studies.study_folder import read_arm_records, read_finished
+
+DRAWN = (".losses", ".trace")
+"""Notes that the report draws."""
+
+
+def run_study(
+    path: Path,
+    *,
+    model: str | None = None,
+    only: Sequence[str] = (),
+    out: Path | None = None,
+    watcher: Watcher | None = None,
+) -> tuple[Summary, Path]:
+    """Run a study file and write ``report.html``; again on the same folder, it resumes.
+
+    Args:
+        path: The study file.
+        model: Instead of the study's model.
+        only: Names of the arms to run; all by default.
+        out: Folder of the results; ``runs/NAME-MODEL`` by default.
+        watcher: Shows progress; bars in the terminal by default.
+
+    Returns:
+        The summary and the path of the report.
+
+    Raises:
+        InputError: If the study, its data or the model cannot be used; nothing was written then.
+    """
+    opened = open_study(path, model=model, only=only, out=out)
+    file, out = opened.file, opened.out
+    prompts = read_prompts(file.retention, opened.path.parent)
+    study = opened.study()
+    write_atomic(out / "task.json", opened.task.model_dump_json())
+    began = time.monotonic()
+    with RichWatcher() if watcher is None else contextlib.nullcontext(watcher) as bars:
+        if opened.task.documents_fault:
+            bars.say(f"the documents cannot be used: {opened.task.documents_fault}")
+        runs = study.run(bars)
+        forgotten = measure_forgetting(study, runs, prompts, bars)
+    for run in runs:
+        if run.candidate is not None:
+            text = out / "prompts" / f"{slug(run.arm)}-{run.seed}.txt"
+            write_atomic(text, outline(run.candidate.prompt))
+    seconds = time.monotonic() - began
+    infos = {
+        arm.name: dataclasses.asdict(_arm_info(study, arm, runs, forgotten.get(arm.name)))
+        for arm in study.arms
+    }
+    # Arms that an earlier run of this study finished stay on the board.
+    everything = {**read_arm_records(out), **infos}
+    order = [arm.name for arm in read_arms(file) if arm.name in everything]
+    info = _study_info(file, study, order, seconds)
+    info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
+    record = {"study": dataclasses.asdict(info), "arms": [everything[name] for name in order]}
+    write_atomic(out / "summary.json", json.dumps(record, indent=1))
+    opened.close()
+    return report_study(out)
+
+
+def report_study(folder: Path) -> tuple[Summary, Path]:
+    """Compute the summary of a finished study anew from its rows, and write its report.
+
+    Raises:
+        InputError: If the folder holds no finished study.
+    """
+    found = read_finished(folder)
+    rows = found.rows()
+    info = found.study
+    if plan := read_plan(folder):
+        times = taken(folder, since=plan.at)
+        said = compared(plan, times, [arm.name for arm in found.arms])
+        info = dataclasses.replace(info, plan=said)
+    examples = found.task.splits.test
+    summary = summarise(rows, arms=found.arms, study=info, examples=examples)
+    page = folder / "report.html"
+    write_html(summary, rows, examples, page)
+    return summary, page
+
+
+def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: float) -> StudyInfo:
+    """Of the arms on the board, whichever were run now."""
+    decided = [one for one in read_decisions(study.out) if one.arm in names]
+    known = {one.arm for one in decided} == set(names)
+    return StudyInfo(
+        name=study.task.name,
+        model=file.model,
+        metric=study.task.metric.name,
+        counts=study.task.splits.counts(),
+        baseline=file.baseline if file.baseline and file.baseline in names else names[0],
+        min_effect=file.min_effect,
+        openings=study.openings,
+        winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
+        seconds=seconds,
+        machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        version=__version__,
+        versions=_versions(),
+        curve=[arm.name for arm in file.curve.arms] if file.curve else (),
+        shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
+    )
+
+
+def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting | None) -> ArmInfo:
+    mine = [run for run in runs if run.arm == arm.name]
+    made = [run for run in mine if run.candidate is not None]
+    scores = [run.dev_score for run in made if run.dev_score is not None]
+    prompt = ""
+    if made and made[0].candidate is not None and study.task.splits.test:
+        row = study.task.splits.test[0]
+        prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]))
+    notes: list[str] = []
+    for run in mine:
+        for name, value in run.notes.items():
+            if name.endswith(DRAWN):
+                continue
+            lines = value if _is_lines(value) else [value]
+            notes += [f"{name}: {_short(line)}" for line in lines]
+    return ArmInfo(
+        name=arm.name,
+        chain=arm.chain.name,
+        dev_score=mean(scores) if scores else None,
+        training_seconds=mean([run.ledger.training_seconds for run in made]),
+        usd=mean([run.total.all_usd for run in mine]),  # one that failed has to be paid as well
+        seeds=len(mine),
+        prompt=prompt,
+        settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
+        notes=list(dict.fromkeys(notes)),
+        oracle=any(run.candidate and run.candidate.prompt.oracle for run in made),
+        curve=[_last(run.notes, ".curve") for run in made],
+        losses=_by_method(made, ".losses"),
+        traces=_by_method(made, ".trace"),
+        forgetting=forgotten,
+        rows=arm.rows or len(study.task.splits.train),
+    )
+
+
+def _last(notes: Mapping[str, Any], ending: str) -> Any:
+    """What the last method that noted something under such a name said; nothing if none did."""
+    return next((notes[name] for name in reversed(list(notes)) if name.endswith(ending)), [])
+
+
+def _by_method(runs: Sequence[Run], ending: str) -> dict[str, list[Any]]:
+    """What was noted under such a name, of every run, by the method that noted it."""
+    found: dict[str, list[Any]] = {}
+    for run in runs:
+        for name, value in run.notes.items():
+            if name.endswith(ending):
+                found.setdefault(name.removesuffix(ending), []).append(value)
+    return found
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the libraries that decide the results, as far as they are installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str] = {}
+    for name in ("torch", "transformers", "peft", "trl"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _is_lines(value: Any) -> bool:
+    """Whether a note is several sentences rather than one value."""
+    return isinstance(value, list) and all(isinstance(one, str) and " " in one for one in value)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,103 @@
+"""What is served: a plain model, or an arm with everything that its candidate says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatworks.app.export.chosen_arm import choose
+from whatworks.base.errors import InputError
+from whatworks.base.store import Store
+from whatworks.data.task import Example, Message, MetricSpec
+from whatworks.methods.bench.examiner import model_files
+from whatworks.metrics.registry import load
+from whatworks.metrics.registry import of as metric_of
+from whatworks.metrics.score import Metric
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Engine, ModelFiles
+from whatworks.models.local.engine import LocalEngine
+from whatworks.models.open_engine import open_engine
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
+
+PLAIN = Decoding(max_tokens=256, temperature=1.0)
+"""How a plain model answers where a request does not say; 1 is the protocol's temperature."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A candidate with the engine that runs it.
+
+    Attributes:
+        name: What clients call it.
+        engine: Runs it.
+        files: Its weights.
+        candidate: Its prompt and decoding.
+        metric: What its answers mean, for arms that draw several.
+    """
+
+    name: str
+    engine: Engine
+    files: ModelFiles
+    candidate: Candidate
+    metric: Metric
+
+    @property
+    def local(self) -> LocalEngine | None:
+        """The engine, where tokens can be seen."""
+        return self.engine if isinstance(self.engine, LocalEngine) else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is put around a request."""
+        return self.candidate.prompt == Prompt()
+
+    def example(self, messages: Sequence[Message], name: str) -> Example:
+        """A request as a row."""
+        return Example(id=name, messages=tuple(messages))
+
+    def rendered(self, example: Example) -> tuple[Message, ...]:
+        """What the model reads for a request: the arm's prompt around it."""
+        if self.plain:
+            return example.messages
+        return render(self.candidate.prompt, example, exclude=())
+
+
+def open_served(target: str, arm: str | None = None, name: str | None = None) -> Served:
+    """A model by name, or an arm of the study in a folder.
+
+    Args:
+        target: What ``open_engine`` takes, or the folder of a finished study.
+        arm: Name of the arm; the winner by default.
+        name: What clients call it; the model's or the arm's name by default.
+
+    Raises:
+        InputError: If there is no such model, study or arm, or the model is another one by now.
+    """
+    if not (Path(target) / "summary.json").is_file():
+        if arm is not None:
+            raise InputError(
+                f"an arm {arm!r} is asked for, and this is no finished study",
+                place=target,
+                remedy="give the folder of its results, e.g. runs/NAME-MODEL",
+            )
+        engine, weights = open_engine(target)
+        candidate = Candidate(prompt=Prompt(), weights=weights, decoding=PLAIN)
+        files = ModelFiles(base=weights.base, template=weights.template)
+        metric = load(MetricSpec(name="exact"))
+        return Served(name or Path(target).name or target, engine, files, candidate, metric)
+
+    chosen = choose(Path(target), arm)
+    weights = chosen.candidate.weights
+    engine, now = open_engine(weights.base, template=weights.template)
+    if now.digest != weights.digest:
+        raise InputError(
+            f"the model {weights.base} is not the one that the study ran on",
+            place=target,
+            remedy="put the old files back, or run the study again",
+        )
+    files = model_files(weights, Store(Path(target) / "store"))
+    metric = metric_of(chosen.study.task)
+    return Served(name or chosen.arm, engine, files, chosen.candidate, metric)

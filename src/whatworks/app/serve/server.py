@@ -1,0 +1,365 @@
+"""The server: starlette's routes over the batcher."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from whatworks import __version__
+from whatworks.app.serve.batcher import Batcher, Work, too_long
+from whatworks.app.serve.protocol import (
+    ChatRequest,
+    Refusal,
+    Reply,
+    TextRequest,
+    TokenizeRequest,
+    Turn,
+    chat_logprobs,
+    text_logprobs,
+    usage_of,
+)
+from whatworks.app.serve.served import Served
+from whatworks.base.errors import ArmFailure, WhatworksError
+from whatworks.data.task import Message
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation, ModelFiles, Token
+from whatworks.models.local.engine import LocalEngine
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Server:
+    """Answers the protocol's requests for one served thing."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._batcher = Batcher(served)
+        self._began = int(time.time())
+
+    def app(self) -> Starlette:
+        """The application."""
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+            yield
+            await asyncio.to_thread(self._batcher.close)
+
+        posts = {
+            "/v1/chat/completions": self._chat,
+            "/v1/completions": self._text,
+            "/tokenize": self._tokenize,
+        }
+        routes = [
+            Route("/health", self._health),
+            Route("/v1/models", self._models),
+            Route("/v1/models/{name:path}", self._model),
+            *(Route(path, _guarded(handler), methods=["POST"]) for path, handler in posts.items()),
+        ]
+        handlers: Any = {404: _not_found, 405: _not_found}
+        return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "model": self._served.name, "version": __version__})
+
+    async def _models(self, _: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [self._card]})
+
+    async def _model(self, request: Request) -> Response:
+        if request.path_params["name"] != self._served.name:
+            refusal = self._unknown(request.path_params["name"])
+            return JSONResponse(refusal.body, status_code=refusal.status)
+        return JSONResponse(self._card)
+
+    @property
+    def _card(self) -> dict[str, Any]:
+        head = {"id": self._served.name, "object": "model", "owned_by": "whatworks"}
+        return {**head, "created": self._began}
+
+    async def _chat(self, request: Request) -> Response:
+        asked = await _read(request, ChatRequest)
+        self._check_model(asked.model)
+        limit = asked.max_completion_tokens or asked.max_tokens
+        decoding = asked.over(self._served.candidate.decoding, limit)
+        messages = self._messages(asked.messages)
+        works = [Work(decoding, key, messages=messages) for key in _keys(asked.seed, asked.n)]
+        reply = Reply("chat.completion", self._served.name)
+        said: list[list[Token]] = [[] for _ in works]
+        if asked.logprobs:
+            self._needs_tokens("logprobs")
+            if decoding.samples > 1:
+                raise Refusal("an arm that draws several answers has no logprobs", param="logprobs")
+            for work, tokens in zip(works, said, strict=True):
+                work.on_token = tokens.append
+        if asked.stream:
+            return self._stream(works, reply, usage=asked.with_usage, logprobs=bool(asked.logprobs))
+        answers = await self._answers(works)
+        choices = [
+            reply.choice(at, answer, chat_logprobs(said[at]) if asked.logprobs else None)
+            for at, answer in enumerate(answers)
+        ]
+        return JSONResponse(reply.whole(choices, usage_of(answers)))
+
+    async def _text(self, request: Request) -> Response:
+        asked = await _read(request, TextRequest)
+        self._check_model(asked.model)
+        engine, files = self._needs_tokens("text completions"), self._served.files
+
+        def encoded() -> list[tuple[int, ...]]:
+            return [
+                tuple(engine.encode(files, one) if isinstance(one, str) else one)
+                for one in asked.prompts
+            ]
+
+        prompts = await asyncio.wrap_future(self._batcher.call(encoded))
+        context = engine.context_length(files)
+        for ids in prompts:
+            if not ids:
+                raise Refusal("an empty prompt", param="prompt")
+            # An echo alone needs no room for an answer.
+            if context is not None and len(ids) + (not asked.echo) > context:
+                raise too_long(context, len(ids))
+        limit = 16 if asked.max_tokens is None else asked.max_tokens
+        decoding = asked.over(self._served.candidate.decoding, limit).replace(samples=1)
+        reply = Reply("text_completion", self._served.name)
+        if asked.stream:
+            if asked.echo or asked.logprobs is not None:
+                raise Refusal("a stream has no echo and no logprobs here", param="stream")
+            keys = _keys(asked.seed, asked.n)
+            works = [Work(decoding, key, ids=ids) for ids in prompts for key in keys]
+            return self._stream(works, reply, usage=asked.with_usage, logprobs=False)
+        return await self._whole_texts(asked, prompts, decoding, reply, context)
+
+    async def _whole_texts(
+        self,
+        asked: TextRequest,
+        prompts: list[tuple[int, ...]],
+        decoding: Decoding,
+        reply: Reply,
+        context: int | None,
+    ) -> Response:
+        engine, files = self._needs_tokens("text completions"), self._served.files
+        keys = _keys(asked.seed, asked.n)
+        works: list[Work] = []
+        said: list[list[Token]] = []
+        echoed: list[tuple[list[str], list[float | None]]] = []
+        for ids in prompts:
+            texts: list[str] = []
+            values: list[float | None] = []
+            if asked.echo:
+                texts, values = await asyncio.wrap_future(
+                    self._batcher.call(partial(_echoed, engine, files, list(ids)))
+                )
+            for key in keys:
+                tokens: list[Token] = []
+                works.append(Work(decoding, key, ids=ids, on_token=tokens.append))
+                said.append(tokens)
+                echoed.append((texts, values))
+
+        def room(work: Work) -> bool:
+            return decoding.max_tokens > 0 and (context is None or len(work.ids) < context)
+
+        asked_for = [work for work in works if room(work)]
+        found = iter(await self._answers(asked_for))
+        answers = [
+            next(found) if room(work) else Generation("", len(work.ids), 0, 0.0, "length")
+            for work in works
+        ]
+        choices: list[dict[str, Any]] = []
+        for at, (answer, tokens, (texts, values)) in enumerate(
+            zip(answers, said, echoed, strict=True)
+        ):
+            logprobs = None
+            if asked.logprobs is not None:
+                own = [token for token in tokens if token.text]
+                logprobs = text_logprobs(
+                    [*texts, *(t.text for t in own)], [*values, *(t.logprob for t in own)]
+                )
+            choices.append(reply.choice(at, answer, logprobs, "".join(texts)))
+        return JSONResponse(reply.whole(choices, usage_of(answers)))
+
+    async def _tokenize(self, request: Request) -> Response:
+        asked = await _read(request, TokenizeRequest)
+        if asked.model is not None:
+            self._check_model(asked.model)
+        engine, served = self._needs_tokens("tokens"), self._served
+
+        def tokens() -> list[int]:
+            if asked.messages is None:
+                return engine.encode(served.files, asked.prompt or "")
+            messages = self._messages(asked.messages)
+            answer = None
+            if not asked.add_generation_prompt and messages[-1].role == "assistant":
+                messages, answer = messages[:-1], messages[-1].content
+            prompt = served.rendered(served.example(messages, "request"))
+            return engine.encode(served.files, prompt, answer)
+
+        found = await asyncio.wrap_future(self._batcher.call(tokens))
+        most = engine.context_length(served.files)
+        return JSONResponse({"tokens": found, "count": len(found), "max_model_len": most})
+
+    def _stream(
+        self, works: list[Work], reply: Reply, *, usage: bool, logprobs: bool
+    ) -> StreamingResponse:
+        """Server-sent events, a piece as soon as there is one."""
+        loop = asyncio.get_running_loop()
+        events: asyncio.Queue[tuple[int, Token | Generation | BaseException]] = asyncio.Queue()
+
+        def tell(at: int, event: Token | Generation | BaseException) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is gone with its client
+                loop.call_soon_threadsafe(events.put_nowait, (at, event))
+
+        for at, work in enumerate(works):
+            work.on_token = lambda token, at=at: tell(at, token)
+            work.answer.add_done_callback(
+                lambda done, at=at: tell(at, done.exception() or done.result())
+            )
+            self._batcher.submit(work)
+
+        async def written() -> AsyncGenerator[str]:
+            sent = [""] * len(works)
+            answers: list[Generation] = []
+            for at in range(len(works)):
+                yield _event(reply.piece(at, "", first=True))
+            while len(answers) < len(works):
+                at, event = await events.get()
+                if isinstance(event, BaseException):
+                    yield _event(_refused(event).body)
+                    return
+                ended = isinstance(event, Generation)
+                text = event.text if ended else event.so_far
+                new = text[len(sent[at]) :] if text.startswith(sent[at]) else ""
+                sent[at] += new
+                values = None
+                if logprobs and isinstance(event, Token):
+                    values = chat_logprobs([event])
+                if new or ended or (values and values["content"]):
+                    finish = event.finish if ended else None
+                    yield _event(reply.piece(at, new, finish, values))
+                if ended:
+                    answers.append(event)
+            if usage:
+                yield _event(reply.counts(usage_of(answers)))
+            yield "data: [DONE]\n\n"
+
+        return StreamingResponse(written(), media_type="text/event-stream")
+
+    async def _answers(self, works: list[Work]) -> list[Generation]:
+        futures = [asyncio.wrap_future(self._batcher.submit(work)) for work in works]
+        return list(await asyncio.gather(*futures))
+
+    def _messages(self, turns: Sequence[Turn]) -> tuple[Message, ...]:
+        """The messages of a request.
+
+        Raises:
+            Refusal: If nothing in them is asked of an arm, which puts its own prompt around that.
+        """
+        messages = tuple(turn.message for turn in turns)
+        if not self._served.plain and all(message.role == "system" for message in messages):
+            raise Refusal("messages: nothing but system messages", param="messages")
+        return messages
+
+    def _needs_tokens(self, what: str) -> LocalEngine:
+        engine = self._served.local
+        if engine is None:
+            raise Refusal(f"{what} are not to be had from this model", status=501)
+        return engine
+
+    def _check_model(self, name: str) -> None:
+        if name != self._served.name:
+            raise self._unknown(name)
+
+    def _unknown(self, name: str) -> Refusal:
+        return Refusal(
+            f"The model {name!r} does not exist; this server has {self._served.name!r}",
+            status=404,
+            code="model_not_found",
+            param="model",
+        )
+
+
+def _keys(seed: int | None, n: int) -> list[str]:
+    """Names of random streams: those of a seed, or new ones."""
+    named = secrets.token_hex(8) if seed is None else str(seed)
+    return [f"{named}:{at}" for at in range(n)]
+
+
+def _echoed(
+    engine: LocalEngine, files: ModelFiles, ids: list[int]
+) -> tuple[list[str], list[float | None]]:
+    """The text and the log-probability of each token of a prompt; the first has none."""
+    found = engine.echo(files, [(ids[:1], ids[1:])])[0] if ids[1:] else ()
+    return engine.pieces(files, ids), [None, *found]
+
+
+def _guarded(
+    handler: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """The handler, whose refusals are answers in the protocol's shape."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Exception as error:
+            refusal = _refused(error)
+            return JSONResponse(refusal.body, status_code=refusal.status)
+
+    return guarded
+
+
+def _refused(error: BaseException) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, WhatworksError):
+        user = not isinstance(error, ArmFailure)
+        kind = "invalid_request_error" if user else "server_error"
+        return Refusal(str(error), status=400 if user else 500, kind=kind)
+    return Refusal(f"{type(error).__name__}: {error}", status=500, kind="server_error")
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    refusal = Refusal(f"nothing at {request.method} {request.url.path}", status=404)
+    return JSONResponse(refusal.body, status_code=404)
+
+
+async def _read(request: Request, kind: type[R]) -> R:
+    """The request's body, checked.
+
+    Raises:
+        Refusal: Naming the field at fault.
+    """
+    try:
+        return kind.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = first["type"] != "extra_forbidden"
+        cause = first["msg"] if known else "not supported here"
+        raise Refusal(f"{where or 'body'}: {cause}", param=where or None) from error
+
+
+def _event(content: dict[str, Any]) -> str:
+    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"
+
+
+def run(served: Served, host: str, port: int) -> None:
+    """Serve until interrupted; requests under way are finished first."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        Server(served).app(), host=host, port=port, log_level="warning",
+        timeout_graceful_shutdown=30,
+    )  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()

@@ -1,0 +1,103 @@
+"""How figures are written, the same in sentences, tables and charts. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MINUS = "−"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of 1 as a percentage: ``71.5%``."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """A difference of shares in percentage points, with its sign: ``+29.5`` or ``−0.5``."""
+    text = f"{abs(100 * difference):.{digits}f}"
+    if not float(text):
+        return text
+    return ("+" if difference > 0 else MINUS) + text
+
+
+def span(low: float, high: float, *, signed: bool = True) -> str:
+    """An interval in points, decimals only where it is narrow: ``[+21, +38]``, ``[−1.2, +3.4]``."""
+    digits = 0 if high - low >= 0.05 else 1
+    if signed:
+        return f"[{points(low, digits)}, {points(high, digits)}]"
+    return f"[{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in at most two units: ``0.012 s``, ``4.1 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds <= 0:
+        return "0 s"
+    if seconds < 1:
+        digits = min(6, max(1, 1 - math.floor(math.log10(seconds))))
+        return f"{seconds:.{digits}f} s"
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    for size, unit, below, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if seconds >= size:
+            return _two(round(seconds / below), size // below, unit, smaller)
+    return _two(round(seconds), 60, "min", "s")
+
+
+def in_one_unit(seconds: float) -> str:
+    """Seconds in one unit, for narrow columns: ``12 ms``, ``3.6 min``, ``2.1 h``."""
+    if 0 < seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms" if seconds < 0.0995 else "0.1 s"
+    if seconds < 59.5:
+        return duration(seconds)
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def _two(amount: int, per: int, unit: str, smaller: str) -> str:
+    whole, rest = divmod(amount, per)
+    return f"{whole} {unit} {rest} {smaller}" if rest else f"{whole} {unit}"
+
+
+def count(number: float) -> str:
+    """A count with thousands separated; fractions only below 10: ``1,204``, ``3.5``."""
+    return f"{number:.1f}" if number < 10 and number != round(number) else f"{number:,.0f}"
+
+
+def rough(number: int) -> str:
+    """An estimate that should not look exact, rounded up to two leading digits."""
+    if number < 100:
+        return str(number)
+    step = 10 ** (len(str(number)) - 2)
+    return f"{math.ceil(number / step) * step:,}"
+
+
+def more_of(examples: int | None, seeds: int | None) -> str:
+    """What it takes to tell: examples, seeds, both, or an unknown number of seeds."""
+    counts = [(examples and rough(examples), examples, "example"), (seeds, seeds, "seed")]
+    said = [f"{text} more {what}{'s' * (n > 1)}" for text, n, what in counts if n]
+    return f"about {listed(said)}" if said else "more seeds"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def seeds_of(seeds: Sequence[int]) -> str:
+    """``seed 0``, or ``seeds 0, 1 and 2``."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {listed([str(seed) for seed in seeds])}"
+
+
+def brief(text: str, limit: int = 80) -> str:
+    """A quotation of an answer for feedback: one line, cut to ``limit`` characters."""
+    line = " ".join(text.split())
+    if not line:
+        return "nothing"
+    return repr(cut(line, limit))
+
+
+def cut(text: str, limit: int = 120) -> str:
+    """A text of at most ``limit`` characters, with dots where something is missing."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."

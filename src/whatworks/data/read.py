@@ -1,0 +1,270 @@
+"""Files to examples: recognise the format, read every row, report what is wrong with how many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, cast
+
+from whatworks.base.errors import InputError, nearest
+from whatworks.base.frozen import content_key
+from whatworks.data.contents import Data
+from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
+from whatworks.data.formats.base import LeftOut, as_text, first, text_in
+from whatworks.data.formats.preference import join_labelled
+from whatworks.data.logs import log_name
+from whatworks.data.raw_row import Row
+from whatworks.data.raw_rows import rows
+from whatworks.data.task import Document, Example, Pair
+
+ROLES = ("input", "target", "id", "group", "evidence")
+"""What ``columns`` can name."""
+
+ASIDE = "not shown to the model"
+"""What is said of columns that carry no role: they are in ``meta``, for a metric to use."""
+
+_IDS = ("id", "example_id", "question_id", "uid", "qid", "uuid", "_id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What one row became."""
+
+    example: Example
+    content: Content
+    document: Document | None
+
+
+def read(
+    path: Path,
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str | list[str]] | None = None,
+    limit: int | None = None,
+) -> Data:
+    """Read a file, a folder of files or a saved data set.
+
+    Args:
+        path: JSONL, JSON, CSV, TSV, Parquet or text, perhaps packed (.gz, .xz); a folder of
+            these; a dataset folder; or ``hf:owner/name`` for a dataset of the Hugging Face hub,
+            perhaps with ``@revision``.
+        format: A name from ``FORMATS``; recognised from the first rows by default.
+        columns: Role (input, target, id, group, evidence) to column; ``input`` may be a list.
+            With ``input`` or ``target``, the rows are read as generic ones. An empty ``id``
+            numbers the rows.
+        limit: Read at most so many rows.
+
+    Raises:
+        InputError: With file and line: missing or empty file, broken JSON or table, wrong
+            encoding, columns that leave open what is what, rows without what the format needs
+            (how many, which first), duplicate ids.
+    """
+    path = Path(path)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit is {limit}", remedy="read at least one row")
+    reader, source = _open(path, format, columns or {}, limit)
+    problems: dict[str, tuple[int, str]] = {}
+    items: list[_Item] = []
+    said: Counter[str] = Counter()
+    count = 0
+    for row in islice(source, limit):
+        count += 1
+        try:
+            items.append(reader.item(row))
+        except LeftOut as why:
+            said[f"were left out: {why}"] += 1
+        except RowProblem as problem:
+            times, place = problems.get(str(problem), (0, row.place))
+            problems[str(problem)] = (times + 1, place)
+    if problems:
+        raise _report(reader.form, problems, count)
+    if not items:
+        raise InputError(
+            f"all {count} rows {' and '.join(said)}", place=str(path), remedy="give other rows"
+        )
+    _check_ids(items, path)
+    pairs, notes = _pairs(items)
+    said.update(item.content.note for item in items if item.content.note)
+    return Data(
+        examples=tuple(item.example for item in items if not _only_rejected(item.content)),
+        pairs=pairs,
+        format=reader.form.name,
+        columns=reader.shown(),
+        notes=(*reader.form.notes, *(f"{n} rows {note}" for note, n in said.items()), *notes),
+        documents=tuple({d.id: d for item in items if (d := item.document)}.values()),
+    )
+
+
+def stream(
+    path: Path,
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str | list[str]] | None = None,
+) -> Iterator[Example]:
+    """The examples of a file one by one, holding none of them; for checks of large files.
+
+    Ids are not checked for duplicates. Arguments as for ``read``.
+
+    Raises:
+        InputError: At the first row that cannot be read.
+    """
+    reader, source = _open(Path(path), format, columns or {}, SAMPLE)
+    for count, row in enumerate(source, start=1):
+        try:
+            item = reader.item(row)
+        except LeftOut:
+            continue
+        except RowProblem as problem:
+            raise _report(reader.form, {str(problem): (1, row.place)}, count) from problem
+        if not _only_rejected(item.content):
+            yield item.example
+
+
+class Reader:
+    """Rows of one file to items: the format's content, with id, group, evidence and meta."""
+
+    def __init__(self, form: Format, columns: Columns, have: Sequence[str]) -> None:
+        self.form = form
+        self._columns = columns
+        self._have = have
+        known = _names(columns["id"]) if "id" in columns else _IDS
+        self._id = next((name for name in known if name in have), "")
+        self._group = _names(columns.get("group", "group"))
+        self._evidence = _names(columns.get("evidence", "evidence"))
+        self._taken = form.used() | {self._id, *self._group, *self._evidence, "meta"}
+
+    def item(self, row: Row) -> _Item:
+        """One row.
+
+        Raises:
+            RowProblem: If it does not say what the format needs.
+        """
+        content = self.form.content(row.fields)
+        meta = {k: v for k, v in row.fields.items() if k not in self._taken and v is not None}
+        if row.split:
+            meta.setdefault("split", row.split)
+        given: Any = row.fields.get("meta")
+        if isinstance(given, Mapping):
+            meta.update(cast("Mapping[str, Any]", given))
+        elif given is not None:
+            meta["meta"] = given
+        meta.update(content.meta)
+        document = None
+        if content.passage:
+            name = content_key(content.passage)
+            document = Document(id=name, text=content.passage, title=content.title)
+        group = first(row.fields, *self._group)
+        example = Example(
+            id=text_in(row.fields, self._id) or row.name,
+            inputs=content.inputs,
+            messages=content.messages,
+            target=content.target,
+            group=content.group if group is None else as_text(group),
+            evidence=_listed(first(row.fields, *self._evidence))
+            or ((document.id,) if document else ()),
+            meta=meta,
+        )
+        return _Item(example, content, document)
+
+    def shown(self) -> dict[str, str]:
+        """Role to column(s), as text for people."""
+        roles = {
+            role: " + ".join(name for name in names if name in self._have)
+            for role, names in self.form.columns.items()
+        }
+        roles["id"] = self._id or "file and row number"
+        for role, names in (("group", self._group), ("evidence", self._evidence)):
+            roles[role] = " + ".join(n for n in names if n in self._have) or roles.get(role, "")
+        roles[ASIDE] = " + ".join(name for name in self._have if name not in self._taken)
+        return {role: names for role, names in roles.items() if names}
+
+
+def _open(
+    path: Path, format: str | None, columns: Columns, seen: int | None
+) -> tuple[Reader, Iterator[Row]]:
+    """The reader that fits the first ``seen`` rows (None: all of them), and all rows."""
+    for role in columns:
+        if role not in ROLES:
+            raise InputError(f"unknown role {role!r} in `columns`", remedy=nearest(role, ROLES))
+    source = rows(path)
+    sample = list(islice(source, None if seen is None else max(seen, SAMPLE)))
+    if not sample:
+        raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
+    have = list(dict.fromkeys(name for row in sample for name in row.fields))
+    for role, column in columns.items():
+        for name in _names(column):
+            if name not in have:
+                raise InputError(
+                    f"no column {name!r} for {role}; columns: {', '.join(have)}",
+                    place=str(path),
+                    remedy=nearest(name, have),
+                )
+    try:
+        form = choose([row.fields for row in sample], format, columns)
+    except InputError as error:
+        log = log_name(sample[0].fields)
+        remedy = f"these look like {log} logs: `whatworks import` makes examples of them"
+        place = str(path)
+        raise InputError(
+            error.cause, place=place, remedy=remedy if log else error.remedy
+        ) from error
+    return Reader(form, columns, have), chain(sample, source)
+
+
+def _only_rejected(content: Content) -> bool:
+    """A labelled bad answer: half of a pair, but nothing to learn from as an example."""
+    return content.rejected is not None and content.chosen is None
+
+
+def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
+    """The preferences in the rows, with notes."""
+    found = [
+        Pair(
+            example=item.example,
+            chosen=item.content.chosen or "",
+            rejected=item.content.rejected or "",
+        )
+        for item in items
+        if item.content.chosen is not None or item.content.rejected is not None
+    ]
+    pairs = join_labelled(found)
+    single = sum(not (pair.chosen and pair.rejected) for pair in pairs)
+    note = f"{single} labelled answers have no partner: pairs with an empty side"
+    return pairs, ((note,) if single else ())
+
+
+def _names(column: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in ([column] if isinstance(column, str) else column) if name)
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    if isinstance(value, list):
+        return tuple(as_text(item) for item in cast("list[Any]", value))
+    return (as_text(value),)
+
+
+def _check_ids(items: Sequence[_Item], path: Path) -> None:
+    times = Counter(item.example.id for item in items)
+    twice = [name for name, count in times.items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{len(twice)} duplicate ids, the first is {twice[0]!r}",
+            place=str(path),
+            remedy='give every row an id of its own, or number the rows: `columns: {id: ""}`',
+        )
+
+
+def _report(form: Format, problems: Mapping[str, tuple[int, str]], total: int) -> InputError:
+    (cause, (times, place)), *others = problems.items()
+    more = sum(count for _, (count, _) in others)
+    also = f", and {more} rows have other problems" if more else ""
+    return InputError(
+        f"{cause} in {times} of {total} rows, first here{also}",
+        place=place,
+        remedy=f"read as {form.name} ({form.shape}): complete the rows or name another format",
+    )

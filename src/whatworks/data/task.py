@@ -1,0 +1,168 @@
+"""The task as pure data: examples, splits, metric name, documents.
+
+A ``Task`` says what is to be done and how it is scored; it holds no behaviour. Reading files is
+``whatworks.data``; scoring is ``whatworks.metrics.registry``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_serializer
+
+from whatworks.base.errors import InputError
+from whatworks.base.frozen import Frozen, content_key, content_of, for_key
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class Message(Frozen):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+class Example(Frozen):
+    """One item of a task.
+
+    Attributes:
+        id: Unique within the task.
+        inputs: Named input fields; a single field is shown without its name.
+        messages: A conversation instead of ``inputs``; the target answers its last turn.
+        target: The wanted answer.
+        group: Source entity or document. Items of one group never stand in two splits and never
+            demonstrate one another.
+        evidence: Ids of the documents that hold the answer, when known.
+        meta: Anything a metric needs beside the target (aliases, a database, constraints).
+    """
+
+    id: str
+    inputs: Mapping[str, str] = Field(default_factory=dict[str, str])
+    messages: tuple[Message, ...] = ()
+    target: str = ""
+    group: str | None = None
+    evidence: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+
+    @property
+    def request(self) -> Example:
+        """What a server has of it: inputs or messages, and nothing that tells of the answer."""
+        return Example(id=self.id, inputs=self.inputs, messages=self.messages)
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is no input at all: the target is plain text, to be learned as it is."""
+        return not self.inputs and not self.messages
+
+    @cached_property
+    def text(self) -> str:
+        """The input as the model reads it, without instructions, passages or demonstrations."""
+        if self.messages:
+            return "\n".join(m.content for m in self.messages if m.role != "system")
+        if len(self.inputs) == 1:
+            return next(iter(self.inputs.values()))
+        return "\n".join(f"{name}: {value}" for name, value in self.inputs.items())
+
+
+class Document(Frozen):
+    """A text that retrieval may draw on."""
+
+    id: str
+    text: str
+    title: str = ""
+
+    @cached_property
+    def passage(self) -> str:
+        """The text as it is searched and shown: with its title, unless it names it itself."""
+        if not self.title or self.title.casefold() in self.text.casefold():
+            return self.text
+        return f"{self.title}: {self.text}"
+
+
+class Pair(Frozen):
+    """A preference: for the same input, one answer is better than the other."""
+
+    example: Example
+    chosen: str
+    rejected: str
+
+
+class Splits(Frozen):
+    """Train for fitting, dev for every decision, test opened once."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+    def counts(self) -> dict[str, int]:
+        """Number of examples per split."""
+        return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
+
+
+class MetricSpec(Frozen):
+    """A metric by name with its options, e.g. ``json`` with a schema."""
+
+    name: str
+    options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+
+    @field_serializer("options", mode="wrap")
+    def _by_content(
+        self,
+        options: Mapping[str, Any],
+        write: SerializerFunctionWrapHandler,
+        info: SerializationInfo,
+    ) -> Any:
+        written: dict[str, Any] = write(options)
+        if not for_key(info):
+            return written
+        return {n: content_of(v) if isinstance(v, str) else v for n, v in written.items()}
+
+    @classmethod
+    def read(cls, value: str | Mapping[str, Any]) -> MetricSpec:
+        """As files write it: ``NAME``, ``{name: NAME, option: ...}``, ``{NAME: {option: ...}}``.
+
+        Raises:
+            InputError: If there is no name.
+        """
+        if isinstance(value, str):
+            return cls(name=value)
+        options = dict(value)
+        name = options.pop("name", None)
+        if name is None and len(options) == 1:
+            name, inner = next(iter(options.items()))
+            options = dict(inner or {})
+        if not isinstance(name, str):
+            raise InputError(
+                "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
+            )
+        return cls(name=name, options=options)
+
+
+class Task(Frozen):
+    """Instructions, frozen splits, a metric and, perhaps, documents and preference pairs.
+
+    ``aside`` are rows that no arm sees: what a metric such as ``style`` learns its measure from.
+    ``documents_fault`` says why there are no documents although the study names some.
+    """
+
+    name: str
+    splits: Splits
+    metric: MetricSpec
+    instructions: str = ""
+    documents: tuple[Document, ...] = ()
+    documents_fault: str = ""
+    preferences: tuple[Pair, ...] = ()
+    aside: tuple[Example, ...] = ()
+
+
+def examples_key(examples: Iterable[Example]) -> str:
+    """Content hash of a sequence of examples, order included."""
+    return content_key([example.key for example in examples])
+
+
+def transcript(messages: Sequence[Message]) -> str:
+    """Messages as readable text, for reports and errors."""
+    return "\n".join(f"<{m.role}> {m.content}" for m in messages)

@@ -1,0 +1,126 @@
+"""Examples to files: what is written in a format is read back equal, or is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from whatworks.base.errors import InputError, nearest
+from whatworks.data.formats import FORMATS
+from whatworks.data.formats.base import RowProblem
+from whatworks.data.raw_row import Row
+from whatworks.data.raw_rows import parse
+from whatworks.data.read import Reader
+from whatworks.data.task import Example, Message
+
+_SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
+
+
+def write(examples: Iterable[Example], path: Path, format: str = "whatworks") -> int:
+    """Write examples as JSON lines, all of them or none.
+
+    Args:
+        examples: At least one.
+        path: The file to write; an existing one is replaced once everything is written.
+        format: ``whatworks`` holds any example. ``alpaca`` holds inputs named ``instruction`` and
+            ``input``, or alternating turns; ``sharegpt`` and ``openai`` hold conversations.
+
+    Returns:
+        Number of rows written.
+
+    Raises:
+        InputError: If there is no example, the format is unknown or cannot hold an example without
+            loss, or the file cannot be written.
+    """
+    path = Path(path)
+    if format not in WRITERS:
+        raise InputError(f"cannot write the format {format!r}", remedy=nearest(format, WRITERS))
+    draft = path.with_name(f".{path.name}.part")
+    count = 0
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            for line in _lines(examples, format):
+                file.write(line + "\n")
+                count += 1
+        if not count:
+            raise InputError(
+                "no examples to write", place=str(path), remedy="see what was read, or filtered out"
+            )
+        os.replace(draft, path)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}", place=str(path), remedy="choose another path"
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return count
+
+
+def _lines(examples: Iterable[Example], format: str) -> Iterator[str]:
+    form = next(form for form in FORMATS if form.name == format)
+    for example in examples:
+        line = json.dumps(WRITERS[format](example), ensure_ascii=False)
+        fields: dict[str, Any] = parse(line, format)
+        try:
+            back = Reader(form, {}, list(fields)).item(Row(fields, "", "")).example
+        except RowProblem:
+            back = None
+        if back != example:
+            raise InputError(
+                f"the format {format} cannot hold the example {example.id!r} without loss",
+                remedy="write it as whatworks, which holds any example",
+            )
+        yield line
+
+
+def _own(example: Example) -> dict[str, Any]:
+    row = example.model_dump(mode="json")
+    kept = {name: value for name, value in row.items() if value not in (None, [], {})}
+    return kept if example.messages else {"inputs": {}, **kept}
+
+
+def _alpaca(example: Example) -> dict[str, Any]:
+    if not example.messages:
+        return {"input": "", **example.inputs, "output": example.target, **_rest(example)}
+    turns = [message.content for message in example.messages]
+    row: dict[str, Any] = {}
+    if example.messages[0].role == "system":
+        row["system"] = turns.pop(0)
+    *earlier, question = turns
+    history = [list(pair) for pair in zip(earlier[::2], earlier[1::2], strict=False)]
+    row |= {"instruction": question, "input": "", "history": history, "output": example.target}
+    return {**row, **_rest(example)}
+
+
+def _sharegpt(example: Example) -> dict[str, Any]:
+    turns = [{"from": _SHAREGPT_ROLES[m.role], "value": m.content} for m in _all_turns(example)]
+    return {"conversations": turns, **_rest(example)}
+
+
+def _openai(example: Example) -> dict[str, Any]:
+    turns = [{"role": message.role, "content": message.content} for message in _all_turns(example)]
+    row: dict[str, Any] = {"messages": turns, **_rest(example)}
+    if "tools" in example.meta:  # where the OpenAI format has them
+        row["tools"] = example.meta["tools"]
+        row["meta"] = {k: v for k, v in row["meta"].items() if k != "tools"}
+    return row
+
+
+def _all_turns(example: Example) -> tuple[Message, ...]:
+    return (*example.messages, Message(role="assistant", content=example.target))
+
+
+def _rest(example: Example) -> dict[str, Any]:
+    row = example.model_dump(mode="json", include={"id", "group", "evidence", "meta"})
+    return {name: value for name, value in row.items() if value not in (None, [], {})}
+
+
+WRITERS: Mapping[str, Callable[[Example], dict[str, Any]]] = {
+    "whatworks": _own,
+    "alpaca": _alpaca,
+    "sharegpt": _sharegpt,
+    "openai": _openai,
+}

@@ -1,0 +1,1 @@
+"""The bench: the only door that a method has to the world."""

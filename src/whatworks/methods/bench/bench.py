@@ -1,0 +1,307 @@
+"""The bench: the only door a method has to the world.
+
+``Bench`` gives a method train and dev rows, scoring, training and documents, and meters what they
+cost; test rows never enter it. Answers come from the examiner (``examiner.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from whatworks import __version__
+from whatworks.base.errors import ArmFailure, BudgetExceeded
+from whatworks.base.frozen import content_key
+from whatworks.data.task import Document, Example, Pair
+from whatworks.methods.bench.examiner import Answer, Examiner
+from whatworks.models.engine import ModelFiles
+from whatworks.models.files import resolve
+from whatworks.models.helper import Helper
+from whatworks.models.metering import Budget, Ledger, Meter
+from whatworks.models.weights import Stage, Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.training.job import Trained, TrainingJob
+from whatworks.training.launch import train
+from whatworks.training.rows import Row
+from whatworks.training.settings import AnySettings
+
+Tick = Callable[[str, int, int], None]
+"""Progress: (what is being done, units done so far, units in all)."""
+
+
+@dataclass
+class Waiting:
+    """Early stopping: whether the score of dev has stopped rising.
+
+    Attributes:
+        patience: Epochs without a better score after which it is enough; None never is.
+        score: The score of an epoch by its name.
+        seen: Scores so far.
+    """
+
+    patience: int | None
+    score: Callable[[str], float]
+    seen: dict[str, float] = field(default_factory=dict[str, float])
+
+    def enough(self, epoch: str) -> bool:
+        """Whether training should end with this epoch; epochs come in their order."""
+        if epoch not in self.seen:
+            self.seen[epoch] = self.score(epoch)
+        names = list(self.seen)
+        scores = [self.seen[name] for name in names[: names.index(epoch) + 1]]
+        best = scores.index(max(scores))
+        return self.patience is not None and len(scores) - 1 - best >= self.patience
+
+
+@dataclass
+class Bench:
+    """What a method may use: train and dev rows, documents, scoring and training, metered.
+
+    Attributes:
+        train: Rows for fitting.
+        dev: Rows for every decision.
+        documents: Texts for retrieval.
+        documents_fault: Why there are none although the task names some.
+        preferences: Preference pairs.
+        seed: Seed of everything random in the method.
+        budget: Limits; ``ledger`` holds what this arm has spent so far.
+        notes: What the method wants the report to say (``note``).
+        helper: A second model to ask; None when the study names none (``helper.required``).
+    """
+
+    examiner: Examiner
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    documents: tuple[Document, ...] = ()
+    documents_fault: str = ""
+    preferences: tuple[Pair, ...] = ()
+    seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+    ledger: Ledger = field(default_factory=Ledger)
+    tick: Tick | None = None
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    helper: Helper | None = None
+
+    def answers(self, candidate: Candidate, examples: Sequence[Example]) -> list[Answer]:
+        """Ask and score rows of train or dev; charged.
+
+        Raises:
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        done = 0
+
+        def advance(n: int) -> None:
+            nonlocal done
+            done += n
+            self.report("asking", done, len(examples))
+
+        return self.examiner.ask(
+            candidate,
+            examples,
+            meter=self._meter,
+            tick=advance,
+        )
+
+    def logprobs(
+        self, candidate: Candidate, examples: Sequence[Example], answers: Sequence[str]
+    ) -> list[tuple[float, ...]]:
+        """Natural-log probability of each token of an answer to each row of train or dev; charged.
+
+        The end of the turn is the last token. Teacher-forced, so never a score.
+
+        Raises:
+            ArmFailure: If a prompt with its answer is too long, or the engine cannot say.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        return self.examiner.logprobs(candidate, examples, answers, meter=self._meter)
+
+    @property
+    def _meter(self) -> Meter:
+        return Meter(self.budget, self.ledger, self.examiner.engine.price)
+
+    def dev_score(self, candidate: Candidate) -> float:
+        """Mean strict score on dev."""
+        answers = self.answers(candidate, self.dev)
+        return sum(a.score.value for a in answers) / len(answers)
+
+    def best(self, candidates: Sequence[Candidate]) -> tuple[Candidate, list[float]]:
+        """The candidate with the highest dev score, the earliest among equals, and all scores."""
+        if len(candidates) == 1:
+            return candidates[0], []
+        scores = [self.dev_score(candidate) for candidate in candidates]
+        return candidates[scores.index(max(scores))], scores
+
+    def within(self, build: Callable[[int], Candidate], k: int, tokens: int, what: str) -> int:
+        """The largest n up to ``k`` for which ``build(n)`` adds at most so many tokens to a prompt.
+
+        The mean over dev, against ``build(0)``; fewer than ``k`` are noted.
+
+        Raises:
+            ArmFailure: If even one takes more.
+        """
+        plain = sum(self.examiner.prompt_tokens(build(0), self.dev))
+        taken = 0.0
+        for n in range(k, 0, -1):
+            taken = (sum(self.examiner.prompt_tokens(build(n), self.dev)) - plain) / len(self.dev)
+            if taken <= tokens:
+                if n < k:
+                    self.note(
+                        "tokens", f"{n} {what} instead of {k}: {taken:.0f} of {tokens} tokens"
+                    )
+                return n
+        raise ArmFailure(
+            f"one of the {what} takes {taken:.0f} tokens, more than the {tokens} allowed",
+            remedy="raise `tokens`, or use shorter examples",
+        )
+
+    def best_epoch(self, start: Candidate, weights: Sequence[Weights]) -> Candidate:
+        """The start with the weights, one per epoch, that score best on dev; the curve is noted."""
+        best, scores = self.best([start.with_weights(each) for each in weights])
+        self.note("curve", [round(score, 4) for score in scores])
+        return best
+
+    def largest_fit(self, build: Callable[[int], Candidate], k: int, what: str) -> Candidate:
+        """``build(n)`` for the largest n up to ``k`` whose prompts fit the model's context.
+
+        Prompts of dev and of a share of train are rendered and counted: 95% of them must leave
+        room for the longest answer. One is taken in any case when half of the prompts leave room
+        for some answer; both are noted.
+
+        Raises:
+            ArmFailure: If even one does not fit half of the prompts.
+        """
+        sample = [*self.dev, *self.train[:100]]
+        model = self.examiner.files(build(1).weights)
+        context = self.examiner.engine.context_length(model)
+        if context is None:
+            return build(k)
+        lengths: list[int] = []
+        for n in range(k, 0, -1):
+            candidate = build(n)
+            lengths = self.examiner.prompt_tokens(candidate, sample)
+            room = context - candidate.decoding.max_tokens
+            if sum(length <= room for length in lengths) >= 0.95 * len(sample):
+                if n < k:
+                    self.note("fit", f"{n} {what} instead of {k}: the context is {context} tokens")
+                return candidate
+        short = sum(length < context for length in lengths)
+        if short < len(sample) / 2:
+            at = max(range(len(sample)), key=lengths.__getitem__)
+            raise ArmFailure(
+                f"not even one of the {what} fits the model's context of {context} tokens: the "
+                f"prompt of example {sample[at].id!r} has {lengths[at]}, "
+                f"{lengths[at] - context + 1} too many",
+                remedy="shorten them, or use a model with a longer context",
+            )
+        self.note("fit", f"1 of the {what}, and for {len(sample) - short} of {len(sample)} "
+                         f"rows even that is too long for {context} tokens")  # fmt: skip
+        return build(1)
+
+    def fit(
+        self,
+        start: Candidate,
+        settings: AnySettings,
+        rows: Sequence[Row],
+        method: str,
+        *,
+        reward: Weights | None = None,
+        patience: int | None = None,
+    ) -> list[Weights]:
+        """Train ``start``'s weights on rows that it rendered; the weights of each checkpoint.
+
+        Runs in a child process. The result is kept under the content of start, rows and job;
+        a killed training resumes from its last checkpoint. With ``patience``, dev is asked while
+        training goes on, and it ends when the score has not risen for so many epochs; the epochs
+        kept are the same however far it had run by then.
+
+        Raises:
+            ArmFailure: If memory runs out, the loss diverges or no row fits.
+            BudgetExceeded: If training takes longer than the budget leaves.
+        """
+
+        job = TrainingJob(
+            stacking=start.weights.stack(settings.stage),
+            template=start.weights.template,
+            seed=self.seed,
+            settings=settings,
+        )
+        key = content_key(
+            [start.weights.key, job.key, [row.key for row in rows], self.seed, __version__]
+        )
+
+        def weights(epoch: str) -> Weights:
+            return start.weights.then(
+                Stage(kind=job.kind, method=method, artifact=f"{key}/{epoch}")
+            )
+
+        # Asked again, and charged, when dev chooses; here only the budget is minded.
+        aside = replace(self, ledger=replace(self.ledger), tick=None)
+        waiting = Waiting(
+            patience, lambda epoch: aside.dev_score(start.with_weights(weights(epoch)))
+        )
+        stored = self.examiner.store.read("trained", key)
+        if stored is None:
+            self.ledger.require(self.budget)
+            model = self.examiner.files(start.weights)
+            trained = train(
+                job,
+                rows,
+                base=self.base_folder(model),
+                adapter=model.adapter,
+                folder=self.examiner.store.workplace(key),
+                reward=self.examiner.files(reward) if reward else None,
+                on_progress=lambda p: self._training_tick(p.step, p.steps, p.seconds),
+                enough=(lambda epoch: waiting.enough(f"epoch-{epoch}")) if patience else None,
+            )
+            self.examiner.store.finish(key)
+            self.examiner.store.write("trained", key, trained.model_dump(mode="json"))
+        else:
+            trained = Trained.model_validate(stored)
+        self.ledger.training_seconds += trained.seconds
+        self.ledger.training_tokens += trained.tokens
+        kept = trained.checkpoints
+        if patience:
+            last = next((i for i, c in enumerate(kept) if waiting.enough(c.name)), len(kept))
+            kept = kept[: last + 1]
+        self.note("losses", list(trained.losses[: kept[-1].step]))
+        if trained.trace:
+            self.note("trace", [point.model_dump() for point in trained.trace])
+        if trained.stopped:
+            self.note("stopped", trained.stopped)
+        if trained.dropped_rows:
+            self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
+        return [weights(checkpoint.name) for checkpoint in kept]
+
+    def note(self, name: str, value: Any) -> None:
+        """Record something for the report."""
+        self.notes[name] = value
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Tell the progress display."""
+        if self.tick is not None:
+            self.tick(what, done, total)
+
+    def base_folder(self, model: ModelFiles) -> Any:
+        """Folder of the base model's files.
+
+        Raises:
+            ArmFailure: If the model is served elsewhere.
+        """
+        if model.base.startswith(("http://", "https://")):
+            raise ArmFailure(
+                "the weights of a served model cannot be trained from here",
+                remedy="name the model's folder or Hugging Face id instead of its endpoint",
+            )
+
+        return resolve(model.base)
+
+    def _training_tick(self, step: int, steps: int, seconds: float) -> None:
+        limit = self.budget.seconds
+        spent = self.ledger.all_seconds + seconds
+        if limit is not None and spent > limit:
+            raise BudgetExceeded(
+                f"training passed the budget of {limit:g} seconds at step {step} of {steps}",
+                remedy="raise `budget: {seconds: ...}`, or train fewer epochs or rows",
+            )
+        self.report("training", step, steps)

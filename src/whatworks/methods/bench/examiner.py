@@ -1,0 +1,260 @@
+"""The examiner: the one choke point where candidates are asked and scored.
+
+Rendering, generation, the answer cache and the metric meet here. A bench asks it about train and
+dev rows, the study itself about test rows after the decisions are on disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from whatworks import __version__
+from whatworks.base.errors import ArmFailure, InputError
+from whatworks.base.frozen import content_key
+from whatworks.base.store import Store
+from whatworks.data.task import Example, Message, examples_key
+from whatworks.methods.bench import pick_answer as samples
+from whatworks.metrics.citations import bare, grounded
+from whatworks.metrics.registry import refused
+from whatworks.metrics.score import Metric, Score
+from whatworks.models.engine import Answers, Engine, Generation, ModelFiles
+from whatworks.models.metering import Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.render import render, warm
+
+CHUNK = 64
+"""Examples asked together: the unit of caching and of resuming."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One example's answer with its score."""
+
+    example: Example
+    generation: Generation
+    score: Score
+
+
+class Examiner:
+    """Asks candidates and scores their answers; every answer goes through here, once."""
+
+    def __init__(self, engine: Engine, metric: Metric, store: Store) -> None:
+        self.engine = engine
+        self.metric = metric
+        self.store = store
+
+    def ask(
+        self,
+        candidate: Candidate,
+        examples: Sequence[Example],
+        *,
+        meter: Meter | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> list[Answer]:
+        """Answers in the order of ``examples``.
+
+        Examples are asked in fixed chunks, each kept on disk when it is complete: a killed run
+        repeats at most one chunk, and in the same company, so that its answers are the same.
+
+        Args:
+            candidate: What to ask.
+            examples: Rows of one split; each is excluded from its own prompt.
+            meter: Counts what leaves and what came back; may refuse.
+            tick: Called with the number of answers just completed.
+
+        Raises:
+            ArmFailure: If no example's prompt fits the model's context.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        model = self.files(candidate.weights)
+        meter = meter or Meter(price=self.engine.price)
+        answers: list[Answer] = []
+        for start in range(0, len(examples), CHUNK):
+            chunk = examples[start : start + CHUNK]
+            meter.require(len(chunk) * candidate.decoding.samples)
+            key = content_key(
+                [candidate.asked.key, examples_key(chunk), self.engine.identity, __version__]
+            )
+            stored = self.store.read("answers", key)
+            if stored is None:
+                generations = self._generate(model, candidate, chunk, meter)
+                self.store.write("answers", key, [asdict(g) for g in generations])
+            else:
+                generations = [Generation(**record) for record in stored]
+                meter.charge(generations)
+            answers += [
+                Answer(e, g, self.score(candidate, e, g))
+                for e, g in zip(chunk, generations, strict=True)
+            ]
+            if tick is not None:
+                tick(len(chunk))
+        if answers and all(a.generation.finish == "overflow" for a in answers):
+            longest = max(answers, key=lambda a: a.generation.prompt_tokens)
+            tokens, context = longest.generation.prompt_tokens, self.engine.context_length(model)
+            raise ArmFailure(
+                f"every prompt is too long: that of example {longest.example.id!r} has {tokens} "
+                f"tokens, {tokens - (context or 0) + 1} too many for a context of {context}",
+                remedy="use fewer or shorter demonstrations and passages, or a longer model",
+            )
+        return answers
+
+    def logprobs(
+        self,
+        candidate: Candidate,
+        examples: Sequence[Example],
+        answers: Answers,
+        *,
+        meter: Meter | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of an answer to each example; see ``Engine.logprobs``.
+
+        Asked, kept and metered like answers: a request each, its tokens all read.
+
+        Raises:
+            ArmFailure: If a prompt with its answer is too long, or the engine cannot say.
+            BudgetExceeded: Before a request that would pass a limit leaves.
+        """
+        model = self.files(candidate.weights)
+        meter = meter or Meter(price=self.engine.price)
+        found: list[tuple[float, ...]] = []
+        for start in range(0, len(examples), CHUNK):
+            chunk, given = examples[start : start + CHUNK], answers[start : start + CHUNK]
+            meter.require(len(chunk))
+            made_from = [candidate.prompt.key, candidate.weights.key, examples_key(chunk)]
+            key = content_key([*made_from, list(given), self.engine.identity, __version__])
+            stored = self.store.read("logprobs", key)
+            if stored is None:
+                stored = self._likelihoods(model, candidate, chunk, given, meter)
+                self.store.write("logprobs", key, stored)
+            meter.charge([Generation(**record) for record in stored["taken"]])
+            found += [tuple(values) for values in stored["values"]]
+            if tick is not None:
+                tick(len(chunk))
+        return found
+
+    def prompt_tokens(self, candidate: Candidate, examples: Sequence[Example]) -> list[int]:
+        """Length of each rendered prompt in tokens."""
+        model = self.files(candidate.weights)
+        return self.engine.prompt_tokens(model, self._render(candidate, examples))
+
+    def files(self, weights: Weights) -> ModelFiles:
+        """Where the weights lie in the store."""
+        return model_files(weights, self.store)
+
+    def _render(
+        self, candidate: Candidate, examples: Sequence[Example]
+    ) -> list[tuple[Message, ...]]:
+        warm(candidate.prompt, examples)
+        return [render(candidate.prompt, example, exclude=[example]) for example in examples]
+
+    def _generate(
+        self, model: ModelFiles, candidate: Candidate, chunk: Sequence[Example], meter: Meter
+    ) -> list[Generation]:
+        prompts = self._render(candidate, chunk)
+        lengths = self.engine.prompt_tokens(model, prompts)
+        context = self.engine.context_length(model)
+        # An answer may be cut short by the end of the context; without any room it is not asked.
+        fits = [context is None or length < context for length in lengths]
+        asked = [i for i, fit in enumerate(fits) if fit]
+        decoding, n = candidate.decoding, candidate.decoding.samples
+        generations = [Generation("", length, 0, 0.0, "overflow") for length in lengths]
+        while asked:
+            # As many as the budget surely allows; what they did not use makes room for more.
+            count = meter.admit([(n * lengths[i], n * decoding.max_tokens) for i in asked])
+            now, asked = asked[:count], asked[count:]
+            with meter.failing():
+                fresh = samples.generate(
+                    self.engine,
+                    model,
+                    [prompts[i] for i in now],
+                    decoding,
+                    examples=[chunk[i] for i in now],
+                    metric=self.metric,
+                    read=bare(candidate.prompt),
+                )
+            meter.charge(fresh)
+            for i, generation in zip(now, fresh, strict=True):
+                generations[i] = generation
+        return generations
+
+    def _likelihoods(
+        self,
+        model: ModelFiles,
+        candidate: Candidate,
+        chunk: Sequence[Example],
+        answers: Answers,
+        meter: Meter,
+    ) -> dict[str, Any]:
+        """The ``values`` of a chunk's answers, and what they have ``taken``."""
+        prompts = self._render(candidate, chunk)
+        lengths = self.engine.prompt_tokens(model, prompts)
+        answered = sum(len(said) for said in answers if not isinstance(said, str))
+        texts = [said for said in answers if isinstance(said, str)]
+        answered += sum(self.engine.count_tokens(model, texts)) + len(texts)  # and their ends
+        meter.admit([(sum(lengths) + answered, 0)])  # all of them or none
+        began = time.perf_counter()
+        with meter.failing():
+            values = self.engine.logprobs(model, prompts, answers)
+        share = (time.perf_counter() - began) / len(chunk)
+        taken = [
+            asdict(Generation("", length + len(value), 0, share))
+            for length, value in zip(lengths, values, strict=True)
+        ]
+        return {"values": values, "taken": taken}
+
+    def score(self, candidate: Candidate, example: Example, generation: Generation) -> Score:
+        """The score of an answer to an example under the candidate's prompt, whoever gave it."""
+        if generation.finish == "overflow":
+            note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
+            return self._nothing(example, note)
+        if candidate.decoding.constraint is not None and generation.finish == "length":
+            # It may be of some other allowed form by chance: a label that begins like another.
+            note = f"cut off at {generation.completion_tokens} tokens, before its form was complete"
+            return self._nothing(example, note)
+        ended = generation.finish != "length"
+        return grounded(
+            candidate.prompt,
+            example,
+            generation.text,
+            lambda text: self.metric(example, text, ended=ended),
+        )
+
+    def _nothing(self, example: Example, note: str) -> Score:
+        """The score of an answer that does not count: the parts are those of an empty one."""
+        parts = {} if self.metric.asks else self.metric(example, "").parts
+        return Score(value=0.0, kind="malformed", feedback=note, parts=parts)
+
+
+def model_files(weights: Weights, store: Store) -> ModelFiles:
+    """Where the weights lie: the last full stage is the base, the last adapter stands on it."""
+    base, adapter = weights.base, None
+    for stage in weights.stages:
+        folder = store.so_far(stage.artifact)  # dev is asked while training goes on
+        base, adapter = (str(folder), None) if stage.kind == "full" else (base, folder)
+    return ModelFiles(base=base, adapter=adapter, template=weights.template)
+
+
+def refuse_targets(metric: Metric, examples: Sequence[Example]) -> None:
+    """Tell at once of rows of dev and test that would fail every arm when they are scored.
+
+    Raises:
+        InputError: Naming how many, and the first.
+    """
+    broken = refused(metric, examples)
+    if broken:
+        name, reason = next(iter(broken.items()))
+        raise InputError(
+            f"{len(broken)} rows of dev and test cannot be scored, the first is {name!r}: {reason}",
+            place=f"metric {metric.name!r}",
+            remedy="`whatworks check STUDY` lists them, with --fix it writes a copy without them",
+        )
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean; 0 for nothing."""
+    return sum(values) / len(values) if values else 0.0

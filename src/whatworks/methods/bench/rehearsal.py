@@ -1,0 +1,259 @@
+"""A rehearsal: a bench on which a method does all it would do, on a few rows for each call.
+
+``Rehearsal`` is a ``Bench`` of which only the two costly doors are narrower: ``answers`` asks a
+sample and repeats it, ``fit`` takes a few optimiser steps in the same child process. What each
+would have taken is counted instead. The method itself runs unchanged, so a new method can be
+planned without saying anything about its work.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from whatworks.data.task import Example, Message, examples_key
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Answer, mean
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation
+from whatworks.models.helper import DECODING, Helper
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.training import launch
+from whatworks.training import process as child
+from whatworks.training.rows import Row
+from whatworks.training.settings import AnySettings
+
+SAMPLE = 32
+"""Rows asked for each call of ``answers``: as many as the local engine takes at once on a CPU."""
+MOST = 160
+"""Rows asked in all while one method rehearses; after that, its last answers stand for more."""
+BATCHES = 4
+"""Batches that a training is rehearsed with: one with the longest row, then usual ones."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Answers to a sample of rows, and the seconds that each took."""
+
+    answers: list[Answer]
+    pace: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a training takes, in seconds.
+
+    Attributes:
+        around: Starting the child process, loading, closing.
+        first: The first optimiser step: padded to the longest row, and warming up.
+        longest: The first step of each further epoch.
+        step: Each other one.
+        save: A checkpoint.
+        tokens: Tokens of a row.
+        made: The weights that the rehearsal ended in.
+    """
+
+    around: float
+    first: float
+    longest: float
+    step: float
+    save: float
+    tokens: float
+    made: Weights
+
+    def seconds(self, settings: AnySettings, rows: int) -> float:
+        """Seconds for so many rows."""
+        epochs = settings.epochs
+        others = settings.steps(rows) - epochs
+        firsts = self.first + self.longest * (epochs - 1)
+        return self.around + firsts + self.step * others + self.save * epochs
+
+
+@dataclass
+class Rehearsal(Bench):
+    """A bench that counts what a method would take; see ``Bench`` for what it offers.
+
+    ``ledger`` holds what would be spent, so limits hold as in a run.
+
+    Attributes:
+        answer_tokens: Tokens of a usual target: what a tuned model writes.
+        paces: Trainings measured before, by what decides their pace; shared between rehearsals.
+        samples: Samples asked before, with the seconds that a row took; likewise.
+        foreseen: Seconds that asking and training would take.
+        spent: Seconds that they have taken here.
+        asked: Candidates and rows that were asked.
+    """
+
+    answer_tokens: int = 64
+    paces: dict[Any, Pace] = field(default_factory=dict[Any, Pace])
+    samples: dict[Any, Sampled] = field(default_factory=dict[Any, "Sampled"])
+    foreseen: float = 0.0
+    spent: float = 0.0
+    asked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    _steps: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
+    _left: int = MOST
+    _last: Sampled | None = None
+
+    def answers(self, candidate: Candidate, examples: Sequence[Example]) -> list[Answer]:
+        """Answers of a sample, repeated to the length of ``examples``; charged in full.
+
+        Raises:
+            BudgetExceeded: If so many requests pass a limit.
+        """
+        self.asked.add((candidate.key, examples_key(examples)))
+        found = self.foresee(candidate, examples, len(examples))
+        return [
+            replace(found[i % len(found)], example=example) for i, example in enumerate(examples)
+        ]
+
+    def foresee(
+        self, candidate: Candidate, examples: Sequence[Example], count: int
+    ) -> list[Answer]:
+        """Ask a sample of ``examples``, and charge ``count`` requests like them."""
+        self._meter.require(count)
+        began = time.perf_counter()
+        step = max(1, len(examples) // SAMPLE)
+        sample = list(examples[::step][:SAMPLE])
+        what = (candidate.key, examples_key(sample))
+        if what not in self.samples and self._last is not None and self._left < len(sample):
+            self.samples[what] = self._last
+        if what not in self.samples:
+            self.samples[what] = self._sampled(candidate, sample)
+        self._last = self.samples[what]
+        found, pace = self._last.answers, self._last.pace
+        repeated = [found[i % len(found)].generation for i in range(count)]
+        self._meter.charge(repeated)
+        self.foreseen += pace * count
+        self.spent += time.perf_counter() - began
+        return found
+
+    def _sampled(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
+        """Ask a sample for real."""
+        if candidate.weights.stages:  # a few steps do not teach a model where to stop
+            length = min(candidate.decoding.max_tokens, self.answer_tokens)
+            candidate = candidate.replace(decoding=candidate.decoding.replace(max_tokens=length))
+        self._left -= len(sample)
+        began = time.perf_counter()
+        # Indexes and embeddings are made once, however many rows are asked.
+        self.examiner.prompt_tokens(candidate, sample)
+        once = time.perf_counter() - began
+        answers = self.examiner.ask(candidate, sample)
+        self.foreseen += once
+        return Sampled(answers, (time.perf_counter() - began - once) / len(sample))
+
+    def fit(
+        self,
+        start: Candidate,
+        settings: AnySettings,
+        rows: Sequence[Row],
+        method: str,
+        *,
+        reward: Weights | None = None,
+        patience: int | None = None,
+    ) -> list[Weights]:
+        """The weights after a few steps, once for each epoch; a whole training is charged.
+
+        Whether ``patience`` will end it early is not known beforehand.
+
+        Raises:
+            ArmFailure: If even these few steps fail.
+        """
+        began = time.perf_counter()
+        short = settings.replace(epochs=1)
+        # Lessons may be far longer or shorter than the task's own rows.
+        length = round(math.log2(sum(len(row.model_dump_json()) for row in rows) / len(rows)))
+        lineage = (start.weights.base, len(start.weights.stages))
+        what = (short.key, start.prompt.key, *lineage, type(rows[0]).__name__, length)
+        pace = self.paces.get(what)
+        if pace is None:
+            pace = self._measured(start, short, rows, method, reward)
+            self.paces[what] = pace
+        seconds = pace.seconds(settings, len(rows))
+        self.ledger.training_seconds += seconds - pace.around
+        self.ledger.training_tokens += round(pace.tokens * len(rows) * settings.epochs)
+        self.foreseen += seconds
+        self.spent += time.perf_counter() - began
+        return [pace.made] * settings.epochs
+
+    def _measured(
+        self,
+        start: Candidate,
+        settings: AnySettings,
+        rows: Sequence[Row],
+        method: str,
+        reward: Weights | None,
+    ) -> Pace:
+        """Take a few steps for real, on rows as long as a training pads its rows to."""
+        lengths = [len(row.model_dump_json()) for row in rows]
+        longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
+        padded = usual_length(lengths, settings.rows_a_step)
+        others.sort(key=lambda i: abs(lengths[i] - padded))
+        chosen = [longest, *others[: BATCHES * settings.rows_a_step - 1]]
+        seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
+        self._steps = []
+        launch.prepare()
+        began = time.perf_counter()
+        (made,) = super().fit(start, settings, [rows[i] for i in chosen], method, reward=reward)
+        wall = time.perf_counter() - began
+        # What the rehearsal itself took is not charged.
+        seconds, self.ledger.training_seconds = self.ledger.training_seconds - seconds, seconds
+        tokens, self.ledger.training_tokens = self.ledger.training_tokens - tokens, tokens
+        share = mean(lengths) / mean([lengths[i] for i in chosen])
+        count = settings.steps(len(chosen))
+        (first, at_first), (last, at_last) = (
+            (self._steps[0], self._steps[-1]) if self._steps else ((count, seconds),) * 2
+        )
+        if last > first:
+            step = (at_last - at_first) / (last - first)
+            beginning = max(step, at_first - step * (first - 1))
+        else:
+            step = beginning = at_last / max(1, last)
+        return Pace(
+            around=max(0.0, wall - seconds),
+            first=beginning,
+            longest=min(beginning, step * lengths[longest] / padded),
+            step=step,
+            save=max(0.0, seconds - at_last),
+            tokens=tokens / len(chosen) * share,
+            made=made,
+        )
+
+    def _training_tick(self, step: int, steps: int, seconds: float) -> None:
+        self._steps.append((step, seconds))
+        super()._training_tick(step, steps, seconds)
+
+
+def usual_length(lengths: Sequence[int], batch: int) -> float:
+    """The length, on average over shuffles, of the longest row of a batch."""
+    rng, drawn = random.Random("shuffles"), min(batch, len(lengths))
+    return mean([max(rng.sample(lengths, drawn)) for _ in range(200)])
+
+
+class RehearsedHelper(Helper):
+    """A helper that is asked two prompts of each call; the others are charged like them."""
+
+    FEW = 2
+
+    def ask(
+        self, prompts: Sequence[Sequence[Message]], decoding: Decoding = DECODING
+    ) -> list[Generation]:
+        """The answers to the first prompts, repeated."""
+        found = super().ask(prompts[: self.FEW], decoding)
+        repeated = [found[i % len(found)] for i in range(len(prompts))]
+        self._meter.charge(repeated[len(found) :])
+        return repeated
+
+
+def peak_memory() -> tuple[int, int]:
+    """Most main memory that this process, and that any of its children so far, has held; bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    mine, theirs = (resource.getrusage(kind).ru_maxrss * unit for kind in kinds)
+    return mine, max(theirs, child.peak_memory())

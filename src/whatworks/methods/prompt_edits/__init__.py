@@ -1,0 +1,1 @@
+"""Changes to a prompt that its errors suggest, and races between them on dev."""

@@ -1,0 +1,109 @@
+"""The methods, listed in one tuple; a new one is a file and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from whatworks.base.errors import InputError, nearest
+from whatworks.methods.augment import Augment
+from whatworks.methods.best_of_n import BestOfN
+from whatworks.methods.constrained import Constrained
+from whatworks.methods.corpus import Corpus
+from whatworks.methods.distill import Distill
+from whatworks.methods.dpo import DPO
+from whatworks.methods.few_shot import FewShot
+from whatworks.methods.knn import Knn
+from whatworks.methods.manual_prompt import ManualPrompt
+from whatworks.methods.method import Chain, Method
+from whatworks.methods.prompt_search import PromptSearch
+from whatworks.methods.rag import Rag
+from whatworks.methods.refusal import Refusal
+from whatworks.methods.rl import RL
+from whatworks.methods.rlhf import RLHF
+from whatworks.methods.self_consistency import SelfConsistency
+from whatworks.methods.settings_search import MOST_TRIALS, searched
+from whatworks.methods.sft import SFT
+from whatworks.methods.soft_prompt import SoftPrompt
+from whatworks.methods.zero_shot import ZeroShot
+
+METHODS: tuple[type[Method], ...] = (
+    ZeroShot,
+    ManualPrompt,
+    PromptSearch,
+    FewShot,
+    Knn,
+    Rag,
+    Constrained,
+    SelfConsistency,
+    BestOfN,
+    Augment,
+    Corpus,
+    Distill,
+    Refusal,
+    SFT,
+    SoftPrompt,
+    DPO,
+    RLHF,
+    RL,
+)
+
+__all__ = ["METHODS", "Chain", "Method", "chain"]
+
+
+def chain(
+    spec: str,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    trials: int = MOST_TRIALS,
+) -> Chain:
+    """The chain written ``rag+sft``, with settings by method name.
+
+    ``{"sft": {"search": {"rank": [8, 32]}}}`` tries settings, ``trials`` combinations at most.
+
+    Raises:
+        InputError: If a method or one of its settings is unknown, or a value does not fit.
+    """
+    given = settings or {}
+    return searched(spec, partial(_chain, spec), given, trials) or _chain(spec, given)
+
+
+def _chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
+    known = {method.name: method for method in METHODS}
+    names = [name.strip() for name in spec.split("+")]
+    for name in [*names, *settings]:
+        if name not in known:
+            raise InputError(
+                f"unknown method {name!r}", place=f"arm {spec!r}", remedy=nearest(name, known)
+            )
+    unused = [name for name in settings if name not in names]
+    if unused:
+        raise InputError(
+            f"settings for {unused[0]!r}, which is not in the chain",
+            place=f"arm {spec!r}",
+            remedy=f"add it to the chain, or put them under one of: {', '.join(names)}",
+        )
+    return Chain(steps=tuple(_method(known[name], settings.get(name, {}), spec) for name in names))
+
+
+def _method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Method:
+    try:
+        return kind(**settings)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        known = sorted(kind.model_fields)
+        remedy = f"settings of {kind.name}: {', '.join(known) if known else 'none'}"
+        if problem["type"] == "extra_forbidden":
+            cause, remedy = f"unknown setting {where!r} of {kind.name}", nearest(where, known or [])
+        elif problem["type"] == "missing":
+            cause = f"{kind.name} needs the setting {where!r}"
+        elif problem["type"] == "value_error":  # one setting contradicts another
+            said = problem["msg"].removeprefix("Value error, ")
+            cause = f"setting {where!r} of {kind.name}: {said}"
+            remedy = f"drop {where!r}, or change what it contradicts"
+        else:
+            cause = f"setting {where!r} of {kind.name}: {problem['msg']}"
+        raise InputError(cause, place=f"arm {spec!r}", remedy=remedy) from error

@@ -1,0 +1,112 @@
+"""Answers and their passages: what was shown, what was cited, what a tuned model should say.
+
+Where a prompt shows passages, a score says which share of the row's evidence was among them (part
+``evidence_shown``). Where it asks for citations, the ``[n]`` are taken off the answer before it is
+scored, and checked: ``cited`` says whether a passage that was shown is named, ``cited_evidence``
+whether one of those named is evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from whatworks.data.task import Example
+from whatworks.metrics.abstention import abstains
+from whatworks.metrics.score import Score
+from whatworks.prompts.prompt import UNKNOWN, Prompt
+from whatworks.prompts.render import holds_evidence, shown_passages
+from whatworks.prompts.retrieval import recall_at_k
+
+_NUMBERS = r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]"
+_LAST = re.compile(rf"(?:\s*{_NUMBERS})+(?=\s*[.!?]?\s*$)")
+_WITHIN = re.compile(rf"(?:\s+|(?<=[.!?])){_NUMBERS}(?=[\s.,;:!?]|$)|{_NUMBERS}(?=[.!?](?:\s|$))")
+
+
+def grounded(prompt: Prompt, example: Example, text: str, score: Callable[[str], Score]) -> Score:
+    """The score of an answer, with what its passages say about it as further parts."""
+    context = prompt.context
+    if context is None or not (context.cite or example.evidence):
+        return score(text)
+    shown = shown_passages(prompt, example, exclude=[example])
+    parts: dict[str, float] = {}
+    if example.evidence:
+        found = [passage.id for passage in shown]
+        parts[EVIDENCE] = recall_at_k([found], [example.evidence])
+    if not context.cite:
+        plain = score(text)
+        return replace(plain, parts={**plain.parts, **parts})
+    answer, cited = without_citations(text)
+    plain = score(answer)
+    if plain.kind == "abstained":
+        return replace(plain, parts={**plain.parts, **parts})
+    named = [shown[n - 1] for n in cited if 1 <= n <= len(shown)]
+    parts["cited"] = float(bool(named))
+    if example.evidence:
+        parts["cited_evidence"] = float(any(holds_evidence(p, example) for p in named))
+    feedback = plain.feedback
+    if not named:
+        feedback = f"{feedback}; cites no passage" if feedback else "cites no passage"
+    return replace(plain, feedback=feedback, parts={**plain.parts, **parts})
+
+
+def without_citations(text: str) -> tuple[str, list[int]]:
+    """An answer without its ``[n]``, and the numbers in them.
+
+    Those at the end are citations, unless nothing would be left: then the first is the answer, a
+    list. Within prose those behind a word or a sentence are, too; within a form (JSON, code)
+    brackets belong to it.
+    """
+    answer, cited = text.strip(), list[str]()
+    last = _LAST.search(answer)
+    if last is not None:
+        run = re.findall(_NUMBERS, last[0])
+        if last.start() == 0:
+            return run[0], _numbers(run[1:])
+        cited, stop = run, answer[last.end() :].strip()
+        answer = answer[: last.start()]
+        answer += "" if _in_form(answer) else stop
+    if not _in_form(answer):
+        cited = _WITHIN.findall(answer) + cited
+        answer = _WITHIN.sub("", answer)
+    return answer.strip(), _numbers(cited)
+
+
+def bare(prompt: Prompt) -> Callable[[str], str]:
+    """What reads the answer alone out of a text that this prompt's model says."""
+    if prompt.context is None or not prompt.context.cite:
+        return str
+    return lambda text: without_citations(text)[0]
+
+
+def _in_form(answer: str) -> bool:
+    return answer.startswith(("[", "<", "`")) or "{" in answer
+
+
+def _numbers(citations: Sequence[str]) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", " ".join(citations))]
+
+
+def taught(prompt: Prompt, example: Example) -> str:
+    """What a model that is tuned on this row should say: its target, and what the prompt asks for.
+
+    With ``allow_unknown``, a row whose evidence is known and not shown teaches to say so; with
+    ``cite``, the passage that is evidence is cited. A refusal has none, and a target with
+    citations of its own, as a teacher gives them, keeps those.
+    """
+    context = prompt.context
+    if context is None or not example.evidence or not (context.cite or context.allow_unknown):
+        return example.target
+    if example.meta.get("answerable") is False or abstains(example.target):
+        return example.target
+    shown = shown_passages(prompt, example, exclude=[example])
+    places = [n for n, passage in enumerate(shown, start=1) if holds_evidence(passage, example)]
+    if not places:
+        return UNKNOWN if context.allow_unknown else example.target
+    cites = context.cite and not without_citations(example.target)[1]
+    return f"{example.target} [{places[0]}]" if cites else example.target
+
+
+EVIDENCE = "evidence_shown"
+"""The part of a score that says which share of a row's evidence stood in its prompt."""

@@ -1,0 +1,1 @@
+"""The metric ``json``: values, schema, and the schema that targets show."""

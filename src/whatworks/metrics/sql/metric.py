@@ -1,0 +1,248 @@
+"""SQL answers: executed on a real SQLite database and compared with the target's result.
+
+Empty answers are malformed, and so are statements other than one query. Where the database comes
+from, first found:
+
+- the file ``meta["database"]``, or the option ``database``: a file, or a folder with one file
+  ``NAME.sqlite`` for each ``meta["db"]``;
+- built in memory from the CREATE TABLE statements in ``meta["context"]`` or the input field
+  ``context``, with the rows in ``meta["rows"]`` (table to rows). Without rows, ``sql_fill`` makes
+  them; a target that returns on all databases so made what it returns on empty tables (no row, a
+  count of 0, a maximum of NULL) is scored by exact-set match instead, because equal results would
+  prove nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import PositiveFloat, PositiveInt
+from sqlglot import exp
+
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief, cut
+from whatworks.data.task import Example
+from whatworks.metrics.score import Score
+from whatworks.metrics.sql.exact_set import clauses
+from whatworks.metrics.sql.made_up_rows import fill
+from whatworks.metrics.sql.parse import MalformedSQL, find, orders, read
+from whatworks.metrics.sql.sandbox import Database, Failure, Limits, Row, run, run_known
+from whatworks.metrics.text_overlap import part_means
+from whatworks.models.constraint import Constraint
+
+summary = part_means
+
+FILLED = 3
+"""Databases filled for a schema without rows."""
+
+_PARTS: tuple[str, ...] = ("parsed", "executed", "execution", "exact_set")
+_DIGITS = 10
+_QUERY = re.compile(r"\s*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
+_INSERT = re.compile(r"\bINSERT\s+(?:OR\s+\w+\s+)?INTO\b", re.IGNORECASE)
+_SYNTAX = ("syntax error", "incomplete input", "unrecognized token")
+
+
+def sql(
+    example: Example,
+    text: str,
+    *,
+    database: Path | None = None,
+    seconds: PositiveFloat = 2.0,
+    max_rows: PositiveInt = 10_000,
+) -> Score:
+    """The target's result: the same rows, in the same order if the target orders them.
+
+    Rows are compared as a multiset, numbers to ten digits. Parts: ``parsed``, ``executed``,
+    ``execution`` (equal results), ``exact_set`` (equal clauses). Lenient: the first query within
+    the answer has that result.
+
+    Args:
+        example: Its target is a query; the module says where the database comes from.
+        text: The answer.
+        database: A SQLite file, or a folder of them.
+        seconds: Time that a query may take.
+        max_rows: Rows that a query may return.
+
+    Raises:
+        InputError: If the target is no query, does not run, or there is no database.
+    """
+    limits = Limits(seconds, max_rows)
+    gold = _gold(example, database, limits)
+    outcome, problem = None, ""
+    try:
+        outcome = _judge(text, read(text), gold, limits)
+    except MalformedSQL as error:
+        problem = str(error)
+        if _QUERY.match(text):  # SQLite has the last word on what it understands
+            outcome = _judge(text, None, gold, limits)
+    if outcome is None or not outcome.parsed:
+        found = find(text)
+        lenient = bool(found and _judge(found, read(found), gold, limits).right)
+        problem = problem or (outcome.problem if outcome else "")
+        feedback = f"not one SQL query: {problem}; wanted a query like {brief(example.target, 200)}"
+        return Score(0.0, "malformed", feedback, float(lenient), dict.fromkeys(_PARTS, 0.0))
+    figures = (outcome.parsed, outcome.executed, outcome.same, outcome.exact_set)
+    parts = dict(zip(_PARTS, map(float, figures), strict=True))
+    if outcome.right:
+        return Score(1.0, "correct", parts=parts)
+    return Score(0.0, "wrong", outcome.problem, parts=parts)
+
+
+def label(text: str) -> str:
+    """The query, written in one way; queries that differ but return the same stay apart."""
+    try:
+        return read(text).sql(dialect="sqlite", normalize=True, comments=False)
+    except MalformedSQL:
+        return ""
+
+
+def form(train: Sequence[Example]) -> Constraint:
+    """A SELECT query; the tables and columns are not checked."""
+    del train
+    grammar = Path(__file__).with_name("select.lark")
+    return Constraint(kind="lark", text=grammar.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class _Gold:
+    """A target, run: its databases, what it returns on each, and whether that tells anything."""
+
+    query: exp.Expr
+    results: Sequence[tuple[Database, Sequence[Row]]]
+    telling: bool
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of an answer's query on the databases of a target."""
+
+    parsed: bool
+    executed: bool
+    same: bool
+    exact_set: bool
+    right: bool
+    problem: str
+
+
+def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _Outcome:
+    """Run a query on every database until a result differs."""
+    exact_set = query is not None and _same_clauses(query, gold.query)
+    problem, parsed, executed = "", True, True
+    for database, wanted in gold.results:
+        said = run(database, text, limits)
+        if isinstance(said, Failure):
+            executed = False
+            parsed = query is not None and not any(hint in said.reason for hint in _SYNTAX)
+            problem = f"the query does not run: {said.reason}"
+        else:
+            problem = _difference(said, wanted, ordered=orders(gold.query))
+        if problem:
+            break
+    same = not problem
+    if same and not gold.telling and not exact_set:
+        said = f"says something else than {gold.query.sql()}"
+        problem = f"returns what it would on empty tables, as wanted, but {said}"
+    right = same and (gold.telling or exact_set)
+    return _Outcome(parsed, executed, same, exact_set, right, problem)
+
+
+def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
+    """The target on its databases.
+
+    Raises:
+        InputError: If it is no query, does not run, or there is no database.
+    """
+    place = f"example {example.id!r}"
+    try:
+        query = read(example.target)
+    except MalformedSQL as error:
+        raise InputError(
+            f"the target is not one SQL query: {error}",
+            place=place,
+            remedy="mend it, or leave the row out: `whatworks check --fix` does",
+        ) from None
+    databases, given = _databases(example, query, option)
+    results: list[tuple[Database, Sequence[Row]]] = []
+    for database in databases:
+        rows = run_known(database, example.target, limits)
+        if isinstance(rows, Failure):
+            what = "the database cannot be used" if rows.stage == "database" else "the target fails"
+            raise InputError(
+                f"{what}: {rows.reason}",
+                place=place,
+                remedy="correct the row or leave it out, or raise `seconds` and `max_rows`",
+            )
+        results.append((database, rows))
+    if given:
+        return _Gold(query, results, telling=True)
+    nothing = run_known(replace(results[0][0], rows="{}"), example.target, limits)
+    return _Gold(query, results, telling=any(rows != nothing for _, rows in results))
+
+
+def _databases(
+    example: Example, query: exp.Expr, option: Path | None
+) -> tuple[Sequence[Database], bool]:
+    """Where to run, and whether the rows there were given (not made up)."""
+    meta = example.meta
+    file = Path(meta["database"]) if meta.get("database") else option
+    if file is not None and file.is_dir():
+        file = file / f"{meta.get('db', '')}.sqlite"
+    if file is not None:
+        if not file.is_file():
+            raise InputError(
+                "there is no such database",
+                place=str(file),
+                remedy="name the file, or the folder with one for each `db`",
+            )
+        return [Database(path=str(file))], True
+    script = str(meta.get("context") or example.inputs.get("context") or "")
+    if not script:
+        raise InputError(
+            "there is nothing to run the query on",
+            place=f"example {example.id!r}",
+            remedy="give the option `database`, or CREATE TABLE statements in the field `context`",
+        )
+    rows: Mapping[str, Sequence[Any]] = meta.get("rows") or {}
+    if rows or _INSERT.search(script):
+        return [Database.build(script, rows)], True
+    return _filled(script, query), False
+
+
+@lru_cache(maxsize=512)
+def _filled(script: str, query: exp.Expr) -> tuple[Database, ...]:
+    filled = (fill(script, query, seed) for seed in range(FILLED))
+    return tuple(Database.build(script, rows, loose=True) for rows in filled)
+
+
+def _difference(said: Sequence[Row], wanted: Sequence[Row], *, ordered: bool) -> str:
+    """What is wrong with a result, "" if nothing."""
+    ours, theirs = [_rounded(row) for row in said], [_rounded(row) for row in wanted]
+    if ours == theirs or (not ordered and Counter(ours) == Counter(theirs)):
+        return ""
+    if ours and theirs and len(ours[0]) != len(theirs[0]):
+        return f"returns {len(ours[0])} columns, wanted {len(theirs[0])}"
+    if Counter(ours) == Counter(theirs):
+        return "returns the rows in another order than wanted"
+    return f"returns {_show(said)}, wanted {_show(wanted)}"
+
+
+def _rounded(row: Row) -> Row:
+    return tuple(float(f"{v:.{_DIGITS}g}") if isinstance(v, float) else v for v in row)
+
+
+def _show(rows: Sequence[Row]) -> str:
+    count = f"{len(rows)} row" + ("" if len(rows) == 1 else "s")
+    return f"{count}, the first {cut(str(rows[0]), 60)}" if rows else "no rows"
+
+
+def _same_clauses(one: exp.Expr, other: exp.Expr) -> bool:
+    try:
+        return clauses(one) == clauses(other)
+    except RecursionError:
+        return False

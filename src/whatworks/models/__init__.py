@@ -1,0 +1,1 @@
+"""Models: weights with their lineage, the engine seam and its implementations, metering."""

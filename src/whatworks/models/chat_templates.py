@@ -1,0 +1,375 @@
+"""Chat templates: the one place where messages become token ids, for training and for serving.
+
+A template is a Jinja string on the tokenizer, so that a saved tokenizer says the same everywhere.
+The named ones mark the assistant's part with ``{% generation %}`` (content and end of turn), which
+is what trainers with an assistant mask read.
+
+Prompt and completion are tokenised **separately** and joined as ids: tokenised as one text, a
+merge across the seam could give training other prompt ids than generation sees. So training on
+``training_ids`` and generating from ``tokens`` agree for every tokenizer, target and template.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from whatworks.base.errors import InputError, nearest
+from whatworks.data.task import Message
+
+Tokenizer = Any
+"""A ``PreTrainedTokenizerBase``; transformers is not imported for the name alone."""
+
+END_TEXT = "<|end|>"
+"""Ends a turn of a tokenizer that has no end-of-sequence token."""
+
+
+@dataclass(frozen=True)
+class _Style:
+    """Text before and after each kind of turn; ``end`` is the token that closes an answer."""
+
+    user: tuple[str, str]
+    assistant: tuple[str, str]
+    system: tuple[str, str] = ("", "\n\n")
+    opening: str = ""
+    lead: str = ""
+    end: str | None = None
+
+
+STYLES = {
+    # https://github.com/tatsu-lab/stanford_alpaca#data-release
+    "alpaca": _Style(
+        opening="Below is an instruction that describes a task. Write a response that "
+        "appropriately completes the request.",
+        user=("### Instruction:\n", "\n\n"),
+        assistant=("### Response:\n", "\n\n"),
+    ),
+    # FastChat's vicuna_v1.1
+    "vicuna": _Style(
+        opening="A chat between a curious user and an artificial intelligence assistant. The "
+        "assistant gives helpful, detailed, and polite answers to the user's questions.",
+        system=("", " "),
+        user=("USER: ", " "),
+        assistant=("ASSISTANT:", ""),
+        lead=" ",
+    ),
+    # https://github.com/openai/openai-python/blob/release-v0.28.0/chatml.md
+    "chatml": _Style(
+        system=("<|im_start|>system\n", "<|im_end|>\n"),
+        user=("<|im_start|>user\n", "<|im_end|>\n"),
+        assistant=("<|im_start|>assistant\n", "\n"),
+        end="<|im_end|>",
+    ),
+    "plain": _Style(user=("Input: ", "\n"), assistant=("Output:", "\n\n"), lead=" "),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names that ``use`` knows."""
+    return ("auto", *STYLES)
+
+
+def use(tokenizer: Tokenizer, name: str = "auto") -> Tokenizer:
+    """A copy of the tokenizer whose ``chat_template`` is the named one.
+
+    ``auto`` keeps the tokenizer's own template and takes ``plain`` where it has none. Named
+    templates begin with BOS exactly where the tokenizer itself would add one, and close answers
+    with the style's own token where the vocabulary has it, else with EOS, else with ``END_TEXT``.
+
+    Raises:
+        InputError: If the name is unknown.
+    """
+    if name not in names():
+        raise InputError(f"unknown chat template {name!r}", remedy=nearest(name, names()))
+    own = getattr(tokenizer, "chat_template", None)
+    if name == "auto" and own:
+        return tokenizer
+    chosen = copy.copy(tokenizer)
+    chosen.chat_template = _jinja(STYLES["plain" if name == "auto" else name], tokenizer)
+    return chosen
+
+
+def tokens(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+    """Prompt ids, up to where the assistant begins to write.
+
+    Args:
+        tokenizer: One that ``use`` returned.
+        messages: The rendered messages, the last one not from the assistant.
+
+    Raises:
+        InputError: If the template refuses the messages even with the system text folded into
+            the first user turn, which is what happens where a template has no system role.
+    """
+    return _encode(tokenizer, _text(tokenizer, messages, ask=True))
+
+
+def settled(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy whose own template asks as ``tokens`` does: without reasoning, and with the system
+    text folded where there is no system role. For all that renders messages by itself: trainers,
+    and whoever loads an export.
+
+    Args:
+        tokenizer: One that ``use`` returned.
+    """
+    probe = [
+        Message(role="system", content="whatworks instructions"),
+        Message(role="user", content="whatworks question"),
+    ]
+    turns = [{"role": m.role, "content": m.content} for m in probe]
+    same = [Message.model_validate(turn) for turn in _folded(turns)]
+    folds = _text(tokenizer, probe, ask=True) == _text(tokenizer, same, ask=True)
+    own = tokenizer.chat_template
+    before = "{% set enable_thinking = false %}" if "enable_thinking" in str(own) else ""
+    before += _FOLDED if folds else ""
+    chosen = copy.copy(tokenizer)
+    chosen.chat_template = (
+        {name: before + one for name, one in own.items()} if isinstance(own, dict) else before + own
+    )
+    return chosen
+
+
+def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of plain text as pretraining has it: no template, BOS where the tokenizer adds one, EOS
+    where it has one."""
+    before = [int(tokenizer.bos_token_id)] if _adds_bos(tokenizer) else []
+    after = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    return [*before, *_encode(tokenizer, text), *after]
+
+
+def completion_ids(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
+    """Ids of an answer: the target and, with ``end``, the template's end of turn.
+
+    The ids end with a token of ``ending(tokenizer).stop_ids`` (with the ids of a text in
+    ``stop_texts`` where the tokenizer has no end token at all).
+    """
+    tail = ending(tokenizer)
+    if end and not tail.ids:
+        return _encode(tokenizer, tail.lead + target + tail.text)
+    return _encode(tokenizer, tail.lead + target) + (list(tail.ids) if end else [])
+
+
+def training_ids(
+    tokenizer: Tokenizer, messages: Sequence[Message], target: str
+) -> tuple[list[int], list[int]]:
+    """Prompt ids exactly as at generation time, and completion ids with the end of turn."""
+    return tokens(tokenizer, messages), completion_ids(tokenizer, target)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an answer begins and ends under a template.
+
+    Attributes:
+        lead: Text between the generation prompt and the answer (a space, under ``vicuna``).
+        ids: Token ids that close an answer in training; empty without any end token.
+        text: The text that closes an answer where ``ids`` is empty.
+        stop_ids: Tokens any of which ends generation.
+        stop_texts: Texts any of which ends generation: ``text``, and the header of the next user
+            turn where it is made of ordinary text, for models that were not trained on the
+            template and go on with a turn of their own.
+    """
+
+    lead: str
+    ids: tuple[int, ...]
+    text: str
+    stop_ids: frozenset[int]
+    stop_texts: tuple[str, ...]
+
+
+def ending(tokenizer: Tokenizer) -> Ending:
+    """How an answer begins and ends, found by rendering a probe with the template."""
+    return _ending(tokenizer, str(tokenizer.chat_template))
+
+
+def response(tokenizer: Tokenizer) -> dict[str, Any]:
+    """How an answer is told from what closes it, as a ``response_template`` of transformers.
+
+    Servers that know it (``transformers serve``) otherwise go by the kind of the model, and take
+    every Qwen for one that speaks ChatML.
+    """
+    asked, tail = [Message(role="user", content="whatworks question")], ending(tokenizer)
+    header = _text(tokenizer, asked, ask=True).removeprefix(_text(tokenizer, asked, ask=False))
+    close = [str(tokenizer.convert_ids_to_tokens(tail.ids[0])) if tail.ids else tail.text]
+    return {
+        "defaults": {"role": "assistant"},
+        "start_anchor": header,
+        "fields": {"content": {"close": close, "content": "text"}},
+    }
+
+
+def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    """The text of an answer's ids, without special tokens and without the template's lead."""
+    text = str(
+        tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    )
+    return text.removeprefix(ending(tokenizer).lead)
+
+
+def until(text: str, stops: Sequence[str]) -> str:
+    """A text up to the first stop string in it; the whole where there is none."""
+    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return text[: min(found, default=None)]
+
+
+@lru_cache(maxsize=64)
+def _ending(tokenizer: Tokenizer, template: str) -> Ending:
+    del template  # part of the cache key: the attribute can be changed from outside
+    ask, answer, again = "whatworks question", "whatworks answer", "whatworks again"
+    opened = [Message(role="user", content=ask)]
+    closed = [*opened, Message(role="assistant", content=answer)]
+    prompt = _text(tokenizer, opened, ask=True)
+    full = _text(tokenizer, closed, ask=False)
+    between, _, tail = full.removeprefix(prompt).partition(answer)
+    lead = between if full.startswith(prompt) and not between.strip() else ""
+    if lead.startswith(" ") and _brings_space(tokenizer):
+        lead = lead[1:]
+    special = _special_ids(tokenizer)
+    eos = tokenizer.eos_token_id
+    tail_ids = _encode(tokenizer, tail) if tail else []
+    closing = next((i for i in tail_ids if i in special), eos)
+    visible = tail.strip() if not special.intersection(tail_ids) else ""
+    further = [*closed, Message(role="user", content=again)]
+    header = _next_header(tokenizer, further, answer, again, closing)
+    text = "" if closing is not None else (visible or END_TEXT)
+    return Ending(
+        lead=lead,
+        ids=() if closing is None else (int(closing),),
+        text=text,
+        stop_ids=frozenset(int(i) for i in (closing, eos) if i is not None),
+        stop_texts=tuple(dict.fromkeys(t for t in (text, visible, header) if t)),
+    )
+
+
+def _next_header(
+    tokenizer: Tokenizer, further: list[Message], answer: str, again: str, closing: int | None
+) -> str:
+    """The header of a user turn after an answer, empty where special tokens mark it."""
+    between = _text(tokenizer, further, ask=False).partition(answer)[2].partition(again)[0]
+    if closing is not None:
+        between = between.replace(str(tokenizer.convert_ids_to_tokens(closing)), "", 1)
+    else:
+        between = between.replace(END_TEXT, "", 1)
+    if _special_ids(tokenizer).intersection(_encode(tokenizer, between)) or not between.strip():
+        return ""
+    return ("\n" if between.startswith("\n") else "") + between.rstrip().lstrip("\n")
+
+
+def _text(tokenizer: Tokenizer, messages: Sequence[Message], *, ask: bool) -> str:
+    from jinja2 import TemplateError
+
+    turns = [{"role": m.role, "content": m.content} for m in messages]
+
+    def rendered(turns: list[dict[str, str]]) -> str:
+        # enable_thinking: answers are scored as they stand, so reasoning models answer directly.
+        # Templates that don't know the word ignore it.
+        return str(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=ask, enable_thinking=False
+            )
+        )
+
+    try:
+        text = rendered(turns)
+        if turns[0]["role"] != "system" or turns[0]["content"].strip() in text:
+            return text
+    except TemplateError as error:
+        if turns[0]["role"] != "system":
+            raise _refused(error) from error
+    try:
+        return rendered(_folded(turns))
+    except TemplateError as error:
+        raise _refused(error) from error
+
+
+def _folded(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The system text in front of the first user turn, for templates without a system role."""
+    system, rest = turns[0]["content"], turns[1:]
+    if not rest or rest[0]["role"] != "user":
+        return [{"role": "user", "content": system}, *rest]
+    first = {"role": "user", "content": f"{system}\n\n{rest[0]['content']}"}
+    return [first, *rest[1:]]
+
+
+_FOLDED = """\
+{% if messages[0]['role'] == 'system' %}\
+{% set folded_text, messages = messages[0]['content'], messages[1:] %}\
+{% if messages and messages[0]['role'] == 'user' %}\
+{% set folded_text, messages = folded_text + '\\n\\n' + messages[0]['content'], messages[1:] %}\
+{% endif %}\
+{% set messages = [{'role': 'user', 'content': folded_text}] + messages %}\
+{% endif %}"""
+"""``_folded`` as a template says it."""
+
+
+def _refused(error: Exception) -> InputError:
+    return InputError(
+        f"the model's chat template refuses the messages: {error}",
+        remedy=f"choose a template: {', '.join(STYLES)}",
+    )
+
+
+def _jinja(style: _Style, tokenizer: Tokenizer) -> str:
+    """The style as a Jinja template for this tokenizer."""
+    known = tokenizer.get_vocab()
+    end = tokenizer.eos_token or END_TEXT
+    own_end = style.end
+    if own_end is not None and own_end in known:
+        end = own_end
+
+    def text(value: str) -> str:
+        # In a style, `end` also closes the other turns.
+        return json.dumps(value.replace(own_end, end) if own_end else value, ensure_ascii=False)
+
+    def turn(around: tuple[str, str]) -> str:
+        return "{{ " + f"{text(around[0])} + m['content'] + {text(around[1])}" + " }}"
+
+    opening = (
+        "{% if messages[0]['role'] != 'system' %}{{ "
+        + text(style.system[0] + style.opening + style.system[1])
+        + " }}{% endif %}"
+        if style.opening
+        else ""
+    )
+    header, after = style.assistant
+    return (
+        ("{{ bos_token }}" if _adds_bos(tokenizer) else "")
+        + opening
+        + "{% for m in messages %}"
+        + "{% if m['role'] == 'system' %}"
+        + turn(style.system)
+        + "{% elif m['role'] == 'assistant' %}"
+        + "{{ " + text(header + style.lead) + " }}"
+        + "{% generation %}{{ m['content'] + " + json.dumps(end) + " }}{% endgeneration %}"
+        + "{{ " + text(after) + " }}"
+        + "{% else %}"
+        + turn(style.user)
+        + "{% endif %}{% endfor %}"
+        + "{% if add_generation_prompt %}{{ " + text(header) + " }}{% endif %}"
+    )  # fmt: skip
+
+
+def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    # Templates write their own BOS; adding special tokens here would double it.
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _adds_bos(tokenizer: Tokenizer) -> bool:
+    bos = tokenizer.bos_token_id
+    return bos is not None and list(tokenizer("a")["input_ids"])[:1] == [bos]
+
+
+def _brings_space(tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer itself puts a space before a text (``add_prefix_space``)."""
+    first = _encode(tokenizer, "a")[:1]
+    # SentencePiece and byte-level tokenizers write the space differently.
+    return bool(first) and str(tokenizer.convert_ids_to_tokens(first[0])).startswith(("▁", "Ġ"))
+
+
+def _special_ids(tokenizer: Tokenizer) -> frozenset[int]:
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    marked = {int(i) for i, token in added.items() if token.special}
+    return frozenset(marked.union(int(i) for i in tokenizer.all_special_ids))

@@ -1,0 +1,1 @@
+"""The engine for an OpenAI-compatible server."""

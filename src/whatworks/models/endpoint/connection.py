@@ -1,0 +1,338 @@
+"""One server, asked patiently: POST, wait, try again, or say why there is no answer.
+
+Tried again, with exponential backoff and jitter: 408, 409, 425, 429, 5xx, time-outs, dropped
+connections, cut-off and unreadable answers. ``Retry-After`` holds back every request to the server,
+not only the one that was told. Everything else is final at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from threading import Event
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import httpx2
+
+from whatworks.base.errors import InputError, nearest
+from whatworks.models.endpoint.replies import Unusable, read_complaint
+
+KEY_VARIABLES = ("WHATWORKS_API_KEY", "OPENAI_API_KEY")
+LONGEST_PAUSE = 60.0
+"""Most seconds between two tries, unless the server asks for more."""
+LONGEST_ASKED = 300.0
+"""A server that asks to wait longer than this, in seconds, ends the request."""
+LARGEST_ANSWER = 64 * 2**20
+"""Most bytes of one answer."""
+
+_AGAIN = {408, 409, 425, 429}
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|size|window)|exceed_context|prompt is too long|too many tokens", re.I
+)
+
+
+class Trouble(Exception):
+    """A request that brought no answer.
+
+    Args:
+        cause: What happened, with the server's own words.
+        remedy: What the user can do.
+        again: Whether another try may help.
+        wait: Seconds that the server asked to wait.
+        status: The HTTP status, 0 when there was none.
+        prompt: Whether it may lie in the prompt; else any request would have met it.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        remedy: str = "",
+        *,
+        again: bool = False,
+        wait: float = 0.0,
+        status: int = 0,
+        prompt: bool = True,
+    ) -> None:
+        super().__init__(cause)
+        self.prompt = prompt
+        self.cause = cause
+        self.remedy = remedy
+        self.again = again
+        self.wait = wait
+        self.status = status
+
+
+class Stopped(Exception):
+    """The request was given up because another one failed for good."""
+
+
+class ApiKey:
+    """The API key of the environment; it never shows itself."""
+
+    def __init__(self) -> None:
+        self.source = next((name for name in KEY_VARIABLES if os.environ.get(name, "").strip()), "")
+        self._value = os.environ[self.source].strip() if self.source else ""
+        if not re.fullmatch(r"[!-~]*", self._value):
+            raise InputError(
+                "the API key holds spaces or other characters that no key has",
+                place=self.source,
+                remedy="copy it again, without quotes and line breaks",
+            )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that carries the key, none without one."""
+        return {"Authorization": f"Bearer {self._value}"} if self._value else {}
+
+    def hide(self, text: str) -> str:
+        """The text without the key, should a server repeat it.
+
+        Placeholders such as ``EMPTY``, which local servers take, are no secrets and may be words
+        of an answer.
+        """
+        return text.replace(self._value, "***") if len(self._value) >= 8 else text
+
+    def hide_bytes(self, payload: bytes) -> bytes:
+        """``hide``, before anything is read from what a server sent."""
+        if len(self._value) < 8:
+            return payload
+        return payload.replace(self._value.encode("ascii"), b"***")
+
+
+T = TypeVar("T")
+
+
+class Connection:
+    """Completions from one address.
+
+    Args:
+        url: The address below which ``chat/completions`` lies.
+        connections: Most requests under way at once.
+        timeout: Most seconds for one try, from sending to the last byte.
+        retries: Tries after the first one.
+        backoff: Seconds before the second try, doubled for each further one.
+
+    Attributes:
+        sent: Requests that left, further tries included.
+    """
+
+    def __init__(
+        self, url: str, *, connections: int, timeout: float, retries: int, backoff: float
+    ) -> None:
+        self.url = url
+        self.sent = 0
+        self._key = ApiKey()
+        self._timeout = timeout
+        self._retries = retries
+        self._backoff = backoff
+        self._open_again = 0.0
+        self._limit = "max_tokens"
+        self._refused: set[str] = set()
+        self._client = httpx2.Client(
+            headers={**self._key.headers, "Content-Type": "application/json"},
+            timeout=httpx2.Timeout(timeout, pool=None),
+            limits=httpx2.Limits(
+                max_connections=connections, max_keepalive_connections=connections
+            ),
+        )
+
+    def post(
+        self,
+        body: Mapping[str, Any],
+        stop: Event,
+        *,
+        at: str,
+        read: Callable[[bytes], T],
+        wished: Mapping[str, Any] = MappingProxyType({}),
+    ) -> T:
+        """The server's answer to one request; ``stop`` ends the waiting.
+
+        Args:
+            body: The request.
+            stop: Gives the request up when set.
+            at: The whole address.
+            read: Reads the answer; what it calls ``Unusable`` is asked again.
+            wished: Further fields, left out for good once the server has refused them by name.
+
+        Raises:
+            Trouble: If there is none for good.
+            Stopped: If ``stop`` was set before there was one.
+        """
+        tries = 0
+        while True:
+            self._hold(stop)
+            tries += 1
+            try:
+                return self._once(body, at, read, wished)
+            except Trouble as trouble:
+                if not trouble.again or tries > self._retries:
+                    after = f", after {tries} tries" if tries > 1 else ""
+                    cause = self._key.hide(trouble.cause) + after
+                    raise Trouble(
+                        cause, trouble.remedy, status=trouble.status, prompt=trouble.prompt
+                    ) from None
+                self._open_again = max(self._open_again, time.monotonic() + trouble.wait)
+            pause = min(self._backoff * 2 ** (tries - 1), LONGEST_PAUSE)
+            stop.wait(pause * random.uniform(0.5, 1.5))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _hold(self, stop: Event) -> None:
+        """Wait for as long as the server wants no requests."""
+        while (left := self._open_again - time.monotonic()) > 0 and not stop.is_set():
+            stop.wait(left + random.uniform(0, self._backoff))
+        if stop.is_set():
+            raise Stopped
+
+    def _once(
+        self,
+        body: Mapping[str, Any],
+        at: str,
+        read: Callable[[bytes], T],
+        wished: Mapping[str, Any],
+    ) -> T:
+        limit = self._limit
+        sent = {limit if name == "max_tokens" else name: value for name, value in body.items()}
+        sent |= {name: value for name, value in wished.items() if name not in self._refused}
+        status, headers, payload = self._exchange(sent, at)
+        if 200 <= status < 300:
+            try:
+                return read(payload)
+            except Unusable as error:
+                remedy = "see the server's log; is this an OpenAI-compatible address?"
+                raise Trouble(str(error), remedy, again=True) from None
+        message, code = read_complaint(payload)
+        if status == 400 and limit == "max_tokens" and "max_completion_tokens" in message:
+            # Newer models take the same limit under another name only, and say so.
+            self._limit = "max_completion_tokens"
+            return self._once(body, at, read, wished)
+        refused = {name for name in wished if re.search(rf"\b{name}\b", message)} & set(sent)
+        if status in (400, 403, 422) and refused:
+            self._refused |= refused
+            return self._once(body, at, read, wished)
+        trouble = self._refusal(status, headers, message, code, str(body["model"]))
+        trouble.status = status
+        raise trouble
+
+    def _exchange(self, body: Mapping[str, Any], at: str) -> tuple[int, httpx2.Headers, bytes]:
+        """Status, headers and whole body of one try, without the key."""
+        self.sent += 1
+        deadline = time.monotonic() + self._timeout
+        late = Trouble(
+            f"no whole answer from {self.url} within {self._timeout:g} seconds",
+            "see whether the server is overloaded; a longer time-out or fewer requests at once "
+            "may help",
+            again=True,
+        )
+        payload = bytearray()
+        try:
+            with self._client.stream(
+                "POST", at, content=json.dumps(body).encode("ascii")
+            ) as response:
+                # The client waits so long for each piece: now for what is left.
+                left = max(0.01, deadline - time.monotonic())
+                response.request.extensions["timeout"]["read"] = left
+                for piece in response.iter_bytes():
+                    payload += piece
+                    # A server that drips never meets the client's own time-out.
+                    if time.monotonic() > deadline:
+                        raise late
+                    if len(payload) > LARGEST_ANSWER:
+                        raise Trouble(f"{self.url} answers without end", "see the server's log")
+                # Before anything is cut: of half a key nothing would be recognised.
+                shown = self._key.hide_bytes(bytes(payload))
+                return response.status_code, response.headers, shown
+        except httpx2.TimeoutException:
+            raise late from None
+        except httpx2.ConnectError as error:
+            raise Trouble(
+                f"no server answers at {self.url}: {error}",
+                "start the server, or check the address",
+                again=True,
+            ) from None
+        except httpx2.RequestError as error:
+            raise Trouble(
+                f"the connection to {self.url} broke: {error or type(error).__name__}",
+                "run again when the server is well",
+                again=True,
+            ) from None
+
+    def _refusal(
+        self, status: int, headers: httpx2.Headers, message: str, code: str, model: str
+    ) -> Trouble:
+        """What a status other than success means."""
+        said = f"status {status}" + (f": {message}" if message else "")
+        if status == 402 or code == "insufficient_quota":
+            remedy = "add credit with the provider"
+            return Trouble(f"no credit left ({said})", remedy, prompt=False)
+        if status in _AGAIN or status >= 500:
+            wait = _asked_wait(headers.get("retry-after", ""))
+            if wait > LONGEST_ASKED:
+                return Trouble(
+                    f"the server asks to wait {wait:.0f} seconds ({said})", "run again after that"
+                )
+            remedy = "ask for fewer requests at once, or run again later"
+            return Trouble(f"the server failed ({said})", remedy, again=True, wait=wait)
+        if status in (401, 403):
+            source = self._key.source
+            which = f"the key in {source}" if source else "no key was sent"
+            remedy = f"set {KEY_VARIABLES[0]} to a key of this server"
+            return Trouble(f"wrong key ({which}; {said})", remedy, prompt=False)
+        if status == 404 or code == "model_not_found":
+            cause = f"model not found: {model} at {self.url} ({said})"
+            return Trouble(cause, self._offer(model), prompt=False)
+        if status == 413 or code == "context_length_exceeded" or _TOO_LONG.search(message):
+            return Trouble(
+                f"longer than the model's context{_excess(message)} ({said})",
+                "show fewer or shorter demonstrations and passages",
+            )
+        if 300 <= status < 400:
+            there = headers.get("location", "elsewhere")
+            return Trouble(f"{self.url} sends on to {there} ({said})", "use that address")
+        remedy = "see the server's words"
+        if re.search(r"\btemperature\b", message):
+            remedy = "say one that it takes in the study file, e.g. `decoding: {temperature: 1}`"
+        return Trouble(f"the server refused the request ({said})", remedy)
+
+    def _offer(self, model: str) -> str:
+        """What the server has instead of this model, as far as it says."""
+        try:
+            listed = self._client.get(f"{self.url}/models", timeout=10).json()["data"]
+            names = [str(entry["id"]) for entry in listed]
+        except (httpx2.RequestError, ValueError, KeyError, TypeError):
+            names = []
+        if not names:
+            return "check the model's name, and the address: it usually ends in /v1"
+        if model in names:
+            return "the server lists this model: see in its log why it does not answer"
+        return nearest(model, names[:50])
+
+
+def _asked_wait(value: str) -> float:
+    """Seconds of a ``Retry-After`` header: a number or a date (RFC 9110, 10.2.3); else 0."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return 0.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
+
+
+def _excess(message: str) -> str:
+    """By how much a prompt is too long, where the server's message has both numbers."""
+    most = re.search(r"(?:context (?:length|size|window)|n_ctx)\D{0,20}(\d+)", message)
+    asked = re.search(r"(?:requested|resulted in|prompt has|contains)\D{0,20}(\d+)", message)
+    if not most or not asked or int(asked[1]) <= int(most[1]):
+        return ""
+    return f" by {int(asked[1]) - int(most[1])} tokens"

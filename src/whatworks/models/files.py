@@ -1,0 +1,218 @@
+"""From a model's name to a folder, a content hash, and loaded objects.
+
+Nothing is downloaded unless the user asked for it with ``WHATWORKS_DOWNLOAD=1``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Generator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from whatworks.base.errors import InputError, first_line
+from whatworks.base.file_digest import TOKENIZER_FILES, WEIGHT_FILES, Identity, identity
+from whatworks.models.embedded import weights
+
+DOWNLOAD = "WHATWORKS_DOWNLOAD"
+"""Environment variable that allows downloads from the Hugging Face hub."""
+
+
+_HUB_PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.safetensors.index.*"]
+_FOLDER_REMEDY = (
+    "a model folder holds config.json, weights (*.safetensors) and a tokenizer "
+    "(tokenizer.json), as save_pretrained writes them"
+)
+
+
+def resolve(name: str) -> Path:
+    """The folder of a model: an embedded one, a folder, or a Hugging Face id.
+
+    Args:
+        name: ``lab``, ``lab-base``, ``lab-chat``; a path; or an id such as ``org/model``, looked
+            up in the local hub cache and downloaded only where ``WHATWORKS_DOWNLOAD=1`` is set.
+
+    Raises:
+        InputError: If there is no such model here, or the folder does not hold one.
+    """
+    if name == "lab" or name.startswith("lab-"):
+        folder = weights(name)
+    elif (path := Path(name).expanduser()).exists():
+        folder = path
+    else:
+        folder = _from_hub(name)
+    _check(folder)
+    return folder.resolve()
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    absent = f"no model {name!r} here: not a folder, and not in the local Hugging Face cache"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"no model folder {name}", remedy="check the path")
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except HFValidationError as error:
+        raise InputError(absent, remedy="give `lab`, a folder, or an id like org/model") from error
+    except LocalEntryNotFoundError as error:
+        if not download_allowed():
+            raise InputError(
+                absent,
+                remedy=f"set {DOWNLOAD}=1 to let it be downloaded, or run "
+                f"`huggingface-cli download {name}` first",
+            ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_PATTERNS))
+    except Exception as error:  # the hub client raises its own, the HTTP library's and OS errors
+        raise InputError(
+            f"could not download {name!r}: {first_line(error)}",
+            remedy="check the id, the network and your access rights, or give a folder",
+        ) from error
+
+
+def _check(folder: Path) -> None:
+    place = str(folder)
+
+    def refuse(cause: str) -> InputError:
+        return InputError(cause, place=place, remedy=_FOLDER_REMEDY)
+
+    if not folder.is_dir():
+        raise refuse("not a model folder but a file")
+    config = folder / "config.json"
+    if not config.is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise InputError(
+                "an adapter, not a model",
+                place=place,
+                remedy="give the folder of its base model",
+            )
+        raise refuse("not a model folder: it has no config.json")
+    try:
+        settings = json.loads(config.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"config.json cannot be read: {first_line(error)}",
+            place=place,
+            remedy="save the model again, or copy its config.json anew",
+        ) from error
+    if not isinstance(settings, dict) or "model_type" not in settings:
+        raise refuse("config.json names no model_type")
+    if not any(next(folder.glob(pattern), None) for pattern in WEIGHT_FILES):
+        raise refuse("not a complete model folder: it has no weights")
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise refuse("not a complete model folder: it has no tokenizer")
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder; shared, so change only copies of it.
+
+    Raises:
+        InputError: If its files cannot be used.
+    """
+    return _tokenizer(identity(folder))
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(which: Identity) -> Any:
+    from transformers import AutoTokenizer
+
+    with quiet(), _as_input_error(which[0], "tokenizer"):
+        tokenizer: Any = AutoTokenizer.from_pretrained(which[0], local_files_only=True)
+    # Lengths are checked where they matter; the library's own warning would tear the bars apart.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
+
+
+def load_config(folder: Path) -> Any:
+    """The configuration of the text part of the model in a folder.
+
+    Raises:
+        InputError: If it is of an unknown kind.
+    """
+    from transformers import AutoConfig
+
+    with quiet(), _as_input_error(folder, "config"):
+        return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
+
+
+def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
+    """The causal language model in a folder, in evaluation mode.
+
+    Raises:
+        InputError: If it is not a causal language model, or its weights are broken or incomplete.
+    """
+    from transformers import AutoModelForCausalLM
+
+    with quiet(), _as_input_error(folder, "model"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+        model, info = loaded
+    missing = sorted(str(key) for key in info.get("missing_keys", ()))
+    if missing:  # transformers would go on with random numbers in their place
+        raise InputError(
+            f"the weights lack {len(missing)} parameters of {type(model).__name__}, "
+            f"the first is {missing[0]}",
+            place=str(folder),
+            remedy="give a complete causal language model",
+        )
+    return model.to(device).eval()
+
+
+def context_length(config: Any) -> int | None:
+    """Most positions that a configuration allows, None when it does not say."""
+    for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def virtual_tokens(adapter: Path | None) -> int:
+    """Positions that an adapter takes up in front of every prompt: those of a soft prompt."""
+    config = adapter / "adapter_config.json" if adapter else None
+    if config is None or not config.is_file():
+        return 0
+    return int(json.loads(config.read_text("utf-8")).get("num_virtual_tokens") or 0)
+
+
+@contextlib.contextmanager
+def _as_input_error(folder: Path, part: str) -> Generator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # broken files raise whatever the reader of that format raises
+        if "OutOfMemory" in type(error).__name__:
+            raise
+        raise InputError(
+            f"the {part} cannot be loaded: {first_line(error)}",
+            place=str(folder),
+            remedy=_FOLDER_REMEDY,
+        ) from error
+
+
+def download_allowed() -> bool:
+    """Whether the user allowed downloads from the Hugging Face hub."""
+    return os.environ.get(DOWNLOAD) == "1"
+
+
+@contextlib.contextmanager
+def quiet() -> Generator[None]:
+    """No progress bars and reports while loading: our own displays would be torn apart."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,374 @@
+"""Models in this process, through transformers.
+
+One base model stays in memory with its adapters; requests of a call share the computation of the
+tokens they all begin with. The same request gives the same answer alone or in any company: exactly
+so in ``float32``, up to near-ties between two tokens in half precision. So ``dtype="auto"`` is
+``float32`` on a CPU and ``bfloat16`` on a GPU that has it, and a study keeps to one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from whatworks.base.errors import ArmFailure, InputError, first_line, nearest
+from whatworks.data.task import Message
+from whatworks.models import chat_templates as templates
+from whatworks.models import files as models
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Answers, Generation, ModelFiles, OnToken, Prompts
+from whatworks.models.prices import FREE
+
+if TYPE_CHECKING:
+    from whatworks.models.local.loaded_model import Active, Resident
+    from whatworks.models.local.request import Row
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+T = TypeVar("T")
+
+
+class LocalEngine:
+    """An ``Engine`` on this machine.
+
+    Args:
+        dtype: Number type of the weights: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: ``auto`` (a CUDA GPU, else the CPU), or a torch device name.
+        batch_size: Most requests in one forward pass; by default 32 on a CPU, 128 on a GPU. It is
+            halved for the rest of a call when memory runs out.
+        threads: CPU threads; by default found by timing at first use, up to torch's own number.
+        adapters: Most adapters kept loaded on the base model.
+
+    Raises:
+        InputError: If an option is unknown, or the device is not there.
+    """
+
+    def __init__(
+        self,
+        dtype: str = "auto",
+        device: str = "auto",
+        batch_size: int | None = None,
+        threads: int | None = None,
+        adapters: int = 16,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise InputError(f"unknown dtype {dtype!r}", remedy=nearest(dtype, DTYPES))
+        for name, value in (("batch_size", batch_size), ("threads", threads)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}", remedy="give 1 or more")
+        self._dtype, self._device = dtype, device
+        self._size, self._threads, self._adapters = batch_size, threads, adapters
+        self._resident: Resident | None = None
+        self._lock = threading.RLock()
+
+    price = FREE
+
+    @property
+    def identity(self) -> str:
+        """Kind of device and number format, which decide the last bits of an answer."""
+        device = self._chosen_device()
+        return f"local {device} {self._chosen_dtype(device)}"
+
+    def generate(
+        self,
+        model: ModelFiles,
+        prompts: Prompts,
+        decoding: Decoding,
+        *,
+        keys: Sequence[str] = (),
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Generation]:
+        """One generation per prompt, in the order given; see ``Engine.generate``."""
+        if not prompts:
+            return []
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            ids = [templates.tokens(tokenizer, messages) for messages in prompts]
+            return self.complete(model, ids, decoding, keys=keys, on_done=on_done)
+
+    def complete(
+        self,
+        model: ModelFiles,
+        ids: Sequence[Sequence[int]],
+        decoding: Decoding,
+        *,
+        keys: Sequence[str] = (),
+        on_done: Callable[[int], None] | None = None,
+        on_token: OnToken | None = None,
+    ) -> list[Generation]:
+        """``generate`` after prompts that are tokens already; also tells of every token."""
+        from whatworks.models.local import batching as batch
+        from whatworks.models.local import one_by_one as plain
+        from whatworks.models.local.sampling import Draw, Ends
+
+        with self._lock:
+            resident, active, tokenizer = self._ready(model)
+            rows = _rows(ids, decoding, keys, _room(resident, active))
+            # A soft prompt's positions count as read; their ids are never looked at.
+            for row in rows:
+                row.prompt = [0] * active.read + row.prompt
+
+            def done(row: Row) -> None:
+                del row
+                if on_done is not None:
+                    on_done(1)
+
+            grammars = resident.grammars(model.template) if decoding.constraint else None
+            if grammars is not None and decoding.constraint is not None:
+                for row in rows:
+                    row.matcher = grammars.matcher(decoding.constraint)
+            draw = Draw(decoding, grammars)
+            ends = Ends(tokenizer, resident.stop_ids, decoding, on_token)
+
+            def attempt(size: int) -> None:
+                going = [row for row in rows if row.finish is None]
+                for row in going:
+                    row.restart()
+                if not active.fast:
+                    plain.generate(active.model, going, draw, ends, done=done)
+                    return
+                started = time.perf_counter()
+                prefix = _prefix(resident, active, [row.prompt for row in rows])
+                share = (time.perf_counter() - started) / len(rows)
+                for row in rows:
+                    row.seconds += share
+                batch.generate(active.model, prefix, going, draw, ends, size=size, done=done)
+
+            self._run(resident, attempt)
+            return [ends.generation(row) for row in rows]
+
+    def logprobs(
+        self, model: ModelFiles, prompts: Prompts, answers: Answers
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of each answer, in nats; see ``Engine.logprobs``."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            pairs = [
+                templates.training_ids(tokenizer, messages, said)
+                if isinstance(said, str)
+                else (templates.tokens(tokenizer, messages), list(said))
+                for messages, said in zip(prompts, answers, strict=True)
+            ]
+            return self.echo(model, pairs)
+
+    def echo(
+        self, model: ModelFiles, pairs: Sequence[tuple[list[int], list[int]]]
+    ) -> list[tuple[float, ...]]:
+        """Log-probability of each token of the second part of each pair after the first."""
+        if not pairs:
+            return []
+        from whatworks.models.local import batching as batch
+        from whatworks.models.local import one_by_one as plain
+
+        with self._lock:
+            resident, active, _ = self._ready(model)
+            room = _room(resident, active)
+            for at, (before, after) in enumerate(pairs):
+                _check_length(len(before) + len(after), room, f"prompt {at} and its answer")
+            pairs = [([0] * active.read + before, after) for before, after in pairs]
+
+            def attempt(size: int) -> list[tuple[float, ...]]:
+                if not active.fast:
+                    return plain.logprobs(active.model, pairs)
+                prefix = _prefix(resident, active, [before for before, _ in pairs])
+                return batch.logprobs(active.model, prefix, pairs, size=size)
+
+            return self._run(resident, attempt)
+
+    def encode(
+        self, model: ModelFiles, said: str | Sequence[Message], answer: str | None = None
+    ) -> list[int]:
+        """Tokens of a plain text, or of rendered messages, with their answer if one is given."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            if isinstance(said, str):
+                return list(tokenizer(said, add_special_tokens=False)["input_ids"])
+            if answer is None:
+                return templates.tokens(tokenizer, said)
+            before, after = templates.training_ids(tokenizer, said, answer)
+            return [*before, *after]
+
+    def pieces(self, model: ModelFiles, ids: Sequence[int]) -> list[str]:
+        """The text of each token, special ones included."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            return [str(tokenizer.decode([one])) for one in ids]
+
+    def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each plain text, without special tokens."""
+        tokenizer = models.load_tokenizer(models.resolve(model.base))
+        return [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+
+    def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
+        """Number of tokens of each rendered prompt, chat template included."""
+        with self._lock:
+            tokenizer = self._ready(model)[2]
+            return [len(templates.tokens(tokenizer, messages)) for messages in prompts]
+
+    def context_length(self, model: ModelFiles) -> int | None:
+        """Most tokens of prompt and answer together, None when the model does not say.
+
+        The positions of a soft prompt are taken off.
+        """
+        limit = models.context_length(models.load_config(models.resolve(model.base)))
+        return None if limit is None else limit - models.virtual_tokens(model.adapter)
+
+    def close(self) -> None:
+        """Free the model."""
+        with self._lock:
+            self._resident = None
+            gc.collect()
+
+    def _ready(self, model: ModelFiles) -> tuple[Resident, Active, Any]:
+        """The base model in memory, switched to the adapter, and the tokenizer."""
+        from whatworks.models.local.loaded_model import Resident
+
+        folder = models.resolve(model.base)
+        resident = self._resident
+        if resident is None or resident.identity != models.identity(folder):
+            self.close()  # two models at a time may not fit
+            device = self._chosen_device()
+            try:
+                resident = Resident(
+                    folder,
+                    dtype=self._chosen_dtype(device),
+                    device=device,
+                    adapters=self._adapters,
+                )
+            except Exception as error:
+                if not _out_of_memory(error):
+                    raise
+                raise ArmFailure(
+                    "not enough memory to load the model",
+                    place=str(folder),
+                    remedy="take a smaller model, another device, or dtype bfloat16",
+                ) from error
+            self._resident = resident
+        return resident, resident.use(model.adapter), resident.tokenizer(model.template)
+
+    def _run(self, resident: Resident, attempt: Callable[[int], T]) -> T:
+        """Run with as many rows at a time as memory allows."""
+        import torch
+
+        size = self._batch_size(resident)
+        with torch.inference_mode(), self._using_threads(resident, size):
+            while True:
+                try:
+                    return attempt(size)
+                except Exception as error:
+                    if not _out_of_memory(error):
+                        raise
+                    reason = first_line(error)
+                # Outside the handler: the traceback would keep the failed batch alive.
+                resident.prefixes.clear()
+                gc.collect()
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                if size == 1:
+                    raise ArmFailure(
+                        f"out of memory on a single request: {reason}",
+                        place=str(resident.folder),
+                        remedy="shorten the prompt (fewer demonstrations or passages), lower "
+                        "max_tokens, or take a smaller model or dtype bfloat16",
+                    )
+                size //= 2
+
+    @contextlib.contextmanager
+    def _using_threads(self, resident: Resident, size: int) -> Generator[None]:
+        if resident.model.device.type != "cpu":
+            yield
+            return
+        import torch
+
+        from whatworks.models.local import threads
+
+        if resident.threads is None:
+            tokens = torch.zeros((size, 1), dtype=torch.long)
+            resident.threads = self._threads or threads.best(
+                lambda: resident.model(input_ids=tokens, use_cache=False), torch.get_num_threads()
+            )
+        with threads.using(resident.threads):
+            yield
+
+    def _batch_size(self, resident: Resident) -> int:
+        return self._size or (32 if resident.model.device.type == "cpu" else 128)
+
+    def _chosen_device(self) -> str:
+        import torch
+
+        if self._device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"no device {self._device!r}: {first_line(error)}",
+                remedy="give `auto`, `cpu`, or the name of a device that torch sees",
+            ) from error
+        return self._device
+
+    def _chosen_dtype(self, device: str) -> Any:
+        import torch
+
+        if self._dtype != "auto":
+            return getattr(torch, self._dtype)
+        half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if half else torch.float32
+
+
+def _rows(
+    prompts: Sequence[Sequence[int]], decoding: Decoding, keys: Sequence[str], room: int | None
+) -> list[Row]:
+    from whatworks.models.local.request import Row
+
+    names = list(keys) or [str(at) for at in range(len(prompts))]
+    rows: list[Row] = []
+    for at, (ids, key) in enumerate(zip(prompts, names, strict=True)):
+        _check_length(len(ids) + 1, room, f"prompt {at} and an answer")
+        limit = decoding.max_tokens if room is None else min(decoding.max_tokens, room - len(ids))
+        rows.append(Row(at, list(ids), limit, key))
+    return rows
+
+
+def _room(resident: Resident, active: Active) -> int | None:
+    limit = models.context_length(resident.config)
+    return None if limit is None else limit - active.virtual
+
+
+def _check_length(length: int, room: int | None, what: str) -> None:
+    if room is not None and length > room:
+        raise ArmFailure(
+            f"{what} take {length} tokens, the model's context has {room}",
+            remedy="show fewer or shorter demonstrations and passages, or take a model with a "
+            "longer context",
+        )
+
+
+def _prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]) -> Any:
+    """What all prompts begin with, computed or kept from an earlier call."""
+    from whatworks.models.local import batching as batch
+
+    shared = batch.shared_length(prompts)
+    if len(prompts) == 1:  # nothing to share it with: use what an earlier call shared
+        shared = resident.prefixes.longest(active.key, prompts[0])
+    shared = max(shared, active.read)
+    return resident.prefixes.get(active.model, active.key, prompts[0][:shared], active.soft)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    signs = (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "cannot allocate memory",
+    )
+    return isinstance(error, RuntimeError) and any(sign in said for sign in signs)

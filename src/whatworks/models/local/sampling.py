@@ -1,0 +1,164 @@
+"""What happens to one row between two forward passes: draw a token, see whether it ends.
+
+Shared by the batched loop and the plain ``generate`` path, so that both draw the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+
+from whatworks.base.frozen import content_key
+from whatworks.models import chat_templates as templates
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Generation, OnToken, Token
+from whatworks.models.local.grammar import Grammars, advance
+from whatworks.models.local.request import Row
+
+
+class Draw:
+    """Tokens from logits: greedy, or nucleus sampling with a random stream per request.
+
+    Nucleus sampling (Holtzman et al. 2020, section 3.1): the smallest set of most likely tokens
+    whose mass reaches ``top_p``, renormalised; one is drawn by inverting the cumulative sum.
+
+    Args:
+        decoding: How to draw.
+        grammars: Whose matchers the rows carry; None without a constraint.
+    """
+
+    def __init__(self, decoding: Decoding, grammars: Grammars | None = None) -> None:
+        self.decoding = decoding
+        self._grammars = grammars
+
+    def __call__(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+        """One token per row; what it adds to the row's log-probability is noted there.
+
+        Args:
+            logits: [rows, vocabulary].
+            rows: The requests, for their random streams.
+        """
+        open_to = logits
+        if self._grammars is not None:
+            allowed = self._grammars.allowed(rows, logits)
+            open_to = logits.masked_fill(~allowed, float("-inf"))
+        drawn = self._drawn(open_to, rows)
+        at = torch.tensor(drawn, device=logits.device)[:, None]
+        chances = logits.float().log_softmax(dim=-1).gather(-1, at).squeeze(-1).tolist()
+        for row, chance in zip(rows, chances, strict=True):
+            if row.finish is None:
+                row.logprob, row.last = row.logprob + chance, chance
+        if self._grammars is not None:
+            for row, token in zip(rows, drawn, strict=True):
+                if row.finish is None:
+                    advance(row, token)
+        return drawn
+
+    def _drawn(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+        temperature = self.decoding.temperature
+        if temperature <= 0:
+            return logits.argmax(dim=-1).tolist()
+        mass = torch.softmax(logits.float() / temperature, dim=-1)
+        mass, order = mass.sort(dim=-1, descending=True, stable=True)
+        upto = mass.cumsum(dim=-1)
+        kept = ((upto - mass) < self.decoding.top_p).sum(dim=-1, keepdim=True).clamp(min=1)
+        total = upto.gather(-1, kept - 1)
+        uniform = torch.stack([torch.rand(1, generator=self._stream(row)) for row in rows])
+        at = torch.searchsorted(upto, uniform.to(upto) * total, right=True)
+        return order.gather(-1, torch.minimum(at, kept - 1)).squeeze(-1).tolist()
+
+    def _stream(self, row: Row) -> torch.Generator:
+        if row.generator is None:
+            seed = int(content_key([self.decoding.seed, row.key]), 16)
+            row.generator = torch.Generator().manual_seed(seed)
+        return row.generator
+
+
+class Ends:
+    """When an answer ends, and its text.
+
+    Args:
+        tokenizer: One that ``templates.use`` returned.
+        stop_ids: The model's own end tokens, beside the template's.
+        decoding: Its stop strings count beside the template's; under a constraint neither do.
+        on_token: Told of every token.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        stop_ids: Collection[int],
+        decoding: Decoding,
+        on_token: OnToken | None = None,
+    ) -> None:
+        self._on_token = on_token
+        ending = templates.ending(tokenizer)
+        self.ids = ending.stop_ids | frozenset(stop_ids)
+        texts = () if decoding.constraint else (*decoding.stop, *ending.stop_texts)
+        self.texts = tuple(text for text in texts if text)
+        self._tokenizer = tokenizer
+        self._last = {text[-1] for text in self.texts}
+        # A token other than a special one holds at least one byte.
+        self._tail = max((len(text.encode()) for text in self.texts), default=0) + 8
+        self._may_close: dict[int, bool] = {}
+
+    def add(self, row: Row, token: int) -> bool:
+        """Append a token; whether the row is finished with it."""
+        row.new.append(token)
+        complete = row.matcher is not None and row.matcher.is_stopped()
+        if complete or token in self.ids or (self.texts and self._closes(row.new)):
+            row.finish = "stop"
+        elif len(row.new) >= row.limit:
+            row.finish = "length"
+        if self._on_token is not None:
+            self._on_token(row.position, self._token(row, token))
+        return row.finish is not None
+
+    def _token(self, row: Row, token: int) -> Token:
+        own = "" if token in self.ids else str(self._tokenizer.decode([token]))
+        so_far = self.generation(row).text
+        if row.finish is None:
+            so_far = so_far.rstrip("\ufffd")  # half a character
+            held = (n for s in self.texts for n in range(1, len(s)) if so_far.endswith(s[:n]))
+            so_far = so_far[: len(so_far) - max(held, default=0)]
+        return Token(own, row.last, so_far)
+
+    def generation(self, row: Row) -> Generation:
+        """The finished row as the engine's answer."""
+        ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
+        return Generation(
+            text=templates.until(templates.decode(self._tokenizer, ids), self.texts),
+            prompt_tokens=len(row.prompt),
+            completion_tokens=len(row.new),
+            seconds=row.seconds,
+            finish=row.finish or "length",
+            logprob=row.logprob,
+            ids=tuple(row.new),
+        )
+
+    def _closes(self, ids: Sequence[int]) -> bool:
+        """Whether the last token completed a stop string."""
+        token = ids[-1]
+        if token not in self._may_close:
+            # Twice, since decoders drop a space at the beginning of a text.
+            text = templates.decode(self._tokenizer, [token, token])
+            # Part of a character decodes to the replacement character: cannot tell, so look.
+            self._may_close[token] = "\ufffd" in text or any(c in text for c in self._last)
+        if not self._may_close[token]:
+            return False
+        tail = templates.decode(self._tokenizer, ids[-self._tail :])
+        return any(text in tail for text in self.texts)
+
+
+def chosen(logits: torch.Tensor, ids: Sequence[int]) -> tuple[float, ...]:
+    """Log-probability of each id under the last logits.
+
+    Args:
+        logits: [positions, vocabulary]; the last of them belong to ``ids``.
+        ids: The tokens.
+    """
+    wanted = torch.tensor(ids, device=logits.device)
+    chances = logits[-len(ids) :].float().log_softmax(dim=-1)
+    return tuple(chances.gather(-1, wanted[:, None]).squeeze(-1).tolist())

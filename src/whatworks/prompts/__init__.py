@@ -1,0 +1,1 @@
+"""Prompts and the one renderer; a candidate is a prompt, weights and decoding."""

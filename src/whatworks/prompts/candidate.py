@@ -1,0 +1,60 @@
+"""The candidate: what is compared, exported and served.
+
+A candidate is a prompt, weights and decoding. Weights are a base model and the lineage of training
+stages on top of it; ``Weights.stack`` is the one place that knows which stage can stand on which.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from whatworks.base.frozen import Frozen
+from whatworks.data.task import Example, Pair
+from whatworks.models.decoding import Decoding
+from whatworks.models.weights import Weights
+from whatworks.prompts.lessons import Lesson, Lessons
+from whatworks.prompts.prompt import Prompt
+
+
+class Candidate(Frozen):
+    """A prompt, weights and decoding: frozen, with a content key.
+
+    ``lessons`` are what a data step left for the trainer after it; no answer depends on them.
+    """
+
+    prompt: Prompt
+    weights: Weights
+    decoding: Decoding = Decoding()
+    lessons: Lessons | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @property
+    def asked(self) -> Candidate:
+        """The candidate as it is asked, exported and served: without lessons."""
+        return self if self.lessons is None else self.replace(lessons=None)
+
+    def rows(self, train: tuple[Example, ...]) -> tuple[Example, ...]:
+        """The rows that a trainer learns from."""
+        return train if self.lessons is None else self.lessons.rows_with(train)
+
+    def pairs(self, given: tuple[Pair, ...]) -> tuple[Pair, ...]:
+        """The pairs that a trainer learns from."""
+        return given if self.lessons is None else self.lessons.pairs_with(given)
+
+    def learned(self, what: Lesson) -> Candidate:
+        """The same candidate when a trainer has learned its rows, or its pairs."""
+        if self.lessons is None:
+            return self
+        left = self.lessons.replace(**{what: None})
+        return self.replace(lessons=None if left.rows is None and left.pairs is None else left)
+
+    def with_prompt(self, **fields: object) -> Candidate:
+        """The same candidate with some prompt fields replaced."""
+        return self.replace(prompt=self.prompt.replace(**fields))
+
+    def with_decoding(self, **fields: object) -> Candidate:
+        """The same candidate with some decoding fields replaced."""
+        return self.replace(decoding=self.decoding.replace(**fields))
+
+    def with_weights(self, weights: Weights) -> Candidate:
+        """The same candidate with other weights."""
+        return self.replace(weights=weights)

@@ -1,0 +1,171 @@
+"""The one renderer: from a prompt and an example to messages."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from whatworks.data.near_duplicates import repeats, same_source
+from whatworks.data.task import Document, Example, Message, transcript
+from whatworks.prompts.prompt import BALANCED, MMR, RERANKED, TOOLS, Context, Prompt
+from whatworks.prompts.retrieval import Index, index_of
+from whatworks.prompts.retrieval.recall import document_of
+from whatworks.prompts.retrieval.reranking import reranker
+
+
+def render(
+    prompt: Prompt, example: Example, *, exclude: Collection[Example]
+) -> tuple[Message, ...]:
+    """The messages that ask the model for ``example``'s target; the target is not among them.
+
+    Order: one system message (instructions, the row's own, its tools), demonstrations as user and
+    assistant turns, then the input with its passages before it as lines ``[1] text``.
+
+    Args:
+        prompt: The prompt to render.
+        example: The row asked for.
+        exclude: Rows that must not help: neither they, nor their group, nor near-duplicates of
+            their inputs are shown as demonstrations, nor passages that repeat them. Pass the row
+            itself in training and evaluation, ``()`` when serving a live request.
+    """
+    system = [prompt.instructions] if prompt.instructions else []
+    system += prompt.context.asks if prompt.context else []
+    system += [m.content for m in example.messages if m.role == "system"]
+    system += _tools(example)
+    messages: list[Message] = []
+    if system:
+        messages.append(Message(role="system", content="\n".join(system)))
+    for demo in shown_demos(prompt, example, exclude=exclude):
+        messages.extend(turns(demo))
+        messages.append(Message(role="assistant", content=demo.target))
+    asked = turns(example)
+    passages = shown_passages(prompt, example, exclude=exclude)
+    if passages:
+        lines = [f"[{i}] {chunk.passage}" for i, chunk in enumerate(passages, start=1)]
+        block = "\n".join(lines) + "\n\n"
+        asked[-1] = asked[-1].replace(content=block + asked[-1].content)
+    return (*messages, *asked)
+
+
+def _tools(example: Example) -> list[str]:
+    """The functions that a conversation may call, as data keep them: ``meta["tools"]``."""
+    tools = example.meta.get("tools") if example.messages else None
+    if not tools or tools == "[]":
+        return []
+    return [TOOLS + (tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False))]
+
+
+def turns(example: Example) -> list[Message]:
+    """The input as turns, without system messages and without the target."""
+    if example.messages:
+        return [m for m in example.messages if m.role != "system"]
+    return [Message(role="user", content=example.text)]
+
+
+def shown_demos(prompt: Prompt, example: Example, *, exclude: Collection[Example]) -> list[Example]:
+    """The demonstrations that ``render`` shows for this request, in order."""
+    demos = prompt.demos
+    if demos is None or not demos.pool or demos.k < 1:
+        return []
+
+    def allowed(position: int) -> bool:
+        return not any(same_source(demos.pool[position], row) for row in exclude)
+
+    if demos.select == "fixed":
+        chosen = [i for i in range(len(demos.pool)) if allowed(i)][: demos.k]
+        return [demos.pool[i] for i in chosen]
+
+    always = [i for i in range(len(demos.pool)) if allowed(i)][: demos.fixed]
+    wanted = demos.k - len(always)
+    index = index_of(demos.texts, "vector", demos.embedder)
+    hits = index.search(
+        example.text,
+        BALANCED * wanted if demos.balance else wanted,
+        allowed=lambda i: i not in always and allowed(i),
+        diversity=demos.diversity,
+    )
+    positions = [hit.position for hit in hits]
+    if demos.balance:
+        positions = _balanced([demos.pool[i].target for i in positions], positions)[:wanted]
+    return [demos.pool[i] for i in (*always, *reversed(positions))]  # the nearest last
+
+
+def _balanced(targets: Sequence[str], positions: Sequence[int]) -> list[int]:
+    """Positions by how many of their target stand before them, then as they were."""
+    seen: Counter[str] = Counter()
+    turns_of: list[int] = []
+    for target in targets:
+        turns_of.append(seen[target])
+        seen[target] += 1
+    return [positions[i] for i in sorted(range(len(positions)), key=lambda i: turns_of[i])]
+
+
+def shown_passages(
+    prompt: Prompt, example: Example, *, exclude: Collection[Example]
+) -> list[Document]:
+    """The passages that ``render`` shows for this request, best first."""
+    context = prompt.context
+    if context is None or not context.chunks or context.k < 1:
+        return []
+    chunks = context.chunks
+    query = turns(example)[-1].content
+    gold = list(
+        dict.fromkeys(i for name in example.evidence for i in context.by_name.get(name, ()))
+    )
+    if context.passages == "gold" and len(gold) <= context.k:
+        return [chunks[i] for i in gold]
+
+    def allowed(position: int) -> bool:
+        if context.passages != "retrieved" and (position in gold) != (context.passages == "gold"):
+            return False
+        return not any(repeats(chunks[position], row) for row in exclude)
+
+    index = _passages(context)
+    if context.rerank in ("", "mmr"):
+        diversity = MMR if context.rerank else 0.0
+        hits = index.search(query, context.k, allowed=allowed, diversity=diversity)
+        return [chunks[hit.position] for hit in hits]
+
+    hits = index.search(query, RERANKED * context.k, allowed=allowed)
+    found = [chunks[hit.position] for hit in hits]
+    order = reranker(context.rerank).order(query, [chunk.passage for chunk in found])
+    return [found[i] for i in order[: context.k]]
+
+
+def holds_evidence(passage: Document, example: Example) -> bool:
+    """Whether a passage was cut from a document that holds the answer."""
+
+    return document_of(passage.id) in example.evidence or passage.id in example.evidence
+
+
+def _passages(context: Context) -> Index:
+
+    return index_of(context.texts, context.search, context.embedder, context.store)
+
+
+def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
+    """Embed the queries of many requests in one batch, so that rendering each is quick."""
+    demos, context = prompt.demos, prompt.context
+    if not (demos and demos.select == "nearest") and not context:
+        return
+
+    if demos is not None and demos.select == "nearest":
+        index = index_of(demos.texts, "vector", demos.embedder)
+        index.warm([example.text for example in examples])
+    if context is not None and context.chunks:
+        _passages(context).warm([turns(example)[-1].content for example in examples])
+
+
+def outline(prompt: Prompt) -> str:
+    """A prompt as plain text to read and reuse: what is fixed in full, what is chosen described."""
+    parts = [f"<system> {prompt.instructions}"] if prompt.instructions else []
+    demos, context = prompt.demos, prompt.context
+    if demos is not None and demos.select == "nearest":
+        parts.append(f"[the {demos.k} nearest of {len(demos.pool)} examples, per request]")
+    elif demos is not None:
+        for demo in demos.pool[: demos.k]:
+            parts.append(transcript([*turns(demo), Message(role="assistant", content=demo.target)]))
+    if context is not None:
+        parts.append(f"[{context.k} of {len(context.chunks)} passages, per request]")
+    return "\n".join([*parts, "<user> [the input]"]) + "\n"

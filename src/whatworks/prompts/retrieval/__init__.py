@@ -1,0 +1,29 @@
+"""Retrieval: texts to vectors, pools to indexes, documents to chunks.
+
+- ``index_of`` answers "which of these texts are closest to this one" exactly and
+  deterministically, by vectors, by BM25 or by both.
+- ``embedder`` turns texts into unit vectors and remembers them; ``resolve_embedder`` says which
+  one ``auto`` stands for on this machine.
+- ``chunk`` cuts documents into passages along their structure, ``recall_at_k`` says how much of
+  the evidence was found.
+"""
+
+from __future__ import annotations
+
+from whatworks.prompts.retrieval.chunking import chunk
+from whatworks.prompts.retrieval.embedding import Embedder, embedder, resolve_embedder
+from whatworks.prompts.retrieval.index import Hit, Index, Pool, Search, index_of
+from whatworks.prompts.retrieval.recall import recall_at_k
+
+__all__ = [
+    "Embedder",
+    "Hit",
+    "Index",
+    "Pool",
+    "Search",
+    "chunk",
+    "embedder",
+    "index_of",
+    "recall_at_k",
+    "resolve_embedder",
+]

@@ -1,0 +1,1 @@
+"""Studies: the file, the folder, the plan, the checks, and the run of arms and seeds."""

@@ -1,0 +1,369 @@
+"""Checks of the rows as they are: duplicates, leakage, labels, targets. No model is needed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from whatworks.base.errors import InputError
+from whatworks.data.duplicates import Duplicates, find
+from whatworks.data.near_duplicates import repeats
+from whatworks.data.task import Example, MetricSpec, Splits, Task
+from whatworks.metrics.registry import of, refused, unscorable
+from whatworks.metrics.score import Metric
+from whatworks.studies.checks.finding import LEVELS, Finding, Level, graded, percent
+
+PARTS = ("train", "dev", "test")
+CLASSES = 200
+"""Most different targets that are looked at as classes."""
+RARE, UNEVEN = 5, 20
+"""Fewest train rows of a class, and most between the commonest and the rarest, without doubt."""
+
+Placed = Sequence[tuple[str, Example]]
+"""Rows with the split that they stand in: train's, then dev's, then test's."""
+
+
+def placed(splits: Splits) -> list[tuple[str, Example]]:
+    """All rows with their split."""
+    return [(part, row) for part in PARTS for row in getattr(splits, part)]
+
+
+def check_rows(task: Task, min_effect: float) -> list[Finding]:
+    """Everything that rows and metric alone can tell.
+
+    Args:
+        task: Rows and metric.
+        min_effect: Smallest difference that matters: a fault in a smaller share of the test rows
+            is in doubt, in a larger one it spoils the result.
+    """
+    splits, metric = task.splits, of(task)
+    rows = placed(splits)
+    found = find(lambda: (row for _, row in rows))
+    return [
+        _sizes(splits),
+        *_ids(rows),
+        *_leaks(rows, found, min_effect),
+        *_groups(rows),
+        *_conflicts(rows, found, metric, min_effect),
+        *_repeats(rows, found),
+        *_targets(splits, metric, min_effect),
+        *_labels(splits, task.metric),
+        *_classes(splits),
+        *_documents(task),
+        *_evidence(task, min_effect),
+    ]
+
+
+def _sizes(splits: Splits) -> Finding:
+    counts = splits.counts()
+    said = ", ".join(f"{count} {part}" for part, count in counts.items())
+    # Two proportions of one half, 80% power at the 5% level: an upper bound, since arms are paired.
+    visible = min(1.0, 2.8 * (0.5 / max(1, counts["test"])) ** 0.5)
+    return Finding(
+        "rows",
+        "doubt" if visible > 0.3 else "fine",
+        f"{said}; {counts['test']} test rows show differences of {visible:.0%} for certain, "
+        "smaller ones when answers go together",
+        remedy="more test rows show smaller differences" if visible > 0.3 else "",
+    )
+
+
+def _ids(rows: Placed) -> list[Finding]:
+    times = Counter(row.id for _, row in rows)
+    twice = [name for name, count in times.items() if count > 1]
+    if not twice:
+        return []
+    remedy = "give every row an id of its own, or leave the id column out"
+    return [Finding("ids", "spoils", f"{len(twice)} ids stand twice", twice, remedy=remedy)]
+
+
+def _leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
+    """Rows of dev and test that stand in an earlier split, exactly or nearly."""
+    total = Counter(part for part, _ in rows)
+    findings: list[Finding] = []
+    kinds = (("the same", found.exact), ("nearly the same", _with_copies(found)))
+    for kind, groups in kinds:
+        leaked: dict[str, list[str]] = {"dev": [], "test": []}
+        for group in groups:
+            first = PARTS.index(rows[group[0]][0])  # groups are in order, so train comes first
+            for position in group:
+                part, row = rows[position]
+                if PARTS.index(part) > first:
+                    leaked[part].append(row.id)
+        names = [*leaked["dev"], *leaked["test"]]
+        levels = {graded(len(leaked[part]) / max(1, total[part]), min_effect) for part in leaked}
+        if names and kind == "the same":
+            levels.add("spoils")
+        level: Level = next(level for level in reversed(LEVELS) if level in levels)
+        findings.append(
+            Finding(
+                f"{kind} input in two splits",
+                level,
+                "; ".join(
+                    f"{percent(len(found), total[part])} {part} rows stand in an earlier split"
+                    for part, found in leaked.items()
+                    if found
+                )
+                or "none",
+                names,
+                remedy="leave them out of the later split" if names else "",
+                drop=names,
+            )
+        )
+    return findings
+
+
+def _with_copies(found: Duplicates) -> list[tuple[int, ...]]:
+    """Groups of near-duplicates, with the exact copies of their members."""
+    copies = {group[0]: group for group in found.exact}
+    return [
+        tuple(sorted({copy for member in group for copy in copies.get(member, (member,))}))
+        for group in found.near
+    ]
+
+
+def _repeats(rows: Placed, found: Duplicates) -> list[Finding]:
+    """Rows that stand in one split several times."""
+    findings: list[Finding] = []
+    for kind, groups in (("exact", found.exact), ("near", found.near)):
+        again = defaultdict[str, list[str]](list)
+        for group in groups:
+            seen: set[str] = set()
+            for position in group:
+                part, row = rows[position]
+                if part in seen:
+                    again[part].append(row.id)
+                seen.add(part)
+        said = ", ".join(f"{len(names)} in {part}" for part, names in again.items()) or "none"
+        exact = kind == "exact"
+        findings.append(
+            Finding(
+                f"{kind} duplicates",
+                "doubt" if exact and again else "fine",
+                said + ("" if exact else f" (by MinHash, {found.compared} pairs compared)"),
+                [name for names in again.values() for name in names],
+                remedy="they count several times" if exact and again else "",
+                drop=[name for names in again.values() for name in names] if exact else (),
+            )
+        )
+    return findings
+
+
+def _groups(rows: Placed) -> list[Finding]:
+    """Groups that stand in two splits."""
+    where = defaultdict[str, set[str]](set)
+    for part, row in rows:
+        if row.group is not None:
+            where[row.group].add(part)
+    if not where:
+        return []
+    torn = {group for group, parts in where.items() if len(parts) > 1}
+    first = {group: min(where[group], key=PARTS.index) for group in torn}
+    names = [row.id for part, row in rows if row.group in torn and part != first[row.group or ""]]
+    return [
+        Finding(
+            "groups in two splits",
+            "spoils" if torn else "fine",
+            f"{percent(len(torn), len(where))} groups",
+            names,
+            reason=f"the first is {min(torn)!r}" if torn else "",
+            remedy="keep each group in one split, or give one file to be split by group"
+            if torn
+            else "",
+            drop=names,
+        )
+    ]
+
+
+def _conflicts(rows: Placed, found: Duplicates, metric: Metric, min_effect: float) -> list[Finding]:
+    """Rows with the same input, of which one's target is a wrong answer to the other."""
+    names: dict[str, list[str]] = {"train": [], "test": []}
+    for group in found.exact:
+        members = [rows[position] for position in group]
+        first = members[0][1]
+        if all(row.target.strip() == first.target.strip() for _, row in members):
+            continue
+        for part, row in members:
+            others = (other for _, other in members if other.target != row.target)
+            if any(not _accepts(metric, row, other.target) for other in others):
+                names["test" if part == "test" else "train"].append(row.id)
+    total = Counter(part for part, _ in rows)
+    everyone = [*names["train"], *names["test"]]
+    level = graded(len(names["test"]) / max(1, total["test"]), min_effect)
+    if level == "fine" and everyone:
+        level = "doubt"
+    return [
+        Finding(
+            "conflicting targets",
+            level,
+            f"{percent(len(everyone), len(rows))} rows have the same input as another row, and a "
+            "target that is wrong there"
+            if everyone
+            else "none",
+            everyone,
+            remedy="decide for one target, or leave them all out" if everyone else "",
+            drop=everyone,
+        )
+    ]
+
+
+def _accepts(metric: Metric, row: Example, answer: str) -> bool:
+    try:
+        return metric.asks or metric(row, answer).value >= 1.0
+    except InputError:
+        return True  # told by `_targets`
+
+
+def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]:
+    """Targets that the metric cannot use, does not accept, or that are empty."""
+    asked = (*splits.dev, *splits.test)
+    total = len(splits.train) + len(asked)
+    broken = refused(metric, (*splits.train, *asked))
+    asked_ids = {row.id for row in asked}
+    stops = [name for name in broken if name in asked_ids]
+    short = {
+        name: why
+        for name, why in unscorable(metric, (*splits.train, *asked)).items()
+        if name not in broken
+    }
+    short_asked = sum(name in asked_ids for name in short)
+    empty = [row for row in splits.train if not row.target.strip()]
+    silent = [row.id for row in empty if row.id in broken or row.id in short]
+    return [
+        Finding(
+            f"targets under the metric {metric.name}",
+            "spoils" if stops else "doubt" if broken else "fine",
+            f"{percent(len(broken), total)} cannot be scored against" if broken else "all usable",
+            list(broken),
+            reason=next(iter(broken.values()), ""),
+            remedy="correct these targets, or leave the rows out" if broken else "",
+            drop=list(broken),
+        ),
+        Finding(
+            "targets that score 1",
+            _worse(graded(short_asked / max(1, len(asked)), min_effect), bool(short)),
+            f"{percent(len(short), total)} score less than 1 themselves" if short else "all do",
+            list(short),
+            reason=next(iter(short.values()), ""),
+            remedy="no arm can reach 1 there" if short else "",
+            drop=list(short),
+        ),
+        Finding(
+            "empty targets",
+            _worse(graded(len(silent) / max(1, len(splits.train)), min_effect), False),
+            (f"{percent(len(empty), len(splits.train))} in train" if empty else "none")
+            + ("" if silent or not empty else "; the metric counts silence as right there"),
+            silent,
+            remedy="training on them teaches silence" if silent else "",
+            drop=silent,
+        ),
+    ]
+
+
+def _worse(level: Level, doubt: bool) -> Level:
+    return "doubt" if level == "fine" and doubt else level
+
+
+def _labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
+    """Targets outside of the labels that a category metric was given."""
+    given: Any = spec.options.get("labels")
+    if spec.name != "category" or not isinstance(given, list):
+        return []
+    known = {str(label).strip() for label in cast("list[Any]", given)}
+    foreign = [(part, row) for part, row in placed(splits) if row.target.strip() not in known]
+    names = [row.id for _, row in foreign]
+    asked = any(part != "train" for part, _ in foreign)
+    return [
+        Finding(
+            "targets among the labels",
+            "spoils" if asked else "doubt" if names else "fine",
+            f"{percent(len(names), sum(splits.counts().values()))} are not in the metric's labels",
+            names,
+            reason=f"the first is {foreign[0][1].target!r}" if foreign else "",
+            remedy="correct these targets, or add the label" if names else "",
+            drop=names,
+        )
+    ]
+
+
+def _classes(splits: Splits) -> list[Finding]:
+    """How often each target occurs, where targets look like classes."""
+    train = Counter(row.target.strip() for row in splits.train)
+    asked = Counter(row.target.strip() for row in (*splits.dev, *splits.test))
+    if not 2 <= len(train) <= min(CLASSES, len(splits.train) // 2):
+        return []
+    unseen = [name for name in asked if name not in train]
+    rare = [name for name, count in train.items() if count < RARE]
+    common, most = train.most_common(1)[0]
+    uneven = most > UNEVEN * min(train.values())
+    said = f"{len(train)} classes, from {min(train.values())} to {most} train rows"
+    if asked:
+        always = asked[common] / asked.total()
+        said += f"; always {common!r} would be right in {always:.0%} of dev and test"
+    if unseen:
+        said += f"; {len(unseen)} classes of dev and test are not in train: {_some(unseen)}"
+    if rare:
+        said += f"; fewer than {RARE} train rows: {_some(rare)}"
+    bars = _bars(train)
+    level: Level = "doubt" if unseen or rare or uneven else "fine"
+    remedy = "balance them, or mind the macro-F1" if level == "doubt" else ""
+    return [Finding("class balance", level, said, remedy=remedy, detail=bars)]
+
+
+def _documents(task: Task) -> list[Finding]:
+    """Documents that the study names and that cannot be used."""
+    if not task.documents_fault:
+        return []
+    said = f"cannot be used: {task.documents_fault}"
+    remedy = "every arm that needs documents fails until then"
+    return [Finding("documents", "spoils", said, remedy=remedy)]
+
+
+def _evidence(task: Task, min_effect: float) -> list[Finding]:
+    """Rows whose evidence is never shown to them, because it is the row written out."""
+    documents = {document.id: document for document in task.documents}
+    rows = [
+        (part, row)
+        for part, row in placed(task.splits)
+        if any(name in documents for name in row.evidence)
+    ]
+    if not rows:
+        return []
+    hidden = [
+        (part, row.id)
+        for part, row in rows
+        if any(repeats(documents[n], row) for n in row.evidence if n in documents)
+    ]
+    total, found = (Counter(part for part, _ in some) for some in (rows, hidden))
+    share = max(found[part] / max(1, total[part]) for part in ("dev", "test"))
+    return [
+        Finding(
+            "evidence that may be shown",
+            _worse(graded(share, min_effect), bool(hidden)),
+            f"{percent(len(hidden), len(rows))} rows are written out in their own evidence, "
+            "which is kept out of their prompt"
+            if hidden
+            else "all",
+            [name for _, name in hidden],
+            remedy="retrieval cannot be measured on them: leave these documents or rows out"
+            if hidden
+            else "",
+        )
+    ]
+
+
+def _some(names: Iterable[str], most: int = 3) -> str:
+    listed = list(names)
+    return ", ".join(map(repr, listed[:most])) + (", ..." if len(listed) > most else "")
+
+
+def _bars(counts: Mapping[str, int], most: int = 8) -> list[str]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ordered if len(ordered) <= most else [*ordered[: most // 2], *ordered[-most // 2 :]]
+    top = ordered[0][1]
+    width = max(len(name[:24]) for name, _ in shown)
+    lines = [f"{n[:24]:<{width}} {c:>6} {'█' * max(1, round(20 * c / top))}" for n, c in shown]
+    if len(ordered) > most:
+        lines.insert(most // 2, f"{'...':<{width}}")
+    return lines

@@ -1,0 +1,292 @@
+"""Checks of the rows as tokens: lengths, what training learns, what ends generation."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whatworks.data.task import Example, Message, Task
+from whatworks.models import chat_templates as templates
+from whatworks.models import files as models
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Engine, ModelFiles
+from whatworks.models.weights import Weights
+from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
+from whatworks.studies.checks.finding import Finding, graded, percent
+
+LOOKED_AT = 5_000
+"""Most rows of a split that are tokenised for a figure, from a reproducible shuffle. A check that
+drops rows looks at all that their characters do not acquit."""
+DENSER = 2
+"""How many times more tokens a character a row may have than any that was looked at."""
+SHOWN = 12
+"""Most tokens of the prompt in the mask preview."""
+BINS = 20
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def check_tokens(
+    task: Task, engine: Engine, weights: Weights, decoding: Decoding, min_effect: float
+) -> list[Finding]:
+    """Everything that takes the study's tokenizer and chat template.
+
+    Args:
+        task: The rows, rendered with the task's instructions alone.
+        engine: The study's; a served model's tokenizer is unknown, so lengths are estimates there.
+        weights: The untouched model.
+        decoding: The study's; ``max_tokens`` 0 is measured on train when it runs.
+        min_effect: As in ``check_rows``.
+    """
+    reader = _Reader(task, engine, weights)
+    parts = {part: getattr(task.splits, part) for part in ("train", "dev", "test")}
+    looked = {part: reader.read(_some(rows)) for part, rows in parts.items()}
+    of = _looked_at(parts)
+    findings = [
+        _histogram("prompt tokens", {part: r.prompts for part, r in looked.items()}, reader, of),
+        _histogram("target tokens", {part: r.targets for part, r in looked.items()}, reader, of),
+        *_too_long(parts, looked, reader, min_effect),
+        *_room(parts, looked, decoding, min_effect),
+    ]
+    if reader.tokenizer is None:
+        said = "not visible: the server renders prompts and ends turns by its own template"
+        return [*findings, Finding("chat template", "fine", said)]
+    return [
+        *findings,
+        _mask(task, looked["train"].rows, reader.tokenizer),
+        _ending(task.splits.train, reader.tokenizer, decoding),
+    ]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Rows with the tokens of each prompt, and of each target with its end of turn."""
+
+    rows: Sequence[Example]
+    prompts: Sequence[int]
+    targets: Sequence[int]
+
+    @property
+    def whole(self) -> list[tuple[Example, int]]:
+        """Each row with the tokens of prompt and target."""
+        both = zip(self.rows, self.prompts, self.targets, strict=True)
+        return [(row, prompt + target) for row, prompt, target in both]
+
+
+class _Reader:
+    """Rows to lengths, by the local tokenizer where there is one, else as the engine counts."""
+
+    def __init__(self, task: Task, engine: Engine, weights: Weights) -> None:
+        self._prompt = Prompt(instructions=task.instructions)
+        self._engine = engine
+        self._files = ModelFiles(base=weights.base, template=weights.template)
+        self.context = engine.context_length(self._files)
+        self.tokenizer = _local_tokenizer(weights)
+        self.exact = self.tokenizer is not None
+
+    def read(self, rows: Sequence[Example]) -> _Read:
+        prompts = [render(self._prompt, row, exclude=()) for row in rows]
+        targets = [row.target for row in rows]
+        if self.tokenizer is not None:
+            tokenizer = self.tokenizer
+            return _Read(
+                rows,
+                [len(templates.tokens(tokenizer, messages)) for messages in prompts],
+                [len(templates.completion_ids(tokenizer, target)) for target in targets],
+            )
+        asked = self._engine.prompt_tokens(self._files, prompts)
+        counted = self._engine.count_tokens(self._files, targets)
+        return _Read(rows, asked, [count + 1 for count in counted])
+
+
+def _local_tokenizer(weights: Weights) -> Any | None:
+    """The tokenizer with the study's template; None where the model is served or scripted."""
+    if weights.base.startswith(("http://", "https://", "fake")):
+        return None
+
+    return templates.use(models.load_tokenizer(models.resolve(weights.base)), weights.template)
+
+
+def _some(rows: Sequence[Example]) -> Sequence[Example]:
+    if len(rows) <= LOOKED_AT:
+        return rows
+    return random.Random(f"looked at {len(rows)}").sample(rows, LOOKED_AT)
+
+
+def _looked_at(parts: Mapping[str, Sequence[Example]]) -> str:
+    """What a figure says of the rows that it was taken from, where these are not all."""
+    large = [f"{len(rows):,} {part}" for part, rows in parts.items() if len(rows) > LOOKED_AT]
+    return f"; {LOOKED_AT:,} of {' and of '.join(large)} rows looked at" if large else ""
+
+
+def _characters(row: Example) -> int:
+    return len(row.text) + len(row.target)
+
+
+def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, of: str) -> Finding:
+    whole = [length for lengths in parts.values() for length in lengths]
+    if not whole:
+        return Finding(what, "fine", "no rows")
+    low, high = min(whole), max(whole)
+    edges = np.linspace(low, high + 1, min(BINS, high + 1 - low) + 1)
+    lines: list[str] = []
+    for part, lengths in parts.items():
+        counts = np.histogram(lengths, bins=edges)[0]
+        top = max(1, int(counts.max()))
+        bars = "".join(
+            " " if not c else _BARS[min(7, int(c / top * 7.99))] for c in counts.tolist()
+        )
+        lines.append(f"{part:<5} {low:>4} {bars} {high}")
+    middle, most = np.percentile(whole, [50, 95])
+    kind = "" if reader.exact else ", estimated"
+    said = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{of}"
+    return Finding(what, "fine", said, detail=lines)
+
+
+def _too_long(
+    parts: Mapping[str, Sequence[Example]],
+    looked: Mapping[str, _Read],
+    reader: _Reader,
+    min_effect: float,
+) -> list[Finding]:
+    """Rows that the model cannot read: of all, not only of those looked at."""
+    context = reader.context
+    if context is None:
+        return []
+    shares = (
+        _characters(row) / max(1, tokens) for read in looked.values() for row, tokens in read.whole
+    )
+    suspect = context * min(shares, default=0.0) / DENSER
+    cut: dict[str, list[str]] = {}
+    for part, rows in parts.items():
+        seen = {row.id for row in looked[part].rows}
+        others = [row for row in rows if row.id not in seen and _characters(row) > suspect]
+        whole = [*looked[part].whole, *reader.read(others).whole]
+        long = {row.id for row, tokens in whole if tokens > context}
+        cut[part] = [row.id for row in rows if row.id in long]
+    asked = [*cut["dev"], *cut["test"]]
+    names = [*cut["train"], *asked]
+    level = graded(len(asked) / max(1, len(parts["dev"]) + len(parts["test"])), min_effect)
+    said = f"none: every prompt with its target has room in {context} tokens"
+    if names:
+        said = (
+            f"{len(cut['train'])} of train, {len(asked)} of dev and test: prompt and target need "
+            f"more than {context} tokens"
+        )
+    return [
+        Finding(
+            "rows longer than the context",
+            "doubt" if level == "fine" and names else level,
+            said,
+            names,
+            remedy="training leaves them out, and no arm can answer them; shorten them"
+            if names
+            else "",
+            drop=names,
+        )
+    ]
+
+
+def _room(
+    parts: Mapping[str, Sequence[Example]],
+    looked: Mapping[str, _Read],
+    decoding: Decoding,
+    min_effect: float,
+) -> list[Finding]:
+    """Targets of dev and test that an answer has no room for."""
+    if not decoding.max_tokens:
+        return []
+    asked = [
+        (row.id, tokens)
+        for part in ("dev", "test")
+        for row, tokens in zip(looked[part].rows, looked[part].targets, strict=True)
+    ]
+    cut = [name for name, tokens in asked if tokens > decoding.max_tokens]
+    return [
+        Finding(
+            "room for the answer",
+            graded(len(cut) / max(1, len(asked)), min_effect),
+            f"{percent(len(cut), len(asked))} targets of dev and test are longer than max_tokens: "
+            f"{decoding.max_tokens}{_looked_at({part: parts[part] for part in ('dev', 'test')})}",
+            cut,
+            remedy="raise `decoding: {max_tokens: ...}`, or leave it out: it is measured then"
+            if cut
+            else "",
+        )
+    ]
+
+
+def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
+    """Which tokens training learns, of the first row."""
+    if not train:
+        return Finding("trained tokens", "fine", "no train rows")
+    row = min(train, key=lambda row: len(row.target) if row.target.strip() else 10**9)
+    messages = render(Prompt(instructions=task.instructions), row, exclude=())
+    prompt, answer = templates.training_ids(tokenizer, messages, row.target)
+    return Finding(
+        "trained tokens",
+        "fine",
+        f"of row {row.id!r}, {len(answer)} of {len(prompt) + len(answer)}: the target and its end, "
+        "in brackets",
+        detail=[preview(tokenizer, messages, row.target)],
+    )
+
+
+def preview(tokenizer: Any, messages: Sequence[Message], target: str) -> str:
+    """A training row's tokens, those that are learned in brackets."""
+    prompt, answer = templates.training_ids(tokenizer, messages, target)
+    read = [_token(tokenizer, i) for i in prompt]
+    before = read if len(read) <= SHOWN else ["…", *read[-SHOWN:]]
+    learned = [f"[{_token(tokenizer, i)}]" for i in answer]
+    shown = learned if len(learned) <= 2 * SHOWN else [*learned[:SHOWN], "…", *learned[-SHOWN:]]
+    return "".join(before) + "".join(shown)
+
+
+def _token(tokenizer: Any, number: int) -> str:
+    text = str(tokenizer.decode([number], clean_up_tokenization_spaces=False))
+    # Decoders drop the space that a first token begins with (SentencePiece's, and byte-level ones).
+    if str(tokenizer.convert_ids_to_tokens(number)).startswith(("▁", "Ġ")) and text[:1] != " ":
+        text = " " + text
+    return text.replace("\n", "⏎") or "∅"
+
+
+def _ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Finding:
+    """Whether the end of the turn is learned, ends generation, and stands at the end alone."""
+    end = templates.ending(tokenizer)
+    texts = (*end.stop_texts, *decoding.stop)
+    marks = (*texts, *(str(tokenizer.convert_ids_to_tokens(i)) for i in end.stop_ids))
+    early: list[str] = []
+    why = ""
+    for row in train:
+        if not any(mark in row.target for mark in marks):
+            continue
+        ids = templates.completion_ids(tokenizer, row.target, end=False)
+        inside = [_token(tokenizer, i) for i in ids if i in end.stop_ids]
+        inside += [text for text in texts if text in row.target]
+        if inside:
+            early.append(row.id)
+            why = why or f"row {row.id!r} holds {inside[0]!r}"
+    last = templates.completion_ids(tokenizer, "x")[-len(end.ids) or None :]
+    shown = "".join(_token(tokenizer, i) for i in last) if end.ids else end.text
+    stops = bool(end.stop_ids.intersection(end.ids)) or end.text in end.stop_texts
+    if not stops:
+        remedy = "choose another template: `template: chatml`"
+        return Finding("end of turn", "spoils", f"generation does not stop on {shown!r}",
+                       remedy=remedy)  # fmt: skip
+    if early:
+        return Finding(
+            "end of turn",
+            "spoils",
+            f"{percent(len(early), len(train))} train targets hold what ends generation, so an "
+            "answer like them is cut",
+            early,
+            reason=why,
+            remedy="choose another template or stop strings, or rewrite these targets",
+            drop=early,
+        )
+    return Finding("end of turn", "fine", f"{shown!r} is learned at the end of every target, and "
+                   "generation stops on it")  # fmt: skip

@@ -1,0 +1,122 @@
+"""A run: one arm with one seed, what came of it, and which arm the runs recommend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whatworks.analysis.result_rows import Row
+from whatworks.analysis.verdict import Option, choose
+from whatworks.base.errors import ArmFailure
+from whatworks.methods.bench.examiner import Answer, mean
+from whatworks.models.metering import Ledger
+from whatworks.prompts.candidate import Candidate
+
+DECISIONS = "decisions.json"
+
+
+@dataclass
+class Run:
+    """One arm with one seed: what came of it."""
+
+    arm: str
+    seed: int
+    candidate: Candidate | None = None
+    dev_score: float | None = None
+    dev_tokens: float = 0.0
+    ledger: Ledger = field(default_factory=Ledger)
+    total: Ledger = field(default_factory=Ledger)
+    """``ledger`` is what adapting took; ``total`` has the dev and test rows as well."""
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    failure: ArmFailure | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided of a run on dev, as ``decisions.json`` has it.
+
+    Attributes:
+        candidate: Its content key; None when the run failed.
+        oracle: Whether it is shown what only a measurement knows, such as gold passages.
+    """
+
+    arm: str
+    seed: int
+    candidate: str | None
+    dev_score: float | None
+    dev_tokens: float
+    trained: bool
+    oracle: bool
+
+
+def decision(run: Run) -> Decision:
+    """What is written down of a run before test is opened."""
+    made = run.candidate
+    return Decision(
+        run.arm,
+        run.seed,
+        made.key if made else None,
+        run.dev_score,
+        run.dev_tokens,
+        trained=bool(made and made.weights.stages),
+        oracle=bool(made and made.prompt.oracle),
+    )
+
+
+def read_decisions(folder: Path) -> list[Decision]:
+    """Those that a study's folder holds; none where there are none, or of an older version."""
+    try:
+        records = json.loads((folder / DECISIONS).read_text(encoding="utf-8"))["runs"]
+        return [Decision(**record) for record in records]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
+    """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail.
+
+    Arms that are shown what only a measurement knows can't be used.
+    """
+    by_arm: dict[str, list[Decision]] = {}
+    for one in decisions:
+        by_arm.setdefault(one.arm, []).append(one)
+    options: list[Option] = []
+    for arm, mine in by_arm.items():
+        if any(one.oracle for one in mine):
+            continue
+        scores = [one.dev_score for one in mine if one.dev_score is not None]
+        options.append(
+            Option(
+                name=arm,
+                dev_score=mean(scores) if scores else None,
+                tokens=mean([one.dev_tokens for one in mine if one.dev_score is not None]),
+                trained=any(one.trained for one in mine),
+            )
+        )
+    return choose(options, min_effect=min_effect)
+
+
+def row(run: Run, candidate: Candidate, answer: Answer) -> Row:
+    """One answer of a run, as it is written down."""
+    example, generation, score = answer.example, answer.generation, answer.score
+    return Row(
+        arm=run.arm,
+        seed=run.seed,
+        status="scored",
+        example=example.id,
+        group=example.group or example.id,
+        output=generation.text,
+        value=score.value,
+        lenient=score.value if score.lenient is None else score.lenient,
+        kind=score.kind,
+        feedback=score.feedback,
+        prompt_tokens=generation.prompt_tokens,
+        completion_tokens=generation.completion_tokens,
+        seconds=generation.seconds,
+        logprob=generation.logprob,
+        candidate=candidate.key,
+        parts=dict(score.parts),
+    )

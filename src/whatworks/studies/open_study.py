@@ -1,0 +1,134 @@
+"""A study file opened: its task read, its model found, its folder named; nothing is written yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatworks.data.task import Task
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Engine
+from whatworks.models.helper import HelperModel
+from whatworks.models.open_engine import open_engine
+from whatworks.models.weights import Weights
+from whatworks.studies.study import Study
+from whatworks.studies.study_file import Arm, StudyFile, read_arms, read_study, read_task
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Everything that running, checking or planning a study begins with.
+
+    Attributes:
+        path: The study file.
+        file: What it says, the model replaced where asked.
+        arms: Those chosen.
+        task: Read and split.
+        engine: Runs the model.
+        weights: The untouched model.
+        helper: The second model, if the study names one.
+        out: Folder of the results.
+    """
+
+    path: Path
+    file: StudyFile
+    arms: tuple[Arm, ...]
+    task: Task
+    engine: Engine
+    weights: Weights
+    helper: HelperModel | None
+    out: Path
+
+    @property
+    def decoding(self) -> Decoding:
+        """As the file says; ``max_tokens`` 0 is measured by the study."""
+        return self.file.decoding.over(Decoding(max_tokens=0), self.path.parent)
+
+    def study(self) -> Study:
+        """The study, in its folder.
+
+        Raises:
+            InputError: If it cannot run, or the folder holds another one.
+        """
+        return Study(
+            self.task,
+            self.arms,
+            self.engine,
+            self.weights,
+            self.out,
+            decoding=self.decoding,
+            own_decoding={
+                arm.name: arm.decoding.over(self.decoding, self.path.parent)
+                for arm in self.arms
+                if arm.decoding
+            },
+            seeds=self.file.seeds,
+            budget=self.file.budget,
+            min_effect=self.file.min_effect,
+            helper=self.helper,
+        )
+
+    def close(self) -> None:
+        """Free the models."""
+        self.engine.close()
+        if self.helper is not None:
+            self.helper.engine.close()
+
+
+def open_study(
+    path: Path,
+    *,
+    model: str | None = None,
+    only: Sequence[str] = (),
+    out: Path | None = None,
+    checked: bool = True,
+) -> Opened:
+    """Open a study file.
+
+    Args:
+        path: The file, or a folder that holds ``study.yaml``.
+        model: Instead of the study's model.
+        only: Names of the arms to take; all by default.
+        out: Folder of the results; ``runs/NAME-MODEL`` by default.
+        checked: Refuse rows that stand twice, as a run must; ``whatworks check`` lists them.
+
+    Raises:
+        InputError: If the study, its data or the model cannot be used.
+    """
+    path = path / "study.yaml" if path.is_dir() else path
+    file = read_study(path)
+    if model is not None:
+        file = file.model_copy(update={"model": model})
+    arms = read_arms(file, only, root=path.parent)
+    task = read_task(file, path.parent, checked=checked)
+    engine, weights = open_engine(
+        _located(file.model, path.parent), template=file.template, prices=file.prices
+    )
+    helper = _helper(file, path.parent, engine, weights)
+    out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
+    return Opened(path, file, tuple(arms), task, engine, weights, helper, out)
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"
+
+
+def _helper(file: StudyFile, root: Path, engine: Engine, weights: Weights) -> HelperModel | None:
+    """The study's helper; one that is the model itself shares its engine."""
+    if file.helper is None:
+        return None
+    if file.helper == file.model:
+        return HelperModel(engine, weights)
+    return HelperModel(*open_engine(_located(file.helper, root), prices=file.prices))
+
+
+def _located(model: str, root: Path) -> str:
+    """A model path is relative to the study file when it exists there."""
+    if model.startswith("fake:"):
+        script = root / model.removeprefix("fake:")
+        return f"fake:{script}" if script.is_file() else model
+    beside = root / model
+    return str(beside) if beside.is_dir() and not Path(model).is_dir() else model

@@ -1,0 +1,253 @@
+"""The plan of a study: what each arm will take, measured by rehearsing it, before anything runs.
+
+Every chain is walked as the study walks it, shared prefixes once, on a ``Rehearsal`` in place of
+the bench. The plan is kept with the run, and what then happens is held against it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whatworks.base.errors import ArmFailure, arm_failures
+from whatworks.base.phrasing import duration
+from whatworks.base.progress import Watcher
+from whatworks.base.store import Journal, Store, write_atomic
+from whatworks.data.task import examples_key
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.bench.rehearsal import (
+    SAMPLE,
+    Pace,
+    Rehearsal,
+    RehearsedHelper,
+    Sampled,
+    peak_memory,
+)
+from whatworks.methods.method import Method
+from whatworks.models.metering import Budget, Ledger, Meter
+from whatworks.prompts.candidate import Candidate
+from whatworks.studies.arm_entries import Arm
+from whatworks.studies.study import TIMES, Study
+
+FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """What an arm will take with all its seeds; steps that it shares count for the first arm.
+
+    Attributes:
+        name: The arm.
+        seeds: How often it is run.
+        requests: Rows asked, helper included: while adapting, on dev and on test.
+        tokens: Prompt and completion tokens of these.
+        training_tokens: Tokens read in training, all epochs.
+        seconds: Wall time.
+        usd: Money for served models; None when a price is unknown.
+        memory: Most main memory at a time, in bytes; with the training process where one trains.
+        failure: Why it cannot be completed, as far as the rehearsal shows; else "".
+    """
+
+    name: str
+    seeds: int
+    requests: int = 0
+    tokens: int = 0
+    training_tokens: int = 0
+    seconds: float = 0.0
+    usd: float | None = 0.0
+    memory: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study's plan.
+
+    Attributes:
+        at: When it was made, in seconds since 1970.
+        arms: In order.
+        rehearsal: Seconds that making it took.
+        rows: Rows per split.
+    """
+
+    at: float
+    arms: tuple[ArmPlan, ...]
+    rehearsal: float
+    rows: dict[str, int]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all arms, one after the other."""
+        return sum(arm.seconds for arm in self.arms)
+
+
+@dataclass(frozen=True)
+class _Cost:
+    requests: int = 0
+    tokens: int = 0
+    training_tokens: int = 0
+    seconds: float = 0.0
+    usd: float = 0.0
+
+    def plus(self, other: _Cost, times: int = 1) -> _Cost:
+        mine, more = asdict(self), asdict(other)
+        return _Cost(**{name: mine[name] + times * more[name] for name in mine})
+
+
+def make_plan(study: Study, watcher: Watcher) -> Plan:
+    """Rehearse every arm, and keep the plan in the study's folder.
+
+    A few rows are asked and a few optimiser steps taken; nothing of it enters the results, and
+    no test row is touched.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="whatworks-plan-") as folder:
+        planner = _Planner(study, Path(folder))
+        arms: list[ArmPlan] = []
+        for arm in study.arms:
+            watcher.start(arm.name, 1)
+            arms.append(planner.arm(arm))
+            watcher.advance(arm.name, 1, "rehearsed")
+            watcher.done(arm.name)
+    counts = study.task.splits.counts()
+    plan = Plan(time.time(), tuple(arms), time.monotonic() - began, counts)
+    write_atomic(study.out / FILE, json.dumps(asdict(plan), indent=1))
+    return plan
+
+
+def read_plan(folder: Path) -> Plan | None:
+    """The plan kept in a study's folder, None where there is none."""
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        arms = tuple(ArmPlan(**arm) for arm in record.pop("arms"))
+        return Plan(arms=arms, **record)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def taken(folder: Path, since: float = 0.0) -> dict[str, float]:
+    """Seconds that each arm has taken in a study's folder."""
+    found: dict[str, float] = {}
+    for record in Journal(folder / TIMES).read():
+        if record["at"] >= since:
+            found[record["arm"]] = found.get(record["arm"], 0.0) + record["seconds"]
+    return found
+
+
+class _Planner:
+    """Rehearses arms; what was measured for one serves the next."""
+
+    def __init__(self, study: Study, folder: Path) -> None:
+        self._study = study
+        examiner = study.examiner
+        self._examiner = Examiner(examiner.engine, examiner.metric, Store(folder))
+        self._walked: dict[str, Candidate] = {}
+        self._paces: dict[Any, Pace] = {}
+        self._samples: dict[Any, Sampled] = {}
+        train = study.task.splits.train
+        model = examiner.files(study.start.weights)
+        lengths = examiner.engine.count_tokens(model, [row.target for row in train[:1000]])
+        self._answer = 1 + int(np.percentile(lengths, 90)) if lengths else 64
+        self._warm = False
+
+    def arm(self, arm: Arm) -> ArmPlan:
+        """Rehearse one arm."""
+        seeds = len(self._study.seeds_of(arm))
+        try:
+            with arm_failures():
+                return self._rehearsed(arm, seeds)
+        except ArmFailure as failure:
+            return ArmPlan(arm.name, seeds, failure=failure.said)
+
+    def _rehearsed(self, arm: Arm, seeds: int) -> ArmPlan:
+        dev, test = self._study.task.splits.dev, self._study.task.splits.test
+        if not self._warm:  # loading the model, and finding how many threads are best
+            short = self._study.start.decoding.replace(max_tokens=2)
+            self._examiner.ask(self._study.start.replace(decoding=short), dev[:SAMPLE])
+            self._warm = True
+        total = _Cost()
+        candidate, anew = self._study.start_of(arm.name), 1
+        prefix = f"{candidate.key} {arm.rows}"
+        bench = self._bench(arm)
+        for step in arm.chain.steps:
+            anew = seeds if step.stochastic or arm.rows is not None else anew
+            prefix = f"{prefix} {step.name} {step.key}"
+            if prefix not in self._walked:
+                bench = self._bench(arm)
+                made, cost = self._step(step, candidate, bench)
+                self._walked[prefix] = made
+                total = total.plus(cost, anew)
+            candidate = self._walked[prefix]
+        asked = self._bench(arm)
+        asked.budget = Budget()  # limits are for adapting
+        if (candidate.key, examples_key(dev)) not in bench.asked:
+            asked.foresee(candidate, dev, len(dev))
+        asked.foresee(candidate, dev, len(test))
+        total = total.plus(_cost(asked.ledger, asked.foreseen), seeds)
+        mine, theirs = peak_memory()
+        priced = self._examiner.engine.price is not None
+        return ArmPlan(
+            arm.name,
+            seeds,
+            total.requests,
+            total.tokens,
+            total.training_tokens,
+            total.seconds,
+            total.usd if priced else None,
+            mine + (theirs if total.training_tokens else 0),
+        )
+
+    def _step(self, step: Method, start: Candidate, bench: Rehearsal) -> tuple[Candidate, _Cost]:
+        began = time.perf_counter()
+        made = step.adapt(start, bench)
+        own = time.perf_counter() - began - bench.spent
+        return made, _cost(bench.ledger, max(0.0, own) + bench.foreseen)
+
+    def _bench(self, arm: Arm) -> Rehearsal:
+        study = self._study
+        splits, ledger = study.given(arm.name, 0), Ledger()
+        helper = None
+        if study.helper is not None:
+            meter = Meter(study.budget, ledger, study.helper.engine.price, helper=True)
+            helper = RehearsedHelper(study.helper, self._examiner.store, meter)
+        return Rehearsal(
+            self._examiner,
+            train=splits.train,
+            dev=splits.dev,
+            documents=study.task.documents,
+            documents_fault=study.task.documents_fault,
+            preferences=study.task.preferences,
+            budget=study.budget,
+            ledger=ledger,
+            helper=helper,
+            answer_tokens=self._answer,
+            paces=self._paces,
+            samples=self._samples,
+        )
+
+
+def _cost(ledger: Ledger, seconds: float) -> _Cost:
+    return _Cost(
+        ledger.all_requests, ledger.all_tokens, ledger.training_tokens, seconds, ledger.all_usd
+    )
+
+
+def compared(plan: Plan, times: dict[str, float], arms: Sequence[str]) -> str:
+    """How the plan did, in a sentence; "" when no planned arm has run."""
+    both = [(a.name, a.seconds, times[a.name]) for a in plan.arms
+            if a.name in times and a.name in arms and not a.failure]  # fmt: skip
+    if not both:
+        return ""
+    foreseen, took = sum(f for _, f, _ in both), sum(t for _, _, t in both)
+    worst = max(both, key=lambda item: max(item[1], item[2]) / max(1e-9, min(item[1], item[2])))
+    return (
+        f"plan: {duration(foreseen)} foreseen, {duration(took)} taken; furthest off {worst[0]}, "
+        f"{duration(worst[1])} and {duration(worst[2])}"
+    )

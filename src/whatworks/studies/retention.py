@@ -1,0 +1,159 @@
+"""The retention set: general prompts that show what training changed beside its task.
+
+They are asked without the arm's instructions, examples or passages, so that the weights alone are
+compared. Each run's ledger is charged with what its own model was asked. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from whatworks.analysis.forgetting import Forgetting, compare, over_seeds
+from whatworks.base.errors import ArmFailure, InputError
+from whatworks.base.progress import Phase, Watcher
+from whatworks.base.store import Store
+from whatworks.data import read
+from whatworks.data.task import Example, MetricSpec
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Engine, Generation
+from whatworks.models.metering import Ledger, Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
+from whatworks.studies.decisions import Run
+from whatworks.studies.study import Study
+
+LONGEST = 32
+"""Tokens of an answer: enough to tell two models apart, and cheap."""
+NONE = "none"
+
+
+def read_prompts(name: str | None, root: Path) -> tuple[str, ...]:
+    """The prompts of a study's retention set.
+
+    Args:
+        name: A text file with one prompt a line, or any data file that ``whatworks.data`` reads,
+            whose inputs are taken; None for the general prompts that ship with the package;
+            ``none`` for no measurement.
+        root: What ``name`` is relative to.
+
+    Raises:
+        InputError: If the file cannot be read or holds no prompt.
+    """
+    if name == NONE:
+        return ()
+    if name is None:
+        text = (resources.files("whatworks.studies") / "retention.txt").read_text("utf-8")
+        return tuple(text.splitlines())
+    path = root / name
+    if path.suffix != ".txt":
+        return tuple(example.text for example in read(path).examples)
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "the retention prompts cannot be read",
+            place=str(path),
+            remedy="give a text file with one prompt a line, or `retention: none`",
+        ) from error
+    prompts = tuple(line.strip() for line in lines if line.strip())
+    if not prompts:
+        raise InputError(
+            "no retention prompt here", place=str(path), remedy="write one prompt a line"
+        )
+    return prompts
+
+
+class Retention:
+    """The retention set with the untouched model's answers, asked once.
+
+    Args:
+        prompts: User messages.
+        untouched: The model before any training.
+        engine: Runs both models.
+        store: Keeps the answers, so that a study that resumes asks nothing twice.
+    """
+
+    def __init__(
+        self, prompts: Sequence[str], untouched: Weights, engine: Engine, store: Store
+    ) -> None:
+        self._examiner = Examiner(engine, load(MetricSpec(name="exact"), ()), store)
+        self._untouched = Candidate(
+            prompt=Prompt(), weights=untouched, decoding=Decoding(max_tokens=LONGEST)
+        )
+        self._asked = [
+            Example(id=f"retention {at}", inputs={"prompt": prompt})
+            for at, prompt in enumerate(prompts)
+        ]
+
+    def measure(
+        self, weights: Weights, ledger: Ledger, tick: Callable[[int], None] | None = None
+    ) -> Forgetting:
+        """Ask tuned weights the retention set.
+
+        Args:
+            weights: What training made.
+            ledger: Charged with what the tuned model was asked.
+            tick: Called with the number of prompts just answered.
+        """
+        tuned = self._untouched.with_weights(weights)
+        meter = Meter(ledger=ledger, price=self._examiner.engine.price)
+        answers = self._examiner.ask(tuned, self._greedy, meter=meter, tick=tick)
+        same = [answer.score.value for answer in answers]
+        return compare(same, self._before, self._chances(tuned, meter))
+
+    @cached_property
+    def _greedy(self) -> list[Example]:
+        """The prompts with the untouched model's greedy answers as targets."""
+        answers = self._examiner.ask(self._untouched, self._asked)
+        return [answer.example.replace(target=answer.generation.text) for answer in answers]
+
+    @cached_property
+    def _sampled(self) -> list[Generation]:
+        """What the untouched model says at temperature 1."""
+        drawing = self._untouched.replace(
+            decoding=self._untouched.decoding.replace(temperature=1.0)
+        )
+        return [answer.generation for answer in self._examiner.ask(drawing, self._asked)]
+
+    @cached_property
+    def _before(self) -> list[tuple[float, ...]]:
+        """How likely the untouched model finds its own sampled tokens."""
+        return self._chances(self._untouched)
+
+    def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
+        # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
+        drawn = [sample.ids or sample.text for sample in self._sampled]
+        return self._examiner.logprobs(candidate, self._asked, drawn, meter=meter)
+
+
+def measure_forgetting(
+    study: Study, runs: Sequence[Run], prompts: Sequence[str], watcher: Watcher
+) -> dict[str, Forgetting]:
+    """The mean over the seeds of every arm that trained, by its name.
+
+    What cannot be measured (a retention prompt longer than the context) is said, and is no
+    failure of the arm.
+    """
+    trained = [run for run in runs if run.candidate and run.candidate.weights.stages]
+    if not trained or not prompts:
+        return {}
+    examiner = study.examiner
+    retention = Retention(prompts, study.start.weights, examiner.engine, examiner.store)
+    phase = Phase(watcher, "forgetting", "retention prompts", len(prompts) * len(trained))
+    found: dict[str, list[Forgetting]] = {}
+    for run in trained:
+        assert run.candidate is not None
+        try:
+            one = retention.measure(run.candidate.weights, run.ledger, tick=phase)
+        except (ArmFailure, InputError) as error:
+            watcher.say(f"forgetting of {run.arm} was not measured: {error.cause}")
+        else:
+            found.setdefault(run.arm, []).append(one)
+    watcher.done("forgetting")
+    return {arm: over_seeds(own) for arm, own in found.items()}

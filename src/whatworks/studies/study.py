@@ -1,0 +1,365 @@
+"""The study: task x arms x seeds, planned, run, resumed.
+
+Two phases. First every arm is adapted and scored on dev, and the decisions (which candidate each
+arm is, which arm wins) are written down. Then the test split is opened and every candidate is
+asked. Each step is kept under the content of what it was made from, so shared prefixes of chains
+run once, and a study killed at any moment continues where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from whatworks import __version__
+from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.verdict import MIN_EFFECT
+from whatworks.base.errors import ArmFailure, InputError, arm_failures
+from whatworks.base.frozen import content_key
+from whatworks.base.progress import Phase, Watcher
+from whatworks.base.store import Journal, Store, disk_errors, write_atomic
+from whatworks.data.task import Splits, Task, examples_key
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Examiner, mean, refuse_targets
+from whatworks.methods.method import Method
+from whatworks.metrics.registry import of as metric_of
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import Engine
+from whatworks.models.helper import Helper, HelperModel
+from whatworks.models.metering import Budget, Ledger, Meter
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
+from whatworks.studies.arm_entries import Arm
+from whatworks.studies.decisions import DECISIONS, Run, decision, read_decisions, row, winner
+from whatworks.studies.decoding_section import settled
+
+TIMES = "times.jsonl"
+"""Wall time of each arm's work, in a study's folder; the plan is compared with it."""
+
+
+class Study:
+    """A task, arms and a model, in a folder of their own.
+
+    Args:
+        task: Frozen data.
+        arms: What is compared.
+        engine: Runs the model.
+        weights: The untouched model.
+        out: Folder of the study.
+        decoding: Shared by all arms; ``max_tokens`` 0 means measured on the train targets.
+        own_decoding: What some arms have instead, by name.
+        seeds: How often an arm that depends on the seed is run.
+        budget: Limits for each run.
+        min_effect: Smallest difference of scores that matters.
+        helper: A second model for the methods that ask one.
+
+    Attributes:
+        examiner: Asks and scores; the engine is in it.
+        start: What every chain begins with: the task's instructions and the untouched model.
+
+    Raises:
+        InputError: If a chain cannot stack, a reward wants a target, an arm wants more rows than
+            there are, a row of dev or test cannot be scored, or ``out`` holds a different study.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        arms: Sequence[Arm],
+        engine: Engine,
+        weights: Weights,
+        out: Path,
+        *,
+        decoding: Decoding,
+        own_decoding: Mapping[str, Decoding] | None = None,
+        seeds: int = 3,
+        budget: Budget | None = None,
+        min_effect: float = MIN_EFFECT,
+        helper: HelperModel | None = None,
+    ) -> None:
+        for arm in arms:
+            try:
+                arm.chain.plan(weights)
+            except InputError as error:
+                place = ", ".join(filter(None, (f"arm {arm.name!r}", error.place)))
+                raise InputError(error.cause, place=place, remedy=error.remedy) from error
+            if arm.rows is not None and arm.rows > len(task.splits.train):
+                raise InputError(
+                    f"asks for {arm.rows} train rows, there are {len(task.splits.train)}",
+                    place=f"arm {arm.name!r}",
+                    remedy="leave it out, or write `all` for all of them",
+                )
+        self.task = task
+        self._weights = weights
+        self.arms = tuple(arms)
+        self.out = out
+        self.seeds = seeds
+        self.min_effect = min_effect
+        self.helper = helper
+        self.budget = budget or Budget()
+        self.store = Store(out / "store")
+        self.results = Results(out / "results.jsonl")
+        self._openings = Journal(out / "test_openings.jsonl")
+        self._times = Journal(out / TIMES)
+        metric = metric_of(task)
+        refuse_targets(metric, (*task.splits.dev, *task.splits.test))
+        self.examiner = Examiner(engine, metric, self.store)
+        prompt = Prompt(instructions=task.instructions)
+        self.start = Candidate(prompt=prompt, weights=weights, decoding=self._settled(decoding))
+        self._own = {name: self._settled(own) for name, own in (own_decoding or {}).items()}
+        self._claim_folder()
+
+    @property
+    def openings(self) -> int:
+        """How often the test split has been opened: once per set of decisions."""
+        return sum(1 for _ in self._openings.read())
+
+    def run(self, watcher: Watcher) -> list[Run]:
+        """Adapt and decide on dev, then open test; rows go to ``results``.
+
+        Everything already on disk is taken from there. A failing arm becomes a row with cause and
+        remedy, and the others go on.
+        """
+        runs = [self._adapt(arm, seed, watcher) for arm in self.arms for seed in self.seeds_of(arm)]
+        self._decide(runs)
+        for run in runs:
+            self._examine(run, watcher)
+        for arm in self.arms:
+            failures = [run.failure.said for run in runs if run.arm == arm.name and run.failure]
+            watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
+        return runs
+
+    def given(self, name: str, seed: int) -> Splits:
+        """The splits that an arm is given: all rows of train, or as many as it asks for.
+
+        The smaller samples of a seed are the beginnings of the larger ones.
+        """
+        splits = self.task.splits
+        rows = next(arm.rows for arm in self.arms if arm.name == name)
+        if rows is None or rows == len(splits.train):
+            return splits
+        order = random.Random(f"rows {seed}").sample(splits.train, len(splits.train))
+        return splits.replace(train=tuple(order[:rows]))
+
+    def seeds_of(self, arm: Arm) -> range:
+        """The seeds that an arm is run with."""
+        return range(self.seeds if arm.chain.stochastic or arm.rows is not None else 1)
+
+    def start_of(self, name: str) -> Candidate:
+        """What an arm's chain begins with: the study's start, with decoding of its own if any."""
+        own = self._own.get(name)
+        return self.start if own is None else self.start.replace(decoding=own)
+
+    @contextmanager
+    def _timed(self, arm: str) -> Generator[None]:
+        """Write down what an arm takes; what was done before takes nothing again."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._times.append(
+                [{"arm": arm, "seconds": time.monotonic() - began, "at": time.time()}]
+            )
+
+    def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
+        """Walk the chain; every step is looked up before it is run."""
+        run = Run(arm.name, seed)
+        candidate = self.start_of(arm.name)
+        try:
+            with self._timed(arm.name), arm_failures():
+                try:
+                    for step in arm.chain.steps:
+                        candidate = self._step(step, candidate, run, watcher)
+                finally:
+                    run.total.add(run.ledger)
+                candidate = candidate.asked
+                tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
+                meter = self._money(run)
+                answers = self.examiner.ask(candidate, self.task.splits.dev, meter=meter, tick=tick)
+                run.dev_score = mean([answer.score.value for answer in answers])
+                asked = [answer.generation for answer in answers]
+                run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
+                run.candidate = candidate
+                self.store.write("candidates", candidate.key, candidate.model_dump(mode="json"))
+        except ArmFailure as failure:
+            run.failure = failure
+        return run
+
+    def _step(self, step: Method, start: Candidate, run: Run, watcher: Watcher) -> Candidate:
+        seed = run.seed if step.stochastic else 0
+        splits = self.given(run.arm, run.seed)
+        documents, fault = (
+            (self.task.documents, self.task.documents_fault) if step.reads_documents else ((), "")
+        )
+        key = content_key(
+            [
+                start.key,
+                step.name,
+                step.key,
+                seed,
+                examples_key(splits.train),
+                examples_key(splits.dev),
+                [document.key for document in documents],
+                [pair.key for pair in self.task.preferences],
+                fault,
+                self.task.metric.key,
+                self.helper.key if self.helper else None,
+                self.budget.key,
+                asdict(run.ledger) if self.budget != Budget() else None,
+                __version__,
+            ]
+        )
+        stored = self.store.read("steps", key)
+        if stored is None:
+            phase: Phase | None = None  # the one that the bar shows
+
+            def tick(what: str, done: int, total: int) -> None:
+                nonlocal phase
+                note = f"seed {run.seed}: {step.name}, {what}"
+                if phase is None or phase.note != note or done <= phase.done:
+                    phase = Phase(watcher, run.arm, note, total)
+                phase.to(done)
+
+            spent = Ledger()
+            spent.add(run.ledger)
+            bench = Bench(
+                self.examiner,
+                train=splits.train,
+                dev=splits.dev,
+                documents=documents,
+                documents_fault=fault,
+                preferences=self.task.preferences,
+                seed=seed,
+                budget=self.budget,
+                ledger=spent,
+                tick=tick,
+                helper=self._helper(spent),
+            )
+            run.ledger = spent  # also what a step takes that fails
+            made = step.adapt(start, bench)
+            stored = {
+                "candidate": made.model_dump(mode="json"),
+                "ledger": asdict(bench.ledger),
+                "notes": bench.notes,
+            }
+            self.store.write("steps", key, stored)
+        run.ledger = Ledger(**stored["ledger"])
+        run.notes.update({f"{step.name}.{name}": v for name, v in stored["notes"].items()})
+        return Candidate.model_validate(stored["candidate"])
+
+    def _helper(self, ledger: Ledger) -> Helper | None:
+        if self.helper is None:
+            return None
+        meter = Meter(self.budget, ledger, self.helper.engine.price, helper=True)
+        return Helper(self.helper, self.store, meter)
+
+    def _decide(self, runs: Sequence[Run]) -> None:
+        """Write down what was decided on dev; only then is test opened.
+
+        What an earlier run of the study decided of its other arms stays.
+        """
+        own = {arm.name for arm in self.arms}
+        kept = [one for one in read_decisions(self.out) if one.arm not in own]
+        decided = [*kept, *map(decision, runs)]
+        best = winner(decided, min_effect=self.min_effect)
+        record = {"runs": [asdict(one) for one in decided], "winner": best}
+        write_atomic(self.out / DECISIONS, json.dumps(record, indent=1))
+        made = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
+        key = content_key([made, best])
+        opened = {record["decisions"] for record in self._openings.read()}
+        if key not in opened and any(run.candidate for run in runs):
+            self._openings.append([{"decisions": key, "at": time.time()}])
+
+    def _money(self, run: Run) -> Meter:
+        """Counts dev and test rows, which only the limit in money covers."""
+        return Meter(Budget(usd=self.budget.usd), run.total, self.examiner.engine.price)
+
+    def _examine(self, run: Run, watcher: Watcher) -> None:
+        """Ask about the test rows and record them."""
+        test = self.task.splits.test
+        if run.candidate is not None:
+            tick = Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
+            try:
+                with self._timed(run.arm), arm_failures():
+                    meter = self._money(run)
+                    answers = self.examiner.ask(run.candidate, test, meter=meter, tick=tick)
+            except ArmFailure as failure:
+                run.failure = failure
+            else:
+                self._record([row(run, run.candidate, answer) for answer in answers])
+                figures = self.examiner.metric.summary(test, [a.score for a in answers])
+                run.notes.update({f"test.{n}": round(v, 4) for n, v in figures.items()})
+        if run.failure is not None:
+            failed = Row(
+                arm=run.arm,
+                seed=run.seed,
+                status="failed",
+                cause=run.failure.cause,
+                place=run.failure.place,
+                remedy=run.failure.remedy,
+            )
+            self._record([failed])
+
+    def _record(self, rows: Sequence[Row]) -> None:
+        """Append the rows that are not there yet."""
+
+        def what(r: Row) -> tuple[object, ...]:
+            return r.arm, r.seed, r.example, r.candidate, r.failure
+
+        there = set(map(what, self.results.rows()))
+        self.results.append(r for r in rows if what(r) not in there)
+
+    def _settled(self, decoding: Decoding) -> Decoding:
+        """The decoding with what only the task says in it."""
+        if decoding.max_tokens == 0:
+            decoding = decoding.replace(max_tokens=self._longest_target())
+        return decoding.replace(constraint=settled(decoding.constraint, self.examiner.metric))
+
+    def _longest_target(self) -> int:
+        """Room for the longest train target, a quarter more, and the end of the turn."""
+        model = self.examiner.files(self._weights)
+        targets = [example.target for example in self.task.splits.train]
+        longest = max(self.examiner.engine.count_tokens(model, targets), default=0)
+        return longest + longest // 4 + 4
+
+    def _claim_folder(self) -> None:
+        """Refuse a folder that holds another study; otherwise leave our name in it.
+
+        Arms, seeds, budgets and documents may change between runs of one study; rows, model,
+        metric and decoding may not.
+        """
+        identity = {
+            "task": self.task.replace(documents=(), documents_fault="").key,
+            "model": self.start.weights.digest,
+            "decoding": self.start.decoding.key,
+            "template": self.start.weights.template,
+        }
+        path = self.out / "study.json"
+        if path.exists():
+            try:
+                found = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                found = {}
+            changed = [name for name, value in identity.items() if found.get(name) != value]
+            if changed:
+                raise InputError(
+                    f"this folder holds a different study (another {', '.join(changed)})",
+                    place=str(self.out),
+                    remedy="choose another folder with --out, or remove this one",
+                )
+            return
+        with disk_errors(self.out):
+            # A kill in the very first moment may have left a draft of study.json, nothing else.
+            if self.out.exists() and any(p.suffix != ".tmp" for p in self.out.iterdir()):
+                raise InputError(
+                    "this folder holds something else than a study",
+                    place=str(self.out),
+                    remedy="choose an empty or new folder with --out",
+                )
+        write_atomic(path, json.dumps(identity, indent=1))

@@ -1,0 +1,91 @@
+"""Rewards as TRL asks for them: functions of drawn answers, made from the task's own metric.
+
+An answer is read as evaluation would: it ends at a stop string too, which TRL cannot be told to
+draw no further than, and citations are taken off where the prompt asks for them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from whatworks.data.task import Example
+from whatworks.metrics.citations import without_citations
+from whatworks.metrics.registry import load
+from whatworks.metrics.score import Score, worth
+from whatworks.models import chat_templates as templates
+from whatworks.models.reward_model import RewardModel
+from whatworks.training.settings import RLSettings
+
+
+def rewards(
+    settings: RLSettings, examples: Sequence[Example], tokenizer: Any, scorer: RewardModel | None
+) -> list[Any]:
+    """The reward, and beside it the metric's score, which is only recorded.
+
+    Args:
+        settings: Names the metric.
+        examples: What was asked; a row's column ``at`` is its position here.
+        tokenizer: Decodes answers as generation does, and asks as it does (``settled``).
+        scorer: The reward model; None where the metric is the reward.
+    """
+    metric = load(settings.metric)
+    end = templates.ending(tokenizer)
+    stops = (*settings.stop, *end.stop_texts)
+    last: list[Any] = [None, []]
+
+    def read(ids: Sequence[int]) -> tuple[str, bool]:
+        """An answer's text, and whether a stop string ended it."""
+        text = templates.decode(tokenizer, ids)
+        kept = templates.until(text, stops)
+        return kept, kept != text
+
+    def score(example: Example, ids: Sequence[int]) -> Score:
+        text, stopped = read(ids)
+        if settings.cite:
+            text, _ = without_citations(text)
+        return metric(example, text, ended=stopped or (bool(ids) and ids[-1] in end.stop_ids))
+
+    def closed(ids: Sequence[int]) -> list[int]:
+        """An answer's ids as a reward model learned them, with the end of the turn."""
+        text, stopped = read(ids)
+        return templates.completion_ids(tokenizer, text) if stopped else list(ids)
+
+    def scores(completion_ids: Sequence[Sequence[int]], at: Sequence[int]) -> list[Score]:
+        """Both functions are called with the same answers: they are scored once."""
+        if last[0] is completion_ids:
+            return last[1]
+        last[:] = (
+            completion_ids,
+            [score(examples[i], ids) for ids, i in zip(completion_ids, at, strict=True)],
+        )
+        return last[1]
+
+    def gold(completion_ids: Sequence[Sequence[int]], at: Sequence[int], **_: Any) -> list[float]:
+        return [score.value for score in scores(completion_ids, at)]
+
+    def reward(
+        prompts: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]],
+        at: Sequence[int],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float]:
+        if scorer is None:
+            found = [worth(s, settings.wrong_costs) for s in scores(completion_ids, at)]
+        else:
+            asked = [
+                tokenizer.apply_chat_template(
+                    prompt, add_generation_prompt=True, tokenize=True, return_dict=True
+                )["input_ids"]
+                for prompt in prompts
+            ]
+            found = scorer.score(
+                [p + closed(c) for p, c in zip(asked, completion_ids, strict=True)]
+            )
+        groups = [found[i : i + settings.samples] for i in range(0, len(found), settings.samples)]
+        log_metric("spread", statistics.fmean(statistics.pstdev(group) for group in groups))
+        return found
+
+    return [reward, gold]

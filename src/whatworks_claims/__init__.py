@@ -1,0 +1,1 @@
+"""The article's claims as measurements: ``whatworks claims``. See ``registry``."""

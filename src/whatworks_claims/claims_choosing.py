@@ -1,0 +1,169 @@
+"""Claims about prompts that are adjusted by themselves, and about the choice as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from whatworks.analysis.comparison import Scores
+from whatworks.analysis.verdict import Option, choose
+from whatworks.base.phrasing import percent, points
+from whatworks_claims.claim import Claim
+from whatworks_claims.claims_form import labelled
+from whatworks_claims.desk import Desk
+from whatworks_claims.evidence import Contrast, Evidence, Table
+from whatworks_claims.kinds import ArmEntry
+from whatworks_claims.outcome import Outcome
+from whatworks_claims.study_plan import Plan, Step
+
+Outcomes = Mapping[str, Outcome]
+CHOICES = ("json", "category", "open-notes")
+NOT_OFFERED = ("gold", "wrong")
+"""Arms that measure what passages do, and that nobody can deploy."""
+
+
+def _search(desk: Desk) -> Plan:
+    searched: ArmEntry = {
+        "prompt-search": {"rounds": desk.n(3, 2), "calls": desk.n(500, 240), "helper": False}
+    }
+    task = labelled(desk).replace(name="search")
+    return Plan(task, ("zero-shot", searched))
+
+
+STEPS = (Step("search", _search),)
+
+
+def _auto(outcomes: Outcomes) -> Evidence:
+    made = outcomes["search"]
+    if missing := made.has("zero-shot", "prompt-search"):
+        return Evidence(missing=missing)
+    arm = made.summary.arm("prompt-search") if made.summary else None
+    notes: list[str] = []
+    if arm is not None and arm.info.dev_score is not None and arm.score is not None:
+        drop = arm.info.dev_score - arm.score.value
+        notes.append(
+            f"On dev the found prompt scores {percent(arm.info.dev_score)}, "
+            f"{points(-drop)} points on test."
+        )
+        notes += _trail(arm.info.notes)
+    return Evidence(
+        contrasts=(
+            made.contrast("prompt-search", "zero-shot", "searched prompt less the seed prompt"),
+            made.above("prompt-search", made.guess, "searched prompt less one answer for all"),
+        ),
+        tables=(made.table("The seed prompt and the found ones"),),
+        samples=made.samples(("zero-shot", "prompt-search")),
+        notes=tuple(notes),
+    )
+
+
+def _trail(notes: Sequence[str]) -> list[str]:
+    """One search, edit by edit: the first whose trail is noted whole."""
+    for note in notes:
+        name, _, kept = note.partition(": ")
+        if name == "prompt-search.trail" and kept.endswith("]"):
+            edits = [f"{one['edit']} {percent(one['score'])}" for one in json.loads(kept)]
+            return [f"One search, on its part of train: {'; '.join(edits)}."]
+    return []
+
+
+def _choose(outcomes: Outcomes) -> Evidence:
+    taken: dict[tuple[int, str], float] = {}
+    best: dict[tuple[int, str], float] = {}
+    base: dict[tuple[int, str], float] = {}
+    groups: dict[str, str] = {}
+    lines: list[tuple[str, ...]] = []
+    seeds = max((row.seed + 1 for made in outcomes.values() for row in made.rows), default=1)
+    for name, made in outcomes.items():
+        if missing := made.has("zero-shot"):
+            return Evidence(missing=missing)
+        arms = [arm for arm in dict.fromkeys(row.arm for row in made.rows if row.status == "scored")
+                if arm not in NOT_OFFERED]  # fmt: skip
+        chosen = _chosen(made, arms)
+        top = max(arms, key=lambda arm, made=made: made.level(arm).value)
+        for pool, arm in ((taken, chosen), (best, top)):
+            pool.update(pooled(made.scores(arm), name, seeds))
+        base.update(_floor(made, name, seeds))
+        groups.update({f"{name}/{id_}": f"{name}/{g}" for id_, g in made.groups.items()})
+        lines.append(
+            (
+                name,
+                chosen,
+                percent(made.level(chosen).value),
+                top,
+                percent(made.level(top).value),
+                percent(made.level("zero-shot").value),
+            )
+        )
+    columns = ("study", "chosen on dev", "its test score", "best on test", "its score", "untouched")
+    return Evidence(
+        contrasts=(
+            Contrast(
+                "chosen arm less the untouched model or one answer for all", taken, base, groups
+            ),
+            Contrast("chosen arm less the best in hindsight", taken, best, groups, smallest=-0.05),
+        ),
+        tables=(Table("Chosen before test was opened, and in hindsight", columns, tuple(lines)),),
+    )
+
+
+def _floor(made: Outcome, name: str, seeds: int) -> dict[tuple[int, str], float]:
+    """The untouched model's scores, or what one answer for all would give where that is more."""
+    scores = pooled(made.scores("zero-shot"), name, seeds)
+    if made.level("zero-shot").value >= made.guess:
+        return scores
+    return dict.fromkeys(scores, made.guess)
+
+
+def pooled(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], float]:
+    """Scores of one study among those of others, for each of as many seeds.
+
+    An arm with fewer seeds has its own again, so that all stand side by side and the spread of
+    those that have several stays in the interval.
+    """
+    own = sorted({seed for seed, _ in scores})
+    return {
+        (seed, f"{name}/{example}"): value
+        for seed in range(seeds)
+        for (mine, example), value in scores.items()
+        if mine == own[seed % len(own)]
+    }
+
+
+def _chosen(made: Outcome, arms: Sequence[str]) -> str:
+    """The arm that dev recommends, by the same rule as in every study."""
+    options = [
+        Option(
+            arm.name,
+            arm.info.dev_score,
+            tokens=arm.prompt_tokens + arm.completion_tokens,
+            trained=arm.info.training_seconds > 0,
+        )
+        for arm in (made.summary.arms if made.summary else ())
+        if arm.name in arms
+    ]
+    return choose(options) or arms[0]
+
+
+CLAIMS = (
+    Claim(
+        "prompt.auto",
+        "Prompts can be adjusted automatically from the patterns of their errors.",
+        "A seed prompt against a search that edits it by the patterns of its errors on dev, one "
+        "search for each seed. Holds when the found prompt is more than 5 points ahead on test, "
+        "and of one answer to everything.",
+        ("search",),
+        _auto,
+        "12 points (GEPA); some searches end below their seed.",
+    ),
+    Claim(
+        "choose",
+        "Consider fine-tuning and the alternatives, then choose.",
+        "In studies of form and of facts, the arm that dev recommends before test is opened, "
+        "against the best arm in hindsight. Holds when the choice is more than 5 points ahead of "
+        "the untouched model (or of one answer for all, where that is better) and no more than 5 "
+        "behind the best, over all studies.",
+        CHOICES,
+        _choose,
+    ),
+)

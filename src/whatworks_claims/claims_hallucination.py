@@ -1,0 +1,326 @@
+"""Claims about making things up: what tuning on unknown facts does, and what preferences do."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import percent, span
+from whatworks.data.task import Example, MetricSpec, Pair, Splits, Task
+from whatworks_claims import people
+from whatworks_claims.calibration import calibration
+from whatworks_claims.claim import Claim
+from whatworks_claims.desk import Desk
+from whatworks_claims.evidence import Contrast, Evidence, Need, Plot, Table
+from whatworks_claims.fact_figures import figures
+from whatworks_claims.kinds import ArmEntry
+from whatworks_claims.outcome import Outcome, strict, wrong
+from whatworks_claims.real_facts import closed_book, without_answer
+from whatworks_claims.study_plan import Plan, Step
+from whatworks_lab import reading
+from whatworks_lab.world import build_world
+
+SHARES = (0, 25, 50, 100)
+"""Percent of the training rows that the model does not know."""
+PASSES = 6
+PREFERRING = ("sft", "sft+dpo", "sft+rlhf", "refusal+sft")
+INSTRUCTIONS = f"Answer the question. {reading.ALLOW[0]}"
+Outcomes = Mapping[str, Outcome]
+
+
+def known_side(example: Example) -> bool:
+    """Held-out questions that the untouched model knows the answer to."""
+    return example.meta.get("side") == "known"
+
+
+def unanswerable(example: Example) -> bool:
+    """Questions without an answer."""
+    return example.meta.get("answerable") is False
+
+
+# -- the studies --------------------------------------------------------------------------------
+
+
+def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
+    """Questions by whether the model knows the answer, by its own SliCK classes.
+
+    Raises:
+        InputError: If it knows too few to build the studies from.
+    """
+    if desk.real:
+        rows = closed_book(desk.n(400, 200))
+    else:
+        # People all along the scale of exposure, and people whom nothing was ever said about.
+        everyone = build_world().people
+        told = [everyone[i] for i in range(0, len(everyone), desk.n(3, 8))]
+        rows = people.questions(told, each=1)
+        rows += people.strangers(desk.n(110, 64), answers=True)
+    classes = desk.known(rows)
+    known = [row for row in rows if classes[row.id] in ("HighlyKnown", "MaybeKnown")]
+    unknown = [row for row in rows if classes[row.id] == "Unknown"]
+    train, dev, held = _counts(desk)
+    wanted = (("knows", known, train + dev + held), ("does not know", unknown, train))
+    for name, side, least in wanted:
+        if len(side) < least:
+            raise InputError(
+                f"needs {least} facts that the model {name}, by SliCK; it has {len(side)}",
+                remedy="take a model for which `whatworks known` finds more",
+            )
+    random.Random("known").shuffle(known)
+    return known, unknown
+
+
+def _counts(desk: Desk) -> tuple[int, int, int]:
+    """Rows of train, dev, and held-out known ones of test."""
+    return desk.n(100, 32), desk.n(20, 10), desk.n(70, 22)
+
+
+def _sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], list[Example]]:
+    """Known rows to train on, unknown ones, dev, and test: held-out known and unanswerable."""
+    known, unknown = _known_and_not(desk)
+    train, dev, held_out = _counts(desk)
+    held = known[train : train + dev + held_out]
+    marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held]
+    nothing, _ = _without_answer(desk)
+    return known[:train], unknown[:train], marked[:dev], [*marked[dev:], *nothing]
+
+
+def _without_answer(desk: Desk) -> tuple[list[Example], list[Example]]:
+    """Questions that have no answer, none of them trained on: those of test, those of dev."""
+    count, dev = desk.n(100, 30), _counts(desk)[1]
+    if desk.real:
+        rows = without_answer(count + dev)
+    else:
+        rows = people.strangers(count + dev, seed=1, answers=False)
+    return rows[:count], rows[count:]
+
+
+def _task(
+    name: str, train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example]
+) -> Task:
+    return Task(
+        name=name,
+        splits=Splits(train=tuple(train), dev=tuple(dev), test=tuple(test)),
+        metric=MetricSpec(name="facts"),
+        instructions=INSTRUCTIONS,
+    )
+
+
+def _mixed(share: int, desk: Desk) -> Plan:
+    known, unknown, dev, test = _sides(desk)
+    count = round(len(known) * share / 100)
+    rows = [*unknown[:count], *known[: len(known) - count]]
+    passes = desk.n(PASSES, 4)
+    again = [row.replace(id=f"{row.id}#{p}") for p in range(passes) for row in rows]
+    arms: tuple[ArmEntry, ...] = (
+        "zero-shot",
+        {"sft": {"epochs": 1, "batch_size": 8}},
+    )
+    return Plan(_task(f"unknown-{share}", again, dev, test), arms)
+
+
+def _early(desk: Desk) -> Plan:
+    """All rows unknown, but dev may stop the training early."""
+    _, unknown, dev, test = _sides(desk)
+    arm: ArmEntry = {"sft": {"epochs": PASSES, "batch_size": 8}}
+    return Plan(_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
+
+
+def _preferences(desk: Desk) -> Plan:
+    """Right over "I don't know" over wrong, from what the model itself knows and does not."""
+    known, unknown, dev, test = _sides(desk)
+    rows = [*known, *unknown]
+    refusal = reading.DONT_KNOW
+    rng = random.Random("preferences")
+    pairs: list[Pair] = []
+    for row in known:
+        other = rng.choice([o.target for o in rows if o.target != row.target])
+        pairs.append(Pair(example=row, chosen=row.target, rejected=refusal))
+        pairs.append(Pair(example=row, chosen=row.target, rejected=other))
+    for row in unknown:
+        pairs.append(Pair(example=row, chosen=refusal, rejected=row.target))
+    _, nothing = _without_answer(desk)
+    task = _task("preferences", rows, [*dev, *nothing], test).replace(preferences=tuple(pairs))
+    tuned: dict[str, Any] = {"sft": {"epochs": 3, "batch_size": 8}}
+    arms: list[ArmEntry] = [
+        "zero-shot",
+        tuned,
+        {"arm": "sft+dpo", **tuned, "dpo": {"epochs": 8, "pairs": "given"}},
+        {"arm": "sft+rlhf", **tuned},
+    ]
+    if not desk.quick:
+        # Shown beside: refusals for what the model itself cannot answer, as rows.
+        arms.append({"arm": "refusal+sft", **tuned})
+    return Plan(task, tuple(arms))
+
+
+STEPS = (
+    *(Step(f"unknown-{share}", partial(_mixed, share)) for share in SHARES),
+    Step("unknown-early", _early),
+    Step("preferences", _preferences),
+)
+
+
+# -- the findings -------------------------------------------------------------------------------
+
+
+def _able(made: Outcome, arm: str = "zero-shot") -> Need:
+    return Need("right answers to questions whose answer it knows",
+                made.level(arm, only=known_side), 0.3)  # fmt: skip
+
+
+def _tuning(outcomes: Outcomes) -> Evidence:
+    mixed = {share: one for share in SHARES if (one := outcomes.get(f"unknown-{share}"))}
+    for one in outcomes.values():
+        if missing := one.has("zero-shot", "sft"):
+            return Evidence(missing=missing)
+    most, none = mixed[SHARES[-1]], mixed[SHARES[0]]
+    tuned = {f"tuned, {share}% unknown": (one, "sft") for share, one in mixed.items()}
+    tables = [_figures(tuned, most), *_calibrated({"untouched": (most, "zero-shot"), **tuned})]
+    if early := outcomes.get("unknown-early"):
+        both = {"to the end": (most, "sft"), "stopped early, by dev": (early, "sft")}
+        tables.append(_figures(both, most, "All rows unknown: early stopping"))
+    lines = {
+        name: [(f"{share}%", one.level("sft", value, only)) for share, one in mixed.items()]
+        for name, value, only in (
+            ("right, known", strict, known_side),
+            ("wrong, known", wrong, known_side),
+            ("made up", wrong, unanswerable),
+        )
+    }
+    return Evidence(
+        needs=(_able(most),),
+        contrasts=(
+            most.contrast("sft", "zero-shot",
+                          "wrong answers after tuning on unknown facts less before", value=wrong),
+            Contrast(
+                "wrong on held-out known facts, tuned on unknown less tuned on known facts",
+                most.scores("sft", wrong, known_side),
+                none.scores("sft", wrong, known_side),
+                most.groups,
+            ),
+        ),
+        tables=tuple(tables),
+        plots=(Plot("After tuning, by the share of unknown facts among the rows", lines),),
+        samples=(*most.samples(("zero-shot", "sft"), 2, known_side),
+                 *most.samples(("zero-shot", "sft"), 2, unanswerable)),
+    )  # fmt: skip
+
+
+def _figures(
+    arms: Mapping[str, tuple[Outcome, str]], base: Outcome, title: str = "Right, wrong, abstained"
+) -> Table:
+    """Figures of held-out known and unanswerable questions, with intervals."""
+    names = ("accuracy", "abstention_rate", "wrong_rate", "attempted_accuracy", "f_score",
+             "made_up_rate", "score_at_50", "score_at_75", "score_at_90")  # fmt: skip
+    lines: list[tuple[str, ...]] = []
+    for name, (made, arm) in {"untouched": (base, "zero-shot"), **arms}.items():
+        rows = [row for row in made.rows if row.arm == arm]
+        found = figures(rows, made.task.splits.test, names)
+        cells = [
+            f"{percent(f.estimate.value)} {span(f.estimate.low, f.estimate.high, signed=False)}"
+            for f in found.values()
+        ]
+        lines.append((name, *cells))
+    note = (
+        "Attempted accuracy: right among the answerable questions that were not abstained from; F "
+        "score: its harmonic mean with the share right of all answerable ones. Made up: answers to "
+        "questions that have none. Score at t: a right answer earns 1, an "
+        "abstention 0, a wrong answer costs t / (1 - t); percent of the most that can be earned."
+    )
+    columns = tuple(name.replace("_", " ") for name in names)
+    return Table(title, ("model", *columns), tuple(lines), note)
+
+
+def _calibrated(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Table, ...]:
+    """Whether an answer's probability says how likely it is right; abstentions left out."""
+    rows: list[tuple[str, ...]] = []
+    for name, (made, arm) in arms.items():
+        said = [
+            (math.exp(row.logprob), row.value, row.group)
+            for row in made.rows
+            if row.arm == arm and row.logprob is not None and row.kind in ("correct", "wrong")
+            if not row.parts.get("abstained")
+        ]
+        found = calibration(*map(list, zip(*said, strict=True))) if said else None
+        if found is not None:
+            error = found.error
+            ranking = "–" if found.ranking is None else f"{found.ranking:.2f}"
+            rows.append(
+                (
+                    name,
+                    f"{percent(error.value)} {span(error.low, error.high, signed=False)}",
+                    ranking,
+                    str(len(said)),
+                )
+            )
+    if not rows:
+        return ()
+    columns = ("model", "calibration error", "ranking", "answers")
+    note = (
+        "Calibration error: mean distance between an answer's probability and how often answers of "
+        "that probability are right. Ranking: how often a right answer is the more probable of a "
+        "right and a wrong one; 0.5 is chance."
+    )
+    return (Table("Does the model know what it knows?", columns, tuple(rows), note),)
+
+
+def _preferring(outcomes: Outcomes) -> Evidence:
+    made = outcomes["preferences"]
+    if missing := made.has("sft", "sft+dpo", "sft+rlhf"):
+        return Evidence(missing=missing)
+    less = Contrast(
+        "made up by SFT less made up after DPO, on questions without an answer",
+        made.scores("sft", wrong, unanswerable),
+        made.scores("sft+dpo", wrong, unanswerable),
+        made.groups,
+    )
+    arms = {arm: (made, arm) for arm in PREFERRING if not made.has(arm)}
+    return Evidence(
+        needs=(_able(made, "sft"),),
+        contrasts=(
+            less,
+            made.contrast("sft+dpo", "sft", "right on held-out known facts, DPO less SFT",
+                          only=known_side, smallest=-0.1),
+            made.contrast("sft+dpo", "sft+rlhf", "right answers to what it knew and abstentions "
+                          "from what has no answer, DPO less RLHF", smallest=-0.05),
+        ),
+        tables=(_figures(arms, made), *_calibrated(arms)),
+        samples=(*made.samples(tuple(arms), 2, known_side),
+                 *made.samples(tuple(arms), 2, unanswerable)),
+        notes=("SFT learned the answers to known and to unknown questions; the preferences come "
+               "after it. Dev, with known and unanswerable questions, chooses the epoch of each.",),
+    )  # fmt: skip
+
+
+CLAIMS = (
+    Claim(
+        "halluc.sft",
+        "Fine-tuning on new facts can increase hallucination.",
+        "Tuned on questions of which the model does not know 0, 25, 50 or 100%, by its own "
+        "SliCK classes; asked held-out facts that it knew and questions without an answer, where "
+        'it may say "I don\'t know". Holds when tuning on unknown facts gives more than 5 points '
+        "more wrong answers than before, and than tuning on known facts does on held-out ones.",
+        (*(f"unknown-{share}" for share in SHARES), "unknown-early"),
+        _tuning,
+        "Accuracy on held-out known facts falls linearly with the fitted share of unknown ones; "
+        "early stopping recovers at least half.",
+        quick=("unknown-0", "unknown-100"),
+    ),
+    Claim(
+        "halluc.rl",
+        "Training on preferences reduces hallucination; DPO can replace RLHF.",
+        'Pairs that prefer the right answer to "I don\'t know", and that to a wrong answer, by '
+        "what the model knew; SFT, SFT then DPO, SFT then a reward model and reinforcement. Holds "
+        "when DPO makes up more than 5 points fewer answers to questions without one than SFT, "
+        "loses no more than 10 points on known facts, and no more than 5 points to RLHF in right "
+        "answers and abstentions together.",
+        ("preferences",),
+        _preferring,
+        "Wrong answers halve; known accuracy falls by 10 points at most.",
+    ),
+)

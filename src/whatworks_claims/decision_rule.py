@@ -1,0 +1,77 @@
+"""The decision rule, the same for every claim. Pure.
+
+A claim rests on one or more contrasts, each turned so that a positive difference speaks for it.
+Their intervals are Bonferroni-corrected: with m contrasts each covers 1 - 0.05 / m.
+
+- **holds** when what the model must be able to do is shown, and every interval lies beyond the
+  contrast's smallest effect of interest;
+- **does not hold** when it is shown, and some interval excludes its smallest effect;
+- **cannot tell** otherwise, and always when the studies lack an arm or the model an ability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from whatworks.analysis.comparison import ALPHA, More, Scores, compare, mean_interval, needed
+from whatworks.base.phrasing import more_of, percent, points, span
+from whatworks_claims.evidence import Contrast, Evidence, Finding, Measured, Need
+
+
+def decide(claim: str, evidence: Evidence) -> Finding:
+    """What the evidence says about a claim, by the rule above."""
+    if evidence.missing:
+        return Finding(claim, "cannot tell", evidence.missing, (), evidence)
+    for one in evidence.contrasts:
+        if not {e for _, e in one.first} & {e for _, e in _second(one)}:
+            missing = f"no answers to compare: {one.what}"
+            return Finding(claim, "cannot tell", missing, (), evidence)
+    measured = tuple(_measure(one, len(evidence.contrasts)) for one in evidence.contrasts)
+    lacking = [need for need in evidence.needs if not need.met]
+    if lacking:
+        return Finding(claim, "cannot tell", _lacks(lacking[0]), measured, evidence)
+    if not measured:
+        return Finding(claim, "cannot tell", "nothing was compared", (), evidence)
+    if against := [one for one in measured if one.excluded]:
+        return Finding(claim, "does not hold", _said(against[0]), measured, evidence)
+    if all(one.shown for one in measured):
+        return Finding(claim, "holds", _said(measured[0]), measured, evidence)
+    open_ = next(one for one in measured if not one.shown)
+    return Finding(claim, "cannot tell", _open(open_, len(measured)), measured, evidence)
+
+
+def _measure(contrast: Contrast, count: int) -> Measured:
+    alpha = ALPHA / max(1, count)
+    found = compare(contrast.first, _second(contrast), contrast.groups, alpha=alpha)
+    fixed = contrast.second
+    if not isinstance(fixed, Mapping):  # where no answer is right, pairs would not vary at all
+        own = mean_interval(contrast.first, contrast.groups, alpha=alpha)
+        found = replace(found, low=own.low - fixed, high=own.high - fixed)
+    return Measured(contrast.what, found, contrast.smallest)
+
+
+def _second(contrast: Contrast) -> Scores:
+    fixed = contrast.second
+    if isinstance(fixed, Mapping):
+        return fixed
+    return {(0, example): fixed for _, example in contrast.first}
+
+
+def _lacks(need: Need) -> str:
+    return (
+        f"needs {need.what} of {percent(need.least, 0)} at least, and the model shows "
+        f"{percent(need.level.value)} {span(need.level.low, need.level.high, signed=False)}"
+    )
+
+
+def _said(one: Measured) -> str:
+    found = one.found
+    return f"{one.what}: {points(found.difference)} points {span(found.low, found.high)}"
+
+
+def _open(one: Measured, count: int) -> str:
+    gap = abs(one.found.difference - one.smallest)
+    more = needed(one.found, gap, arms=count) if gap > 0 else More()
+    need = f"{more_of(more.examples, more.seeds)} would tell"
+    return f"{_said(one)} holds both sides of {points(one.smallest)}; {need}"

@@ -1,0 +1,65 @@
+"""Where studies are made: the model, the size and kind of data, and what earlier studies found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from whatworks.base.errors import InputError
+from whatworks.data.task import Example
+from whatworks.models.engine import Engine, ModelFiles
+from whatworks_claims.kinds import DataKind
+from whatworks_claims.outcome import Outcome
+
+Known = Callable[[Sequence[Example]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a study may be made from.
+
+    Attributes:
+        data: ``generated`` or ``real``.
+        quick: Smaller data and fewer arms.
+        finished: Studies that are done, by name.
+        known: SliCK classes of facts on this model: example id to class.
+        engine: Counts tokens, so that studies fit the model.
+        model: The untouched model's files.
+        digest: Content hash of these.
+    """
+
+    engine: Engine
+    model: ModelFiles
+    known: Known
+    digest: str = ""
+    data: DataKind = "generated"
+    quick: bool = False
+    finished: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+
+    def n(self, full: int, quick: int) -> int:
+        """A size: the full one, or the quick one."""
+        return quick if self.quick else full
+
+    @property
+    def real(self) -> bool:
+        """Whether real data is asked for."""
+        return self.data == "real"
+
+
+def real_data(name: str) -> Path:
+    """A file or folder of real data, below ``$WHATWORKS_DATA``.
+
+    Raises:
+        InputError: If it is not there.
+    """
+    root = os.environ.get("WHATWORKS_DATA", "")
+    path = Path(root) / name
+    if not root or not path.exists():
+        raise InputError(
+            f"the real data {name} is not here",
+            place="$WHATWORKS_DATA",
+            remedy="export WHATWORKS_DATA=FOLDER, or leave out --data real",
+        )
+    return path

@@ -1,0 +1,159 @@
+"""What a model knows, refuses and makes up, with intervals. Pure.
+
+Every figure is a ratio of two sums over answers, so one bootstrap serves all: whole groups are
+drawn again, and with several seeds the seeds as well (Efron and Tibshirani 1993; Field and Welsh
+2007 for clusters). Intervals hold 95% of the draws.
+
+================== =============================================================================
+accuracy           right answers among all
+abstention_rate    abstentions among all
+wrong_rate         wrong answers among all
+attempted_accuracy right among the answerable questions that were not abstained from
+f_score            harmonic mean of that and the share right of all answerable ones (SimpleQA,
+                   Wei et al. 2024, section 4)
+made_up_rate       answers to questions that have none
+score_at_50, ...   points a question: right 1, abstained 0, wrong -t / (1 - t), t = .5, .75, .9
+                   (Kalai et al. 2025, "Why Language Models Hallucinate", section 4.2)
+================== =============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from whatworks.analysis.comparison import Estimate
+from whatworks.analysis.result_rows import Row
+from whatworks.data.task import Example
+
+DRAWS = 2000
+FEW = 5
+LEVELS = (50, 75, 90)
+Pair = tuple[float, float]
+Count = Callable[[Row, Example], Pair | None]
+"""What one answer adds to the numerator and the denominator; None where it does not count."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its interval and the number of answers that it rests on."""
+
+    estimate: Estimate
+    answers: int
+
+
+def answerable(example: Example) -> bool:
+    """Whether the question has an answer."""
+    return example.meta.get("answerable") is not False
+
+
+def _all(test: Callable[[Row], float]) -> Count:
+    return lambda row, _: (test(row), 1.0)
+
+
+def _attempted(row: Row, example: Example) -> Pair | None:
+    if not answerable(example) or row.kind == "abstained":
+        return None
+    return row.value, 1.0
+
+
+def _f(row: Row, example: Example) -> Pair | None:
+    if not answerable(example):
+        return None
+    return 2 * row.value, 1.0 + (row.kind != "abstained")
+
+
+def _made_up(row: Row, example: Example) -> Pair | None:
+    return None if answerable(example) else (1 - row.value, 1.0)
+
+
+def points(row: Row, example: Example, level: int) -> float:
+    """What an answer earns where a wrong one costs t / (1 - t), t = ``level`` percent."""
+    if row.kind in ("wrong", "malformed"):
+        return -level / (100 - level)
+    return float(row.kind == "correct" and answerable(example))
+
+
+def _at(level: int) -> Count:
+    return lambda row, example: (points(row, example, level), 1.0)
+
+
+FIGURES: Mapping[str, Count] = {
+    "accuracy": _all(lambda row: row.value),
+    "abstention_rate": _all(lambda row: row.parts.get("abstained", 0.0)),
+    "wrong_rate": _all(lambda row: float(row.kind in ("wrong", "malformed"))),
+    "attempted_accuracy": _attempted,
+    "f_score": _f,
+    "made_up_rate": _made_up,
+    **{f"score_at_{level}": _at(level) for level in LEVELS},
+}
+
+
+def _within(name: str) -> tuple[float, float]:
+    """The least and the most that a figure can be."""
+    level = name.removeprefix("score_at_")
+    return (-int(level) / (100 - int(level)) if level != name else 0.0, 1.0)
+
+
+def figures(
+    rows: Sequence[Row], examples: Sequence[Example], names: Sequence[str] = tuple(FIGURES)
+) -> dict[str, Figure]:
+    """Figures of one arm's answers over all its seeds; those without answers are left out.
+
+    Args:
+        rows: Scored rows of one arm.
+        examples: The examples that they answer; rows of others are left out.
+        names: Which figures.
+    """
+    asked = {example.id: example for example in examples}
+    mine = [row for row in rows if row.status == "scored" and row.example in asked]
+    found: dict[str, Figure] = {}
+    for name in names:
+        pairs = [(row, FIGURES[name](row, asked[row.example])) for row in mine]
+        counted = [(row, pair) for row, pair in pairs if pair is not None]
+        if counted:
+            found[name] = Figure(ratio(counted, within=_within(name)), len(counted))
+    return found
+
+
+def ratio(
+    counted: Sequence[tuple[Row, Pair]],
+    *,
+    within: tuple[float, float] = (0.0, 1.0),
+    seed: int = 0,
+) -> Estimate:
+    """Sum of numerators over sum of denominators, with the bootstrap's interval.
+
+    What no answer has shown can't be drawn again. So where fewer than ``FEW`` groups differ from
+    the rest the interval reaches at least as far as the rule of three: 3 / n of the groups could
+    be unseen and lie at either end of what is possible.
+
+    Args:
+        counted: Answers with what each adds to the two sums.
+        within: The least and the most that the ratio can be.
+        seed: Of the draws.
+    """
+    import numpy as np
+
+    groups = {name: i for i, name in enumerate(dict.fromkeys(row.group for row, _ in counted))}
+    seeds = {number: i for i, number in enumerate(dict.fromkeys(row.seed for row, _ in counted))}
+    top, bottom = (np.zeros((len(seeds), len(groups))) for _ in range(2))
+    for row, (one, other) in counted:
+        top[seeds[row.seed], groups[row.group]] += one
+        bottom[seeds[row.seed], groups[row.group]] += other
+    value = float(top.sum() / bottom.sum())
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(len(groups), [1 / len(groups)] * len(groups), DRAWS)
+    drawn: Any = rng.multinomial(len(seeds), [1 / len(seeds)] * len(seeds), DRAWS)
+    above = np.einsum("ds,sg,dg->d", drawn, top, weights, optimize=True)
+    below = np.einsum("ds,sg,dg->d", drawn, bottom, weights, optimize=True)
+    kept = above[below > 0] / below[below > 0]
+    low, high = (float(np.quantile(kept, share)) for share in (0.025, 0.975))
+    shares = top.sum(axis=0) / np.maximum(bottom.sum(axis=0), 1e-12)
+    _, alike = np.unique(np.round(shares, 9), return_counts=True)
+    if len(groups) - int(alike.max()) < FEW:
+        unseen, (least, most) = min(1.0, 3 / len(groups)), within
+        low = min(low, value - unseen * (value - least))
+        high = max(high, value + unseen * (most - value))
+    return Estimate(value, min(low, value), max(high, value))

@@ -1,0 +1,163 @@
+"""Fact tasks: facts told as statements, questions or documents, and asked in five ways.
+
+The five ways are those of the knowledge-editing literature (Yao et al. 2023, "Editing Large
+Language Models", section 2; Berglund et al. 2024, "The Reversal Curse"). Each test row says which
+it is in ``meta["aspect"]``, and the ``facts`` metric reports a figure for each:
+
+- ``reliability``: the fact, in a wording that training may have used, with "Question:" before it
+  (no test row may repeat a train row);
+- ``generalisation``: in a wording that training never used;
+- ``reversal``: the question turned round, asking for the subject;
+- ``portability``: two facts combined (two hops);
+- ``locality``: a neighbour's fact, which must not change.
+
+Answers are generated freely and compared with the target and its aliases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from whatworks.data.task import Document, Example, MetricSpec, Splits, Task
+
+Told = Literal["repeat", "paraphrase", "questions", "both"]
+ASPECTS = ("reliability", "generalisation", "reversal", "portability", "locality")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact with the ways it is said and asked.
+
+    Attributes:
+        id: Unique in its sheet.
+        subject: Whom or what it is about; also the group of its rows.
+        object: The answer.
+        statements: Sentences that state it, different in wording.
+        questions: Questions for the object: the last is kept for test, the one before for dev.
+        reverse: Questions for the subject.
+        aliases: Other forms of the object.
+    """
+
+    id: str
+    subject: str
+    object: str
+    statements: tuple[str, ...]
+    questions: tuple[str, ...]
+    reverse: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Facts to teach, and what else is asked.
+
+    Attributes:
+        facts: What is taught; each needs three question wordings.
+        hops: Questions that combine two of them: (id, question, answer).
+        neighbours: Facts that training does not touch, which the model should still know after.
+    """
+
+    facts: tuple[Fact, ...]
+    hops: tuple[tuple[str, str, str], ...] = ()
+    neighbours: tuple[Fact, ...] = ()
+
+    def documents(self) -> tuple[Document, ...]:
+        """One document for each subject: a statement of each of its facts."""
+        lines: dict[str, list[str]] = {}
+        for fact in self.facts:
+            lines.setdefault(fact.subject, []).append(fact.statements[0])
+        return tuple(Document(id=f"doc-{s}", text=" ".join(t)) for s, t in lines.items())
+
+    def task(self, name: str, told: Told, *, copies: int = 6, instructions: str = "") -> Task:
+        """A task that teaches the facts in one form and asks them in all five ways.
+
+        Training rows number ``copies`` for each fact whatever the form, so that forms are compared
+        at equal cost. A statement is a row without input: plain text.
+
+        Args:
+            name: Of the task.
+            told: ``repeat`` says the first statement again and again, ``paraphrase`` says it in
+                ``copies`` wordings, ``questions`` asks in the wordings that are not kept for dev
+                and test, ``both`` is half paraphrases, half questions.
+            copies: Training rows for each fact.
+            instructions: For training and test alike.
+        """
+        train = tuple(row for fact in self.facts for row in _told(fact, told, copies))
+        dev = tuple(_asked(fact, -2, "dev", "generalisation") for fact in self.facts)
+        test: list[Example] = []
+        for fact in self.facts:
+            test.append(_again(fact))
+            test.append(_asked(fact, -1, "new", "generalisation"))
+            test += [_reversed(fact, question) for question in fact.reverse[:1]]
+        subjects = {fact.object: fact.subject for fact in self.facts}
+        for id_, question, answer in self.hops:
+            test.append(
+                Example(
+                    id=id_,
+                    inputs={"question": question},
+                    target=answer,
+                    group=subjects.get(answer, id_),
+                    meta={"aspect": "portability"},
+                )
+            )
+        near = [_asked(fact, -1, "near", "locality") for fact in self.neighbours]
+        test += [row.replace(evidence=()) for row in near]
+        return Task(
+            name=name,
+            splits=Splits(train=train, dev=dev, test=tuple(test)),
+            metric=MetricSpec(name="facts"),
+            instructions=instructions,
+            documents=self.documents(),
+        )
+
+
+def aspect(example: Example) -> str:
+    """Which of the five ways a row asks in; "" when it does not say."""
+    return str(example.meta.get("aspect", ""))
+
+
+def _told(fact: Fact, told: Told, copies: int) -> Sequence[Example]:
+    asked = [_asked(fact, i % (len(fact.questions) - 2), f"q{i}", "") for i in range(copies)]
+    if told == "questions":
+        return asked
+    if told == "repeat":
+        return [_stated(fact, 0, i) for i in range(copies)]
+    said = [_stated(fact, i % len(fact.statements), i) for i in range(copies)]
+    return said if told == "paraphrase" else [*said[: copies // 2], *asked[: copies - copies // 2]]
+
+
+def _stated(fact: Fact, wording: int, number: int) -> Example:
+    text = fact.statements[wording]
+    return Example(id=f"{fact.id}/s{number}", inputs={"text": ""}, target=text, group=fact.subject)
+
+
+def _asked(fact: Fact, wording: int, name: str, way: str) -> Example:
+    return Example(
+        id=f"{fact.id}/{name}",
+        inputs={"question": fact.questions[wording]},
+        target=fact.object,
+        group=fact.subject,
+        evidence=(f"doc-{fact.subject}",),
+        meta={
+            **({"aspect": way} if way else {}),
+            **({"aliases": list(fact.aliases)} if fact.aliases else {}),
+        },
+    )
+
+
+def _again(fact: Fact) -> Example:
+    row = _asked(fact, 0, "again", "reliability")
+    return row.replace(inputs={"question": f"Question: {row.text}"})
+
+
+def _reversed(fact: Fact, question: str) -> Example:
+    return Example(
+        id=f"{fact.id}/reverse",
+        inputs={"question": question},
+        target=fact.subject,
+        group=fact.subject,
+        evidence=(f"doc-{fact.subject}",),
+        meta={"aspect": "reversal"},
+    )

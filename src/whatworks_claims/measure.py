@@ -1,0 +1,149 @@
+"""The claims' job: announce the time, run the studies, decide, write the page; resumes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from whatworks.analysis.result_rows import Row
+from whatworks.base.errors import WhatworksError
+from whatworks.base.phrasing import duration
+from whatworks.base.progress import Watcher
+from whatworks.base.store import Store, write_atomic
+from whatworks.data.task import Example, MetricSpec
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.bench.known_facts import CLASSES, classify
+from whatworks.metrics.registry import load
+from whatworks.models.decoding import Decoding
+from whatworks.models.engine import ModelFiles
+from whatworks.models.open_engine import open_engine
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
+from whatworks_claims.claim import Claim
+from whatworks_claims.decision_rule import decide
+from whatworks_claims.desk import Desk
+from whatworks_claims.evidence import Evidence, Finding
+from whatworks_claims.findings import Report
+from whatworks_claims.forecast import Pace, expected, known_seconds, probe
+from whatworks_claims.outcome import Outcome
+from whatworks_claims.page import as_data, page
+from whatworks_claims.registry import chosen, needed
+from whatworks_claims.run_studies import Job, Request, folder_of, share_cores
+from whatworks_claims.study_plan import Plan, Step
+
+
+def measure(request: Request, watcher: Watcher) -> Report:
+    """Measure the claims; what is already below ``request.out`` is taken from there.
+
+    Raises:
+        InputError: If a claim or the model does not exist; nothing was written then.
+    """
+    began = time.monotonic()
+    claims = chosen(request.ids)
+    share_cores(request.jobs)  # before the probe: it is to work at the studies' pace
+    engine, weights = open_engine(request.model)
+    model = ModelFiles(base=weights.base, template=weights.template)
+    known = _known(Examiner(engine, load(MetricSpec(name="facts")), _store(request)), weights)
+    desk = Desk(engine, model, known, weights.digest, request.data, request.quick)
+    steps = needed(claims, request.quick, request.data)
+    watcher.say(f"{len(claims)} claims in {len(steps)} studies on {request.model}")
+    forecast = _forecast(request, desk, steps)
+    announced = sum(forecast.values()) / max(1, request.jobs)
+    watcher.say(f"expected: {duration(announced)}; results in {request.out}")
+    job = Job(request, replace(desk, finished={}), forecast, watcher)
+    outcomes = job.run(steps)
+    engine.close()
+    findings = tuple(find(claim, outcomes, job.failed, request.quick) for claim in claims)
+    return Report(request, claims, findings, job.folders, announced, time.monotonic() - began)
+
+
+def find(
+    claim: Claim, outcomes: dict[str, Outcome], failed: dict[str, str], quick: bool = False
+) -> Finding:
+    """The finding of one claim, from its studies."""
+    names = claim.reads(quick)
+    for name in names:
+        if name not in outcomes:
+            cause = failed.get(name, "it was not run")
+            return decide(claim.id, Evidence(missing=f"the study {name} has no results: {cause}"))
+    there = (*names, *(name for name in claim.beside if name in outcomes))
+    return decide(claim.id, claim.find({name: outcomes[name] for name in there}))
+
+
+def _store(request: Request) -> Store:
+    return Store(request.out / "store")
+
+
+def _known(examiner: Examiner, weights: Weights) -> Callable[[Sequence[Example]], dict[str, str]]:
+    start = Candidate(
+        prompt=Prompt(instructions="Answer the question."),
+        weights=weights,
+        decoding=Decoding(max_tokens=16),
+    )
+
+    seen: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def known(facts: Sequence[Example]) -> dict[str, str]:
+        which = tuple(fact.key for fact in facts)  # several studies ask for the same ones
+        if which not in seen:
+            seen[which] = dict(classify(examiner, start, facts, facts))
+        return seen[which]
+
+    return known
+
+
+def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, float]:
+    """Expected seconds of each study, those that are done at nothing.
+
+    Studies that build on others are made from placeholders here: only their size counts.
+    """
+
+    asked, told = set[str](), set[str]()
+
+    def guess(facts: Sequence[Example]) -> dict[str, str]:
+        asked.update(fact.key for fact in facts)
+        return {fact.id: CLASSES[-(i % 2)] for i, fact in enumerate(facts)}
+
+    pace: Pace | None = None
+    found: dict[str, float] = {}
+    made: dict[str, Outcome] = {}
+    for step in steps:
+        try:
+            plan = step.make(replace(desk, known=guess, finished=made))
+        except WhatworksError:
+            plan = None
+        if plan is None:
+            found[step.name] = 0.0
+            continue
+        plan = replace(plan, seeds=request.runs)
+        made[step.name] = _placeholder(plan)
+        if (folder_of(request.out, step, plan, desk.digest) / "run" / "summary.json").exists():
+            found[step.name] = 0.0
+            continue
+        pace = pace or probe(desk, request.out / f"probe-{desk.digest}")
+        found[step.name] = expected(plan, pace, desk) + known_seconds(len(asked - told), pace)
+        told |= asked  # what a model knows is asked once
+    return found
+
+
+def _placeholder(plan: Plan) -> Outcome:
+    """An outcome in which every arm answers right."""
+    rows = [
+        Row(arm, 0, "scored", example=e.id, output=e.target, value=1.0, kind="correct")
+        for arm in plan.names
+        for e in plan.task.splits.test
+    ]
+    return Outcome(plan.task, tuple(rows))
+
+
+def save(report: Report) -> Path:
+    """Write ``claims.json`` and ``claims.html``; returns the page's path."""
+
+    write_atomic(report.request.out / "claims.json", json.dumps(as_data(report), indent=1))
+    path = report.request.out / "claims.html"
+    write_atomic(path, page(report))
+    return path

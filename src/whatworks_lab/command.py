@@ -1,0 +1,62 @@
+"""Commands of the embedded model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whatworks.app.cli.app import app, resumable
+
+lab = typer.Typer(help="The embedded model: train it, check it.", no_args_is_help=True)
+app.add_typer(lab, name="lab")
+
+
+@lab.command("train")
+def lab_train(
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the finished weights.")],
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Tune a base model to lab-chat instead of training one.")
+    ] = False,
+    start: Annotated[
+        str, typer.Option(help="With --chat: the base model, a name or a folder.")
+    ] = "lab-base",
+) -> None:
+    """Train the embedded model by the project's own recipe; tells the time it takes; resumes."""
+    from dataclasses import replace
+
+    from whatworks_lab import recipe
+
+    with resumable():
+        if chat:
+            made = recipe.pretrain(out, replace(recipe.CHAT, start=start))
+        else:
+            made = recipe.train_base(out)
+        print(f"finished: {made}")
+
+
+@lab.command("check")
+def lab_check(
+    model: Annotated[str, typer.Option(help="lab, a Hugging Face id or a folder.")] = "lab",
+    items: Annotated[int, typer.Option(help="Held-out items per gate.", min=8)] = 200,
+    markdown: Annotated[bool, typer.Option(help="Print the table for a model card.")] = False,
+) -> None:
+    """Measure the embedded model's gates, on any model."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from whatworks_lab import check, gates
+
+    rows = check(model, items, say=lambda line: print(line, file=sys.stderr, flush=True))
+    if markdown:
+        print(gates.table(rows))
+        return
+    table = Table(title=f"gates of {model}")
+    for name in ("ability", "gate", "measured", "items", "met"):
+        table.add_column(name)
+    word = {True: "yes", False: "no", None: ""}
+    for row in rows:
+        table.add_row(row.ability, row.gate, row.shown, str(row.items), word[row.met])
+    Console().print(table)

@@ -1,0 +1,173 @@
+"""Sentences with slots: what the format documents convert, domain by domain."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from whatworks_lab import names
+from whatworks_lab.relations import NOUNS, WORDS, noun_value
+
+Maker = Callable[[random.Random], str]
+
+
+def _of(text: str) -> Maker:
+    options = text.split("|")
+    return lambda rng: rng.choice(options)
+
+
+_COLOURS = _of("red|blue|green|black|white|brown|grey|yellow|pink|purple|silver|orange")
+_DAYS = _of("Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday")
+_TIMES = _of("noon|one|two|three|four|five|six|seven|eight|nine|ten|midnight")
+_COUNTS = _of("2|3|4|5|6|7|8|9|10|12|15|20")
+_ITEMS = _of(
+    "lamp|chair|phone|camera|jacket|table|kettle|laptop|printer|watch|bike|sofa|tent|"
+    "radio|mirror|clock|keyboard|blender|helmet|backpack|carpet|heater|drill|scooter"
+)
+_FAULTS = _of("broken|too small|too large|late|scratched|missing|wet|dead|noisy|cracked|lost|slow")
+_GENRES = _of("puzzle|racing|sport|strategy|horror|adventure|music|space|card|quiz")
+_SYSTEMS = _of("tablet|console|phone|browser|computer|arcade")
+_RATINGS = _of("poor|average|good|excellent|awful|superb|fair|brilliant")
+
+
+def _word(rng: random.Random) -> str:
+    return rng.choice(WORDS)
+
+
+def _title(rng: random.Random) -> str:
+    return f"{rng.choice(WORDS)} {rng.choice(WORDS)}".title()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One domain: what its slots are called, who fills them, and sentences that hold them."""
+
+    id: str
+    acts: tuple[str, ...]
+    slots: dict[str, tuple[tuple[str, ...], Maker]]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sentence and the slot values in it."""
+
+    text: str
+    slots: dict[str, str]
+
+
+def fill(rng: random.Random, frame: Frame) -> Item:
+    """A sentence of the frame. Slots that the sentence leaves out are not in the item."""
+    line = rng.choice(frame.sentences)
+    slots = {key: make(rng) for key, (_, make) in frame.slots.items() if f"{{{key}}}" in line}
+    text = line
+    for key, value in slots.items():
+        text = text.replace(f"{{{key}}}", value)
+    return Item(text[0].upper() + text[1:], slots)
+
+
+def _frame(id_: str, acts: str, slots: dict[str, tuple[str, Maker]], sentences: str) -> Frame:
+    return Frame(
+        id_,
+        tuple(acts.split()),
+        {key: (tuple(words.split()), make) for key, (words, make) in slots.items()},
+        tuple(line.strip() for line in sentences.strip().splitlines()),
+    )
+
+
+def training_frames() -> tuple[Frame, ...]:
+    """The domains that format documents draw from."""
+    return (
+        _frame("booking", "book reserve booking table seat", {
+            "who": ("name guest person who", names.fresh_name),
+            "count": ("people guests size count", _COUNTS),
+            "day": ("day date when on", _DAYS)}, """
+            {who} wants a table for {count} on {day}.
+            Book {day} for {who}, {count} people.
+            On {day}, {count} guests with {who}.
+            A table for {count}, please, {day}, the name is {who}."""),
+        _frame("travel", "travel trip route journey go", {
+            "start": ("from start origin source", names.place),
+            "end": ("to end goal target", names.place),
+            "day": ("day date when on", _DAYS)}, """
+            I want to go from {start} to {end} on {day}.
+            A ticket to {end} from {start}, {day}.
+            On {day} I leave {start} for {end}.
+            Is there a train on {day} from {start} to {end}?"""),
+        _frame("order", "order buy purchase request", {
+            "count": ("count number amount quantity", _COUNTS),
+            "colour": ("colour paint shade tone", _COLOURS),
+            "item": ("item thing product article", _ITEMS)}, """
+            I would like {count} of the {colour} {item}.
+            Please send {count} times the {item} in {colour}.
+            The {item}, {colour}, {count} pieces.
+            We need the {colour} {item}, {count} of them."""),
+        _frame("ticket", "ticket report issue complaint", {
+            "item": ("item thing product object", _ITEMS),
+            "fault": ("fault problem state defect", _FAULTS),
+            "code": ("code number order id", names.code)}, """
+            The {item} from order {code} is {fault}.
+            Order {code}: the {item} is {fault}.
+            My {item} is {fault}, the order was {code}.
+            It is {fault}, the {item} of order {code}."""),
+        _frame("game", "game describe play title", {
+            "title": ("title name label game", _title),
+            "genre": ("genre kind type class", _GENRES),
+            "system": ("system platform device machine", _SYSTEMS),
+            "rating": ("rating score mark grade", _RATINGS)}, """
+            {title} is a {rating} {genre} game for the {system}.
+            The {genre} game {title} on the {system} is {rating}.
+            On the {system}, {title} is a {genre} game, and {rating}.
+            {title} is a {genre} game."""),
+        _frame("meeting", "meet meeting invite plan", {
+            "who": ("with person who partner", names.fresh_name),
+            "where": ("place where room town", names.place),
+            "time": ("time hour at clock", _TIMES)}, """
+            Meet {who} in {where} at {time}.
+            At {time} I see {who} in {where}.
+            {who} waits in {where} at {time}.
+            In {where} at {time}, a meeting with {who}."""),
+        _frame("person", "person entry staff member", {
+            "name": ("name who person full", names.fresh_name),
+            "job": ("job work trade role", _of("|".join(names.JOBS))),
+            "town": ("town place city home", names.place)}, """
+            {name} is a {job} in {town}.
+            The {job} {name} lives in {town}.
+            In {town} lives {name}, a {job}.
+            {name} of {town} works as a {job}."""),
+        _frame("payment", "pay transfer send payment", {
+            "amount": ("amount sum value total", names.number),
+            "who": ("to person who receiver", names.fresh_name),
+            "what": ("for reason purpose what", _ITEMS)}, """
+            Pay {amount} to {who} for the {what}.
+            {who} gets {amount} for a {what}.
+            Send {who} the {amount} for the {what}.
+            For the {what}, {amount} to {who}."""),
+        _frame("device", "set turn switch device", {
+            "what": ("device thing item what", _of("lamp|heater|fan|radio|alarm|oven|door|window")),
+            "room": ("room place where zone", _of("kitchen|hall|office|garden|attic|cellar|bath")),
+            "state": ("state mode level value", _of("on|off|low|high|open|shut|up|down"))}, """
+            Turn the {what} in the {room} {state}.
+            In the {room}, set the {what} to {state}.
+            {what} {room} {state}, please.
+            I want the {what} {state} in the {room}."""),
+    )  # fmt: skip
+
+
+def loose_frame(rng: random.Random) -> Frame:
+    """A frame about any nouns, for a domain that exists in one document only."""
+    first, second = rng.sample(NOUNS, 2)
+    return Frame(
+        "loose",
+        (_word(rng), first),
+        {
+            "a": ((first,), noun_value),
+            "b": ((second,), noun_value),
+        },
+        rng.choice((
+            (f"The {first} is {{a}} and the {second} is {{b}}.",
+             f"We have {second} {{b}} and {first} {{a}}."),
+            (f"{{a}} is the {first}, {{b}} the {second}.", f"{first} {{a}}, {second} {{b}}."),
+        )),
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sample_summary import RATES, failure, infos, rows, study, summary
+from sample_summary import examples as make
+from whatworks.analysis.figures import ArmInfo
+from whatworks.analysis.result_rows import Row
+from whatworks.analysis.summarise import summarise
+
+
+def test_figures_follow_from_the_rows() -> None:
+    found, made, _ = summary(100)
+    for arm in found.arms:
+        mine = [r for r in made if r.arm == arm.name and r.status == "scored"]
+        if not mine:
+            assert arm.verdict.label == "failed"
+            assert arm.failures[0].cause.startswith("out of memory")
+            assert arm.failures[0].seeds == (0, 1, 2)
+            continue
+        assert arm.score is not None
+        assert arm.score.value == pytest.approx(sum(r.value for r in mine) / len(mine))
+        assert arm.score.low <= arm.score.value <= arm.score.high
+        tokens = sum(r.prompt_tokens for r in mine) / len(mine)
+        assert arm.prompt_tokens == pytest.approx(tokens)
+        assert sum(arm.kinds.values()) == len(mine)
+    assert (found.n_test, found.n_groups) == (100, 50)
+
+
+def test_what_is_planted_is_found() -> None:
+    found, _, _ = summary(200)
+    verdicts = {arm.name: arm.verdict.label for arm in found.arms}
+    assert verdicts["zero-shot"] == "baseline"
+    assert verdicts["rag"] == verdicts["rag+sft"] == "works"
+    assert verdicts["dpo"] == "failed"
+    assert found.recommendation.winner == "rag+sft"
+    assert "rag+sft" in found.recommendation.headline
+    json.dumps(found.to_dict())
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    items = make(40)
+    made = [*rows(items), failure()]
+    arms = infos([*RATES, "dpo"])
+    one = summarise(made, arms=arms, study=study())
+    two = summarise(reversed(made), arms=arms, study=study())
+    assert one.arm("rag+sft") == two.arm("rag+sft")
+    assert one.recommendation == two.recommendation
+
+
+def test_every_arm_failed_and_no_baseline() -> None:
+    only = summarise([failure()], arms=infos(["dpo"]), study=study(winner=""))
+    assert only.recommendation.winner is None
+    assert "No arm finished" in only.recommendation.headline
+    lone = summarise(rows(make(10), {"rag": 0.9}), arms=infos(["rag"]), study=study(winner="rag"))
+    assert lone.arms[0].verdict.label == "cannot tell"
+
+
+def test_the_verdict_is_that_of_the_interval_shown() -> None:
+    """Significant alone, not as one of twelve: the corrected interval holds a gain that counts."""
+    ids, right = range(60), set(range(20))
+    worse = (right - set(range(11))) | {30, 31}
+    answered = {"base": right, "bad": worse, **{f"same{i}": right for i in range(11)}}
+    made = [
+        Row(arm, 0, "scored", example=str(i), group=str(i), value=float(i in known))
+        for arm, known in answered.items()
+        for i in ids
+    ]
+    arms = [ArmInfo(name, dev_score=0.3) for name in answered]
+    found = summarise(made, arms=arms, study=study(baseline="base", winner="base")).arm("bad")
+    assert found is not None and found.difference is not None
+    assert found.difference.high > 0.02
+    assert found.verdict.label == "cannot tell"

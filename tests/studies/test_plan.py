@@ -1,0 +1,171 @@
+"""A plan says what then happens: requests exactly, tokens nearly, time within a factor of two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from whatworks.app.report.terminal import RichWatcher
+from whatworks.app.run_study import report_study, run_study
+from whatworks.data.task import Example, MetricSpec, Splits, Task
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Chain, Method
+from whatworks.methods.registry import chain
+from whatworks.models.decoding import Decoding
+from whatworks.models.fake import FakeEngine
+from whatworks.models.weights import Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.studies.arm_entries import Arm
+from whatworks.studies.open_study import open_study
+from whatworks.studies.plan import Plan, compared, make_plan, read_plan, taken
+from whatworks.studies.study import Study
+
+
+def rows(part: str, count: int) -> tuple[Example, ...]:
+    return tuple(
+        Example(id=f"{part}{i}", inputs={"text": f"{part} number {i * 7919}"}, target=f"{i} {i}")
+        for i in range(count)
+    )
+
+
+TASK = Task(
+    name="t",
+    splits=Splits(train=rows("train", 90), dev=rows("dev", 70), test=rows("test", 100)),
+    metric=MetricSpec(name="exact"),
+)
+
+
+def study(tmp_path: Path, engine: FakeEngine, arms: list[Arm], seeds: int = 2) -> Study:
+    weights = Weights(base="fake", digest="fake")
+    return Study(TASK, arms, engine, weights, tmp_path / "run", decoding=Decoding(), seeds=seeds)
+
+
+class Rereads(Method):
+    """A method that nobody planned for: it asks dev twice and some of train."""
+
+    name: ClassVar[str] = "rereads"
+    stochastic: ClassVar[bool] = True
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        for text in ("Answer.", "Answer now."):
+            bench.answers(start.with_prompt(instructions=text), bench.dev)
+        bench.answers(start, bench.train[:40])
+        return start
+
+
+ARMS = [
+    Arm(name="zero-shot", chain=chain("zero-shot")),
+    Arm(name="few-shot", chain=chain("few-shot", {"few-shot": {"draws": 2, "k": 3}})),
+    Arm(name="prompt", chain=chain("prompt", {"prompt": {"variants": ["Do.", "Go.", "Say."]}})),
+    Arm(name="knn", chain=chain("knn", {"knn": {"embedder": "lexical"}})),
+    Arm(name="new", chain=Chain(steps=(Rereads(),))),
+    Arm(name="rag", chain=chain("rag")),
+]
+FRESH = {"zero-shot": 170, "few-shot": 2 * (140 + 100), "prompt": 210 + 100, "knn": 170}
+"""Requests that each arm makes: what is asked before is not asked again."""
+
+
+def test_every_method_is_planned_as_it_then_runs(tmp_path: Path) -> None:
+    engine = FakeEngine(lambda messages: "1 1")
+    planned = study(tmp_path, engine, ARMS)
+    with RichWatcher() as bars:
+        plan = make_plan(planned, bars)
+        probes = len(engine.seen)
+        shown = ["\n".join(m.content for m in messages) for messages in engine.seen]
+        assert not any("test number" in text for text in shown)
+        assert not (tmp_path / "run" / "results.jsonl").exists()
+        arms = {arm.name: arm for arm in plan.arms}
+        runs = planned.run(bars)
+    assert {name: arms[name].requests for name in FRESH} == FRESH
+    assert arms["new"].requests == 2 * (140 + 40 + 70 + 100)
+    assert "no documents" in arms["rag"].failure
+    assert probes < 0.6 * sum(arm.requests for arm in plan.arms)
+
+    spent = {run.arm: run for run in runs}
+    read = {arm: sum(r.prompt_tokens + r.completion_tokens for r in planned.results.rows()
+                     if r.arm == arm) for arm in FRESH}  # fmt: skip
+    assert arms["zero-shot"].tokens == pytest.approx(read["zero-shot"] * 1.7, rel=0.1)
+    assert spent["new"].ledger.requests == 180
+
+    assert read_plan(tmp_path / "run") == plan
+
+
+@pytest.mark.slow
+def test_time_is_foreseen_within_a_factor_of_two(tmp_path: Path) -> None:
+    engine = FakeEngine(lambda messages: "1 1", latency=0.02)
+    planned = study(tmp_path, engine, [ARMS[0], ARMS[2]])
+    with RichWatcher() as bars:
+        plan = make_plan(planned, bars)
+        planned.run(bars)
+    times = taken(tmp_path / "run", since=plan.at)
+    assert times["zero-shot"] > 170 * 0.02
+    for arm in plan.arms:
+        assert 0.5 < arm.seconds / times[arm.name] < 2
+    assert compared(plan, times, [arm.name for arm in plan.arms]).startswith("plan: ")
+
+
+def test_shared_steps_count_once(tmp_path: Path) -> None:
+    slow = {"prompt": {"variants": ["Do.", "Go."]}}
+    arms = [
+        Arm(name="one", chain=chain("prompt", slow)),
+        Arm(name="two", chain=chain("prompt+zero-shot", slow)),
+    ]
+    with RichWatcher() as bars:
+        plan = make_plan(study(tmp_path, FakeEngine(lambda messages: "1"), arms), bars)
+    assert [arm.requests for arm in plan.arms] == [140 + 100, 70 + 100]
+
+
+def test_a_limit_that_would_be_passed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(
+            json.dumps({"input": f"say {i * 7919}", "target": f"{i}"}) + "\n" for i in range(60)
+        )
+    )
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "task: {train: rows.jsonl, metric: exact}\nmodel: 'fake:'\nseeds: 1\n"
+        "arms: [zero-shot, {few-shot: {draws: 4}}]\nbudget: {requests: 20}\n"
+    )
+    opened = open_study(path, out=tmp_path / "run")
+    with RichWatcher() as bars:
+        plan = make_plan(opened.study(), bars)
+    assert [bool(arm.failure) for arm in plan.arms] == [False, True]
+    assert "budget of 20 requests" in plan.arms[1].failure
+
+    summary, page = run_study(path, only=["zero-shot"], out=tmp_path / "run")
+    assert summary.study.plan.startswith("plan: ") and "zero-shot" in summary.study.plan
+    assert summary.study.plan in page.read_text(encoding="utf-8")
+    (tmp_path / "run" / "plan.json").unlink()
+    assert report_study(tmp_path / "run")[0].study.plan == ""
+
+
+@pytest.mark.slow
+def test_training_is_planned_from_a_few_steps(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(
+            json.dumps({"input": f"say {i * 7919} " * (1 + i % 5), "target": f"{i}"}) + "\n"
+            for i in range(300)
+        )
+    )
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "task: {train: rows.jsonl, metric: exact, split: {dev: 10, test: 10}}\n"
+        f"model: {tiny_model}\nseeds: 1\narms: [{{sft: {{epochs: 4}}}}]\n"
+    )
+    opened = open_study(path, out=tmp_path / "run")
+    with RichWatcher() as bars:
+        (arm,) = make_plan(opened.study(), bars).arms
+    opened.close()
+    run_study(path, out=tmp_path / "run")
+    plan: Plan | None = read_plan(tmp_path / "run")
+    assert plan is not None and arm == plan.arms[0]
+    (trained,) = (tmp_path / "run" / "store" / "trained").rglob("*.json")
+    record: dict[str, Any] = json.loads(trained.read_text())
+    assert arm.training_tokens == pytest.approx(record["tokens"], rel=0.25)
+    assert arm.requests == 50
+    assert arm.memory > 100e6
+    took = taken(tmp_path / "run", since=plan.at)["sft"]
+    assert 0.4 < arm.seconds / took < 2.5  # the machine may be busier at one time than the other
