@@ -17,6 +17,9 @@ test: $(VENV)/.installed-test lint
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/vulture
+	$(BIN)/deptry src
 	$(BIN)/pyright
 
 # The small embedding model is taken without its dependencies: transformers alone runs it.

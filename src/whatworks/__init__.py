@@ -1,6 +1,74 @@
 """Measure what makes a language model do your task, and why.
 
-The package keeps its top level light: nothing heavy is imported until it is used.
+The public names are those of ``__all__``. Each is imported when it is first used, so that
+``import whatworks`` stays light.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from whatworks.version import __version__
+
+if TYPE_CHECKING:
+    from whatworks.analysis.figures import Summary
+    from whatworks.app.run_study import report_study, run_study
+    from whatworks.base.errors import ArmFailure, InputError, WhatworksError
+    from whatworks.data.task import Document, Example, Message, Task
+    from whatworks.methods.method import Chain, Method
+    from whatworks.metrics.score import Metric, Score
+    from whatworks.models.decoding import Decoding
+    from whatworks.models.engine import Engine, Generation
+    from whatworks.models.weights import Weights
+    from whatworks.prompts.candidate import Candidate
+    from whatworks.prompts.prompt import Prompt
+
+__all__ = [
+    "ArmFailure",
+    "Candidate",
+    "Chain",
+    "Decoding",
+    "Document",
+    "Engine",
+    "Example",
+    "Generation",
+    "InputError",
+    "Message",
+    "Method",
+    "Metric",
+    "Prompt",
+    "Score",
+    "Summary",
+    "Task",
+    "Weights",
+    "WhatworksError",
+    "__version__",
+    "report_study",
+    "run_study",
+]
+
+_HOMES = {
+    "whatworks.analysis.figures": ("Summary",),
+    "whatworks.app.run_study": ("report_study", "run_study"),
+    "whatworks.base.errors": ("ArmFailure", "InputError", "WhatworksError"),
+    "whatworks.data.task": ("Document", "Example", "Message", "Task"),
+    "whatworks.methods.method": ("Chain", "Method"),
+    "whatworks.metrics.score": ("Metric", "Score"),
+    "whatworks.models.decoding": ("Decoding",),
+    "whatworks.models.engine": ("Engine", "Generation"),
+    "whatworks.models.weights": ("Weights",),
+    "whatworks.prompts.candidate": ("Candidate",),
+    "whatworks.prompts.prompt": ("Prompt",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

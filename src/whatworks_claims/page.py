@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from whatworks import __version__
 from whatworks.app.report import charts
 from whatworks.app.report.html import environment, whole
 from whatworks.app.report.terminal import clean
 from whatworks.base.phrasing import duration, points, span
+from whatworks.version import __version__
 from whatworks_claims.evidence import Measured, Plot
 from whatworks_claims.findings import Report
 

@@ -1,8 +1,8 @@
 """The machinery of a paired comparison: two tests with their intervals, and two variances. Pure.
 
 ``analysis.comparison`` says when each is used and why; here is how. Arrays are numpy's: ``mean``
-holds the difference of each of N examples, averaged over seeds; ``labels`` the number of each example's
-group, 0 to G - 1.
+holds the difference of each of N examples, averaged over seeds; ``labels`` the number of each
+example's group, 0 to G - 1.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from whatworks import __version__
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.summarise import summarise
@@ -29,6 +28,7 @@ from whatworks.studies.retention import measure_forgetting, read_prompts
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, StudyFile, read_arms
 from whatworks.studies.study_folder import read_arm_records, read_finished
+from whatworks.version import __version__
 
 DRAWN = (".losses", ".trace")
 """Notes that the report draws."""

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from whatworks import __version__
 from whatworks.base.errors import ArmFailure
 from whatworks.base.frozen import content_key
 from whatworks.base.store import Store
@@ -19,6 +18,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine, Generation, ModelFiles
 from whatworks.models.metering import Meter
 from whatworks.models.weights import Weights
+from whatworks.version import __version__
 
 DECODING = Decoding(max_tokens=512)
 """How the helper answers unless the method says otherwise: greedy."""

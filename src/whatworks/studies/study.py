@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from whatworks import __version__
 from whatworks.analysis.result_rows import Results, Row
 from whatworks.analysis.verdict import MIN_EFFECT
 from whatworks.base.errors import ArmFailure, InputError, arm_failures
@@ -38,6 +37,7 @@ from whatworks.prompts.prompt import Prompt
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.decisions import DECISIONS, Run, decision, read_decisions, row, winner
 from whatworks.studies.decoding_section import settled
+from whatworks.version import __version__
 
 TIMES = "times.jsonl"
 """Wall time of each arm's work, in a study's folder; the plan is compared with it."""

@@ -31,7 +31,7 @@ def resumable() -> Generator[None]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from whatworks import __version__
+        from whatworks.version import __version__
 
         print(f"whatworks {__version__}")
         raise typer.Exit()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from whatworks import __version__
 from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.summarise import summarise
 from whatworks.app.export.chosen_arm import Chosen
 from whatworks.base.phrasing import count, duration, percent, points, span
 from whatworks.prompts.render import outline
+from whatworks.version import __version__
 
 _ASK = """
 import json

@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from whatworks import __version__
 from whatworks.app.serve.batcher import Batcher, Work, too_long
 from whatworks.app.serve.protocol import (
     ChatRequest,
@@ -36,6 +35,7 @@ from whatworks.data.task import Message
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, ModelFiles, Token
 from whatworks.models.local.engine import LocalEngine
+from whatworks.version import __version__
 
 R = TypeVar("R", bound=BaseModel)
 

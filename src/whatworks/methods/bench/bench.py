@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from whatworks import __version__
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.base.frozen import content_key
 from whatworks.data.task import Document, Example, Pair
@@ -25,6 +24,7 @@ from whatworks.training.job import Trained, TrainingJob
 from whatworks.training.launch import train
 from whatworks.training.rows import Row
 from whatworks.training.settings import AnySettings
+from whatworks.version import __version__
 
 Tick = Callable[[str, int, int], None]
 """Progress: (what is being done, units done so far, units in all)."""

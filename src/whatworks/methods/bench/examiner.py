@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from whatworks import __version__
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.frozen import content_key
 from whatworks.base.store import Store
@@ -25,6 +24,7 @@ from whatworks.models.metering import Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.render import render, warm
+from whatworks.version import __version__
 
 CHUNK = 64
 """Examples asked together: the unit of caching and of resuming."""
