@@ -9,7 +9,7 @@ from whatworks.analysis.result_rows import Row
 from whatworks.base.phrasing import percent, span
 from whatworks.data.task import MetricSpec, Splits, Task
 from whatworks.prompts.prompt import Context, Prompt
-from whatworks.prompts.render import shown_passages
+from whatworks.prompts.render import render_each
 from whatworks.prompts.retrieval import chunk, recall_at_k
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
@@ -156,7 +156,7 @@ def _recall(made: Outcome) -> str:
     chunks = chunk(made.task.documents, size=120)
     prompt = Prompt(context=Context(chunks=chunks, k=3, search="lexical"))
     rows = [row for row in made.task.splits.test if row.evidence]
-    found = [[p.id for p in shown_passages(prompt, r, exclude=[r])] for r in rows]
+    found = [[p.id for p in request.passages] for request in render_each(prompt, rows)]
     lines = [recall_at_k([ids[:k] for ids in found], [r.evidence for r in rows]) for k in (1, 3)]
     return f"By words alone the right passage is first for {percent(lines[0])} of the questions, " \
         f"among the first three for {percent(lines[1])}."  # fmt: skip

@@ -244,7 +244,9 @@ def test_no_test_row_is_ever_seen(spec: str, adapted: Any) -> None:
 def test_a_row_never_helps_itself(spec: str, adapted: Any) -> None:
     got: Adapted = adapted(spec)
     for example in (*TRAIN, *DEV):
-        shown = "\n".join(m.content for m in render(got.made.prompt, example, exclude=[example]))
+        shown = "\n".join(
+            m.content for m in render(got.made.prompt, example, exclude=[example]).messages
+        )
         assert example.target not in shown
         if example.group == "mates":
             assert not any(mate.target in shown for mate in TRAIN[18:21])
@@ -296,7 +298,7 @@ def test_saved_and_loaded_gives_the_same_outputs(
     texts = []
     for candidate in (got.made, loaded):
         model = got.bench.examiner.files(candidate.weights)
-        prompts = [render(candidate.prompt, e, exclude=[e]) for e in DEV]
+        prompts = [render(candidate.prompt, e, exclude=[e]).messages for e in DEV]
         keys = [e.id for e in DEV]
         answers = engine.generate(model, prompts, candidate.decoding, keys=keys)
         texts.append([answer.text for answer in answers])

@@ -142,7 +142,7 @@ def test_a_context_column_stands_before_the_question(save: Save) -> None:
 def read_one(save: Save, row: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
     """The turns that one row asks, and its target."""
     (example,) = read(save("one.jsonl", [row])).examples
-    asked = [(m.role, m.content) for m in render(Prompt(), example, exclude=())]
+    asked = [(m.role, m.content) for m in render(Prompt(), example, exclude=()).messages]
     return [(str(role), text) for role, text in asked], example.target
 
 

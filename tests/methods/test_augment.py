@@ -136,7 +136,7 @@ def test_a_new_row_and_its_source_never_help_one_another(tmp_path: Path) -> None
     rows = augmented(tmp_path, writes, (), kinds=["paraphrases"])
     new = next(one for one in rows if one.text.startswith("In which") and one.id == "c0")
     prompt = START.prompt.replace(demos=Demos(pool=(*TRAIN, *alone), k=9))
-    shown = "\n".join(m.content for m in render(prompt, new, exclude=[new]))
+    shown = "\n".join(m.content for m in render(prompt, new, exclude=[new]).messages)
     assert "Cy Moss" not in shown and "Eve Hill?" in shown
 
 

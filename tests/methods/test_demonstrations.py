@@ -20,7 +20,7 @@ from whatworks.models.fake import FakeEngine
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Demos, Prompt
-from whatworks.prompts.render import shown_demos
+from whatworks.prompts.render import render
 
 TRAIN = tuple(
     Example(
@@ -79,8 +79,8 @@ def test_neighbours_are_balanced_over_targets() -> None:
     )
     query = Example(id="q", inputs={"text": "the lost card a b c d"})
     plain = Demos(pool=pool, k=3, select="nearest", embedder="lexical")
-    shown = shown_demos(Prompt(demos=plain), query, exclude=())
+    shown = render(Prompt(demos=plain), query, exclude=()).demonstrations
     assert [e.target for e in shown] == ["x", "x", "x"]
-    balanced = shown_demos(Prompt(demos=plain.replace(balance=True)), query, exclude=())
+    balanced = render(Prompt(demos=plain.replace(balance=True)), query, exclude=()).demonstrations
     assert sorted(e.target for e in balanced) == ["x", "y", "z"]
     assert balanced[-1].id == shown[-1].id  # the nearest of all is still the last

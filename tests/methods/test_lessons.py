@@ -258,7 +258,7 @@ def test_lessons_are_rendered_as_the_prompt_says(tmp_path: Path) -> None:
     assert all(text.startswith("[1] House") for text in seen)
     rows = training_rows(got.prompt, got.rows(bench.train))
     assert [row.messages for row in rows] == [
-        render(got.prompt, row, exclude=[row]) for row in TRAIN
+        render(got.prompt, row, exclude=[row]).messages for row in TRAIN
     ]
     assert all("[1] House" in row.messages[-1].content for row in rows)
 

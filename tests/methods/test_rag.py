@@ -28,7 +28,7 @@ from whatworks.models.metering import Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import UNKNOWN, Prompt
-from whatworks.prompts.render import render, shown_passages
+from whatworks.prompts.render import render, render_each
 from whatworks.studies.study_folder import read_finished
 from whatworks.training.rows import pair_rows, training_rows
 
@@ -82,7 +82,7 @@ def test_gold_passages_are_the_evidence_and_wrong_ones_are_not(tmp_path: Path) -
     scores: dict[str, float] = {}
     for passages in ("gold", "retrieved", "wrong"):
         made, mine = rag(tmp_path / passages, passages=passages)
-        shown = [[p.id for p in shown_passages(made.prompt, e, exclude=[e])] for e in DEV]
+        shown = [[p.id for p in asked.passages] for asked in render_each(made.prompt, DEV)]
         right = [f"{e.evidence[0]}#0" in ids for e, ids in zip(DEV, shown, strict=True)]
         if passages == "gold":
             assert all(len(ids) == 1 for ids in shown) and all(right)
@@ -100,13 +100,13 @@ def test_evidence_may_name_a_passage_as_well_as_a_document(tmp_path: Path) -> No
     made, _ = rag(tmp_path, passages="gold")
     for evidence in ("doc25#0",), ("doc25", "doc25#0"):
         row = DEV[0].replace(evidence=evidence)
-        shown = shown_passages(made.prompt, row, exclude=[row])
+        shown = render(made.prompt, row, exclude=[row]).passages
         assert [passage.id for passage in shown] == ["doc25#0"]
 
 
 def test_citations_are_asked_for_taken_off_and_checked(tmp_path: Path) -> None:
     made, mine = rag(tmp_path, answers={"cite": True})
-    assert "name the passage" in render(made.prompt, DEV[0], exclude=())[0].content
+    assert "name the passage" in render(made.prompt, DEV[0], exclude=()).messages[0].content
     answers = mine.answers(made, DEV)
     assert all("[" in a.generation.text for a in answers)
     assert all(a.score.kind == "correct" for a in answers)
@@ -228,7 +228,7 @@ def test_training_rows_lose_their_evidence_and_evaluation_does_not(tmp_path: Pat
             assert row.target.startswith(example.target)
             assert f"[{place}] Person {example.id[1:]} of" in row.messages[-1].content
     assert rows == training_rows(made.prompt, TRAIN)
-    shown = [shown_passages(made.prompt, e, exclude=[e]) for e in TRAIN]
+    shown = [asked.passages for asked in render_each(made.prompt, TRAIN)]
     assert all(
         any(p.id == f"{e.evidence[0]}#0" for p in s) for e, s in zip(TRAIN, shown, strict=True)
     )
@@ -244,7 +244,7 @@ def test_passages_can_be_spread_out(tmp_path: Path) -> None:
     for rerank in ("", "mmr"):
         settings = {"k": 3, "search": "lexical", "index": {"rerank": rerank}}
         made = chain("rag", {"rag": settings}).adapt(START, mine)
-        shown[rerank] = [p.text.strip("!") for p in shown_passages(made.prompt, query, exclude=())]
+        shown[rerank] = [p.text.strip("!") for p in render(made.prompt, query, exclude=()).passages]
     assert len(set(shown[""])) < len(set(shown["mmr"]))
 
 
@@ -272,9 +272,9 @@ def test_a_cross_encoder_orders_what_the_index_found(tmp_path: Path, cross_encod
     made, _ = rag(tmp_path, index={"rerank": str(cross_encoder)})
     wide, _ = rag(tmp_path, k=12)
     query = DEV[0]
-    found = shown_passages(wide.prompt, query, exclude=())
+    found = render(wide.prompt, query, exclude=()).passages
     order = reranker(str(cross_encoder)).order(query.text, [p.passage for p in found])
-    shown = shown_passages(made.prompt, query, exclude=())
+    shown = render(made.prompt, query, exclude=()).passages
     assert [p.id for p in shown] == [found[i].id for i in order[:3]]
     assert [p.id for p in shown] != [p.id for p in found[:3]]
 

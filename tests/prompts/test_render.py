@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from whatworks.data.near_duplicates import near_duplicate, same_source
 from whatworks.data.task import Document, Example, Message
 from whatworks.prompts.prompt import Context, Demos, Prompt
-from whatworks.prompts.render import render
+from whatworks.prompts.render import render, render_each
 
 
 def example(name: str, text: str, target: str = "t", **more: object) -> Example:
@@ -40,7 +40,7 @@ def test_order_of_the_parts() -> None:
         ),
     )
     row = example("q", "Are cards sent")
-    messages = render(prompt, row, exclude=[row])
+    messages = render(prompt, row, exclude=[row]).messages
     assert roles(messages) == ["system", "user", "assistant", "user", "assistant", "user"]
     assert messages[0].content == "Label it."
     assert messages[2].content == "target0"
@@ -49,12 +49,12 @@ def test_order_of_the_parts() -> None:
 
 def test_empty_instructions_make_no_message() -> None:
     row = example("q", "hello")
-    assert roles(render(Prompt(), row, exclude=[row])) == ["user"]
+    assert roles(render(Prompt(), row, exclude=[row]).messages) == ["user"]
 
 
 def test_several_inputs_are_named_and_conversations_kept() -> None:
     row = Example(id="a", inputs={"question": "who", "table": "t"}, target="x")
-    assert render(Prompt(), row, exclude=[])[0].content == "question: who\ntable: t"
+    assert render(Prompt(), row, exclude=[]).messages[0].content == "question: who\ntable: t"
     turns = (
         Message(role="system", content="Be brief."),
         Message(role="user", content="Hi"),
@@ -62,23 +62,23 @@ def test_several_inputs_are_named_and_conversations_kept() -> None:
         Message(role="user", content="Bye"),
     )
     chat = Example(id="b", messages=turns, target="x")
-    got = render(Prompt(instructions="Chat."), chat, exclude=[])
+    got = render(Prompt(instructions="Chat."), chat, exclude=[]).messages
     assert roles(got) == ["system", "user", "assistant", "user"]
     assert got[0].content == "Chat.\nBe brief."
 
 
 def test_fixed_demonstrations_leave_out_the_row_itself() -> None:
     prompt = Prompt(demos=Demos(pool=POOL, k=2))
-    targets = [m.content for m in render(prompt, POOL[0], exclude=[POOL[0]])]
+    targets = [m.content for m in render(prompt, POOL[0], exclude=[POOL[0]]).messages]
     assert "target0" not in targets
     assert {"target1", "target2"} <= set(targets)
-    assert "target0" in [m.content for m in render(prompt, POOL[0], exclude=[])]
+    assert "target0" in [m.content for m in render(prompt, POOL[0], exclude=[]).messages]
 
 
 def test_nearest_is_last_and_fixed_ones_come_first() -> None:
     demos = Demos(pool=POOL, k=3, select="nearest", embedder="lexical", fixed=1)
     asked = example("q", "a machine swallowed my card")
-    shown = [m.content for m in render(Prompt(demos=demos), asked, exclude=[asked])]
+    shown = [m.content for m in render(Prompt(demos=demos), asked, exclude=[asked]).messages]
     assert shown[1] == "target0"
     assert shown[-2] == "target2"
 
@@ -87,9 +87,9 @@ def test_groups_and_near_duplicates_are_left_out() -> None:
     mates = (example("a", "one two three", "secret", group="g"), *POOL)
     row = example("q", "something else", group="g")
     prompt = Prompt(demos=Demos(pool=mates, k=5, select="nearest", embedder="lexical"))
-    assert "secret" not in [m.content for m in render(prompt, row, exclude=[row])]
+    assert "secret" not in [m.content for m in render(prompt, row, exclude=[row]).messages]
     twin = example("r", "i LOST my card  in town!")
-    assert "target0" not in [m.content for m in render(prompt, twin, exclude=[twin])]
+    assert "target0" not in [m.content for m in render(prompt, twin, exclude=[twin]).messages]
 
 
 PASSAGE = (
@@ -149,7 +149,7 @@ def test_a_shared_passage_does_not_make_rows_the_same(one: Example, other: Examp
     assert near_duplicate(one.text, other.text)
     assert not same_source(one, other) and not same_source(other, one)
     prompt = Prompt(demos=Demos(pool=(other.replace(target="shown"),), k=1))
-    assert "shown" in [m.content for m in render(prompt, one, exclude=[one])]
+    assert "shown" in [m.content for m in render(prompt, one, exclude=[one]).messages]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_shared_passage_does_not_make_rows_the_same(one: Example, other: Examp
 def test_the_same_question_about_the_same_passage_is_the_same(one: Example, other: Example) -> None:
     assert same_source(one, other) and same_source(other, one)
     prompt = Prompt(demos=Demos(pool=(other.replace(target="shown"),), k=1))
-    assert "shown" not in [m.content for m in render(prompt, one, exclude=[one])]
+    assert "shown" not in [m.content for m in render(prompt, one, exclude=[one]).messages]
 
 
 def test_a_passage_that_is_the_row_itself_is_left_out() -> None:
@@ -176,7 +176,7 @@ def test_a_passage_that_is_the_row_itself_is_left_out() -> None:
         Document(id="y#0", text="Bo moved to Porto with his four cats in May."),
     )
     prompt = Prompt(context=Context(chunks=chunks, k=3, search="lexical"))
-    (message,) = render(prompt, row, exclude=[row])
+    (message,) = render(prompt, row, exclude=[row]).messages
     # That a document has the id of the row says nothing: both are often numbered from 1.
     assert message.content.startswith("[1] Bo moved to Porto")
     assert "[2]" not in message.content
@@ -192,3 +192,19 @@ def test_near_duplicate_tells_different_questions_apart() -> None:
     assert not near_duplicate("Where does Alma Reed live?", "Where does Otto Lind work?")
     assert not near_duplicate("", "something")
     assert near_duplicate("What is my card PIN number?", "what is my card  pin number")
+
+
+def test_a_rendering_says_what_the_request_was_made_of() -> None:
+    chunks = tuple(Document(id=f"d{i}#0", text=f"Cards of kind {i} are sent.") for i in range(4))
+    prompt = Prompt(
+        demos=Demos(pool=POOL, k=2, select="nearest", embedder="lexical"),
+        context=Context(chunks=chunks, k=2, search="lexical"),
+    )
+    row = example("q", "Are cards of kind 2 sent")
+    got = render(prompt, row, exclude=[row])
+    assert got.prompt is prompt and got.example is row
+    answers = [m.content for m in got.messages if m.role == "assistant"]
+    assert answers == [demo.target for demo in got.demonstrations] and len(answers) == 2
+    shown = [f"[{n}] {passage.text}" for n, passage in enumerate(got.passages, start=1)]
+    assert len(shown) == 2 and got.messages[-1].content == "\n".join([*shown, "", row.text])
+    assert render_each(prompt, [row, POOL[0]]) == [got, render(prompt, POOL[0], exclude=[POOL[0]])]

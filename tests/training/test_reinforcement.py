@@ -22,6 +22,7 @@ from whatworks.models.reward_model import RewardModel
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context, Prompt
+from whatworks.prompts.render import render
 from whatworks.training.rl_rewards import rewards
 from whatworks.training.rows import PairRow, PromptRow
 from whatworks.training.run_folder import Plan, RunFolder
@@ -148,7 +149,8 @@ def test_an_answer_is_paid_what_it_scores(
     assert any(ending.add(asked, token) for token in ids)
     answer = ending.generation(asked)
     ended, metric = answer.finish != "length", load(spec)
-    score = grounded(prompt, PORTO, answer.text, lambda t: metric(PORTO, t, ended=ended))
+    request = render(prompt, PORTO, exclude=[PORTO])
+    score = grounded(request, answer.text, lambda t: metric(PORTO, t, ended=ended))
     assert paid == gold(**drawn) == [score.value] * 2
     assert score.value == (text != "Rome" and (text != "Porto [1]" or prompt is CITING))
 

@@ -30,7 +30,7 @@ def test_rows_are_rendered_as_for_evaluation_and_never_help_themselves() -> None
     prompt = Prompt(instructions="Do.", demos=Demos(pool=pool, k=3))
     rows = training_rows(prompt, pool)
     for example, row in zip(pool, rows, strict=True):
-        assert row.messages == render(prompt, example, exclude=[example])
+        assert row.messages == render(prompt, example, exclude=[example]).messages
         assert row.target == example.target
         assert all(example.target not in message.content for message in row.messages)
 

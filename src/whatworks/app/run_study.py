@@ -137,7 +137,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
     prompt = ""
     if made and made[0].candidate is not None and study.task.splits.test:
         row = study.task.splits.test[0]
-        prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]))
+        prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]).messages)
     notes: list[str] = []
     for run in mine:
         for name, value in run.notes.items():

@@ -16,7 +16,7 @@ from whatworks.models.engine import Generation
 from whatworks.models.helper import required
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons, Place
-from whatworks.prompts.render import render, warm
+from whatworks.prompts.render import render_each
 
 
 class Distill(Method):
@@ -107,9 +107,8 @@ class Distill(Method):
             answers = bench.answers(start.asked.replace(decoding=decoding), rows)
             return [answer.generation for answer in answers]
         helper = required(bench.helper, "`distill: {teacher: helper}`")
-        warm(start.prompt, rows)
-        prompts = [render(start.prompt, row, exclude=[row]) for row in rows]
-        return helper.ask(prompts, decoding)
+        requests = render_each(start.prompt, rows)
+        return helper.ask([request.messages for request in requests], decoding)
 
     def _kept(self, start: Candidate, bench: Bench, row: Example, said: Generation) -> bool:
         return self.keep == "all" or bench.examiner.score(start, row, said).kind == "correct"

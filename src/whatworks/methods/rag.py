@@ -17,7 +17,7 @@ from whatworks.methods.bench.examiner import mean
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context
-from whatworks.prompts.render import shown_passages
+from whatworks.prompts.render import render_each
 from whatworks.prompts.retrieval import chunk, recall_at_k, resolve_embedder
 from whatworks.prompts.retrieval.reranking import check
 
@@ -131,7 +131,7 @@ class Rag(Method):
 
         made = bench.largest_fit(build, min(self.k, len(chunks)), "passages")
         if known:
-            found = [[p.id for p in shown_passages(made.prompt, r, exclude=[r])] for r in known]
+            found = [[p.id for p in asked.passages] for asked in render_each(made.prompt, known)]
             recall = recall_at_k(found, [row.evidence for row in known])
             bench.note("recall", round(recall, 4))
             bench.note("recall_rows", len(known))

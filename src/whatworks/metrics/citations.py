@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from whatworks.data.task import Example
 from whatworks.metrics.abstention import abstains
 from whatworks.metrics.score import Score
 from whatworks.prompts.prompt import UNKNOWN, Prompt
-from whatworks.prompts.render import holds_evidence, shown_passages
+from whatworks.prompts.render import Rendering, holds_evidence
 from whatworks.prompts.retrieval import recall_at_k
 
 _NUMBERS = r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]"
@@ -24,12 +23,11 @@ _LAST = re.compile(rf"(?:\s*{_NUMBERS})+(?=\s*[.!?]?\s*$)")
 _WITHIN = re.compile(rf"(?:\s+|(?<=[.!?])){_NUMBERS}(?=[\s.,;:!?]|$)|{_NUMBERS}(?=[.!?](?:\s|$))")
 
 
-def grounded(prompt: Prompt, example: Example, text: str, score: Callable[[str], Score]) -> Score:
+def grounded(request: Rendering, text: str, score: Callable[[str], Score]) -> Score:
     """The score of an answer, with what its passages say about it as further parts."""
-    context = prompt.context
+    context, example, shown = request.prompt.context, request.example, request.passages
     if context is None or not (context.cite or example.evidence):
         return score(text)
-    shown = shown_passages(prompt, example, exclude=[example])
     parts: dict[str, float] = {}
     if example.evidence:
         found = [passage.id for passage in shown]
@@ -88,20 +86,20 @@ def _numbers(citations: Sequence[str]) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", " ".join(citations))]
 
 
-def taught(prompt: Prompt, example: Example) -> str:
-    """What a model that is tuned on this row should say: its target, and what the prompt asks for.
+def taught(request: Rendering) -> str:
+    """What a model that is tuned on a row should say: its target, and what the prompt asks for.
 
     With ``allow_unknown``, a row whose evidence is known and not shown teaches to say so; with
     ``cite``, the passage that is evidence is cited. A refusal has none, and a target with
     citations of its own, as a teacher gives them, keeps those.
     """
-    context = prompt.context
+    context, example = request.prompt.context, request.example
     if context is None or not example.evidence or not (context.cite or context.allow_unknown):
         return example.target
     if example.meta.get("answerable") is False or abstains(example.target):
         return example.target
-    shown = shown_passages(prompt, example, exclude=[example])
-    places = [n for n, passage in enumerate(shown, start=1) if holds_evidence(passage, example)]
+    shown = enumerate(request.passages, start=1)
+    places = [n for n, passage in shown if holds_evidence(passage, example)]
     if not places:
         return UNKNOWN if context.allow_unknown else example.target
     cites = context.cite and not without_citations(example.target)[1]

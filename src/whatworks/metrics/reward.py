@@ -50,8 +50,8 @@ def reward(example: Example, text: str, *, folder: Path, instructions: str = "")
     if not said:
         return Score(0.0, "wrong", "says nothing")
     model = _model(folder)
-    prompt = render(Prompt(instructions=instructions), example, exclude=[example])
-    ids = [model.ids(prompt, answer) for answer in (said, wanted) if answer]
+    asked = render(Prompt(instructions=instructions), example, exclude=[example])
+    ids = [model.ids(asked.messages, answer) for answer in (said, wanted) if answer]
     if model.context is not None and len(ids[0]) > model.context:
         return Score(0.0, "wrong", "longer than the reward model's context")
     scores = model.score(ids)

@@ -1,10 +1,15 @@
-"""The one renderer: from a prompt and an example to messages."""
+"""The one renderer: from a prompt and an example to a request.
+
+A ``Rendering`` holds what was chosen for the request beside its messages, so that whoever scores,
+teaches or reports reads it there and searches nothing again.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from whatworks.data.near_duplicates import repeats, same_source
 from whatworks.data.task import Document, Example, Message, transcript
@@ -14,13 +19,31 @@ from whatworks.prompts.retrieval.recall import document_of
 from whatworks.prompts.retrieval.reranking import reranker
 
 
-def render(
-    prompt: Prompt, example: Example, *, exclude: Collection[Example]
-) -> tuple[Message, ...]:
-    """The messages that ask the model for ``example``'s target; the target is not among them.
+@dataclass(frozen=True)
+class Rendering:
+    """One request and what it was made of.
 
-    Order: one system message (instructions, the row's own, its tools), demonstrations as user and
-    assistant turns, then the input with its passages before it as lines ``[1] text``.
+    Attributes:
+        prompt: What was rendered.
+        example: The row asked for.
+        messages: What the model reads; the row's target is not among them.
+        demonstrations: Those that are shown, in order.
+        passages: Those that are shown, best first; ``[n]`` in the messages is the n-th.
+    """
+
+    prompt: Prompt
+    example: Example
+    messages: tuple[Message, ...]
+    demonstrations: tuple[Example, ...] = ()
+    passages: tuple[Document, ...] = ()
+
+
+def render(prompt: Prompt, example: Example, *, exclude: Collection[Example]) -> Rendering:
+    """The request that asks the model for ``example``'s target.
+
+    Order of the messages: one system message (instructions, the row's own, its tools),
+    demonstrations as user and assistant turns, then the input with its passages before it as lines
+    ``[1] text``.
 
     Args:
         prompt: The prompt to render.
@@ -36,16 +59,23 @@ def render(
     messages: list[Message] = []
     if system:
         messages.append(Message(role="system", content="\n".join(system)))
-    for demo in shown_demos(prompt, example, exclude=exclude):
+    demonstrations = _choose_demos(prompt, example, exclude=exclude)
+    for demo in demonstrations:
         messages.extend(turns(demo))
         messages.append(Message(role="assistant", content=demo.target))
     asked = turns(example)
-    passages = shown_passages(prompt, example, exclude=exclude)
+    passages = _choose_passages(prompt, example, exclude=exclude)
     if passages:
         lines = [f"[{i}] {chunk.passage}" for i, chunk in enumerate(passages, start=1)]
         block = "\n".join(lines) + "\n\n"
         asked[-1] = asked[-1].replace(content=block + asked[-1].content)
-    return (*messages, *asked)
+    return Rendering(prompt, example, (*messages, *asked), tuple(demonstrations), tuple(passages))
+
+
+def render_each(prompt: Prompt, examples: Sequence[Example]) -> list[Rendering]:
+    """A request for each row, as in training and evaluation: none helps in its own prompt."""
+    warm(prompt, examples)
+    return [render(prompt, example, exclude=[example]) for example in examples]
 
 
 def _tools(example: Example) -> list[str]:
@@ -63,8 +93,9 @@ def turns(example: Example) -> list[Message]:
     return [Message(role="user", content=example.text)]
 
 
-def shown_demos(prompt: Prompt, example: Example, *, exclude: Collection[Example]) -> list[Example]:
-    """The demonstrations that ``render`` shows for this request, in order."""
+def _choose_demos(
+    prompt: Prompt, example: Example, *, exclude: Collection[Example]
+) -> list[Example]:
     demos = prompt.demos
     if demos is None or not demos.pool or demos.k < 1:
         return []
@@ -101,10 +132,9 @@ def _balanced(targets: Sequence[str], positions: Sequence[int]) -> list[int]:
     return [positions[i] for i in sorted(range(len(positions)), key=lambda i: turns_of[i])]
 
 
-def shown_passages(
+def _choose_passages(
     prompt: Prompt, example: Example, *, exclude: Collection[Example]
 ) -> list[Document]:
-    """The passages that ``render`` shows for this request, best first."""
     context = prompt.context
     if context is None or not context.chunks or context.k < 1:
         return []

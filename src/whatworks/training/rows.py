@@ -9,13 +9,13 @@ generation alike.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from whatworks.base.frozen import Frozen
 from whatworks.data.task import Example, Message, Pair
 from whatworks.metrics.citations import taught
 from whatworks.prompts.prompt import Prompt
-from whatworks.prompts.render import render, warm
+from whatworks.prompts.render import Rendering, render, render_each, warm
 
 
 class Row(Frozen):
@@ -66,40 +66,49 @@ def training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingR
     return [
         TrainingRow(id=e.id, messages=(), target=e.target)
         if e.bare
-        else TrainingRow(id=e.id, messages=render(p, e, exclude=[e]), target=taught(p, e))
+        else _answer_row(render(p, e, exclude=[e]))
         for p, e in zip(prompts, examples, strict=True)
     ]
 
 
+def _answer_row(request: Rendering) -> TrainingRow:
+    return TrainingRow(id=request.example.id, messages=request.messages, target=taught(request))
+
+
 def pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
     """One row per pair that has two sides which differ, rendered as ``training_rows`` does."""
-    pairs = [_as_taught(prompt, pair) for pair in pairs]
-    whole = [pair for pair in pairs if pair.chosen and pair.rejected not in ("", pair.chosen)]
-    asked = _rendered(prompt, [pair.example for pair in whole])
     return [
-        PairRow(id=p.example.id, messages=messages, chosen=p.chosen, rejected=p.rejected)
-        for p, messages in zip(whole, asked, strict=True)
+        PairRow(
+            id=pair.example.id,
+            messages=request.messages,
+            chosen=pair.chosen,
+            rejected=pair.rejected,
+        )
+        for pair, request in _asked_pairs(prompt, pairs)
+        if pair.chosen and pair.rejected not in ("", pair.chosen)
     ]
 
 
 def labelled_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[LabelledRow]:
     """One row per side of a pair that is not empty."""
-    pairs = [_as_taught(prompt, pair) for pair in pairs]
-    asked = _rendered(prompt, [pair.example for pair in pairs])
     return [
-        LabelledRow(id=f"{p.example.id}/{side}", messages=messages, answer=text, good=side == "+")
-        for p, messages in zip(pairs, asked, strict=True)
-        for side, text in (("+", p.chosen), ("-", p.rejected))
+        LabelledRow(
+            id=f"{pair.example.id}/{side}",
+            messages=request.messages,
+            answer=text,
+            good=side == "+",
+        )
+        for pair, request in _asked_pairs(prompt, pairs)
+        for side, text in (("+", pair.chosen), ("-", pair.rejected))
         if text
     ]
 
 
 def prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[PromptRow]:
     """One row per example, to be answered and rewarded."""
-    asked = _rendered(prompt, examples)
     return [
-        PromptRow(id=e.id, messages=messages, example=e)
-        for e, messages in zip(examples, asked, strict=True)
+        PromptRow(id=request.example.id, messages=request.messages, example=request.example)
+        for request in render_each(prompt, examples)
     ]
 
 
@@ -115,14 +124,18 @@ def _dropped(prompt: Prompt, example: Example) -> bool:
     return bool(example.evidence) and random.Random(f"drop_gold {example.id}").random() < share
 
 
-def _as_taught(prompt: Prompt, pair: Pair) -> Pair:
-    """The pair; a preferred answer that is the row's target is what the row teaches to say."""
-    if not pair.chosen or pair.chosen != pair.example.target:
-        return pair
-    return pair.replace(chosen=taught(prompt, pair.example))
+def _asked_pairs(prompt: Prompt, pairs: Sequence[Pair]) -> list[tuple[Pair, Rendering]]:
+    """Each pair and its request.
 
-
-def _rendered(prompt: Prompt, examples: Iterable[Example]) -> list[tuple[Message, ...]]:
-    examples = tuple(examples)
-    warm(prompt, examples)
-    return [render(prompt, example, exclude=[example]) for example in examples]
+    A preferred answer that is the row's target is what the row teaches to say.
+    """
+    requests = render_each(prompt, [pair.example for pair in pairs])
+    return [
+        (
+            pair.replace(chosen=taught(request))
+            if pair.chosen and pair.chosen == pair.example.target
+            else pair,
+            request,
+        )
+        for pair, request in zip(pairs, requests, strict=True)
+    ]

@@ -25,6 +25,7 @@ from whatworks.models.metering import Budget
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
+from whatworks.prompts.render import render
 
 ROWS = [Example(id=x, inputs={"q": x}, target=x) for x in ("a", "b", "c")]
 CATEGORY = load(MetricSpec(name="category"), ROWS)
@@ -144,7 +145,7 @@ def test_samples_of_a_real_model_differ_and_the_majority_is_one_of_them(
     single = decoding.replace(samples=1)
     files = ModelFiles(str(tiny_model), template="chatml")
     for row, answer in zip(ROWS, got, strict=True):
-        prompt = examiner._render(candidate, [row])
+        prompt = [render(candidate.prompt, row, exclude=[row]).messages]
         keys = [f"{row.id}#{i}" for i in range(6)]
         drawn = engine.generate(files, prompt * 6, single, keys=keys)
         assert len({g.text for g in drawn}) > 1

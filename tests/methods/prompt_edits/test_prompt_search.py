@@ -124,8 +124,8 @@ def test_counter_examples_are_demonstrations_that_the_renderer_keeps_apart(tmp_p
     assert found.prompt.demos is not None and found.prompt.demos.k == 1
     demo = found.prompt.demos.pool[0]
     assert demo in TRAIN
-    assert len(render(found.prompt, DEV[0], exclude=[DEV[0]])) == 4
-    assert len(render(found.prompt, demo, exclude=[demo])) == 2
+    assert len(render(found.prompt, DEV[0], exclude=[DEV[0]]).messages) == 4
+    assert len(render(found.prompt, demo, exclude=[demo]).messages) == 2
     plain = search(make(shown, tmp_path / "other"), examples=0)
     assert plain.prompt.demos is None
 

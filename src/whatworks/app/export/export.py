@@ -165,7 +165,8 @@ def _write_prompt(chosen: Chosen, out: Path) -> None:
         {
             "id": example.id,
             "messages": [
-                message.model_dump() for message in render(prompt, example, exclude=[example])
+                message.model_dump()
+                for message in render(prompt, example, exclude=[example]).messages
             ],
             "answer": answers[example.id],
         }

@@ -62,7 +62,7 @@ class Served:
         """What the model reads for a request: the arm's prompt around it."""
         if self.plain:
             return example.messages
-        return render(self.candidate.prompt, example, exclude=())
+        return render(self.candidate.prompt, example, exclude=()).messages
 
 
 def open_served(target: str, arm: str | None = None, name: str | None = None) -> Served:

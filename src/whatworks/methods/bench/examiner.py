@@ -14,7 +14,7 @@ from typing import Any
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.frozen import content_key
 from whatworks.base.store import Store
-from whatworks.data.task import Example, Message, examples_key
+from whatworks.data.task import Example, examples_key
 from whatworks.methods.bench import pick_answer as samples
 from whatworks.metrics.citations import bare, grounded
 from whatworks.metrics.registry import refused
@@ -23,7 +23,7 @@ from whatworks.models.engine import Answers, Engine, Generation, ModelFiles
 from whatworks.models.metering import Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
-from whatworks.prompts.render import render, warm
+from whatworks.prompts.render import Rendering, render, render_each
 from whatworks.version import __version__
 
 CHUNK = 64
@@ -80,15 +80,20 @@ class Examiner:
                 [candidate.asked.key, examples_key(chunk), self.engine.identity, __version__]
             )
             stored = self.store.read("answers", key)
+            requests: Sequence[Rendering | None]
             if stored is None:
-                generations = self._generate(model, candidate, chunk, meter)
+                requests = render_each(candidate.prompt, chunk)
+                generations = self._generate(model, candidate, requests, meter)
                 self.store.write("answers", key, [asdict(g) for g in generations])
             else:
+                # Scoring reads passages alone: without any, nothing is rendered again.
+                again = candidate.prompt.context is not None
+                requests = render_each(candidate.prompt, chunk) if again else [None] * len(chunk)
                 generations = [Generation(**record) for record in stored]
                 meter.charge(generations)
             answers += [
-                Answer(e, g, self.score(candidate, e, g))
-                for e, g in zip(chunk, generations, strict=True)
+                Answer(e, g, self.score(candidate, e, g, request))
+                for e, g, request in zip(chunk, generations, requests, strict=True)
             ]
             if tick is not None:
                 tick(len(chunk))
@@ -140,22 +145,17 @@ class Examiner:
     def prompt_tokens(self, candidate: Candidate, examples: Sequence[Example]) -> list[int]:
         """Length of each rendered prompt in tokens."""
         model = self.files(candidate.weights)
-        return self.engine.prompt_tokens(model, self._render(candidate, examples))
+        requests = render_each(candidate.prompt, examples)
+        return self.engine.prompt_tokens(model, [request.messages for request in requests])
 
     def files(self, weights: Weights) -> ModelFiles:
         """Where the weights lie in the store."""
         return model_files(weights, self.store)
 
-    def _render(
-        self, candidate: Candidate, examples: Sequence[Example]
-    ) -> list[tuple[Message, ...]]:
-        warm(candidate.prompt, examples)
-        return [render(candidate.prompt, example, exclude=[example]) for example in examples]
-
     def _generate(
-        self, model: ModelFiles, candidate: Candidate, chunk: Sequence[Example], meter: Meter
+        self, model: ModelFiles, candidate: Candidate, requests: Sequence[Rendering], meter: Meter
     ) -> list[Generation]:
-        prompts = self._render(candidate, chunk)
+        prompts = [request.messages for request in requests]
         lengths = self.engine.prompt_tokens(model, prompts)
         context = self.engine.context_length(model)
         # An answer may be cut short by the end of the context; without any room it is not asked.
@@ -173,7 +173,7 @@ class Examiner:
                     model,
                     [prompts[i] for i in now],
                     decoding,
-                    examples=[chunk[i] for i in now],
+                    examples=[requests[i].example for i in now],
                     metric=self.metric,
                     read=bare(candidate.prompt),
                 )
@@ -191,7 +191,7 @@ class Examiner:
         meter: Meter,
     ) -> dict[str, Any]:
         """The ``values`` of a chunk's answers, and what they have ``taken``."""
-        prompts = self._render(candidate, chunk)
+        prompts = [request.messages for request in render_each(candidate.prompt, chunk)]
         lengths = self.engine.prompt_tokens(model, prompts)
         answered = sum(len(said) for said in answers if not isinstance(said, str))
         texts = [said for said in answers if isinstance(said, str)]
@@ -207,8 +207,21 @@ class Examiner:
         ]
         return {"values": values, "taken": taken}
 
-    def score(self, candidate: Candidate, example: Example, generation: Generation) -> Score:
-        """The score of an answer to an example under the candidate's prompt, whoever gave it."""
+    def score(
+        self,
+        candidate: Candidate,
+        example: Example,
+        generation: Generation,
+        request: Rendering | None = None,
+    ) -> Score:
+        """The score of an answer to an example under the candidate's prompt, whoever gave it.
+
+        Args:
+            candidate: Whose prompt was asked.
+            example: The row asked for.
+            generation: The answer.
+            request: What was asked, where it is at hand; rendered anew only where passages matter.
+        """
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
             return self._nothing(example, note)
@@ -217,12 +230,14 @@ class Examiner:
             note = f"cut off at {generation.completion_tokens} tokens, before its form was complete"
             return self._nothing(example, note)
         ended = generation.finish != "length"
-        return grounded(
-            candidate.prompt,
-            example,
-            generation.text,
-            lambda text: self.metric(example, text, ended=ended),
-        )
+
+        def judge(text: str) -> Score:
+            return self.metric(example, text, ended=ended)
+
+        if candidate.prompt.context is None:
+            return judge(generation.text)
+        request = request or render(candidate.prompt, example, exclude=[example])
+        return grounded(request, generation.text, judge)
 
     def _nothing(self, example: Example, note: str) -> Score:
         """The score of an answer that does not count: the parts are those of an empty one."""

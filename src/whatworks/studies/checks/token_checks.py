@@ -89,7 +89,7 @@ class _Reader:
         self.exact = self.tokenizer is not None
 
     def read(self, rows: Sequence[Example]) -> _Read:
-        prompts = [render(self._prompt, row, exclude=()) for row in rows]
+        prompts = [render(self._prompt, row, exclude=()).messages for row in rows]
         targets = [row.target for row in rows]
         if self.tokenizer is not None:
             tokenizer = self.tokenizer
@@ -225,7 +225,7 @@ def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
     if not train:
         return Finding("trained tokens", "fine", "no train rows")
     row = min(train, key=lambda row: len(row.target) if row.target.strip() else 10**9)
-    messages = render(Prompt(instructions=task.instructions), row, exclude=())
+    messages = render(Prompt(instructions=task.instructions), row, exclude=()).messages
     prompt, answer = templates.training_ids(tokenizer, messages, row.target)
     return Finding(
         "trained tokens",
