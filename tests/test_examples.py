@@ -26,7 +26,8 @@ from whatworks.metrics.registry import of
 from whatworks.models.weights import Weights
 from whatworks.prompts.retrieval import resolve_embedder
 from whatworks.studies.clustering import agreement, categorised
-from whatworks.studies.study_file import read_arms, read_study, read_task
+from whatworks.studies.study_file import read_arms, read_study
+from whatworks.studies.study_task import read_task
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FORMS = ("chat", "instructions", "style", "json", "mr", "sql", "category", "cluster", "from_logs")

@@ -10,12 +10,13 @@ from typing import Any
 from whatworks.analysis.comparison import compare
 from whatworks.analysis.learning_curve import Curve, Point, crossover
 from whatworks.base.errors import InputError
+from whatworks.base.paths import public_data
 from whatworks.base.phrasing import count, in_one_unit, percent
 from whatworks.data.task import Task
 from whatworks.prompts.retrieval.embedding import embedder
 from whatworks.studies.clustering import agreement, cluster
 from whatworks_claims.claim import Claim
-from whatworks_claims.desk import Desk, real_data
+from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Plot, Table
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.material import examples, from_files, task
@@ -52,7 +53,7 @@ def _structured(desk: Desk) -> Task:
             "limit": {"train": train, "dev": dev, "test": test},
             "split": {"on_overlap": "drop"},
         }
-        return from_files("structured", real_data("viggo"), section)
+        return from_files("structured", public_data("viggo"), section)
     rows = examples(studies.json_rows(train + dev + test))
     return task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
 
@@ -83,7 +84,7 @@ def labelled(desk: Desk) -> Task:
             "limit": {"train": train, "dev": dev, "test": test},
             "split": {"dev": 200, "on_overlap": "drop"},
         }
-        return from_files("category", real_data("banking77"), section)
+        return from_files("category", public_data("banking77"), section)
     rows = examples(studies.category_rows(train + dev + test))
     return task("category", rows, (train, dev, test), "category", studies.CATEGORY_INSTRUCTIONS)
 

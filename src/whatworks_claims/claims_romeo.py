@@ -13,10 +13,11 @@ from functools import partial
 
 from whatworks.analysis.comparison import Estimate
 from whatworks.analysis.result_rows import Row
+from whatworks.base.paths import public_data
 from whatworks.base.phrasing import percent
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks_claims.claim import Claim
-from whatworks_claims.desk import Desk, real_data
+from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Need, Plot, Table
 from whatworks_claims.fact_sheet import aspect
 from whatworks_claims.kinds import ArmEntry
@@ -62,7 +63,7 @@ def plain_text(desk: Desk) -> list[str]:
     if not desk.real:
         lines = play.LINES
         return [renamed("\n".join(lines[i : i + 4])) for i in range(0, len(lines), 4)]
-    whole = real_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
+    whole = public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
     speeches = [part.strip() for part in whole.split("\n\n") if OLD.upper() in part.upper()]
     pieces = [renamed(one) for one in speeches if len(one) < 600]
     return pieces[: desk.n(80, 30)]

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from whatworks.analysis.comparison import compare
+from whatworks.base.paths import public_data
 from whatworks.base.phrasing import points, span
 from whatworks.data import import_logs
 from whatworks.data.task import Example, MetricSpec, Task
 from whatworks_claims import made_up_rows as made
 from whatworks_claims.claim import Claim
 from whatworks_claims.claims_form import HELD, TUNED, labelled, structured
-from whatworks_claims.desk import Desk, real_data
+from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.material import from_files, task
@@ -50,7 +51,7 @@ def _sql(desk: Desk) -> Plan:
             "limit": _limits(desk),
             "split": {"on_overlap": "drop"},
         }
-        task_ = from_files("sql", real_data("sql_geography"), section)
+        task_ = from_files("sql", public_data("sql_geography"), section)
     else:
         rows = made.queries(sum(_sizes(desk)))
         task_ = task("sql", rows, _sizes(desk), "sql", "Answer with one SQL query.")
@@ -61,7 +62,7 @@ def _chat(desk: Desk) -> Plan:
     if desk.real:
         section = {"train": "dummy_conversation.json", "metric": "chat", "limit": _limits(desk),
                    "split": {"on_overlap": "drop"}}  # fmt: skip
-        return Plan(from_files("chat", real_data("chat"), section), ("zero-shot", TUNED))
+        return Plan(from_files("chat", public_data("chat"), section), ("zero-shot", TUNED))
     task_ = task("chat", made.dialogues(sum(_sizes(desk))), _sizes(desk), "chat", "")
     return Plan(task_, ("zero-shot", TUNED))
 
@@ -89,7 +90,7 @@ def _written(name: str, folder: str, file: str, desk: Desk) -> Task:
         "metric": {"instructions": {"from_target": True}},
         "split": {"on_overlap": "drop"},
     }
-    return from_files(name, real_data(folder), section)
+    return from_files(name, public_data(folder), section)
 
 
 def _style(desk: Desk) -> Plan:
@@ -115,9 +116,9 @@ def _shakespeare(train: int, dev: int, test: int) -> Task:
     """Speeches, the second half to be written after the first; other English as contrast."""
     import lzma
 
-    whole = real_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
+    whole = public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
     speeches = [s.split("\n", 1)[1] for s in whole.split("\n\n") if s.count("\n") > 3]
-    with lzma.open(real_data("english/english_100mb.txt.xz"), "rt", encoding="utf-8") as file:
+    with lzma.open(public_data("english/english_100mb.txt.xz"), "rt", encoding="utf-8") as file:
         plain = [line for line in file.read(400_000).splitlines() if len(line) > 200]
     half = len(speeches) // 2
     rows = [
@@ -184,7 +185,7 @@ def _logs(desk: Desk) -> Plan:
 def _calls(desk: Desk) -> Plan:
     """Calls logged from a program of others; they need a model with room for 1,500 tokens."""
     section = {"train": "hotpot_rag_calls.jsonl", "metric": "normalised", "limit": _limits(desk)}
-    task_ = from_files("calls", real_data("logs"), section)
+    task_ = from_files("calls", public_data("logs"), section)
     return Plan(task_, ("zero-shot", TUNED), decoding={"max_tokens": 120})
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from whatworks.base.errors import InputError
 from whatworks.data.task import Example
 from whatworks.models.engine import Engine, ModelFiles
 from whatworks_claims.kinds import DataKind
@@ -46,20 +43,3 @@ class Desk:
     def real(self) -> bool:
         """Whether real data is asked for."""
         return self.data == "real"
-
-
-def real_data(name: str) -> Path:
-    """A file or folder of real data, below ``$WHATWORKS_DATA``.
-
-    Raises:
-        InputError: If it is not there.
-    """
-    root = os.environ.get("WHATWORKS_DATA", "")
-    path = Path(root) / name
-    if not root or not path.exists():
-        raise InputError(
-            f"the real data {name} is not here",
-            place="$WHATWORKS_DATA",
-            remedy="export WHATWORKS_DATA=FOLDER, or leave out --data real",
-        )
-    return path

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.data.task import Document, Example, MetricSpec, Splits, Task
-from whatworks.studies.study_file import StudyFile, read_task
+from whatworks.studies.study_file import StudyFile
+from whatworks.studies.study_task import read_task
 
 Rows = Sequence[Mapping[str, Any]]
 

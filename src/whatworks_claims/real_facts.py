@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from whatworks.base.paths import public_data
 from whatworks.data.task import Document, Example, MetricSpec, Splits, Task
-from whatworks_claims.desk import real_data
 from whatworks_claims.fact_sheet import Fact, Sheet
 
 _WORDINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -57,7 +57,7 @@ _WORDINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 @cache
 def _rows() -> tuple[dict[str, Any], ...]:
-    path = real_data("entityquestions/joined_wikipedia.jsonl")
+    path = public_data("entityquestions/joined_wikipedia.jsonl")
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     seen: dict[str, dict[str, Any]] = {}
     for row in rows:  # one question for each entity
@@ -116,7 +116,7 @@ def closed_book(count: int) -> list[Example]:
 
 def without_answer(count: int) -> list[Example]:
     """Questions that have no answer, of SelfAware."""
-    path = real_data("selfaware/SelfAware.json")
+    path = public_data("selfaware/SelfAware.json")
     rows = json.loads(path.read_text(encoding="utf-8"))["example"]
     open_ = [row for row in rows if row["answerable"] is False]
     random.Random("selfaware").shuffle(open_)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import lzma
-import os
 import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
+from whatworks.base.paths import data_folder
 from whatworks_lab import chores, formats, labels, names, reading, recall
 from whatworks_lab.document import Doc
 from whatworks_lab.world import World, build_world, held_out_name
@@ -201,11 +200,10 @@ def names_held_out(text: str, this: World) -> bool:
 
 
 def english_text(limit: int = 30_000_000) -> str:
-    """Plain English from `$WHATWORKS_DATA/english` or `../shared/data/english`, or nothing."""
-    roots = [os.environ.get("WHATWORKS_DATA", ""), "../shared/data"]
-    for root in (Path(root) for root in roots if root):
-        for path in sorted((root / "english").glob("*.txt*")):
-            opener = lzma.open if path.suffix == ".xz" else open
-            with opener(path, "rt", encoding="utf-8") as file:
-                return str(file.read(limit))
-    return ""
+    """Plain English from `english/` in the folder of public data, or nothing."""
+    path = next(iter(sorted((data_folder() / "english").glob("*.txt*"))), None)
+    if path is None:
+        return ""
+    opener = lzma.open if path.suffix == ".xz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return str(file.read(limit))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data import FORMATS, read, read_documents, stream
-from whatworks.studies.study_file import read_study, read_task
+from whatworks.studies.study_file import read_study
+from whatworks.studies.study_task import read_task
 
 Save = Callable[..., Path]
 GOOD = '{"input": "a", "target": "b"}\n'

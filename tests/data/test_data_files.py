@@ -19,7 +19,8 @@ from whatworks.data import read, read_documents, write
 from whatworks.data.passages import opening
 from whatworks.data.task import Example, Message
 from whatworks.prompts.retrieval import chunk
-from whatworks.studies.study_file import read_study, read_task
+from whatworks.studies.study_file import read_study
+from whatworks.studies.study_task import read_task
 
 Save = Callable[..., Path]
 ROWS = [{"text": "a, b", "label": "x"}, {"text": "c\nd", "label": "y"}]

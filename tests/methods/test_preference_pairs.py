@@ -17,7 +17,8 @@ from whatworks.methods.preference_pairs import telling
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Score
 from whatworks.models.engine import Generation
-from whatworks.studies.study_file import read_study, read_task
+from whatworks.studies.study_file import read_study
+from whatworks.studies.study_task import read_task
 
 TOWNS = ["Porto", "Lima", "Quito", "Oslo", "Turin", "Kyoto", "Accra", "Perth", "Minsk", "Hanoi"]
 

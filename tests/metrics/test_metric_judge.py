@@ -16,7 +16,8 @@ from whatworks.base.errors import ArmFailure, InputError
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.metrics.judge import Judge, agreement, corrected, verdict
 from whatworks.metrics.registry import load
-from whatworks.studies.study_file import read_study, read_task
+from whatworks.studies.study_file import read_study
+from whatworks.studies.study_task import read_task
 
 CASES = 1_000
 ROW = Example(id="e", inputs={"text": "Who lives here?"}, target="Dora Berran.")

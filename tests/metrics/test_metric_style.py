@@ -17,7 +17,8 @@ from whatworks.metrics.character_model import END, START, CharacterModel
 from whatworks.metrics.names_and_numbers import entities
 from whatworks.metrics.registry import load, of
 from whatworks.metrics.style import Measure, cut
-from whatworks.studies.study_file import read_study, read_task
+from whatworks.studies.study_file import read_study
+from whatworks.studies.study_task import read_task
 
 CASES = 1_000
 JOBS = ("baker", "miller", "welder", "poet", "nurse")

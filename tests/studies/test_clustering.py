@@ -14,7 +14,8 @@ from whatworks.base.errors import InputError
 from whatworks.data import read
 from whatworks.metrics.registry import of
 from whatworks.studies.clustering import Method, agreement, cluster, names, purity
-from whatworks.studies.study_file import StudyFile, TaskSection, read_task
+from whatworks.studies.study_file import StudyFile, TaskSection
+from whatworks.studies.study_task import read_task
 
 TOPICS = {
     "card": ("my card was stolen", "block the lost card", "the card is gone"),

@@ -11,7 +11,8 @@ import pytest
 
 from whatworks.app.run_study import run_study
 from whatworks.metrics.registry import of, refused
-from whatworks.studies.study_file import read_arms, read_study, read_task
+from whatworks.studies.study_file import read_arms, read_study
+from whatworks.studies.study_task import read_task
 
 Command = Callable[..., tuple[int, str]]
 N = range(40)

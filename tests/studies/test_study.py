@@ -27,7 +27,8 @@ from whatworks.models.metering import Budget
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.study import Study
-from whatworks.studies.study_file import Arm, read_arms, read_study, read_task
+from whatworks.studies.study_file import Arm, read_arms, read_study
+from whatworks.studies.study_task import read_task
 
 STUDY = """
 name: towns

@@ -12,7 +12,8 @@ from whatworks.models.constraint import Constraint
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.checks.clean_copy import clean
 from whatworks.studies.open_study import open_study
-from whatworks.studies.study_file import read_arms, read_study, read_task
+from whatworks.studies.study_file import read_arms, read_study
+from whatworks.studies.study_task import read_task
 
 MINIMAL = "task: {train: rows.jsonl, metric: exact}\narms: [zero-shot, few-shot]\n"
 

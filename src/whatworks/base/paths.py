@@ -1,4 +1,11 @@
-"""Files and folders that a study names: where they are, seen from the study file."""
+"""Paths and the environment: one rule for what a study file names, and where data and caches lie.
+
+Whatever a study file names, a file, a folder, a model or a vector store, is seen from the folder of
+the study file, with ``~`` and environment variables filled in; what the command line names is seen
+from the working folder. ``$WHATWORKS_DATA`` is the folder of public data sets (``data`` in the
+working folder unless it is set), ``$WHATWORKS_CACHE`` the folder of what can be computed again (by
+default where the system has such folders).
+"""
 
 from __future__ import annotations
 
@@ -7,51 +14,151 @@ import re
 from pathlib import Path
 
 from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
 
-DATA_VARIABLE = "$WHATWORKS_DATA"
+DATA = "WHATWORKS_DATA"
+CACHE = "WHATWORKS_CACHE"
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_LONGEST = 1024
+"""Characters of a path: macOS takes no more; Linux takes 4096."""
+_LONGEST_PART = 255
+"""Bytes of a file's name, on all usual file systems."""
+
+NOT_FOLDERS = ("", "auto", "lexical", "minilm", "mmr", "lab", "lab-base", "lab-chat")
+"""Names of models, embedders and rerankers that stand for themselves, whatever lies beside the
+study: ``lab`` is the embedded model, ``./lab`` a folder."""
+_STORES = ("lancedb", "qdrant")
+_SCRIPTED = "fake"
 
 
 def path_of(root: Path, name: str) -> Path:
-    """A path of the study file: relative to it, with environment variables filled in.
-
-    ``$WHATWORKS_DATA``, the folder of public data sets, is ``data`` here unless it is set.
+    """A path of the study file, seen from its folder ``root``.
 
     Raises:
-        InputError: If another variable is not set, or there is no such public data.
+        InputError: If a variable is not set, no file can have the name, or it is public data that
+            is not here.
     """
-    filled = os.path.expandvars(os.path.expanduser(name))
-    if DATA_VARIABLE in filled:
-        filled = str(Path(filled.replace(DATA_VARIABLE, "data")).absolute())
-    if unset := re.search(r"\$\{?(\w+)", filled):
-        raise InputError(
-            f"the variable {unset[1]} in {name!r} is not set",
-            remedy=f"export {unset[1]}=FOLDER, or write the path itself",
-        )
-    path = root / filled
-    if name.startswith(DATA_VARIABLE) and not path.exists():
-        raise InputError(
-            "this public data is not here",
-            place=str(path),
-            remedy="export WHATWORKS_DATA=FOLDER; docs/examples.md says what the folder holds",
-        )
+    path = root / fill(name)
+    if DATA in _variables(name) and not path.exists():
+        raise _no_data(path)
     return path
 
 
-NO_FOLDERS = ("", "auto", "lexical", "minilm", "mmr")
-"""Names of embedders and rerankers that mean something else, whatever lies beside the study."""
-
-
 def model_at(name: str, root: Path) -> str:
-    """The folder of a model, absolute, where there is one; else the name, such as an id."""
-    if name in NO_FOLDERS:
+    """A model as a study file names it: the absolute path of its folder, where there is one.
+
+    Else the name, its variables filled in: an embedded model, a Hugging Face id, an address. The
+    script of ``fake:SCRIPT.json`` is a file in the same way.
+
+    Raises:
+        InputError: As ``path_of``.
+    """
+    if name in NOT_FOLDERS:
         return name
+    kind, _, script = name.partition(":")
+    if kind == _SCRIPTED:
+        path = path_of(root, script).absolute()
+        return f"{kind}:{path}" if path.is_file() else name
+    if "://" in name:
+        return _filled(name)
     path = path_of(root, name).absolute()
-    return str(path) if path.is_dir() else name
+    return str(path) if path.is_dir() else fill(name)
 
 
 def store_at(name: str, root: Path) -> str:
-    """A vector store whose folder is absolute."""
+    """A vector store whose folder is absolute.
+
+    Raises:
+        InputError: As ``path_of``.
+    """
     kind, _, place = name.partition(":")
-    if kind not in ("lancedb", "qdrant") or not place or "://" in place or place == ":memory:":
+    if kind not in _STORES or not place or place == ":memory:":
         return name
+    if "://" in place:
+        return _filled(name)
     return f"{kind}:{path_of(root, place).absolute()}"
+
+
+def data_folder() -> Path:
+    """The folder of public data sets: ``$WHATWORKS_DATA``, else ``data`` in the working folder."""
+    return Path(os.environ.get(DATA) or "data").expanduser().absolute()
+
+
+def public_data(name: str) -> Path:
+    """A file or folder of the public data.
+
+    Raises:
+        InputError: If it is not there.
+    """
+    path = data_folder() / name
+    if not path.exists():
+        raise _no_data(path)
+    return path
+
+
+def cache_folder(variable: str = CACHE) -> Path:
+    """Where is kept what can be computed again: the folder that ``variable`` names, if it is set.
+
+    Else the one of ``$WHATWORKS_CACHE``, else ``whatworks`` in the user's folder of caches, as the
+    system has it.
+    """
+    chosen = os.environ.get(variable) or os.environ.get(CACHE)
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("whatworks", appauthor=False)
+
+
+def fill(name: str) -> str:
+    """A path with ``~`` and variables filled in.
+
+    Raises:
+        InputError: If a variable is not set, or no file can have the name.
+    """
+    filled = os.path.expanduser(_filled(name))
+    fault = _fault(filled)
+    if fault:
+        raise InputError(f"no file is called {brief(name)}: {fault}", remedy="check the name")
+    return filled
+
+
+def _filled(name: str) -> str:
+    return _VARIABLE.sub(lambda found: _value(found[1] or found[2], name), name)
+
+
+def _variables(name: str) -> set[str]:
+    return {found[1] or found[2] for found in _VARIABLE.finditer(name)}
+
+
+def _value(variable: str, name: str) -> str:
+    if variable == DATA:
+        return str(data_folder())
+    if variable not in os.environ:
+        raise InputError(
+            f"the variable {variable} in {brief(name)} is not set",
+            remedy=f"export {variable}=FOLDER, or write the path itself",
+        )
+    return os.environ[variable]
+
+
+def _fault(name: str) -> str:
+    """Why no file can have this name; nothing where one can."""
+    if any(ord(sign) < 32 for sign in name):
+        return "it has a control character"
+    try:
+        parts = name.encode().replace(b"\\", b"/").split(b"/")
+    except UnicodeEncodeError:
+        return "it has half of a character"
+    if len(name) > _LONGEST or max(map(len, parts)) > _LONGEST_PART:
+        return "it is too long"
+    return ""
+
+
+def _no_data(path: Path) -> InputError:
+    return InputError(
+        "this public data is not here",
+        place=str(path),
+        remedy=f"export {DATA}=FOLDER; docs/examples.md says what the folder holds",
+    )

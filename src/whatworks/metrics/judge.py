@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
 
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
 from whatworks.base.store import Store
 from whatworks.data import read
 from whatworks.data.task import Example, Message
+from whatworks.metrics.options import MODEL
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import part_means
 from whatworks.models.decoding import Decoding
@@ -42,7 +43,7 @@ def judge(
     example: Example,
     text: str,
     *,
-    model: str,
+    model: Annotated[str, MODEL],
     criteria: str = CRITERIA,
     labels: Path | None = None,
     keep: Path | None = None,

@@ -56,6 +56,8 @@ def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 FILE = "a file"
 """Marks the annotation of a setting that may name a file, beside whatever else it may be."""
+MODEL = "a model"
+"""Marks the annotation of a setting that names a model; the study's helper unless it is given."""
 
 
 def files(function: Callable[..., Any]) -> set[str]:
@@ -64,6 +66,15 @@ def files(function: Callable[..., Any]) -> set[str]:
     return {name for name in keywords(function) if _names_file(hints[name])}
 
 
+def models(function: Callable[..., Any]) -> set[str]:
+    """Names of the settings that name a model."""
+    hints = get_type_hints(function, include_extras=True)
+    return {name for name in keywords(function) if MODEL in _marks(hints[name])}
+
+
 def _names_file(hint: Any) -> bool:
-    marked = FILE in getattr(hint, "__metadata__", ())
-    return marked or hint is Path or any(map(_names_file, get_args(hint)))
+    return FILE in _marks(hint) or hint is Path or any(map(_names_file, get_args(hint)))
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:
+    return getattr(hint, "__metadata__", ())

@@ -33,9 +33,9 @@ from types import ModuleType
 from typing import Any
 
 from whatworks.base.errors import InputError, nearest
-from whatworks.base.paths import path_of
+from whatworks.base.paths import model_at, path_of
 from whatworks.data.task import Example, MetricSpec, Task
-from whatworks.metrics.options import checked, files, keywords
+from whatworks.metrics.options import checked, files, keywords, models
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.constraint import Constraint
 
@@ -165,6 +165,14 @@ def file_options(name: str) -> set[str]:
     return files(getattr(module, entry.score))
 
 
+def _model_options(name: str) -> set[str]:
+    """Options of a metric that name a model."""
+    if name not in _REGISTRY:
+        return set()
+    entry, module = _module(name)
+    return models(getattr(module, entry.score))
+
+
 def _module(name: str) -> tuple[_Entry, ModuleType]:
     place = f"metric {name!r}"
     if name not in _REGISTRY:
@@ -216,12 +224,23 @@ def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
     return reasons
 
 
-def metric_at(value: str | Mapping[str, Any] | MetricSpec, root: Path) -> MetricSpec:
-    """A metric as files write it; options that name files are absolute."""
+def metric_at(
+    value: str | Mapping[str, Any] | MetricSpec, root: Path, *, helper: str | None = None
+) -> MetricSpec:
+    """A metric as files write it; options that name files or models are absolute.
 
+    Args:
+        value: The metric.
+        root: Folder of the study file.
+        helper: The study's helper model, for an option that names a model and is not given.
+    """
     spec = value if isinstance(value, MetricSpec) else MetricSpec.read(value)
     options = dict(spec.options)
     for option in file_options(spec.name) & options.keys():
         if isinstance(options[option], str):
             options[option] = str(path_of(root, options[option]).absolute())
+    for option in _model_options(spec.name):
+        name = options.get(option, helper)
+        if isinstance(name, str):
+            options[option] = model_at(name, root)
     return spec.replace(options=options)

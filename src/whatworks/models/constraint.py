@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.base.frozen import Frozen
+from whatworks.base.paths import path_of
 from whatworks.models.json_schema import Schema
 
 Kind = Literal["json_schema", "regex", "choices", "lark", "auto"]
@@ -103,10 +104,10 @@ def read(given: Any, root: Path) -> Constraint:
         )
     kind, value = next(iter(given.items()))
     if kind == "json_schema" and isinstance(value, str):
-        value = Schema(root / value).contents
+        value = Schema(path_of(root, value)).contents
     if kind == "lark" and isinstance(value, str) and re.fullmatch(r"\s*\S.*\.lark\s*", value):
         try:
-            value = (root / value.strip()).read_text(encoding="utf-8")
+            value = path_of(root, value.strip()).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"the grammar cannot be read: {error}",

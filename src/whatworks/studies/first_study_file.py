@@ -22,7 +22,7 @@ from whatworks.data.file_text import stem
 from whatworks.data.raw_row import split_of
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.registry import load, unscorable
-from whatworks.studies.study_file import DEFAULT_INSTRUCTIONS
+from whatworks.studies.study_task import DEFAULT_INSTRUCTIONS
 
 SAMPLE = 300
 """Rows on which a metric is tried."""

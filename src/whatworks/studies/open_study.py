@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatworks.base.paths import model_at
 from whatworks.data.task import Task
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine
@@ -14,7 +15,8 @@ from whatworks.models.helper import HelperModel
 from whatworks.models.open_engine import open_engine
 from whatworks.models.weights import Weights
 from whatworks.studies.study import Study
-from whatworks.studies.study_file import Arm, StudyFile, read_arms, read_study, read_task
+from whatworks.studies.study_file import Arm, StudyFile, read_arms, read_study
+from whatworks.studies.study_task import read_task
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def open_study(
 
     Args:
         path: The file, or a folder that holds ``study.yaml``.
-        model: Instead of the study's model.
+        model: Instead of the study's model; a folder is seen from the working folder.
         only: Names of the arms to take; all by default.
         out: Folder of the results; ``runs/NAME-MODEL`` by default.
         checked: Refuse rows that stand twice, as a run must; ``whatworks check`` lists them.
@@ -98,15 +100,19 @@ def open_study(
         InputError: If the study, its data or the model cannot be used.
     """
     path = path / "study.yaml" if path.is_dir() else path
+    root = path.parent
     file = read_study(path)
+    located = model_at(file.model, root) if model is None else model_at(model, Path())
     if model is not None:
         file = file.model_copy(update={"model": model})
-    arms = read_arms(file, only, root=path.parent)
-    task = read_task(file, path.parent, checked=checked)
-    engine, weights = open_engine(
-        _located(file.model, path.parent), template=file.template, prices=file.prices
-    )
-    helper = _helper(file, path.parent, engine, weights)
+    arms = read_arms(file, only, root=root)
+    task = read_task(file, root, checked=checked)
+    engine, weights = open_engine(located, template=file.template, prices=file.prices)
+    helper = None
+    if file.helper is not None:  # one that is the model itself shares its engine
+        other = model_at(file.helper, root)
+        shared = (engine, weights) if other == located else open_engine(other, prices=file.prices)
+        helper = HelperModel(*shared)
     out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
     return Opened(path, file, tuple(arms), task, engine, weights, helper, out)
 
@@ -114,21 +120,3 @@ def open_study(
 def slug(name: str) -> str:
     """A name as part of a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"
-
-
-def _helper(file: StudyFile, root: Path, engine: Engine, weights: Weights) -> HelperModel | None:
-    """The study's helper; one that is the model itself shares its engine."""
-    if file.helper is None:
-        return None
-    if file.helper == file.model:
-        return HelperModel(engine, weights)
-    return HelperModel(*open_engine(_located(file.helper, root), prices=file.prices))
-
-
-def _located(model: str, root: Path) -> str:
-    """A model path is relative to the study file when it exists there."""
-    if model.startswith("fake:"):
-        script = root / model.removeprefix("fake:")
-        return f"fake:{script}" if script.is_file() else model
-    beside = root / model
-    return str(beside) if beside.is_dir() and not Path(model).is_dir() else model

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from whatworks.analysis.forgetting import Forgetting, compare, over_seeds
 from whatworks.base.errors import ArmFailure, InputError
+from whatworks.base.paths import path_of
 from whatworks.base.progress import Phase, Watcher
 from whatworks.base.store import Store
 from whatworks.data import read
@@ -50,7 +51,7 @@ def read_prompts(name: str | None, root: Path) -> tuple[str, ...]:
     if name is None:
         text = (resources.files("whatworks.studies") / "retention.txt").read_text("utf-8")
         return tuple(text.splitlines())
-    path = root / name
+    path = path_of(root, name)
     if path.suffix != ".txt":
         return tuple(example.text for example in read(path).examples)
     try:

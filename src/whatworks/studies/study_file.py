@@ -1,37 +1,19 @@
-"""The study file: a few lines of YAML, checked, turned into a task and arms."""
+"""The study file: a few lines of YAML, checked; ``study_task`` reads the task that it describes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.base.errors import InputError, nearest
-from whatworks.base.paths import path_of
 from whatworks.base.yaml_file import read_mapping
-from whatworks.data import every_turn, read, read_documents
-from whatworks.data.duplicates import find, for_training
-from whatworks.data.splitting import check_examples, drop_overlap, split
-from whatworks.data.task import Document, Example, Pair, Splits, Task
-from whatworks.metrics.registry import metric_at
 from whatworks.models.metering import Budget
 from whatworks.models.prices import Price
 from whatworks.studies.arm_entries import Arm, CurveSection, read_arm
-from whatworks.studies.clustering import categorised
 from whatworks.studies.decoding_section import DecodingSection
-
-_Item = TypeVar("_Item", Example, Pair)
-
-DEFAULT_INSTRUCTIONS = {
-    "json": "Answer with one JSON object.",
-    "category": "Answer with one category.",
-    "mr": "Write the meaning representation.",
-    "sql": "Answer with one SQL query.",
-    "facts": "Answer the question.",
-}
-"""What a task says when its file does not: the form of the answer, nothing about its content."""
 
 
 class _Section(BaseModel):
@@ -153,162 +135,6 @@ def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None =
             raise InputError(f"unknown arm {name!r}", remedy=nearest(name, names))
     chosen = [arm for arm in arms if not only or arm.name in only]
     return chosen if root is None else [arm.located(root) for arm in chosen]
-
-
-def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
-    """Read the task's files, relative to ``root``; split, limit and check them.
-
-    Without ``checked``, rows that stand twice are let pass, for ``whatworks check`` to list.
-
-    Documents that cannot be read are none, and the task says why.
-
-    Raises:
-        InputError: If a file of rows is missing or wrong, or train and test share rows.
-    """
-
-    section = study.task
-    documents: dict[str, Document] = {}
-    fault = ""
-
-    def rows(name: str) -> tuple[tuple[Example, ...], tuple[Pair, ...]]:
-        data = read(path_of(root, name), format=section.format, columns=section.columns)
-        documents.update({d.id: d for d in data.documents})
-        wanted = section.where.items()
-
-        def fits(example: Example) -> bool:
-            return all(example.meta.get(k) == v for k, v in wanted)
-
-        pairs = tuple(pair for pair in data.pairs if fits(pair.example))
-        return tuple(filter(fits, data.examples)), pairs
-
-    train, pairs = rows(section.train)
-    if section.cluster is not None:
-        train, _ = categorised(train, **section.cluster.model_dump())
-    given = {
-        part: _renamed(rows(name)[0], part, train)
-        for part in ("dev", "test")
-        if (name := getattr(section, part))
-    }
-    if not given:
-        train, given = _by_column(train)
-        if given:
-            pairs = tuple(pair for pair in pairs if pair.example.meta.get("split") == "train")
-    splits = Splits(train=train, dev=given.get("dev", ()), test=given.get("test", ()))
-    splits = _apart(splits, section.split, checked)
-    splits, aside = _set_aside(_completed(splits, section.split), section.split)
-    limits = {part: getattr(section.limit, part) for part in ("train", "dev", "test")}
-    splits = Splits(
-        **{
-            part: _limited(getattr(splits, part), limit, section.split.seed)
-            for part, limit in limits.items()
-        }
-    )
-    if section.documents:
-        place = path_of(root, section.documents)
-        try:
-            documents = {d.id: d for d in read_documents(place)}
-        except InputError as error:  # fails the arms that need them; the others have their answer
-            fault = "; ".join(part for part in (error.cause, error.remedy) if part)
-            fault, documents = f"{error.place or place}: {fault}", {}
-    held = (*splits.dev, *splits.test, *aside)
-    if section.preferences:
-        preferences = for_training(read(path_of(root, section.preferences)).pairs, held)
-    else:
-        of_row = {pair.example.id: pair for pair in pairs}
-        preferences = tuple(of_row[row.id] for row in splits.train if row.id in of_row)
-        # A bad answer without a good one to the same input is no row, so that no split has it.
-        bad = for_training([pair for pair in pairs if not pair.chosen], held)
-        preferences += _limited(bad, limits["train"], section.split.seed)
-    if section.turns == "every":  # whole conversations were split, so none stands in two splits
-        splits = splits.replace(train=every_turn(splits.train))
-        splits = _apart(splits, section.split, checked)
-    metric = metric_at(section.metric, root)
-    if metric.name == "judge" and study.helper and "model" not in metric.options:
-        metric = metric.replace(options={**metric.options, "model": study.helper})
-    instructions = section.instructions
-    if instructions is None:
-        instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")
-    return Task(
-        name=study.name or Path(section.train).stem,
-        splits=splits,
-        metric=metric,
-        instructions=instructions,
-        documents=tuple(documents.values()),
-        preferences=preferences,
-        documents_fault=fault,
-        aside=aside,
-    )
-
-
-def _by_column(
-    rows: tuple[Example, ...],
-) -> tuple[tuple[Example, ...], dict[str, tuple[Example, ...]]]:
-    """The splits that the rows themselves name in a ``split`` column, if all of them do."""
-    names = [str(row.meta.get("split", "")) for row in rows]
-    if "train" not in names or not set(names) <= {"train", "dev", "test"}:
-        return rows, {}
-    parts = {
-        part: tuple(row for row, name in zip(rows, names, strict=True) if name == part)
-        for part in ("train", "dev", "test")
-    }
-    train = parts.pop("train")
-    return train, {part: chosen for part, chosen in parts.items() if chosen}
-
-
-def _renamed(
-    rows: tuple[Example, ...], part: str, train: tuple[Example, ...]
-) -> tuple[Example, ...]:
-    """Files of one name in two folders make the same ids: those of dev and test get a prefix."""
-    taken = {example.id for example in train}
-    if not any(row.id in taken for row in rows):
-        return rows
-    return tuple(row.replace(id=f"{part}/{row.id}") for row in rows)
-
-
-def _completed(splits: Splits, section: SplitSection) -> Splits:
-    """Cut the splits that the user did not give from train."""
-    if splits.dev and splits.test:
-        return splits
-    if not splits.dev and not splits.test:
-        return _cut(splits.train, dev=section.dev, test=section.test, seed=section.seed)
-    missing = "test" if splits.dev else "dev"
-    wanted: int | None = getattr(section, missing)
-    share = min(200, max(1, len(splits.train) // 5)) if wanted is None else wanted
-    cut = _cut(splits.train, dev=1, test=share, seed=section.seed)
-    return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
-
-
-def _apart(splits: Splits, section: SplitSection, checked: bool) -> Splits:
-    """Splits that share no rows: dropped or, if checked, refused."""
-    if section.on_overlap == "drop":
-        splits = drop_overlap(splits)
-    if checked:
-        check_examples(splits)
-    return splits
-
-
-def _set_aside(splits: Splits, section: SplitSection) -> tuple[Splits, tuple[Example, ...]]:
-    """Take whole groups out of train, for the metric alone."""
-    if section.aside is None:
-        return splits, ()
-    cut = _cut(splits.train, dev=1, test=section.aside, seed=section.seed)
-    return splits.replace(train=cut.train + cut.dev), cut.test
-
-
-def _cut(rows: tuple[Example, ...], *, dev: int | None, test: int | None, seed: int) -> Splits:
-    """Rows in three; near-duplicates stay together, as groups do."""
-
-    found = find(lambda: rows)
-    return split(rows, dev=dev, test=test, seed=seed, alike=(*found.exact, *found.near))
-
-
-def _limited(rows: tuple[_Item, ...], limit: int | None, seed: int) -> tuple[_Item, ...]:
-    if limit is None or limit >= len(rows):
-        return rows
-    import random
-
-    chosen = sorted(random.Random(f"limit {seed}").sample(range(len(rows)), limit))
-    return tuple(rows[i] for i in chosen)
 
 
 def _explained(error: ValidationError, path: Path) -> InputError:

@@ -24,7 +24,8 @@ def init(
     from whatworks.base.store import write_atomic
     from whatworks.metrics.registry import of, refused
     from whatworks.studies.first_study_file import guess_metric, sort_files, study_text
-    from whatworks.studies.study_file import read_arms, read_study, read_task
+    from whatworks.studies.study_file import read_arms, read_study
+    from whatworks.studies.study_task import read_task
 
     absent(out)
     found = sort_files(files)

@@ -7,7 +7,6 @@ fails its arm, with the server's words; answers already received stay kept.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.frozen import content_key
+from whatworks.base.paths import cache_folder
 from whatworks.base.store import Store
 from whatworks.data.task import Message
 from whatworks.models.chat_templates import until
@@ -101,8 +101,7 @@ class EndpointEngine:
 
         Args:
             name: Address and model.
-            cache: Where answers are kept; by default ``$WHATWORKS_CACHE`` or
-                ``~/.cache/whatworks``.
+            cache: Where answers are kept; by default the folder of ``paths.cache_folder``.
             prices: As for the engine itself.
 
         Raises:
@@ -115,7 +114,7 @@ class EndpointEngine:
                 place=_address(url),
                 remedy="write https://host/v1#model-name",
             )
-        return cls(url, model.strip(), cache=cache or default_cache(), prices=prices)
+        return cls(url, model.strip(), cache=cache or cache_folder(), prices=prices)
 
     @property
     def identity(self) -> str:
@@ -331,12 +330,6 @@ def held_to(constraint: Constraint) -> dict[str, Any]:
         return {"structured_outputs": {"choice": list(constraint.choices)}}
     kind = "regex" if constraint.kind == "regex" else "grammar"
     return {"structured_outputs": {kind: constraint.text}}
-
-
-def default_cache() -> Path:
-    """Where answers are kept when nothing else is said."""
-    named = os.environ.get("WHATWORKS_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "whatworks"
 
 
 def _names(keys: Sequence[str], prompts: Prompts) -> list[str]:

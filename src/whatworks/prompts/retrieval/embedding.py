@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from whatworks.base.errors import InputError, nearest
+from whatworks.base.paths import cache_folder
 from whatworks.prompts.retrieval.encoder import Encoder
 from whatworks.prompts.retrieval.hashed import HashedWords
 from whatworks.prompts.retrieval.kept import Kept
@@ -117,17 +118,12 @@ def embedder(name: str) -> Embedder:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen == "off":
         return Embedder(name, model)
-    if chosen:
-        return Embedder(name, Kept(model, Path(chosen)))
     try:
-        return Embedder(name, Kept(model, _user_cache()))
-    except InputError:  # nobody asked for this folder: where it cannot be written, do without
-        return Embedder(name, model)
-
-
-def _user_cache() -> Path:
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "whatworks"
+        return Embedder(name, Kept(model, cache_folder(CACHE_VARIABLE)))
+    except InputError:
+        if chosen:
+            raise
+        return Embedder(name, model)  # nobody asked for this folder
 
 
 def _model_source(name: str) -> str:
