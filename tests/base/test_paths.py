@@ -40,7 +40,7 @@ def test_files_are_seen_from_the_study_with_home_and_variables_filled_in(
     assert path_of(tmp_path, "$PLACE/a") == path_of(tmp_path, "${PLACE}/a") == tmp_path / "rows/a"
     assert path_of(tmp_path, "~/a") == tmp_path / "home" / "a"
     assert path_of(tmp_path, "5$ a") == tmp_path / "5$ a"
-    with pytest.raises(InputError, match="ABSENT in .* is not set"):
+    with pytest.raises(InputError, match=r"ABSENT in .* is not set"):
         path_of(tmp_path, "$ABSENT/a")
 
 
