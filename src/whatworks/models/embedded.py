@@ -54,7 +54,8 @@ def _verified(folder: Path) -> Path:
 
 def sha256(path: Path) -> str:
     """The SHA-256 sum of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def publish(model: Path, name: str = "lab-base", folder: Path | None = None) -> Path:

@@ -8,20 +8,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from whatworks.base.errors import InputError, first_line
 from whatworks.base.file_digest import TOKENIZER_FILES, WEIGHT_FILES, Identity, identity
+from whatworks.base.paths import is_gguf
 from whatworks.models.embedded import weights
+from whatworks.models.gguf_model import dequantise, describe
+from whatworks.models.quiet import quiet
+from whatworks.models.smollm2 import SMOLLM2, smollm2
 
 DOWNLOAD = "WHATWORKS_DOWNLOAD"
 """Environment variable that allows downloads from the Hugging Face hub."""
 
 
 _HUB_PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.safetensors.index.*"]
+_HUB = "hf:"
 _FOLDER_REMEDY = (
     "a model folder holds config.json, weights (*.safetensors) and a tokenizer "
     "(tokenizer.json), as save_pretrained writes them"
@@ -29,18 +34,25 @@ _FOLDER_REMEDY = (
 
 
 def resolve(name: str) -> Path:
-    """The folder of a model: an embedded one, a folder, or a Hugging Face id.
+    """The folder of a model: an embedded one, a folder, a GGUF file, or a Hugging Face id.
 
     Args:
-        name: ``lab``, ``lab-base``, ``lab-chat``; a path; or an id such as ``org/model``, looked
-            up in the local hub cache and downloaded only where ``WHATWORKS_DOWNLOAD=1`` is set.
+        name: ``lab``, ``lab-base``, ``lab-chat``; ``smollm2``; a path; an id such as
+            ``org/model``, or ``hf:org/model#FILE.gguf``, looked up in the local hub cache and
+            downloaded only where ``WHATWORKS_DOWNLOAD=1`` is set.
 
     Raises:
-        InputError: If there is no such model here, or the folder does not hold one.
+        InputError: If there is no such model here, or the folder or file does not hold one.
     """
-    if name == "lab" or name.startswith("lab-"):
+    if is_shipped(name):
         folder = weights(name)
-    elif (path := Path(name).expanduser()).exists():
+    elif name == SMOLLM2:
+        folder = smollm2()
+    elif name.startswith(_HUB):
+        folder = dequantise(_gguf_from_hub(name))
+    elif is_gguf(path := Path(name).expanduser()):
+        folder = dequantise(path)
+    elif path.exists():
         folder = path
     else:
         folder = _from_hub(name)
@@ -48,26 +60,79 @@ def resolve(name: str) -> Path:
     return folder.resolve()
 
 
+def is_shipped(name: str) -> bool:
+    """Whether the package itself holds the model."""
+    return name == "lab" or name.startswith("lab-")
+
+
+def loads_by_name(name: str) -> bool:
+    """Whether transformers finds the model by this name, without this package."""
+    return not (
+        is_shipped(name)
+        or name == SMOLLM2
+        or name.startswith(_HUB)
+        or Path(name).suffix.lower() == ".gguf"
+    )
+
+
+def describe_origin(name: str) -> str:
+    """What the weights of that model were dequantised from; empty for models that were not."""
+    if loads_by_name(name) or is_shipped(name):
+        return ""
+    return str(describe(resolve(name)) or "")
+
+
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
+
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"no model folder {name}", remedy="check the path")
+    return _kept_or_downloaded(
+        name,
+        f"huggingface-cli download {name}",
+        lambda: snapshot_download(name, local_files_only=True),
+        lambda: snapshot_download(name, allow_patterns=_HUB_PATTERNS),
+    )
+
+
+def _gguf_from_hub(name: str) -> Path:
+    """The file that ``hf:owner/name#FILE.gguf`` names."""
+    from huggingface_hub import hf_hub_download
+
+    model, _, file = name.removeprefix(_HUB).partition("#")
+    if model.count("/") != 1 or not file.lower().endswith(".gguf"):
+        raise InputError(
+            f"{name!r} names no GGUF file of a model", remedy="write hf:OWNER/MODEL#FILE.gguf"
+        )
+    return _kept_or_downloaded(
+        name,
+        f"huggingface-cli download {model} {file}",
+        lambda: hf_hub_download(model, file, local_files_only=True),
+        lambda: hf_hub_download(model, file),
+    )
+
+
+def _kept_or_downloaded(
+    name: str, command: str, keep: Callable[[], str], download: Callable[[], str]
+) -> Path:
+    """What is in the local hub cache, else downloaded where the user allows it."""
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     absent = f"no model {name!r} here: not a folder, and not in the local Hugging Face cache"
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise InputError(f"no model folder {name}", remedy="check the path")
     try:
-        return Path(snapshot_download(name, local_files_only=True))
+        return Path(keep())
     except HFValidationError as error:
-        raise InputError(absent, remedy="give `lab`, a folder, or an id like org/model") from error
+        raise InputError(
+            absent, remedy="give `lab`, `smollm2`, a folder, a GGUF file, or an id like org/model"
+        ) from error
     except LocalEntryNotFoundError as error:
         if not download_allowed():
             raise InputError(
                 absent,
-                remedy=f"set {DOWNLOAD}=1 to let it be downloaded, or run "
-                f"`huggingface-cli download {name}` first",
+                remedy=f"set {DOWNLOAD}=1 to let it be downloaded, or run `{command}` first",
             ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_PATTERNS))
+        return Path(download())
     except Exception as error:  # the hub client raises its own, the HTTP library's and OS errors
         raise InputError(
             f"could not download {name!r}: {first_line(error)}",
@@ -200,19 +265,3 @@ def _as_input_error(folder: Path, part: str) -> Generator[None]:
 def download_allowed() -> bool:
     """Whether the user allowed downloads from the Hugging Face hub."""
     return os.environ.get(DOWNLOAD) == "1"
-
-
-@contextlib.contextmanager
-def quiet() -> Generator[None]:
-    """No progress bars and reports while loading: our own displays would be torn apart."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -15,7 +15,8 @@ from whatworks.base.errors import ArmFailure, first_line
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models.engine import ModelFiles
-from whatworks.models.files import context_length, load_tokenizer, quiet, resolve
+from whatworks.models.files import context_length, load_tokenizer, resolve
+from whatworks.models.quiet import quiet
 
 BATCH = 32
 """Answers scored at once."""

@@ -27,7 +27,6 @@ from whatworks.base.store import disk_errors, write_atomic
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.decoding import Decoding
-from whatworks.models.embedded import NAMES
 from whatworks.models.engine import ModelFiles
 from whatworks.models.files import resolve
 from whatworks.prompts.candidate import Candidate
@@ -86,7 +85,7 @@ def write_weights(
         cause = why[kinds[-1]] if kinds else "the arm trained nothing"
         raise InputError(f"nothing can be merged: {cause}", remedy="leave --merge out")
     if files.adapter is not None and not merge:
-        elsewhere = candidate.weights.base not in NAMES and "full" not in kinds
+        elsewhere = models.loads_by_name(candidate.weights.base) and "full" not in kinds
         base = candidate.weights.base if elsewhere else "base"
         if not elsewhere:
             shutil.copytree(resolve(files.base), out / "base")
@@ -127,7 +126,7 @@ def _write_tokenizer(candidate: Candidate, files: ModelFiles, folder: Path) -> N
 
     base = models.resolve(files.base)
     tokenizer = templates.settled(templates.use(models.load_tokenizer(base), files.template))
-    if files.template != "auto" or candidate.weights.base in NAMES:
+    if files.template != "auto" or not models.loads_by_name(candidate.weights.base):
         # Not the template that its kind of model is known for.
         tokenizer.response_template = templates.response(tokenizer)
     tokenizer.save_pretrained(str(folder))

@@ -90,6 +90,7 @@ def card(chosen: Chosen, layout: Mapping[str, str]) -> str:
         "",
         f"`{base}` adapted by `{made}` (whatworks {__version__}), seed {chosen.seed}: the one that "
         "did best on dev, where every other choice was made too.",
+        *([f"The model is {summary.study.origin}."] if summary.study.origin else []),
         "",
         "## Measured",
         "",

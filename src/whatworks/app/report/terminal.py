@@ -91,6 +91,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
                 console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))
     if said := forgetting_said(summary, figures=console.width < WIDER + 2):
         console.print(Text(said, style="dim"))
+    if study.origin:
+        console.print(Text(clean(f"{study.model}: {study.origin}"), style="dim"))
     if study.plan:
         console.print(Text(clean(study.plan), style="dim"))
     console.print(Text(_fine_print(summary), style="dim"))

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whatworks.base.errors import InputError
-from whatworks.models.files import download_allowed, quiet
+from whatworks.models.files import download_allowed
+from whatworks.models.quiet import quiet
 from whatworks.prompts.retrieval.vectors import Vectors
 
 if TYPE_CHECKING:

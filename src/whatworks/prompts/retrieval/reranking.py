@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from whatworks.base.errors import InputError
-from whatworks.models.files import download_allowed, quiet
+from whatworks.models.files import download_allowed
+from whatworks.models.quiet import quiet
 
 MAX_TOKENS = 512
 BATCH = 16
