@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from whatworks.analysis.comparison import ALPHA, More, Scores, compare, mean_interval, needed
-from whatworks.base.phrasing import more_of, percent, points, span
+from whatworks.analysis.comparison import ALPHA, Scores, compare, mean_interval
+from whatworks.analysis.further_rows import NOTHING_MORE, needed
+from whatworks.base.phrasing import percent, points, span
 from whatworks_claims.evidence import Contrast, Evidence, Finding, Measured, Need
 
 
@@ -72,6 +73,6 @@ def _said(one: Measured) -> str:
 
 def _open(one: Measured, count: int) -> str:
     gap = abs(one.found.difference - one.smallest)
-    more = needed(one.found, gap, arms=count) if gap > 0 else More()
-    need = f"{more_of(more.examples, more.seeds)} would tell"
+    more = needed(one.found, gap, arms=count) if gap > 0 else NOTHING_MORE
+    need = f"{more.words} would tell"
     return f"{_said(one)} holds both sides of {points(one.smallest)}; {need}"

@@ -15,9 +15,8 @@ from whatworks.analysis.comparison import (
     compare,
     holm,
     mean_interval,
-    minimum_detectable_effect,
-    needed,
 )
+from whatworks.analysis.further_rows import minimum_detectable_effect, needed
 
 Scores = dict[tuple[int, str], float]
 

@@ -1,4 +1,4 @@
-"""Statistics over scores in [0, 1]: paired comparisons, intervals, corrections, power. Pure.
+"""Statistics over scores in [0, 1]: paired comparisons, intervals, corrections. Pure.
 
 An arm's scores are a mapping ``(seed, example id) -> value``. Every comparison is paired on the
 same examples; examples of one group count as one draw; where an arm has several seeds, their
@@ -12,8 +12,10 @@ Two tests:
   keeps its size with few clusters (Cameron, Gelbach and Miller 2008, section III; for a mean it is
   the sign-flip test, exact when the two arms are exchangeable). The interval holds the differences
   that the test does not reject, so the two never contradict one another. The seeds are a second
-  level: three of them cannot be resampled, so their mean is drawn from Student's t with its
-  estimated variance and S - 1 degrees of freedom.
+  level: their part is drawn with the uncertainty of its variance (``seed_spread``).
+
+Arms that are compared with one baseline are compared together (``compare_all``): seed variances are
+pooled, and p-values and intervals are corrected by what the arms have in common.
 
 Background: Efron and Tibshirani 1993; Dror et al. 2018; Miller 2024, "Adding Error Bars to Evals".
 """
@@ -21,28 +23,33 @@ Background: Efron and Tibshirani 1993; Dror et al. 2018; Miller 2024, "Adding Er
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from whatworks.analysis.paired_tests import (
     ALPHA,
+    FEW,
     Array,
-    SeedSpread,
-    bootstrap,
+    Changes,
+    Flips,
+    adjust_together,
+    count_changes,
+    flip_signs,
     group_variance,
     mcnemar,
-    seed_spread,
+    widen,
     z,
 )
-
-Scores = Mapping[tuple[int, str], float]
-
-POWER = 0.8
-MOST_EXAMPLES = 1e6
-"""Times the examples, beyond which more of them are no answer."""
-MOST_SEEDS = 20
-"""Seeds, beyond which more of them are no answer."""
+from whatworks.analysis.score_table import (
+    Scores,
+    fill_table,
+    group_keys,
+    items_of,
+    number_groups,
+    seeds_of,
+)
+from whatworks.analysis.seed_spread import SeedSpread, measure_spread, pool_spreads
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,25 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Joint:
+    """What a comparison is worth as one of several that decide together.
+
+    Attributes:
+        p: p-value corrected for their number (and for the looks that were taken before).
+        low: Lower end of an interval; all of them hold together with 95%.
+        high: Upper end.
+        level: The level of such an interval by itself.
+        arms: Number of comparisons.
+    """
+
+    p: float
+    low: float
+    high: float
+    level: float
+    arms: int
 
 
 @dataclass(frozen=True)
@@ -69,10 +95,12 @@ class Comparison:
         n_seeds: Seeds of the arm or of the baseline, whichever has more.
         se_items: Standard error of the difference from the choice of examples; shrinks with more.
         se_seeds: Standard error from the seeds; shrinks only with more seeds. 0 with one seed.
-        spread: Standard error that the interval counts for the seeds: ``se_seeds`` and what the
-            choice of examples adds to their differences. 0 with one seed, or when they agree.
+        spread: Standard error of the seeds' mean as seen: ``se_seeds`` and what the choice of
+            examples adds to their differences. 0 with one seed, or when they agree.
         df: Its degrees of freedom.
         alpha: The interval covers 1 - alpha.
+        changes: Groups that the arm changes; None where that is not known.
+        joint: What it is worth as one of several; None when it stands alone.
     """
 
     difference: float
@@ -88,14 +116,8 @@ class Comparison:
     spread: float = 0.0
     df: float = 1.0
     alpha: float = ALPHA
-
-
-@dataclass(frozen=True)
-class More:
-    """What it would take to tell: more examples, or more seeds; neither when no number would do."""
-
-    examples: int | None = None
-    seeds: int | None = None
+    changes: Changes | None = None
+    joint: Joint | None = None
 
 
 def compare(
@@ -124,41 +146,153 @@ def compare(
     """
     import numpy as np
 
-    seeds, others = _seeds(arm), _seeds(baseline)
-    items = [i for i in _items(arm, seeds) if all((s, i) in baseline for s in others)]
+    pair = _pair(arm, baseline, groups)
+    if pair.exact:
+        return pair.measure(None, pair.own, alpha)
+    return pair.measure(_flip([pair], [pair.own], np.random.default_rng(seed))[0], pair.own, alpha)
+
+
+def compare_all(
+    arms: Mapping[str, Scores],
+    baseline: Scores,
+    groups: Mapping[str, str] | None = None,
+    *,
+    failed: Collection[str] = (),
+    alpha: float = ALPHA,
+    seed: int = 0,
+) -> dict[str, Comparison]:
+    """Paired comparisons of several arms with one baseline, each with its ``joint`` worth.
+
+    Args:
+        arms: Name to scores, as for ``compare``.
+        baseline: The baseline's.
+        groups: Example id to group, as for ``compare``.
+        failed: Arms of which a seed failed: their seeds say nothing of how the others' differ.
+        alpha: What all comparisons together may err; less than 5% when the rows were looked at
+            before (``looks``).
+        seed: Seed of the bootstrap.
+
+    Raises:
+        ValueError: If an arm shares no example with the baseline, or a value is outside [0, 1].
+    """
+    import numpy as np
+
+    if not arms:
+        return {}
+    pairs = {name: _pair(own, baseline, groups) for name, own in arms.items()}
+    alike = [name for name in pairs if name not in failed]
+    pooled = dict(zip(alike, pool_spreads([pairs[name].own for name in alike]), strict=True))
+    spreads = [pooled.get(name, pair.own) for name, pair in pairs.items()]
+    rng = np.random.default_rng(seed)
+    flips = _flip([*pairs.values()], spreads, rng)
+    ps, level = adjust_together(flips, rng, alpha)
+    compared: dict[str, Comparison] = {}
+    for (name, pair), spread, flip, p in zip(pairs.items(), spreads, flips, ps, strict=True):
+        alone, wide = (pair.measure(flip, spread, a) for a in (ALPHA, level))
+        p = alone.p if len(pairs) == 1 else max(p, alone.p)
+        low, high = wide.low, wide.high
+        if p >= alpha:  # the test is by steps, the interval is not; the one must not gainsay it
+            low, high = min(low, 0.0), max(high, 0.0)
+        joint = Joint(min(1.0, p * ALPHA / alpha), low, high, level, len(pairs))
+        compared[name] = replace(alone, joint=joint)
+    return compared
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """An arm and the baseline on the examples that both answered.
+
+    ``mean`` is the difference of each example (N), ``keys`` its group, ``labels`` the group's
+    number; ``own`` is what the arm's own seeds say of their spread.
+    """
+
+    mean: Array
+    keys: list[tuple[bool, str]]
+    labels: Array
+    own: SeedSpread
+    n_seeds: int
+    binary: bool
+
+    @property
+    def groups(self) -> int:
+        return int(self.labels.max()) + 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether the exact test is to be had."""
+        return self.binary and self.n_seeds == 1 and self.groups == len(self.mean)
+
+    def measure(self, flips: Flips | None, spread: SeedSpread, alpha: float) -> Comparison:
+        """The comparison at a level; ``flips`` may be left out where the test is exact."""
+        mean, changes = self.mean, count_changes(self.mean, self.labels)
+        if self.exact or flips is None:
+            low, high, p = mcnemar(changes.gains, changes.losses, len(mean), alpha)
+        else:
+            p, (low, high) = flips.p, flips.interval(alpha)
+            if changes.gains + changes.losses < FEW or float(mean.max() - mean.min()) == 0:
+                low, high = widen(low, high, changes, alpha)  # nothing varies to be resampled
+            if p >= alpha:
+                low, high = min(low, 0.0), max(high, 0.0)
+        se_items = math.sqrt(group_variance(mean, self.labels))
+        if se_items == 0:  # all answers alike: the interval knows more than the empty variance
+            se_items = (high - low) / 2 / z(1 - alpha / 2)
+        return Comparison(
+            difference=float(mean.mean()),
+            low=low,
+            high=high,
+            p=p,
+            test="mcnemar" if self.exact else "bootstrap",
+            n_items=len(mean),
+            n_groups=self.groups,
+            n_seeds=self.n_seeds,
+            se_items=se_items,
+            se_seeds=math.sqrt(spread.alone),
+            spread=math.sqrt(spread.variance),
+            df=spread.df or 1.0,
+            alpha=alpha,
+            changes=changes,
+        )
+
+
+def _pair(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None) -> _Pair:
+    import numpy as np
+
+    seeds, others = seeds_of(arm), seeds_of(baseline)
+    items = [i for i in items_of(arm, seeds) if all((s, i) in baseline for s in others)]
     if not items or not others:
         raise ValueError("the two arms share no example")
-    first, second = _matrix(arm, seeds, items), _matrix(baseline, others, items)
-    labels = _labels(items, groups)
-    n_groups = int(labels.max()) + 1
-    mean = first.mean(axis=0) - second.mean(axis=0)
-    binary = all(bool(np.isin(m, (0.0, 1.0)).all()) for m in (first, second))
-    if binary and len(first) == len(second) == 1 and n_groups == len(items):
-        low, high, p = mcnemar(int((mean > 0).sum()), int((mean < 0).sum()), len(items), alpha)
-        test, seeds_ = "mcnemar", SeedSpread()
-    else:
-        tables = [first - second] if seeds == others else [first, second]
-        seeds_ = seed_spread(tables, labels)
-        low, high, p = bootstrap(mean, labels, seeds_, np.random.default_rng(seed), alpha)
-        test = "bootstrap"
-    se_items = math.sqrt(group_variance(mean, labels))
-    if se_items == 0:  # all answers alike: the interval knows more than the empty variance
-        se_items = (high - low) / 2 / z(1 - alpha / 2)
-    return Comparison(
-        difference=float(mean.mean()),
-        low=low,
-        high=high,
-        p=p,
-        test=test,
-        n_items=len(items),
-        n_groups=n_groups,
-        n_seeds=max(len(first), len(second)),
-        se_items=se_items,
-        se_seeds=math.sqrt(seeds_.alone),
-        spread=math.sqrt(seeds_.variance),
-        df=seeds_.df,
-        alpha=alpha,
+    first, second = fill_table(arm, seeds, items), fill_table(baseline, others, items)
+    keys = group_keys(items, groups)
+    labels = number_groups(keys)
+    tables = [first - second] if seeds == others else [first, second]
+    return _Pair(
+        first.mean(axis=0) - second.mean(axis=0),
+        keys,
+        labels,
+        measure_spread(tables, labels),
+        max(len(first), len(second)),
+        all(bool(np.isin(table, (0.0, 1.0)).all()) for table in (first, second)),
     )
+
+
+def _flip(pairs: Sequence[_Pair], spreads: Sequence[SeedSpread], rng: Any) -> list[Flips]:
+    """Draws for each pair, a group having the same sign in all of them."""
+    import numpy as np
+
+    numbers = {key: i for i, key in enumerate(dict.fromkeys(k for p in pairs for k in p.keys))}
+    columns: list[Array] = []
+    for pair in pairs:
+        rows = np.array([numbers[key] for key in pair.keys])
+        sizes = np.bincount(rows, minlength=len(numbers)) / len(rows)
+        totals = np.bincount(rows, weights=pair.mean, minlength=len(numbers)) / len(rows)
+        columns += [totals, sizes]
+    drawn = flip_signs(np.stack(columns, axis=1), rng).T
+    return [
+        Flips(
+            float(pair.mean.mean()), drawn[2 * i], drawn[2 * i + 1], spread.draw(rng, len(drawn[0]))
+        )
+        for i, (pair, spread) in enumerate(zip(pairs, spreads, strict=True))
+    ]
 
 
 def mean_interval(
@@ -177,26 +311,44 @@ def mean_interval(
     import numpy as np
     from scipy import special
 
-    seeds = _seeds(scores)
-    items = _items(scores, seeds)
+    seeds = seeds_of(scores)
+    items = items_of(scores, seeds)
     if not items:
         raise ValueError("no example has a score")
-    table = _matrix(scores, seeds, items)
-    labels = _labels(items, groups)
+    table = fill_table(scores, seeds, items)
+    labels = number_groups(group_keys(items, groups))
     n_groups = int(labels.max()) + 1
     value = float(table.mean())
     if len(table) == 1 and n_groups == len(items) and bool(np.isin(table, (0.0, 1.0)).all()):
         return _wilson(value, len(items), z(1 - alpha / 2))
     by_groups = group_variance(table.mean(axis=0), labels)
-    spread = seed_spread([table], labels)
-    total = by_groups + spread.variance
+    spread = measure_spread([table], labels)
+    total = by_groups + spread.alone
     if total == 0 or n_groups == 1:
         return _wilson(value, n_groups, z(1 - alpha / 2))
-    by_both = ((by_groups, n_groups - 1), (spread.variance, spread.df))
-    square = (
-        sum(var * float(special.stdtrit(df, 1 - alpha / 2)) ** 2 for var, df in by_both) / total
-    )
+    by_chance = z(1 - alpha / 2) ** 2 * spread.chance  # in the groups' variance already
+    by_seeds = special.stdtrit(spread.df or 1, 1 - alpha / 2) ** 2 * spread.variance - by_chance
+    by_items = special.stdtrit(n_groups - 1, 1 - alpha / 2) ** 2 * by_groups
+    square = (float(by_items) + max(0.0, float(by_seeds))) / total
     return _wilson(value, value * (1 - value) / total, math.sqrt(square))
+
+
+def correct_apart(compared: Mapping[str, Comparison]) -> dict[str, tuple[Comparison, Joint]]:
+    """Each comparison with its joint worth: its own, or for those made one by one Holm's p-value
+    and an interval widened to Bonferroni's level.
+    """
+    ps = dict(zip(compared, holm([found.p for found in compared.values()]), strict=True))
+    return {
+        n: (found, found.joint or _widened(found, ps[n], len(ps))) for n, found in compared.items()
+    }
+
+
+def _widened(found: Comparison, p: float, arms: int) -> Joint:
+    level = ALPHA / arms
+    factor = max(1.0, z(1 - level / 2) / z(1 - found.alpha / 2))
+    low = found.difference - factor * (found.difference - found.low)
+    high = found.difference + factor * (found.high - found.difference)
+    return Joint(p, max(-1.0, low), min(1.0, high), level, arms)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -209,118 +361,9 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def minimum_detectable_effect(found: Comparison, *, power: float = POWER) -> float:
-    """Smallest true difference that a study like this one would call significant.
-
-    Half the interval's width, which a difference must pass to be significant, plus
-    z(power) standard errors (Bloom 1995; Card et al. 2020 for language models).
-
-    Args:
-        found: The comparison whose observed variance is used.
-        power: Probability of seeing the effect, 80% by default.
-    """
-    return (found.high - found.low) / 2 + z(power) * math.hypot(found.se_items, found.se_seeds)
-
-
-def needed(found: Comparison, effect: float, *, arms: int = 1, power: float = POWER) -> More:
-    """What would show a true difference of ``effect``, everything else staying as observed.
-
-    More examples shrink the examples' part of the error, and what chance among them adds to the
-    seeds'; more seeds shrink the seeds' part and raise its degrees of freedom. Of all pairs that
-    would do, it is the one with the fewest answers in all.
-
-    Args:
-        found: The comparison so far.
-        effect: The difference to be told from 0, above 0.
-        arms: Number of arms compared; the level is divided by it.
-        power: Probability of seeing the effect.
-
-    Returns:
-        Further examples, further seeds or both, each at least 1 where given; neither when no
-        number up to ``MOST_EXAMPLES`` times the examples and ``MOST_SEEDS`` would do.
-    """
-    alpha = ALPHA / arms
-    best: tuple[float, More] | None = None
-    for seeds in range(found.n_seeds, MOST_SEEDS + 1 if found.n_seeds > 1 else found.n_seeds + 1):
-        share = seeds / found.n_seeds
-        factor = _least(lambda f, share=share: _room(found, f, share, alpha, power) <= effect)
-        if factor is None:
-            continue
-        further = max(0, math.ceil(found.n_items * factor) - found.n_items)
-        answers = (found.n_items + further) * seeds
-        if best is None or answers < best[0]:
-            best = answers, More(further or None, seeds - found.n_seeds or None)
-    if best is None:
-        return More()
-    return best[1] if best[1] != More() else More(examples=1)
-
-
-def _room(found: Comparison, examples: float, seeds: float, alpha: float, power: float) -> float:
-    """Smallest difference shown with so many times the examples and the seeds."""
-    items = found.se_items / math.sqrt(examples)
-    chance = max(0.0, found.spread**2 - found.se_seeds**2)
-    spread = math.sqrt((found.se_seeds**2 + chance / examples) / seeds)
-    df = found.df if seeds == 1 else found.df * (seeds * found.n_seeds - 1) / (found.n_seeds - 1)
-    # As wide as observed where the examples decide: few groups have heavier tails than a normal.
-    normal = z(1 - alpha / 2)
-    if found.spread == 0 and found.se_items:
-        observed = (found.high - found.low) / 2 / found.se_items / z(1 - found.alpha / 2)
-        normal *= max(1.0, observed)
-    half = math.hypot(normal * items, _critical(df, alpha) * spread)
-    return half + z(power) * math.hypot(items, spread)
-
-
-def _critical(df: float, alpha: float) -> float:
-    """Two-sided quantile of Student's t."""
-    from scipy import special
-
-    return float(special.stdtrit(df, 1 - alpha / 2))
-
-
-def _least(enough: Callable[[float], bool]) -> float | None:
-    """Smallest factor from 1 on that is enough, by bisection; None beyond ``MOST_EXAMPLES``."""
-    low, high = 1.0, MOST_EXAMPLES
-    if enough(low):
-        return low
-    if not enough(high):
-        return None
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
-
-
 def _wilson(value: float, n: float, critical: float) -> Estimate:
     square = critical**2
     centre = (value + square / (2 * n)) / (1 + square / n)
     half = critical / (1 + square / n) * math.sqrt(value * (1 - value) / n + square / (4 * n * n))
     # At 0 and 1 the end is exact; rounding must not move it past the value.
     return Estimate(value, min(value, max(0.0, centre - half)), max(value, min(1.0, centre + half)))
-
-
-def _seeds(scores: Scores) -> list[int]:
-    return sorted({seed for seed, _ in scores})
-
-
-def _items(scores: Scores, seeds: Sequence[int]) -> list[str]:
-    """Examples that every seed answered, sorted."""
-    return sorted(i for i in {i for _, i in scores} if all((s, i) in scores for s in seeds))
-
-
-def _matrix(scores: Scores, seeds: Sequence[int], items: Sequence[str]) -> Array:
-    import numpy as np
-
-    table = np.array([[scores[s, i] for i in items] for s in seeds], dtype=float)
-    if not bool(((table >= 0) & (table <= 1)).all()):
-        raise ValueError("scores must lie between 0 and 1")
-    return table
-
-
-def _labels(items: Sequence[str], groups: Mapping[str, str] | None) -> Array:
-    """Group number of each item, numbered in order of first appearance."""
-    import numpy as np
-
-    numbers: dict[tuple[bool, str], int] = {}
-    named = groups or {}
-    keys = [(i in named, named.get(i, i)) for i in items]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])

@@ -1,4 +1,4 @@
-"""The machinery of a paired comparison: two tests with their intervals, and two variances. Pure.
+"""The machinery of a paired comparison: its two tests, their intervals, and many at once. Pure.
 
 ``analysis.comparison`` says when each is used and why; here is how. Arrays are numpy's: ``mean``
 holds the difference of each of N examples, averaged over seeds; ``labels`` the number of each
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -19,25 +20,8 @@ ALPHA = 0.05
 DRAWS = 4999
 FEW = 8
 """With fewer differing groups than this, resampling cannot see what it has not drawn."""
-CHANCE = 0.25
-"""The seeds' spread counts unless it is among this share of the smallest that chance alone gives.
-Leaving it out only when it falls short of chance's mean lets 8% of null comparisons through when
-three seeds do differ; counting it always costs power when they do not."""
-
-
-@dataclass(frozen=True)
-class SeedSpread:
-    """What the seeds add to the variance of a mean.
-
-    Attributes:
-        variance: Variance of the mean of the seeds' means.
-        df: Its degrees of freedom.
-        alone: The part of it that more examples would not remove.
-    """
-
-    variance: float = 0.0
-    df: float = 1.0
-    alone: float = 0.0
+TINY = 1e-9
+"""Keeps ties, which flips of equal totals produce, from hanging on rounding."""
 
 
 def mcnemar(gains: int, losses: int, n: int, alpha: float = ALPHA) -> tuple[float, float, float]:
@@ -51,7 +35,7 @@ def mcnemar(gains: int, losses: int, n: int, alpha: float = ALPHA) -> tuple[floa
     return low, high, p
 
 
-def tango(gains: int, losses: int, n: int, alpha: float = ALPHA) -> tuple[float, float]:
+def tango(gains: float, losses: float, n: float, alpha: float = ALPHA) -> tuple[float, float]:
     """Score interval of a paired difference of proportions (Tango 1998, formula 7)."""
     critical = z(1 - alpha / 2)
 
@@ -66,64 +50,6 @@ def tango(gains: int, losses: int, n: int, alpha: float = ALPHA) -> tuple[float,
     return _edge(rejected, middle, -1.0), _edge(rejected, middle, 1.0)
 
 
-def bootstrap(
-    mean: Array, labels: Array, seeds: SeedSpread, rng: Any, alpha: float = ALPHA
-) -> tuple[float, float, float]:
-    """Interval and p-value of the wild cluster bootstrap with a second level for the seeds.
-
-    Args:
-        mean: Difference of each example, averaged over seeds (N).
-        labels: Group of each example (N), 0 to G - 1.
-        seeds: What the seeds add to the variance of the difference.
-        rng: Source of the draws.
-        alpha: The interval covers 1 - alpha.
-    """
-    import numpy as np
-
-    n = len(mean)
-    totals, sizes = np.bincount(labels, weights=mean), np.bincount(labels).astype(float)
-    flipped, flipped_sizes = _flips(np.stack([totals, sizes], axis=1), rng).T / n
-    spread = math.sqrt(seeds.variance)
-    by_seeds = rng.standard_t(seeds.df, DRAWS) * spread if spread else 0.0
-    observed = float(mean.mean())
-
-    def p_value(delta: float) -> float:
-        drawn = np.abs(flipped - delta * flipped_sizes + by_seeds)
-        # The margin keeps ties, which flips of equal totals produce, from hanging on rounding.
-        return (1 + int((drawn >= abs(observed - delta) - 1e-12).sum())) / (DRAWS + 1)
-
-    def rejected(delta: float) -> bool:
-        return p_value(delta) < alpha
-
-    p = p_value(0.0)
-    # Bracketing at 0 makes the interval exclude 0 exactly when p is below the level.
-    low_end = 0.0 if p < alpha and observed > 0 else -1.0
-    high_end = 0.0 if p < alpha and observed < 0 else 1.0
-    low, high = _edge(rejected, observed, low_end), _edge(rejected, observed, high_end)
-    gains, losses = int((totals > 1e-12).sum()), int((totals < -1e-12).sum())
-    if gains + losses < FEW or float(np.ptp(mean)) == 0:  # nothing varies: nothing to resample
-        changed = np.abs(totals[np.abs(totals) > 1e-12])
-        scale = float(changed.mean()) * len(totals) / n if len(changed) else 1.0
-        wide = [scale * end for end in tango(gains, losses, len(totals), alpha)]
-        low, high = max(-1.0, min(low, wide[0])), min(1.0, max(high, wide[1]))
-    if p >= alpha:
-        low, high = min(low, 0.0), max(high, 0.0)
-    return low, high, p
-
-
-def _flips(columns: Array, rng: Any) -> Array:
-    """Sums of each column's entries under random signs: (G, C) to (DRAWS, C)."""
-    import numpy as np
-
-    parts: list[Array] = []
-    step = max(1, 4_000_000 // len(columns))  # bounds the memory of the sign matrix
-    for start in range(0, DRAWS, step):
-        draws = min(step, DRAWS - start)
-        signs = rng.integers(0, 2, size=(draws, len(columns)), dtype=np.int8) * 2 - 1
-        parts.append(signs.astype(float) @ columns)
-    return np.concatenate(parts)
-
-
 def _edge(rejected: Callable[[float], bool], inside: float, outside: float) -> float:
     """Where ``rejected`` begins between a point that is kept and one beyond; by bisection."""
     if not rejected(outside):
@@ -132,6 +58,153 @@ def _edge(rejected: Callable[[float], bool], inside: float, outside: float) -> f
         middle = (inside + outside) / 2
         inside, outside = (inside, middle) if rejected(middle) else (middle, outside)
     return inside
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many groups an arm changes: for the better, for the worse, of how many, by how much."""
+
+    gains: int
+    losses: int
+    groups: int
+    scale: float = 1.0
+
+
+def count_changes(mean: Array, labels: Array) -> Changes:
+    """The groups whose total differs from 0; ``scale`` is what one of them moves the mean by."""
+    import numpy as np
+
+    totals = np.bincount(labels, weights=mean)
+    changed = np.abs(totals[np.abs(totals) > TINY])
+    gains, losses = int((totals > TINY).sum()), int((totals < -TINY).sum())
+    scale = float(changed.mean()) * len(totals) / len(mean) if len(changed) else 1.0
+    return Changes(gains, losses, len(totals), scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Flips:
+    """Draws of the wild cluster bootstrap for one comparison, with the seeds as a second level.
+
+    Rademacher signs of the groups with the null imposed (Cameron, Gelbach and Miller 2008, section
+    III). For a true difference ``delta`` the draws are ``sums - delta * sizes + seeds``.
+
+    Attributes:
+        observed: The mean difference.
+        sums: Mean differences under random signs (draws).
+        sizes: Mean of the signs, each example's being its group's (draws), in [-1, 1].
+        seeds: The seeds' part of the error (draws).
+    """
+
+    observed: float
+    sums: Array
+    sizes: Array
+    seeds: Array
+
+    @property
+    def null(self) -> Array:
+        """Absolute differences where there is none, with the null imposed (draws)."""
+        import numpy as np
+
+        return np.abs(self.sums + self.seeds)
+
+    @property
+    def centred(self) -> Array:
+        """Absolute errors of the difference, whatever it is (draws)."""
+        import numpy as np
+
+        return np.abs(self.sums - self.observed * self.sizes + self.seeds)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of no difference."""
+        hits = int((self.null >= abs(self.observed) - TINY).sum())
+        return (1 + hits) / (len(self.sums) + 1)
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """The differences that the test does not reject at ``alpha``, cut to [-1, 1].
+
+        Beyond the observed difference each draw is at least as large up to one value of ``delta``
+        and smaller from there, so that the end is a quantile of those values.
+        """
+        import numpy as np
+
+        drawn = self.sums + self.seeds
+        keep = math.ceil(alpha * (len(drawn) + 1) - TINY) - 1
+        if keep < 1:
+            return -1.0, 1.0
+        up, down = 1 + self.sizes, 1 - self.sizes
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one, two = (drawn + self.observed) / up, (self.observed - drawn) / down
+        # A draw of equal signs is as large as the observed difference whatever delta is.
+        high = np.fmax(np.where(up < TINY, np.inf, one), np.where(down < TINY, np.inf, two))
+        low = np.fmin(np.where(up < TINY, -np.inf, one), np.where(down < TINY, -np.inf, two))
+        highest = float(np.partition(high, len(high) - keep)[len(high) - keep])
+        lowest = float(np.partition(low, keep - 1)[keep - 1])
+        return (
+            max(-1.0, min(lowest, self.observed)),
+            min(1.0, max(highest, self.observed)),
+        )
+
+
+def widen(low: float, high: float, changes: Changes, alpha: float) -> tuple[float, float]:
+    """The interval as wide as the changed groups alone would make it, by Tango's."""
+    ends = tango(changes.gains, changes.losses, changes.groups, alpha)
+    wide = [changes.scale * end for end in ends]
+    return max(-1.0, min(low, wide[0])), min(1.0, max(high, wide[1]))
+
+
+def flip_signs(columns: Array, rng: Any, draws: int = DRAWS) -> Array:
+    """Sums of each column's entries under random signs: (G, C) to (draws, C)."""
+    import numpy as np
+
+    parts: list[Array] = []
+    step = max(1, 4_000_000 // len(columns))  # bounds the memory of the sign matrix
+    for start in range(0, draws, step):
+        size = (min(step, draws - start), len(columns))
+        signs = rng.integers(0, 2, size=size, dtype=np.int8) * 2 - 1
+        parts.append(signs.astype(float) @ columns)
+    return np.concatenate(parts)
+
+
+def adjust_together(flips: Sequence[Flips], rng: Any, alpha: float) -> tuple[list[float], float]:
+    """p-values corrected for the number of comparisons, and the level that each is judged at.
+
+    Step-down minimum p by resampling (Westfall and Young 1993, algorithm 2.8; Romano and Wolf
+    2005, Econometrica 73:1237): the comparisons share their rows and signs, so what they have in
+    common is not paid for twice. Each draw's rank is that of its error around the observed
+    difference, since the null imposed would take a lucky baseline for dependence; its p-value is
+    then the one that its own test gives at that rank, ties and all.
+
+    Args:
+        flips: One per comparison, drawn with the same signs.
+        rng: Source of the order among ties.
+        alpha: What all comparisons together may err.
+
+    Returns:
+        The adjusted p-values, and the level at which all intervals hold together in 1 - alpha.
+    """
+    import numpy as np
+
+    if len(flips) == 1:
+        return [flips[0].p], alpha
+    columns: list[Array] = []
+    for one in flips:
+        error, null = one.centred, np.sort(one.null)
+        rank = np.argsort(np.argsort(error + TINY * rng.random(len(error))))
+        own = (len(null) - np.searchsorted(null, null - TINY)) / len(null)
+        columns.append(own[rank])
+    drawn = np.stack(columns)
+    ps = [one.p for one in flips]
+    adjusted, running = [1.0] * len(ps), 0.0
+    order = sorted(range(len(ps)), key=lambda i: ps[i])
+    smallest = np.minimum.accumulate(drawn[order[::-1]])[::-1]  # over this arm and those after it
+    for step, i in enumerate(order):
+        hits = int((smallest[step] <= ps[i] + TINY).sum())
+        running = max(running, ps[i], (1 + hits) / (drawn.shape[1] + 1))
+        adjusted[i] = running
+    least = np.sort(smallest[0])
+    level = float(least[max(0, math.ceil(alpha * len(least)) - 1)])
+    return adjusted, min(alpha, max(level, alpha / len(ps)))
 
 
 def group_variance(mean: Array, labels: Array) -> float:
@@ -145,42 +218,7 @@ def group_variance(mean: Array, labels: Array) -> float:
     return float((residuals**2).sum() * count / (count - 1) / len(mean) ** 2)
 
 
-def seed_spread(tables: Sequence[Array], labels: Array) -> SeedSpread:
-    """What the seeds add to the variance of the overall mean.
-
-    Seeds that do not matter still differ, because examples come out differently by chance; that
-    chance is already in the groups' variance (two-way clustering, Cameron, Gelbach and Miller
-    2011). The spread counts in full unless it is smaller than chance would usually make it.
-    Several tables have independent seeds (Welch and Satterthwaite).
-
-    Args:
-        tables: Scores or differences, each (seeds, N).
-        labels: Group of each example (N).
-    """
-    import numpy as np
-    from scipy import special
-
-    count, n = int(labels.max()) + 1, len(labels)
-    parts: list[SeedSpread] = []
-    for table in tables:
-        df = len(table) - 1
-        if df < 1:
-            continue
-        means = table.mean(axis=1)
-        spread = float(means.var(ddof=1)) / len(table)
-        noise = table - table.mean(axis=0) - (means - means.mean())[:, None]
-        totals = np.stack([np.bincount(labels, weights=row) for row in noise])
-        correction = count / (count - 1) if count > 1 else 1.0
-        chance = float((totals**2).sum()) * correction / (len(table) * df * n**2)
-        if spread > chance * float(special.chdtri(df, 1 - CHANCE)) / df:
-            parts.append(SeedSpread(spread, df, max(0.0, spread - chance)))
-    total = sum(part.variance for part in parts)
-    if not total:
-        return SeedSpread()
-    df = total**2 / sum(part.variance**2 / part.df for part in parts)
-    return SeedSpread(total, df, sum(part.alone for part in parts))
-
-
+@lru_cache
 def z(share: float) -> float:
     """Quantile of the standard normal distribution."""
     return NormalDist().inv_cdf(share)

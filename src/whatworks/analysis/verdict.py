@@ -7,18 +7,24 @@ Nothing here picks the best test score.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from whatworks.analysis.comparison import (
     ALPHA,
     Comparison,
     Estimate,
-    holm,
-    minimum_detectable_effect,
-    needed,
+    Joint,
+    correct_apart,
 )
-from whatworks.base.phrasing import count, duration, listed, more_of, percent, points, span
+from whatworks.analysis.further_rows import (
+    NOTHING_MORE,
+    More,
+    fewest_groups,
+    minimum_detectable_effect,
+    needed_to_settle,
+)
+from whatworks.base.phrasing import count, duration, listed, percent, points, span
 
 Label = Literal["baseline", "works", "does not work", "cannot tell", "failed"]
 MIN_EFFECT = 0.02
@@ -32,72 +38,128 @@ class Verdict:
     Attributes:
         label: The verdict.
         reason: Why, in a sentence without a full stop.
-        p_adjusted: p-value after Holm's correction for the number of arms compared.
-        more_examples: Under ``cannot tell``: about how many more test examples would settle it if
-            the true difference is the observed one.
-        more_seeds: And how many more seeds. None in both: no number would do.
-        detectable: Smallest true difference that this test would have shown four times in five.
+        p_adjusted: p-value after the correction for the number of arms compared and of looks.
+        needs: Under ``cannot tell``: what would settle it, if the true difference is about the
+            observed one.
+        detectable: Smallest true difference that this test would have shown four times in five;
+            None where it could not have shown any.
+        matters: Under ``works``: whether the gain is shown to be more than the smallest that
+            matters; if not, it is above 0 and the rest is open.
     """
 
     label: Label
     reason: str
     p_adjusted: float | None = None
-    more_examples: int | None = None
+    needs: More = NOTHING_MORE
     detectable: float | None = None
-    more_seeds: int | None = None
+    matters: bool = False
+
+    @property
+    def more_examples(self) -> int | None:
+        """How many more test examples, or groups, at least; None: none, or no number would do."""
+        return self.needs.examples
+
+    @property
+    def more_seeds(self) -> int | None:
+        """How many more seeds."""
+        return self.needs.seeds
 
     @property
     def more(self) -> str:
-        """What would settle it, in words: "about 730 more examples"; "" where nothing is open."""
-        return more_of(self.more_examples, self.more_seeds) if self.label == "cannot tell" else ""
+        """What would settle it: "about 300 to 1,500 more examples"; "" where nothing is open."""
+        return self.needs.words if self.label == "cannot tell" else ""
 
 
 def judge(
-    comparisons: Mapping[str, Comparison | None], *, min_effect: float = MIN_EFFECT
+    comparisons: Mapping[str, Comparison | None],
+    *,
+    min_effect: float = MIN_EFFECT,
+    failures: Mapping[str, str] | None = None,
 ) -> dict[str, Verdict]:
     """A verdict for every arm that was compared with the baseline.
 
-    ``works``: significantly better after Holm's correction. ``does not work``: significantly worse,
-    or the interval's upper end lies below the smallest effect that matters, whatever its sign.
-    ``cannot tell``: neither. ``failed``: the arm has no comparison (None).
+    All is corrected for the number of arms: by ``Comparison.joint``, or by Holm's and Bonferroni's
+    where the comparisons were made one by one. ``works``: significantly better; whether by more
+    than ``min_effect`` is said. ``does not work``: significantly worse, or the interval's upper end
+    lies below the smallest effect that matters, whatever its sign. ``cannot tell``: neither.
+    ``failed``: the arm has no comparison (None).
+
+    Args:
+        comparisons: Arm to its comparison with the baseline.
+        min_effect: Smallest difference that matters.
+        failures: What to say of arms of which a seed failed; it stands first in their reason.
     """
-    compared = {name: found for name, found in comparisons.items() if found is not None}
-    adjusted = dict(zip(compared, holm([c.p for c in compared.values()]), strict=True))
-    failed = Verdict("failed", "no test answers to compare")
-    return {
-        name: failed
-        if found is None
-        else _judge_one(found, adjusted[name], arms=len(compared), min_effect=min_effect)
-        for name, found in comparisons.items()
-    }
+    compared = correct_apart({n: found for n, found in comparisons.items() if found is not None})
+    verdicts: dict[str, Verdict] = {}
+    for name in comparisons:
+        if name not in compared:
+            verdicts[name] = Verdict("failed", "no test answers to compare")
+            continue
+        verdict = _judge_one(*compared[name], min_effect)
+        if lost := (failures or {}).get(name):
+            verdict = replace(verdict, reason=f"{lost}; {verdict.reason}")
+        verdicts[name] = verdict
+    return verdicts
 
 
-def _judge_one(found: Comparison, p: float, *, arms: int, min_effect: float) -> Verdict:
-    detectable = minimum_detectable_effect(found)
-    significant = p < ALPHA
+def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
+    found = replace(found, joint=joint)
+    detectable: float | None = minimum_detectable_effect(found)
+    detectable = detectable if detectable <= 1 else None
+    significant = joint.p < ALPHA
+    effect = f"the {points(min_effect).lstrip('+')} points that matter"
     if significant and found.difference < 0:
         return Verdict(
-            "does not work", "significantly worse than the baseline", p, None, detectable
+            "does not work",
+            "significantly worse than the baseline",
+            joint.p,
+            NOTHING_MORE,
+            detectable,
         )
-    if found.high < min_effect:
-        small = f"any gain is below the {points(min_effect).lstrip('+')} points that matter"
-        return Verdict("does not work", small, p, None, detectable)
+    if joint.high < min_effect:
+        small = f"any gain is below {effect}"
+        return Verdict("does not work", small, joint.p, NOTHING_MORE, detectable)
     if significant:
-        return Verdict("works", "significantly better than the baseline", p, None, detectable)
-    # The quicker of two ends: showing the difference, or showing that it is too small to matter.
-    gap = max(found.difference, min_effect - found.difference)
-    more = needed(found, gap, arms=arms)
-    if more.examples is None and more.seeds is None:
+        matters = joint.low > min_effect
+        reason = (
+            f"better than the baseline by more than {effect}"
+            if matters
+            else f"above 0; whether by {effect} is open"
+        )
+        return Verdict("works", reason, joint.p, NOTHING_MORE, detectable, matters)
+    more = needed_to_settle(found, min_effect, alpha=joint.level)
+    if found.n_groups < fewest_groups(joint.level):
+        unit = "group" if found.n_groups < found.n_items else "example"
+        ones = f"{found.n_groups} {unit}{'s' * (found.n_groups > 1)}"
+        reason = f"{ones} cannot show any difference, not even the largest"
+    elif more.examples is None and more.seeds is None:
         reason = "its seeds differ too much: more seeds are needed, not only more examples"
+    elif found.p < ALPHA and joint.arms > 1:
+        reason = f"it would be significant alone, but not as one of {joint.arms} arms"
     elif found.p < ALPHA:
-        reason = f"it would be significant alone, but not as one of {arms} arms"
+        reason = "it would be significant at a first look, but the rows were looked at before"
     elif more.seeds is not None:
         reason = f"its {found.n_seeds} seeds say too little of their spread"
     elif found.difference == 0 and found.low == -found.high:
         reason = "no difference seen, but the test is too small to rule one out"
     else:
         reason = "the interval holds both no gain and one that matters"
-    return Verdict("cannot tell", reason, p, more.examples, detectable, more.seeds)
+    return Verdict("cannot tell", reason, joint.p, more, detectable)
+
+
+def show_decided(found: Comparison, *, min_effect: float = MIN_EFFECT) -> Comparison:
+    """The comparison with the interval that its verdict rests on.
+
+    It is the arm's own, except where the correction for the number of arms takes the decision away:
+    then the interval is the corrected one, so that both say the same.
+    """
+    joint = found.joint
+    if joint is None:
+        return found
+    taken = found.p < ALPHA <= joint.p or found.high < min_effect <= joint.high
+    if not taken:
+        return found
+    return replace(found, low=joint.low, high=joint.high, alpha=joint.level)
 
 
 # -- the choice, on dev -------------------------------------------------------------------------

@@ -71,11 +71,33 @@ def rough(number: int) -> str:
     return f"{math.ceil(number / step) * step:,}"
 
 
-def more_of(examples: int | None, seeds: int | None) -> str:
-    """What it takes to tell: examples, seeds, both, or an unknown number of seeds."""
-    counts = [(examples and rough(examples), examples, "example"), (seeds, seeds, "seed")]
-    said = [f"{text} more {what}{'s' * (n > 1)}" for text, n, what in counts if n]
-    return f"about {listed(said)}" if said else "more seeds"
+def more_of(
+    examples: int | None,
+    seeds: int | None,
+    *,
+    most: int | None = None,
+    open_end: bool = False,
+    unit: str = "example",
+) -> str:
+    """What it takes to tell: examples, seeds, both, or an unknown number of seeds.
+
+    Args:
+        examples: Further examples or groups; of a range the lower end.
+        seeds: Further seeds.
+        most: Upper end of the range, if there is one.
+        open_end: Whether it has no upper end.
+        unit: What is counted.
+    """
+    said: list[str] = []
+    if examples:
+        least, upper = rough(examples), rough(most or examples)
+        amount = least if least == upper else f"{least} to {upper}"
+        plural = "s" * (open_end or upper != "1")
+        said.append(f"{least if open_end else amount} more {unit}{plural}")
+    if seeds:
+        said.append(f"{seeds} more seed{'s' * (seeds > 1)}")
+    about = "at least" if examples and open_end else "about"
+    return f"{about} {listed(said)}" if said else "more seeds"
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:
