@@ -2,7 +2,8 @@
 
 Supervised tuning, preference tuning and reinforcement (REINFORCE, leave one out) of the embedded
 model, LoRA, on the messages of the example study ``json``; reinforcement begins where a short
-supervised tuning ends. Rows, adapter, learning rate, schedule, rows per step and, of
+supervised tuning ends. ``--model`` takes another model, tuned on the sentences of ViGGO where
+``$WHATWORKS_DATA`` (``../shared/data`` by default) holds them. Rows, adapter, learning rate, schedule, rows per step and, of
 reinforcement, answers per prompt and their longest are the same both ways. The rest is left to
 each: threads, number type, attention, recomputing, order of the rows. Each training has a
 process of its own; seconds are those of its steps and checkpoints, processor seconds and memory
@@ -13,6 +14,11 @@ within noise.
     python benchmarks/training.py              # 300 rows
     python benchmarks/training.py --rows 100
     python benchmarks/training.py --only sft --repeat 3
+    python benchmarks/training.py --model FOLDER --rows 64 --epochs 1 --only sft
+    python benchmarks/training.py --model FOLDER --rows 64 --epochs 1 --only sft --float32
+
+``--float32`` is what a processor without 16-bit instructions does: torch keeps to AVX2, and both
+ways to 32-bit numbers, which TRL has to be told.
 
 Times depend on the machine; compare only numbers of one run. OMP_NUM_THREADS=1 fixes the threads.
 """
@@ -21,24 +27,37 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import csv
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from whatworks.models.files import resolve
 from whatworks.training import process as child
 
 EPOCHS, BATCH, RANK, ALPHA = 2, 16, 16, 32
+LAB = "lab"
 SAMPLES, LONGEST, PROMPTS, BEGIN = 4, 48, 32, 300
 RATE = {"sft": 3e-3, "dpo": 3e-4, "rl": 3e-4}
-DATA = Path(__file__).resolve().parents[1] / "examples" / "json" / "messages.jsonl"
-INSTRUCTIONS = "Write the message as JSON."
+"""Peak learning rates for the embedded model; a wider one takes a third of them."""
+ROOT = Path(__file__).resolve().parents[1]
+MESSAGES = ROOT / "examples" / "json" / "messages.jsonl"
+SENTENCES = Path(os.environ.get("WHATWORKS_DATA", ROOT.parent / "shared/data")) / "viggo/train.csv"
+INSTRUCTIONS = {
+    "json": "Write the message as JSON.",
+    "viggo": "Write what the sentence says about a video game as a function with its slots.",
+}
+WITHOUT_16_BITS = {"ATEN_CPU_CAPABILITY": "avx2"}
+"""Environment in which torch takes this processor for one that has no AVX-512."""
 
 
 @dataclass(frozen=True)
@@ -52,23 +71,44 @@ class Run:
 
 @dataclass(frozen=True)
 class Case:
-    """What to train: the trainer, how many rows, and the folder of the model it begins with."""
+    """What to train: the trainer, how many rows, the folder of the model it begins with, whether
+    the rows are ViGGO's, passes over them, and whether in 32 bits."""
 
     trainer: str
     rows: int
     model: str
+    sentences: bool = False
+    epochs: int = EPOCHS
+    float32: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Peak learning rate."""
+        return RATE[self.trainer] / (3 if self.sentences else 1)
+
+    @property
+    def metric(self) -> str:
+        """Name of the rows' metric."""
+        return "mr" if self.sentences else "json"
 
 
-def texts(count: int) -> list[dict[str, str]]:
+def texts(case: Case) -> list[dict[str, str]]:
     """Messages with the wanted answer, and one that ends too early."""
-    rows = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()[:count]]
+    if case.sentences:
+        with SENTENCES.open(encoding="utf-8", newline="") as file:
+            rows = [(row["ref"], row["mr"]) for row in csv.DictReader(file)]
+    else:
+        lines = [json.loads(line) for line in MESSAGES.read_text("utf-8").splitlines()]
+        rows = [(line["input"], line["target"]) for line in lines]
+    instructions = INSTRUCTIONS["viggo" if case.sentences else "json"]
     return [
         {
-            "asked": r["input"],
-            "chosen": r["target"],
-            "rejected": r["target"][: len(r["target"]) // 2],
+            "instructions": instructions,
+            "asked": asked,
+            "chosen": wanted,
+            "rejected": wanted[: len(wanted) // 2],
         }
-        for r in rows
+        for asked, wanted in rows[: case.rows]
     ]
 
 
@@ -81,8 +121,8 @@ def ours(case: Case, folder: Path) -> Run:
     from whatworks.training.settings import DPOSettings, RLSettings, SFTSettings
 
     rows: list[Row] = []
-    for at, text in enumerate(texts(case.rows)):
-        asked = tuple(Message.model_validate(message) for message in _messages(text["asked"]))
+    for at, text in enumerate(texts(case)):
+        asked = tuple(Message.model_validate(message) for message in _messages(text))
         shared: dict[str, Any] = {"id": str(at), "messages": asked}
         match case.trainer:
             case "sft":
@@ -92,11 +132,11 @@ def ours(case: Case, folder: Path) -> Run:
             case _:
                 example = Example(id=str(at), target=text["chosen"])
                 rows.append(PromptRow(**shared, example=example))
-    knobs: dict[str, Any] = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK}
-    knobs["learning_rate"] = RATE[case.trainer]
+    knobs: dict[str, Any] = {"epochs": case.epochs, "batch_size": BATCH, "rank": RANK}
+    knobs["learning_rate"] = case.rate
     if case.trainer == "rl":
         drawn = {"samples": SAMPLES, "max_tokens": LONGEST, "leash": 1e6}
-        settings = RLSettings(metric=MetricSpec(name="json"), **drawn, **knobs)
+        settings = RLSettings(metric=MetricSpec(name=case.metric), **drawn, **knobs)
     else:
         settings = {"sft": SFTSettings, "dpo": DPOSettings}[case.trainer](**knobs)
     made = train(
@@ -112,24 +152,22 @@ def trl(case: Case, folder: Path) -> Run:
     from datasets import Dataset
     from peft import LoraConfig
 
-    steps = -(-case.rows // BATCH) * EPOCHS
+    steps = -(-case.rows // BATCH) * case.epochs
     config: dict[str, Any] = {
-        "num_train_epochs": EPOCHS,
+        "num_train_epochs": case.epochs,
         "per_device_train_batch_size": BATCH,
-        "learning_rate": RATE[case.trainer],
+        "learning_rate": case.rate,
         "lr_scheduler_type": "cosine",
         "save_strategy": "epoch",
         **plain(folder),
+        **({"bf16": False} if case.float32 else {}),
     }
     answers: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
         "sft": lambda text: {"completion": _said(text["chosen"])},
         "dpo": lambda text: {side: _said(text[side]) for side in ("chosen", "rejected")},
         "rl": lambda text: {"wanted": text["chosen"]},
     }
-    rows = [
-        {"prompt": _messages(text["asked"]), **answers[case.trainer](text)}
-        for text in texts(case.rows)
-    ]
+    rows = [{"prompt": _messages(text), **answers[case.trainer](text)} for text in texts(case)]
     given: dict[str, Any] = {
         "model": case.model,
         "train_dataset": Dataset.from_list(rows),
@@ -140,7 +178,7 @@ def trl(case: Case, folder: Path) -> Run:
     if case.trainer == "rl":
         steps *= SAMPLES
         config |= {"num_generations": SAMPLES, "max_completion_length": LONGEST}
-        given["reward_funcs"] = _reward
+        given["reward_funcs"] = partial(_reward, case.metric)
     name = {"sft": "SFT", "dpo": "DPO", "rl": "RLOO"}[case.trainer]
     args = getattr(trl, f"{name}Config")(**config, warmup_steps=steps // 10)
     made = getattr(trl, f"{name}Trainer")(**given, args=args)
@@ -162,37 +200,38 @@ def plain(folder: Path) -> dict[str, Any]:
     }
 
 
-def _reward(completions: Sequence[Any], wanted: Sequence[str], **_: Any) -> list[float]:
+def _reward(name: str, completions: Sequence[Any], wanted: Sequence[str], **_: Any) -> list[float]:
     from whatworks.data.task import Example, MetricSpec
     from whatworks.metrics.registry import load
 
-    metric = load(MetricSpec(name="json"))
+    metric = load(MetricSpec(name=name))
     return [
         metric(Example(id="", target=target), said[0]["content"]).value
         for said, target in zip(completions, wanted, strict=True)
     ]
 
 
-def _messages(asked: str) -> list[dict[str, str]]:
-    return [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": asked}]
+def _messages(text: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": text["instructions"]},
+        {"role": "user", "content": text["asked"]},
+    ]
 
 
 def _said(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def beginner(folder: Path) -> str:
+def beginner(case: Case, folder: Path) -> str:
     """A model that writes some of the answers, for reinforcement to begin with."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from whatworks_lab import weights
-
-    ours(Case("sft", BEGIN, str(weights("lab"))), folder / "run")
-    base = AutoModelForCausalLM.from_pretrained(weights("lab"))
-    tuned: Any = PeftModel.from_pretrained(base, folder / "run" / f"epoch-{EPOCHS}")
+    ours(replace(case, trainer="sft", rows=BEGIN), folder / "run")
+    base = AutoModelForCausalLM.from_pretrained(case.model)
+    tuned: Any = PeftModel.from_pretrained(base, folder / "run" / f"epoch-{case.epochs}")
     tuned.merge_and_unload().save_pretrained(folder / "tuned")
-    AutoTokenizer.from_pretrained(weights("lab")).save_pretrained(folder / "tuned")
+    AutoTokenizer.from_pretrained(case.model).save_pretrained(folder / "tuned")
     return str(folder / "tuned")
 
 
@@ -224,7 +263,9 @@ def apart(way: Way, case: Case) -> Measured:
         out = Path(scratch) / "run.json"
         script, asked = inspect.getfile(way), json.dumps(asdict(case))
         words = [sys.executable, script, "--one", way.__name__, asked, str(out)]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environment = {**os.environ, **(WITHOUT_16_BITS if case.float32 else {})}
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(words, check=True, env=environment, **silent)
         found: dict[str, Any] = json.loads(out.read_text())
         return Measured(Run(**found.pop("run")), **found)
 
@@ -239,16 +280,16 @@ def asked_apart(ways: Sequence[Way]) -> bool:
     return True
 
 
-def on_cpu(trainers: Sequence[str], rows: int, repeat: int) -> None:
+def on_cpu(base: Case, trainers: Sequence[str], repeat: int) -> None:
     """Print one line a training; where repeated, the run of median length, the two ways in turn."""
-    from whatworks_lab import weights
-
     names = ("", "tokens/s", "seconds", "processor s", "MB", "curve", "end")
     print("{:<9} {:>9} {:>8} {:>12} {:>6} {:>7} {:>7}".format(*names), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for trainer in trainers:
-            start = beginner(Path(scratch)) if trainer == "rl" else str(weights("lab"))
-            case = Case(trainer, min(rows, PROMPTS) if trainer == "rl" else rows, start)
+            case = replace(base, trainer=trainer)
+            if trainer == "rl":
+                start = beginner(base, Path(scratch))
+                case = replace(case, rows=min(base.rows, PROMPTS), model=start)
             all_runs = [
                 {way.__name__: apart(way, case) for way in (trl, ours)} for _ in range(repeat)
             ]
@@ -278,11 +319,25 @@ def main() -> None:
     if asked_apart((ours, trl)):
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default=LAB, help="a model by its name or folder")
     parser.add_argument("--rows", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--float32", action="store_true", help="as without 16-bit instructions")
     parser.add_argument("--only", choices=tuple(RATE), action="append")
     parser.add_argument("--repeat", type=int, default=1)
     args = parser.parse_args()
-    on_cpu(args.only or tuple(RATE), args.rows, args.repeat)
+    real = args.model != LAB
+    if real and not SENTENCES.is_file():
+        print(f"{SENTENCES} is not here: tuned on the messages of examples/json")
+    base = Case(
+        trainer="",
+        rows=args.rows,
+        model=str(resolve(args.model)),
+        sentences=real and SENTENCES.is_file(),
+        epochs=args.epochs,
+        float32=args.float32,
+    )
+    on_cpu(base, args.only or tuple(RATE), args.repeat)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def random_model(folder: Path) -> str:
 
 def long_texts(tokenizer: Any, count: int) -> list[str]:
     """Texts of half to all of LENGTH tokens, from the messages."""
-    words = " ".join(f"{text['asked']} {text['chosen']}" for text in texts(400))
+    words = " ".join(f"{text['asked']} {text['chosen']}" for text in texts(Case("sft", 400, "")))
     ids = tokenizer(words, add_special_tokens=False)["input_ids"]
     lengths = [LENGTH // 2 + at * LENGTH // 2 // count for at in range(count)]
     starts = [at * 97 % (len(ids) - LENGTH) for at in range(count)]
