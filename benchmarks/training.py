@@ -26,8 +26,8 @@ Times depend on the machine; compare only numbers of one run. OMP_NUM_THREADS=1 
 from __future__ import annotations
 
 import argparse
-import inspect
 import csv
+import inspect
 import json
 import os
 import resource

@@ -13,22 +13,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from whatworks.base.errors import ArmFailure
 from whatworks.training.job import Checkpoint, Progress
+from whatworks.training.row_order import APART
 from whatworks.training.run_folder import RunFolder
 
 PROGRESS_SECONDS = 0.1
 
 
-APART = 1_000_003
-"""Between the generator's seeds of two neighbouring seeds of a study."""
-
-
 class SeedEpochs(TrainerCallback):
-    """The order of an epoch's rows depends on the seed and the epoch alone.
-
-    The trainer's sampler draws from torch's global generator. Seeding it where an epoch ends and
-    where one begins makes a training that resumes, at any step, go on with the very rows it would
-    have seen. No two seeds share the order of any epoch: they would be less than two samples.
-    """
+    """What an epoch draws from torch's global generator depends on the seed and the epoch alone."""
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -93,21 +93,9 @@ class Setup:
         """A copy of the model as it starts; an adapter's start is kept by the trainer itself."""
         return copy.deepcopy(self.start.model) if self.job.kind == "full" else None
 
-    @property
-    def order(self) -> dict[str, list[int]]:
-        """The column that transformers groups rows by: 1 for the longest row, which so comes first
-        and shows at once whether memory is enough, 0 for the others, which so stay shuffled.
-
-        Batches of one length would be padded less, but be of one kind: 300 rows of the study
-        ``json`` ended in twice the loss; see ``docs/methods/sft.md``.
-        """
-        lengths = self.tokens.lengths
-        longest = lengths.index(max(lengths))
-        return {"length": [int(i == longest) for i in range(len(lengths))]}
-
     def rows(self) -> Any:
-        """The rows as a data set, with the column that orders them."""
-        return _data_set({**self.tokens.columns, **self.order})
+        """The rows as a data set."""
+        return _data_set(self.tokens.columns)
 
     def fixed_order(self) -> list[int]:
         """Positions of the rows, shuffled by the seed: the same order in every epoch."""
@@ -132,7 +120,6 @@ def sft(setup: Setup) -> Any:
             **setup.common,
             max_length=None,
             padding_free=setup.packing,
-            remove_unused_columns=False,  # one is for the order
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
     )
@@ -158,7 +145,6 @@ def dpo(setup: Setup) -> Any:
             max_length=None,
             loss_type=[settings.loss],
             beta=settings.strength,
-            remove_unused_columns=False,  # one is for the order
         ),
     )
     trainer.train_dataset = setup.rows()
@@ -185,7 +171,7 @@ def _without_reference(setup: Setup, settings: DPOSettings) -> Any:
     else:
         trainer = ORPOTrainer(**given, args=ORPOConfig(**common))
     columns = setup.tokens.columns
-    whole: dict[str, list[Any]] = {**setup.order}
+    whole: dict[str, list[Any]] = {}
     for side in ("chosen", "rejected"):
         parts = list(zip(columns["prompt_ids"], columns[f"{side}_ids"], strict=True))
         whole[f"{side}_input_ids"] = [prompt + answer for prompt, answer in parts]
@@ -236,7 +222,7 @@ def reward(setup: Setup) -> Any:
     return RewardTrainer(
         model=setup.start.model,
         processing_class=setup.start.tokenizer,
-        train_dataset=_data_set({**sides, **setup.order}),
+        train_dataset=_data_set(sides),
         peft_config=setup.adapter,
         args=RewardConfig(**setup.common, max_length=None, remove_unused_columns=False),
     )

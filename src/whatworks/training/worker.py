@@ -31,6 +31,8 @@ from whatworks.models.reward_model import RewardModel, load_scorer
 from whatworks.training.failure import diagnose
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.labelled_logits import score_labelled
+from whatworks.training.memory import rows_in_memory
+from whatworks.training.rows import PairRow
 from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import RLSettings, SFTSettings
 from whatworks.training.tokenise import tokenise
@@ -95,6 +97,7 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
 
     from whatworks.training.callbacks import Keep, SeedEpochs, SeedSteps, Watch
     from whatworks.training.kl_leash import Leash, trace
+    from whatworks.training.row_order import RowOrder
 
     job = folder.job()
     with _first_process_first():
@@ -104,10 +107,19 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None), job.settings.room)
     rate = job.settings.learning_rate_for(start.width)
     watch = Watch(lambda p: send("progress", p.model_dump()) if RANK == 0 else None, earlier)
-    common = _common(folder, job, plan, rate, job.settings.steps(len(tokens.rows)))
+    steps = job.settings.steps(len(tokens.rows))
+    common = _common(folder, job, plan, rate, steps, _most_rows(job, start, max(tokens.lengths)))
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
     setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
     trainer = TRAINERS[job.trainer](setup)
+    if job.settings.shuffled:
+        trainer.train_dataset = RowOrder(
+            trainer.train_dataset,
+            tokens.lengths,
+            seed=job.seed,
+            step=job.settings.batch_size,
+            part=trainer.args.per_device_train_batch_size * PROCESSES,
+        )
     if scorer is not None:
         scorer.to(trainer.args.device)
     if not torch.accelerator.is_available() and job.kind != "soft-prompt":
@@ -226,9 +238,9 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
 
 
 def _common(
-    folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int
+    folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int, most: int
 ) -> dict[str, Any]:
-    """Arguments that every trainer takes.
+    """Arguments that every trainer takes; ``most`` rows are in memory at once.
 
     Raises:
         ArmFailure: If the rows of a step cannot be shared out among the processes.
@@ -248,7 +260,7 @@ def _common(
             f"{share} of {job.settings.batch_size}",
             remedy=f"take a batch_size of {least * PROCESSES} or more, or fewer processes",
         )
-    fitting = range(least, max(least, min(plan.micro_batch, share)) + 1)
+    fitting = range(least, max(least, min(plan.micro_batch, share, most)) + 1)
     micro = max((n for n in fitting if share % n == 0), default=share)
     return {
         "output_dir": str(folder.state),
@@ -256,8 +268,7 @@ def _common(
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": share // micro,
         "gradient_checkpointing": plan.recompute,
-        # By the column that ``trainers`` writes: shuffled, but for the longest row, which is first.
-        "train_sampling_strategy": "group_by_length" if job.settings.shuffled else "sequential",
+        "train_sampling_strategy": "sequential",
         "learning_rate": rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": steps // WARM_UP,
@@ -273,6 +284,20 @@ def _common(
     }
 
 
+def _most_rows(job: TrainingJob, start: Start, longest: int) -> int:
+    """Most rows in memory at once; the others of a step follow.
+
+    On a GPU, and where the rows of a step are compared with each other, all of them.
+    """
+    import torch
+
+    if torch.accelerator.is_available() or not job.settings.shuffled:
+        return job.settings.batch_size
+    sides = 2 if job.settings.row is PairRow else 1
+    config = start.model.config.get_text_config()
+    return max(1, rows_in_memory(config, longest, 16 if _bfloat16(job) else 32) // sides)
+
+
 def _bfloat16(job: TrainingJob) -> bool:
     """Whether the hardware multiplies numbers of 16 bits faster, and the job gains by it.
 
@@ -283,9 +308,12 @@ def _bfloat16(job: TrainingJob) -> bool:
 
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
+    if job.kind != "lora" or job.trainer not in ("sft", "dpo", "kto"):
+        return False
     can: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
-    gains = job.kind == "lora" and job.trainer in ("sft", "dpo", "kto")
-    return gains and bool(can.get("avx512_bf16"))
+    # torch can be told to do without what the processor has: ``ATEN_CPU_CAPABILITY``.
+    taken = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return taken and bool(can.get("avx512_bf16"))
 
 
 def _own_stdout() -> Callable[[str, Any], None]:
