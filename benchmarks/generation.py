@@ -3,18 +3,21 @@
 The same model, prompts and greedy decoding three ways: ``generate`` one prompt at a time,
 ``generate`` in plain left-padded batches (the better of two sizes), and ``LocalEngine``. Two
 cases: prompts that share their first 500 tokens, as prompts with instructions and demonstrations
-do, and unrelated prompts of 50 to 500 tokens. The outputs must be identical, token for token.
+do, and unrelated prompts of 50 to 200 tokens. The outputs must be identical, token for token.
 
     python benchmarks/generation.py            # a random Llama-shaped model of 5M parameters
     python benchmarks/generation.py --quick    # fewer prompts
-    python benchmarks/generation.py --model FOLDER
+    python benchmarks/generation.py --model smollm2 --prompts 16
 
-Times depend on the machine; compare only numbers of one run. OMP_NUM_THREADS=1 fixes the threads.
+Prompts are cut by tokens from the messages of the example study ``json``, or are random words of a
+random model. Times depend on the machine; compare only numbers of one run. OMP_NUM_THREADS=1 fixes
+the threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import tempfile
 import time
@@ -32,6 +35,9 @@ from whatworks.models.engine import Generation, ModelFiles
 from whatworks.models.local.engine import LocalEngine
 
 PLAIN_SIZES = (8, 32)
+SHARED, LENGTHS, ENDINGS = 500, (50, 200), (10, 50)
+"""Tokens of a shared beginning, of unrelated prompts, and of what follows a shared beginning."""
+MESSAGES = Path(__file__).resolve().parents[1] / "examples" / "json" / "messages.jsonl"
 
 
 def random_model(folder: Path, *, hidden: int, layers: int, words: int) -> None:
@@ -69,18 +75,30 @@ def random_model(folder: Path, *, hidden: int, layers: int, words: int) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def texts(case: str, count: int, seed: int = 1) -> list[list[Message]]:
-    """Prompts of random words; with ``--model``, words are more tokens than one."""
-    draw = random.Random(seed)
+def pieces(tokenizer: Any, real: bool) -> Callable[[int], str]:
+    """What gives a text of so many tokens, another one each time."""
+    draw = random.Random(1)
+    if not real:
+        return lambda length: " ".join(f"w{draw.randrange(2, 2000)}" for _ in range(length))
+    lines = [json.loads(line)["input"] for line in MESSAGES.read_text("utf-8").splitlines()]
+    draw.shuffle(lines)
+    ids = tokenizer(" ".join(lines), add_special_tokens=False)["input_ids"]
 
-    def words(length: int) -> str:
-        return " ".join(f"w{draw.randrange(2, 2000)}" for _ in range(length))
+    def cut(length: int) -> str:
+        start = draw.randrange(len(ids) - length)
+        return str(tokenizer.decode(ids[start : start + length]))
 
+    return cut
+
+
+def texts(case: str, count: int, piece: Callable[[int], str]) -> list[list[Message]]:
+    """The prompts of a case."""
+    draw = random.Random(1)
     if case == "shared":
-        system = Message(role="system", content=words(500))
-        lengths = [draw.randint(10, 50) for _ in range(count)]
-        return [[system, Message(role="user", content=words(n))] for n in lengths]
-    return [[Message(role="user", content=words(draw.randint(50, 500)))] for _ in range(count)]
+        system = Message(role="system", content=piece(SHARED))
+        lengths = [draw.randint(*ENDINGS) for _ in range(count)]
+        return [[system, Message(role="user", content=piece(n))] for n in lengths]
+    return [[Message(role="user", content=piece(draw.randint(*LENGTHS)))] for _ in range(count)]
 
 
 def plain(model: Any, prompts: Sequence[list[int]], tokens: int, size: int) -> list[list[int]]:
@@ -116,7 +134,7 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", help="a model folder instead of a random model")
+    parser.add_argument("--model", help="a model by name or folder instead of a random one")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--words", type=int, default=4096, help="vocabulary of the random model")
@@ -126,24 +144,25 @@ def main() -> None:
     args = parser.parse_args()
     count = 48 if args.quick else args.prompts
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(args.model or scratch)
+        folder = models.resolve(args.model) if args.model else Path(scratch)
         if not args.model:
             random_model(folder, hidden=args.hidden, layers=args.layers, words=args.words)
-        compare(folder, count, args.tokens)
+        compare(folder, count, args.tokens, real=bool(args.model))
 
 
-def compare(folder: Path, count: int, tokens: int) -> None:
+def compare(folder: Path, count: int, tokens: int, *, real: bool) -> None:
     """Print the table; raises AssertionError if the outputs differ."""
     reference = models.load_model(folder, dtype=torch.float32, device="cpu")
     tokenizer = templates.use(models.load_tokenizer(folder))
     size = sum(p.numel() for p in reference.parameters())
     engine = LocalEngine(dtype="float32", device="cpu")
     files = ModelFiles(str(folder))
-    engine.generate(files, texts("unrelated", 2, seed=2), Decoding(max_tokens=2))  # load, time
+    piece = pieces(tokenizer, real)
+    engine.generate(files, texts("unrelated", 2, piece), Decoding(max_tokens=2))  # load
     print(f"{size / 1e6:.1f}M parameters, {count} prompts, {tokens} new tokens each, greedy, fp32")
     print(f"{'case':<10} {'way':<16} {'tokens/s':>9} {'requests/s':>11} {'engine is':>10}")
     for case in ("shared", "unrelated"):
-        prompts = texts(case, count)
+        prompts = texts(case, count, piece)
         ids = [templates.tokens(tokenizer, p) for p in prompts]
         plain(reference, ids[:2], 2, 2)
         ways: dict[str, tuple[list[list[int]], float]] = {}

@@ -3,7 +3,8 @@
 Supervised tuning, preference tuning and reinforcement (REINFORCE, leave one out) of the embedded
 model, LoRA, on the messages of the example study ``json``; reinforcement begins where a short
 supervised tuning ends. ``--model`` takes another model, tuned on the sentences of ViGGO where
-``$WHATWORKS_DATA`` (``../shared/data`` by default) holds them. Rows, adapter, learning rate, schedule, rows per step and, of
+``$WHATWORKS_DATA`` (``../shared/data`` by default) holds them. Rows, adapter, learning rate,
+schedule, rows per step and, of
 reinforcement, answers per prompt and their longest are the same both ways. The rest is left to
 each: threads, number type, attention, recomputing, order of the rows. Each training has a
 process of its own; seconds are those of its steps and checkpoints, processor seconds and memory
