@@ -14,6 +14,7 @@ import pytest
 from training_helpers import job_of, kill_servers, kill_worker, moved, workers
 
 from whatworks.base.errors import ArmFailure
+from whatworks.models.local import threads
 from whatworks.training import launch
 from whatworks.training import process as child
 from whatworks.training.job import Progress, Trained
@@ -236,10 +237,13 @@ def test_small_models_get_one_thread_unless_the_user_says_otherwise(
 ) -> None:
     environment = vars(launch)["_environment"]
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert environment(tiny_model)["OMP_NUM_THREADS"] == "1"
-    monkeypatch.setattr(launch, "PARAMETERS_PER_THREAD", 1000)
+    monkeypatch.setattr(threads, "PARAMETERS_PER_THREAD", 1000)
     assert "OMP_NUM_THREADS" not in environment(tiny_model)
+    monkeypatch.setattr(threads, "cores", lambda: 2)  # a share of the machine's
+    assert environment(tiny_model)["OMP_NUM_THREADS"] == "2"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert environment(tiny_model)["OMP_NUM_THREADS"] == "3"
 

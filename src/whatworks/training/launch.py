@@ -16,6 +16,7 @@ from pathlib import Path
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.models.engine import ModelFiles
 from whatworks.models.files import resolve
+from whatworks.models.local import threads
 from whatworks.training import process as child
 from whatworks.training.failure import Failure, diagnose_exit
 from whatworks.training.job import Progress, Trained, TrainingJob
@@ -25,8 +26,6 @@ from whatworks.training.settings import SFTSettings
 
 SAVE_SECONDS = 600.0
 """Resumable state is saved at the end of each epoch and at least this often."""
-PARAMETERS_PER_THREAD = 1_000_000
-"""A thread with less to do than this waits more than it works."""
 WORKER = "whatworks.training.worker"
 ACCELERATE = "WHATWORKS_ACCELERATE"
 """Environment variable that names a configuration of ``accelerate launch``: several GPUs, FSDP.
@@ -41,6 +40,7 @@ _KEEP_MEMORY = {
 }
 """Tells glibc to keep what a step frees for the next one. Measured on the embedded model: getting
 it from the system anew, page by page, was a sixth of a step. Elsewhere it says nothing."""
+_ALWAYS = {**_KEEP_MEMORY, **threads.BRIEF_WAITS}
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -116,7 +116,7 @@ def train(
 def prepare() -> None:
     """Have what all trainings share ready: who times one does not want it in."""
     if not os.environ.get(ACCELERATE):
-        child.prepare(WORKER, {**_ONE_GPU, **_KEEP_MEMORY, **os.environ, **_QUIET})
+        child.prepare(WORKER, {**_ONE_GPU, **_ALWAYS, **os.environ, **_QUIET})
 
 
 def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | None) -> None:
@@ -204,10 +204,10 @@ def _environment(base: Path) -> dict[str, str]:
     and machine alone, not on the load, because it decides the last bits of the weights.
     ``OMP_NUM_THREADS`` in the environment goes before it.
     """
-    defaults = {**_KEEP_MEMORY, **({} if os.environ.get(ACCELERATE) else _ONE_GPU)}
-    threads = max(1, _parameters(base) // PARAMETERS_PER_THREAD)
-    if threads < (os.cpu_count() or 1):  # else torch's own choice: every physical core
-        defaults[child.THREADS] = str(threads)
+    defaults = {**_ALWAYS, **({} if os.environ.get(ACCELERATE) else _ONE_GPU)}
+    count = min(threads.suited(_parameters(base)), threads.cores())
+    if count < (os.cpu_count() or 1):  # else torch's own choice: every physical core
+        defaults[child.THREADS] = str(count)
     return {**defaults, **os.environ, **_QUIET}
 
 

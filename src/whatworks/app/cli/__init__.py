@@ -7,6 +7,7 @@ model's recipe) brings its commands by the entry point group ``whatworks.command
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import sys
 from importlib import import_module
@@ -14,6 +15,7 @@ from importlib.metadata import entry_points
 
 from whatworks.app.cli.app import app
 from whatworks.base.errors import WhatworksError
+from whatworks.models.local.threads import BRIEF_WAITS
 
 __all__ = ["app", "main"]
 
@@ -25,6 +27,8 @@ for _entry in entry_points(group="whatworks.commands"):
 
 def main() -> None:
     """Entry point: an error of ours is one or two lines and exit code 2."""
+    for name, value in BRIEF_WAITS.items():  # before a command loads what reads it
+        os.environ.setdefault(name, value)
     try:
         app()
     except WhatworksError as error:

@@ -40,7 +40,8 @@ class LocalEngine:
         device: ``auto`` (a CUDA GPU, else the CPU), or a torch device name.
         batch_size: Most requests in one forward pass; by default 32 on a CPU, 128 on a GPU. It is
             halved for the rest of a call when memory runs out.
-        threads: CPU threads; by default found by timing at first use, up to torch's own number.
+        threads: CPU threads; by default what suits the model's size and, at each call, the cores
+            that other processes leave free, up to torch's own number.
         adapters: Most adapters kept loaded on the base model.
 
     Raises:
@@ -255,7 +256,7 @@ class LocalEngine:
         import torch
 
         size = self._batch_size(resident)
-        with torch.inference_mode(), self._using_threads(resident, size):
+        with torch.inference_mode(), self._using_threads(resident):
             while True:
                 try:
                     return attempt(size)
@@ -278,7 +279,7 @@ class LocalEngine:
                 size //= 2
 
     @contextlib.contextmanager
-    def _using_threads(self, resident: Resident, size: int) -> Generator[None]:
+    def _using_threads(self, resident: Resident) -> Generator[None]:
         if resident.model.device.type != "cpu":
             yield
             return
@@ -286,12 +287,8 @@ class LocalEngine:
 
         from whatworks.models.local import threads
 
-        if resident.threads is None:
-            tokens = torch.zeros((size, 1), dtype=torch.long)
-            resident.threads = self._threads or threads.best(
-                lambda: resident.model(input_ids=tokens, use_cache=False), torch.get_num_threads()
-            )
-        with threads.using(resident.threads):
+        most = min(threads.suited(resident.parameters), torch.get_num_threads())
+        with threads.using(self._threads or min(most, threads.free_cores() if most > 1 else 1)):
             yield
 
     def _batch_size(self, resident: Resident) -> int:

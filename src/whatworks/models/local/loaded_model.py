@@ -60,7 +60,6 @@ class Resident:
         self.folder = folder
         self.identity = models.identity(folder)
         self.prefixes = batch.Prefixes()
-        self.threads: int | None = None
         self._dtype, self._device, self._most = dtype, device, adapters
         self._chats: dict[str, Any] = {}
         self._grammars: dict[str, Grammars] = {}
@@ -77,6 +76,7 @@ class Resident:
         # Decoding belongs to the candidate: no sampling or penalties that the folder asks for.
         self.model.generation_config = GenerationConfig()
         self.fast = batch.prepare(self.model)
+        self.parameters = sum(weight.numel() for weight in self.model.parameters())
         self._peft: Any = None
         self._kind: object = None
         self._adapters: OrderedDict[tuple[str, int], str] = OrderedDict()
