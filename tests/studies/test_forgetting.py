@@ -18,13 +18,14 @@ from whatworks.base.store import Store
 from whatworks.models.local.engine import LocalEngine
 from whatworks.models.metering import Ledger
 from whatworks.models.weights import Stage, Weights
+from whatworks.studies import retention as retention_set
 from whatworks.studies.retention import Retention, read_prompts
 
 PROMPTS = [f"Tell me about number {i}, please." for i in range(12)]
 
 
 def test_figures_by_hand() -> None:
-    found = compare([1, 0, 1, 1], [(-1.0, -2.0), (-0.5,)], [(-1.5, -2.0), (-1.5,)])
+    found = compare([1, 0, 1, 1], [-3.0, -0.5], [(-1.5, -2.0), (-1.5,)])
     assert found == Forgetting(agreement=0.75, kl=0.5, prompts=4)
     assert over_seeds([found, Forgetting(0.25, 1.5, 4)]) == Forgetting(0.5, 1.0, 4)
 
@@ -124,7 +125,9 @@ def bigram_model(base: Path, folder: Path, after: Callable[[str], dict[str, floa
     return folder
 
 
-def test_what_a_stop_text_ended_counts_as_it_was_drawn(tiny_model: Path, tmp_path: Path) -> None:
+def test_what_a_stop_text_ended_counts_as_it_was_drawn(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under ``plain`` a base model goes on with a turn of its own, and no end token is drawn.
 
     Both models say some `a` and then "\\nInput:"; the tuned one goes on with `a` more often.
@@ -138,6 +141,7 @@ def test_what_a_stop_text_ended_counts_as_it_was_drawn(tiny_model: Path, tmp_pat
 
         return after
 
+    monkeypatch.setattr(retention_set, "LONGEST", 32)  # none is cut
     store, engine = Store(tmp_path), LocalEngine(dtype="float32", device="cpu", threads=1)
     base = bigram_model(tiny_model, tmp_path / "base", says(0.5))
     bigram_model(tiny_model, store.artifact("tuned"), says(0.9))

@@ -33,23 +33,19 @@ class Forgetting:
 
 def compare(
     same: Sequence[float],
-    untouched: Sequence[Sequence[float]],
+    untouched: Sequence[float],
     tuned: Sequence[Sequence[float]],
 ) -> Forgetting:
     """Agreement and divergence, from what was asked. Pure.
 
     Args:
         same: For each prompt, 1 where both models give the same greedy answer, else 0.
-        untouched: For each sampled answer of the untouched model, the log-probability of its
-            tokens by that model, in nats.
-        tuned: The same tokens' log-probabilities by the tuned model.
+        untouched: For each sampled answer of the untouched model, its log-probability by that
+            model, in nats.
+        tuned: The log-probability of each of its tokens by the tuned model.
     """
-    tokens = sum(map(len, untouched))
-    apart = sum(
-        before - after
-        for own, other in zip(untouched, tuned, strict=True)
-        for before, after in zip(own, other, strict=True)
-    )
+    tokens = sum(map(len, tuned))
+    apart = sum(own - sum(other) for own, other in zip(untouched, tuned, strict=True))
     return Forgetting(_mean(same), apart / tokens if tokens else 0.0, len(same))
 
 

@@ -29,8 +29,8 @@ from whatworks.prompts.prompt import Prompt
 from whatworks.studies.decisions import Run
 from whatworks.studies.study import Study
 
-LONGEST = 32
-"""Tokens of an answer: enough to tell two models apart, and cheap."""
+LONGEST = 12
+"""Tokens of an answer: enough to tell two models apart, and a small part of an arm's time."""
 NONE = "none"
 
 
@@ -123,9 +123,15 @@ class Retention:
         return [answer.generation for answer in self._examiner.ask(drawing, self._asked)]
 
     @cached_property
-    def _before(self) -> list[tuple[float, ...]]:
-        """How likely the untouched model finds its own sampled tokens."""
-        return self._chances(self._untouched)
+    def _before(self) -> list[float]:
+        """How likely the untouched model finds each of its own sampled answers.
+
+        It says so as it draws them; only of one that did not, it is asked.
+        """
+        said = [sample.logprob for sample in self._sampled]
+        if any(one is None for one in said):
+            return [sum(one) for one in self._chances(self._untouched)]
+        return [one for one in said if one is not None]
 
     def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
         # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
