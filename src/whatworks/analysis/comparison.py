@@ -27,6 +27,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from whatworks.analysis.looks import spend
 from whatworks.analysis.paired_tests import (
     ALPHA,
     FEW,
@@ -46,6 +47,7 @@ from whatworks.analysis.score_table import (
     fill_table,
     group_keys,
     items_of,
+    labels_of,
     number_groups,
     seeds_of,
 )
@@ -70,6 +72,7 @@ class Joint:
         low: Lower end of an interval; all of them hold together with 95%.
         high: Upper end.
         level: The level of such an interval by itself.
+        later: The level at the next look: for further rows or seeds it is that which counts.
         arms: Number of comparisons.
     """
 
@@ -77,6 +80,7 @@ class Joint:
     low: float
     high: float
     level: float
+    later: float
     arms: int
 
 
@@ -146,7 +150,7 @@ def compare(
     """
     import numpy as np
 
-    pair = _pair(arm, baseline, groups)
+    pair = pair_scores(arm, baseline, groups)
     if pair.exact:
         return pair.measure(None, pair.own, alpha)
     return pair.measure(_flip([pair], [pair.own], np.random.default_rng(seed))[0], pair.own, alpha)
@@ -158,7 +162,7 @@ def compare_all(
     groups: Mapping[str, str] | None = None,
     *,
     failed: Collection[str] = (),
-    alpha: float = ALPHA,
+    look: int = 1,
     seed: int = 0,
 ) -> dict[str, Comparison]:
     """Paired comparisons of several arms with one baseline, each with its ``joint`` worth.
@@ -168,18 +172,25 @@ def compare_all(
         baseline: The baseline's.
         groups: Example id to group, as for ``compare``.
         failed: Arms of which a seed failed: their seeds say nothing of how the others' differ.
-        alpha: What all comparisons together may err; less than 5% when the rows were looked at
-            before (``looks``).
+        look: How often results were looked at, this time included (``looks.spend``).
         seed: Seed of the bootstrap.
 
     Raises:
         ValueError: If an arm shares no example with the baseline, or a value is outside [0, 1].
     """
+    pairs = {name: pair_scores(own, baseline, groups) for name, own in arms.items()}
+    return compare_pairs(pairs, failed=failed, look=look, seed=seed)
+
+
+def compare_pairs(
+    pairs: Mapping[str, Pair], *, failed: Collection[str] = (), look: int = 1, seed: int = 0
+) -> dict[str, Comparison]:
+    """The same from pairs."""
     import numpy as np
 
-    if not arms:
+    if not pairs:
         return {}
-    pairs = {name: _pair(own, baseline, groups) for name, own in arms.items()}
+    alpha = spend(look)
     alike = [name for name in pairs if name not in failed]
     pooled = dict(zip(alike, pool_spreads([pairs[name].own for name in alike]), strict=True))
     spreads = [pooled.get(name, pair.own) for name, pair in pairs.items()]
@@ -193,13 +204,13 @@ def compare_all(
         low, high = wide.low, wide.high
         if p >= alpha:  # the test is by steps, the interval is not; the one must not gainsay it
             low, high = min(low, 0.0), max(high, 0.0)
-        joint = Joint(min(1.0, p * ALPHA / alpha), low, high, level, len(pairs))
-        compared[name] = replace(alone, joint=joint)
+        p, later = min(1.0, p * ALPHA / alpha), level * spend(look + 1) / alpha
+        compared[name] = replace(alone, joint=Joint(p, low, high, level, later, len(pairs)))
     return compared
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
+class Pair:
     """An arm and the baseline on the examples that both answered.
 
     ``mean`` is the difference of each example (N), ``keys`` its group, ``labels`` the group's
@@ -215,6 +226,7 @@ class _Pair:
 
     @property
     def groups(self) -> int:
+        """Groups, the number of independent draws."""
         return int(self.labels.max()) + 1
 
     @property
@@ -254,7 +266,12 @@ class _Pair:
         )
 
 
-def _pair(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None) -> _Pair:
+def pair_scores(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None = None) -> Pair:
+    """An arm's scores less the baseline's.
+
+    Raises:
+        ValueError: If no example is shared, or a value lies outside [0, 1].
+    """
     import numpy as np
 
     seeds, others = seeds_of(arm), seeds_of(baseline)
@@ -265,7 +282,7 @@ def _pair(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None) -> _P
     keys = group_keys(items, groups)
     labels = number_groups(keys)
     tables = [first - second] if seeds == others else [first, second]
-    return _Pair(
+    return Pair(
         first.mean(axis=0) - second.mean(axis=0),
         keys,
         labels,
@@ -275,7 +292,7 @@ def _pair(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None) -> _P
     )
 
 
-def _flip(pairs: Sequence[_Pair], spreads: Sequence[SeedSpread], rng: Any) -> list[Flips]:
+def _flip(pairs: Sequence[Pair], spreads: Sequence[SeedSpread], rng: Any) -> list[Flips]:
     """Draws for each pair, a group having the same sign in all of them."""
     import numpy as np
 
@@ -316,7 +333,7 @@ def mean_interval(
     if not items:
         raise ValueError("no example has a score")
     table = fill_table(scores, seeds, items)
-    labels = number_groups(group_keys(items, groups))
+    labels = labels_of(items, groups)
     n_groups = int(labels.max()) + 1
     value = float(table.mean())
     if len(table) == 1 and n_groups == len(items) and bool(np.isin(table, (0.0, 1.0)).all()):
@@ -348,7 +365,7 @@ def _widened(found: Comparison, p: float, arms: int) -> Joint:
     factor = max(1.0, z(1 - level / 2) / z(1 - found.alpha / 2))
     low = found.difference - factor * (found.difference - found.low)
     high = found.difference + factor * (found.high - found.difference)
-    return Joint(p, max(-1.0, low), min(1.0, high), level, arms)
+    return Joint(p, max(-1.0, low), min(1.0, high), level, level, arms)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

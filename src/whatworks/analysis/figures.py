@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from whatworks.analysis.comparison import Comparison, Estimate
+from whatworks.analysis.exported import Exported
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
 from whatworks.analysis.verdict import MIN_EFFECT, Recommendation, Verdict
@@ -20,7 +21,8 @@ class ArmInfo:
     Attributes:
         name: The arm.
         chain: Its methods, e.g. ``rag+sft``.
-        dev_score: Mean strict score on dev over its seeds; None when it failed.
+        dev_score: Mean strict score on dev over its seeds, a failed one counting 0; None when all
+            failed.
         training_seconds: Mean training time of a seed.
         usd: US dollars for a seed, mean: adapting, helper, dev and test; 0 where nothing is paid.
         seeds: Seeds planned.
@@ -34,6 +36,7 @@ class ArmInfo:
         forgetting: How far training moved the weights from the untouched model on the retention
             set, mean over the seeds; None for an arm that trains nothing.
         rows: Train rows that it was given.
+        exported: The seed that an export takes; None where that is not known.
     """
 
     name: str
@@ -55,6 +58,7 @@ class ArmInfo:
     )
     forgetting: Forgetting | None = None
     rows: int = 0
+    exported: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class StudyInfo:
         plan: How the plan did that was made before; empty when there was none.
         origin: What the model's weights were dequantised from; empty when they were not.
         curve: Arms of the learning curve.
+        looks: How often there were results to look at: with more rows or seeds there are new ones.
         shots: Arms that only show examples: what the curve is compared with the best of.
     """
 
@@ -102,6 +107,7 @@ class StudyInfo:
     origin: str = ""
     curve: Sequence[str] = ()
     shots: Sequence[str] = ()
+    looks: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,8 @@ class ArmSummary:
         seconds: Mean per request.
         drop: Dev score less test score.
         seeds: Seeds that were scored.
-        failures: Seeds that were not.
+        failures: Seeds that were not; in the scores they count as wrong.
+        exported: Its export, judged by itself; None where it has one seed.
     """
 
     info: ArmInfo
@@ -155,11 +162,17 @@ class ArmSummary:
     drop: float | None = None
     seeds: int = 0
     failures: tuple[Failure, ...] = ()
+    exported: Exported | None = None
 
     @property
     def name(self) -> str:
         """The arm."""
         return self.info.name
+
+    @property
+    def lost(self) -> int:
+        """Seeds that failed where others did not."""
+        return sum(len(failure.seeds) for failure in self.failures) if self.seeds else 0
 
 
 @dataclass(frozen=True)

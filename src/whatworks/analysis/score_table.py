@@ -45,3 +45,8 @@ def number_groups(keys: Sequence[tuple[bool, str]]) -> Array:
 
     numbers: dict[tuple[bool, str], int] = {}
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+
+
+def labels_of(items: Sequence[str], groups: Mapping[str, str] | None) -> Array:
+    """Group number of each item, those that ``groups`` does not name being groups of their own."""
+    return number_groups(group_keys(items, groups))

@@ -10,17 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from whatworks.analysis.comparison import (
-    ALPHA,
-    Comparison,
-    Scores,
-    compare,
-    mean_interval,
-)
+from whatworks.analysis.comparison import Comparison, compare, compare_all, mean_interval
+from whatworks.analysis.exported import describe_export, judge_exported
 from whatworks.analysis.figures import ArmInfo, ArmSummary, Failure, StudyInfo, Summary
 from whatworks.analysis.learning_curve import Curve, Point, crossover
+from whatworks.analysis.lost_seeds import count_lost, describe_lost, lost_seeds
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.retrieval_or_reading import retrieval_or_reading
+from whatworks.analysis.score_table import Scores
 from whatworks.analysis.shortfall import shortfalls
 from whatworks.analysis.verdict import (
     Option,
@@ -29,6 +26,7 @@ from whatworks.analysis.verdict import (
     choose,
     judge,
     recommend,
+    show_decided,
 )
 from whatworks.data.task import Example
 
@@ -56,19 +54,9 @@ def summarise(
             by_arm[row.arm].append(row)
             if row.status == "scored":
                 groups[row.example] = row.group or row.example
-    scores = {name: _scores(own) for name, own in by_arm.items()}
-    base = scores.get(study.baseline)
-    found: dict[str, Comparison | None] = {}
-    for name, own in scores.items():
-        if name != study.baseline and base:
-            found[name] = compare(own, base, groups) if own else None
-    verdicts = judge(found, min_effect=study.min_effect)
-    arms_compared = sum(one is not None for one in found.values())
-    for name, one in found.items():
-        # Where the correction decides, the interval is the corrected one: both say the same.
-        if base and one and one.p < ALPHA <= (verdicts[name].p_adjusted or 0.0):
-            found[name] = compare(scores[name], base, groups, alpha=ALPHA / arms_compared)
-    verdicts = judge(found, min_effect=study.min_effect)  # by the intervals that are shown
+    lost = {name: lost_seeds(own) for name, own in by_arm.items()}
+    scores = {name: count_lost(_scores(own), lost[name]) for name, own in by_arm.items()}
+    found, verdicts = _judge(arms, study, scores, groups, lost)
     shown = tuple(
         _arm(
             info,
@@ -76,9 +64,11 @@ def summarise(
             groups,
             found.get(info.name),
             verdicts.get(info.name) or _uncompared(info.name, scores, study.baseline),
+            scores[info.name],
         )
         for info in arms
     )
+    shown = _with_exports(shown, study, scores, groups)
     recommendation = recommend(
         [_standing(arm) for arm in shown],
         baseline=study.baseline,
@@ -104,6 +94,52 @@ def summarise(
         len(set(groups.values())),
         curve=_curve(shown, study, scores, groups),
     )
+
+
+def _judge(
+    arms: Sequence[ArmInfo],
+    study: StudyInfo,
+    scores: Mapping[str, Scores],
+    groups: Mapping[str, str],
+    lost: Mapping[str, Sequence[int]],
+) -> tuple[dict[str, Comparison], dict[str, Verdict]]:
+    """Every arm against the baseline: the comparisons as they are shown, and the verdicts."""
+    base = scores.get(study.baseline)
+    others = {n: own for n, own in scores.items() if own and n != study.baseline}
+    if not base:
+        return {}, {}
+    failed = {arm.name: describe_lost(len(lost[arm.name]), arm.seeds) for arm in arms}
+    found = compare_all(
+        others, base, groups, failed=[n for n in others if failed[n]], look=study.looks
+    )
+    verdicts = judge(found, min_effect=study.min_effect, failures=failed)
+    shown = {n: show_decided(one, min_effect=study.min_effect) for n, one in found.items()}
+    return shown, verdicts
+
+
+def _with_exports(
+    arms: Sequence[ArmSummary],
+    study: StudyInfo,
+    scores: Mapping[str, Scores],
+    groups: Mapping[str, str],
+) -> tuple[ArmSummary, ...]:
+    """The arms with what is shipped of each that has several seeds."""
+    base = scores.get(study.baseline)
+    compared = [arm for arm in arms if arm.difference is not None]
+    seeds = {
+        arm.name: arm.info.exported
+        for arm in compared
+        if arm.info.exported is not None and arm.info.seeds > 1
+    }
+    exports = judge_exported(
+        {arm.name: scores[arm.name] for arm in compared},
+        seeds,
+        base or {},
+        groups,
+        min_effect=study.min_effect,
+        look=study.looks,
+    )
+    return tuple(replace(arm, exported=exports.get(arm.name)) for arm in arms)
 
 
 def _curve(
@@ -161,18 +197,19 @@ def _arm(
     groups: Mapping[str, str],
     difference: Comparison | None,
     verdict: Verdict,
+    scores: Scores,
 ) -> ArmSummary:
     failures = _failures(rows)
     scored = [row for row in rows if row.status == "scored"]
     if not scored:
         return ArmSummary(info, verdict, failures=failures)
-    score = mean_interval(_scores(scored), groups)
+    score = mean_interval(scores, groups)
     parts = sorted({name for row in scored for name in row.parts})
     return ArmSummary(
         info=info,
         verdict=verdict,
         score=score,
-        lenient=_mean(row.lenient for row in scored),
+        lenient=sum(row.lenient for row in scored) / len(scores),  # a lost seed has none
         difference=difference,
         kinds=dict(Counter(row.kind for row in scored).most_common()),
         parts={p: _mean(row.parts[p] for row in scored if p in row.parts) for p in parts},
@@ -225,6 +262,10 @@ def _standing(arm: ArmSummary) -> Standing:
         training_seconds=arm.info.training_seconds,
         cause=arm.failures[0].cause if arm.failures else "",
         oracle=arm.info.oracle,
+        lost=describe_lost(arm.lost, arm.info.seeds),
+        shipped=describe_export(arm.exported, arm.verdict, arm.difference)
+        if arm.exported and arm.difference
+        else (),
     )
 
 

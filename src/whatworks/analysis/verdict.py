@@ -127,7 +127,7 @@ def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
             else f"above 0; whether by {effect} is open"
         )
         return Verdict("works", reason, joint.p, NOTHING_MORE, detectable, matters)
-    more = needed_to_settle(found, min_effect, alpha=joint.level)
+    more = needed_to_settle(found, min_effect, alpha=joint.later)
     if found.n_groups < fewest_groups(joint.level):
         unit = "group" if found.n_groups < found.n_items else "example"
         ones = f"{found.n_groups} {unit}{'s' * (found.n_groups > 1)}"
@@ -137,7 +137,7 @@ def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
     elif found.p < ALPHA and joint.arms > 1:
         reason = f"it would be significant alone, but not as one of {joint.arms} arms"
     elif found.p < ALPHA:
-        reason = "it would be significant at a first look, but the rows were looked at before"
+        reason = "it falls just short of the level that leaves room for looking again"
     elif more.seeds is not None:
         reason = f"its {found.n_seeds} seeds say too little of their spread"
     elif found.difference == 0 and found.low == -found.high:
@@ -209,7 +209,8 @@ class Standing:
     """What the recommendation says of one arm; figures are None when it failed.
 
     An ``oracle`` is shown what only a measurement knows, such as gold passages: it is measured, and
-    never an alternative.
+    never an alternative. ``lost`` says how many of its seeds failed, ``shipped`` whether its export
+    works and whether training again will.
     """
 
     name: str
@@ -222,6 +223,8 @@ class Standing:
     training_seconds: float
     cause: str = ""
     oracle: bool = False
+    lost: str = ""
+    shipped: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -255,7 +258,10 @@ def recommend(
         return Recommendation(winner, "No arm finished, so nothing can be said.", (f"{failed}.",))
     nothing = all(s.score is None or s.score.value == 0 for s in standings)
     headline = _NOTHING if nothing else _headline(chosen, base)
+    if chosen.lost:
+        headline = f"{headline} Of {chosen.name} {chosen.lost}."
     details = [
+        *chosen.shipped,
         _roll_call(standings, chosen),
         _cost(chosen, base),
         _hindsight(standings, chosen, min_effect),
@@ -286,7 +292,7 @@ def _headline(chosen: Standing, base: Standing | None) -> str:
     against = f"{scored} against {percent(base.score.value)} for {base.name}"
     match chosen.verdict.label:
         case "works":
-            return f"{chosen.name} works: {against}, {gain}."
+            return f"{chosen.name} works: {against}, {gain}.{_open(chosen)}"
         case "does not work":
             return f"Keep {base.name}: {chosen.name} was best on dev but does not work, {against}."
         case _:
@@ -295,6 +301,13 @@ def _headline(chosen: Standing, base: Standing | None) -> str:
                 f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, which "
                 f"{count(found.n_items)} test examples do not settle. {need}"
             )
+
+
+def _open(chosen: Standing) -> str:
+    """What a gain above 0 leaves open."""
+    if chosen.verdict.matters or "open" not in chosen.verdict.reason:
+        return ""
+    return f" It is {chosen.verdict.reason}."
 
 
 def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
@@ -325,7 +338,8 @@ def _remark(arm: Standing) -> str:
     if arm.difference is None:
         return arm.cause or ""
     extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
-    return f"{points(arm.difference.difference)}{extra}"
+    lost = f"; {arm.lost}" if arm.lost else ""
+    return f"{points(arm.difference.difference)}{extra}{lost}"
 
 
 def _cost(chosen: Standing, base: Standing | None) -> str:
