@@ -46,7 +46,8 @@ def claims(
         explain(tuple(ids or ()))
         return
     from whatworks.app.report.terminal import RichWatcher
-    from whatworks.studies.open_study import slug
+    from whatworks.base.lock import hold_folder
+    from whatworks.base.paths import slug
     from whatworks_claims.measure import measure, save
     from whatworks_claims.page import markdown as as_markdown
     from whatworks_claims.page import print_table
@@ -60,7 +61,7 @@ def claims(
         out=out or Path("runs") / f"claims-{slug(model)}",
         jobs=jobs or jobs_for(model),
     )
-    with resumable():
+    with resumable(), hold_folder(request.out):
         with RichWatcher() as bars:
             report = measure(request, bars)
         page = save(report)

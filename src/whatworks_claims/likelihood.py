@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from whatworks.base.errors import ArmFailure
 from whatworks.base.frozen import content_key
-from whatworks.base.store import Store, write_atomic
-from whatworks.data.task import Example, MetricSpec, Task
+from whatworks.base.store import write_atomic
+from whatworks.data.task import Example, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.metrics.registry import load
 from whatworks.models.open_engine import open_engine
 from whatworks.prompts.candidate import Candidate
+from whatworks.studies.study_folder import StudyFolder
 
 FILE = "likelihood.json"
 
@@ -25,7 +25,7 @@ Found = dict[str, dict[str, dict[str, float]]]
 """Arm to question to answer to probability."""
 
 
-def measure(run: Path, model: str, answers: Sequence[str]) -> Found:
+def measure(run: StudyFolder, model: str, answers: Sequence[str]) -> Found:
     """Probability of each answer to each differing test question by arm, a mean over the seeds.
 
     Kept beside the study's results until its candidates, its questions or the answers change.
@@ -36,45 +36,41 @@ def measure(run: Path, model: str, answers: Sequence[str]) -> Found:
         model: Its model.
         answers: Whole answers, the end of the turn included.
     """
-    task = Task.model_validate_json((run / "task.json").read_text(encoding="utf-8"))
-    asked = list({example.text: example for example in task.splits.test}.values())
-    decided = json.loads((run / "decisions.json").read_text(encoding="utf-8"))["runs"]
-    made = [(one["arm"], one["candidate"]) for one in decided if one["candidate"]]
+    asked = list({example.text: example for example in run.task().splits.test}.values())
+    made = [(one.arm, one.candidate) for one in run.decisions() if one.candidate]
     key = content_key([made, list(answers), [example.text for example in asked]])
     kept = _kept(run)
     if kept.get("key") == key:
         return kept["arms"]
     found = _asked(run, model, made, asked, answers)
-    write_atomic(run / FILE, json.dumps({"key": key, "arms": found}))
+    write_atomic(run.path / FILE, json.dumps({"key": key, "arms": found}))
     return found
 
 
-def read(run: Path) -> Found:
+def read(run: StudyFolder) -> Found:
     """What was measured beside a study; empty where nothing was."""
     return _kept(run).get("arms", {})
 
 
-def _kept(run: Path) -> dict[str, Any]:
-    path = run / FILE
+def _kept(run: StudyFolder) -> dict[str, Any]:
+    path = run.path / FILE
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _asked(
-    run: Path,
+    run: StudyFolder,
     model: str,
     made: Sequence[tuple[str, str]],
     asked: Sequence[Example],
     answers: Sequence[str],
 ) -> Found:
     engine, _ = open_engine(model)
-    store = Store(run / "store")
-    examiner = Examiner(engine, load(MetricSpec(name="contains")), store)
+    examiner = Examiner(engine, load(MetricSpec(name="contains")), run.store)
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
     try:
         for arm, key in made:
-            if (stored := store.read("candidates", key)) is None:
+            if (candidate := run.candidate(key)) is None:
                 continue
-            candidate = Candidate.model_validate(stored)
             for answer in answers:
                 for example, value in zip(
                     asked, _probabilities(examiner, candidate, asked, answer), strict=True

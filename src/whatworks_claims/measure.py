@@ -23,6 +23,7 @@ from whatworks.models.open_engine import open_engine
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
+from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims.claim import Claim
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
@@ -121,7 +122,8 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
             continue
         plan = replace(plan, seeds=request.runs)
         made[step.name] = _placeholder(plan)
-        if (folder_of(request.out, step, plan, desk.digest) / "run" / "summary.json").exists():
+        folder = folder_of(request.out, step, plan, desk.digest) / "run"
+        if StudyFolder(folder).has_run:
             found[step.name] = 0.0
             continue
         pace = pace or probe(desk, request.out / f"probe-{desk.digest}")

@@ -15,13 +15,12 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
-from whatworks.analysis.result_rows import Results
 from whatworks.app.run_study import report_study, run_study
 from whatworks.base.errors import InputError, WhatworksError
 from whatworks.base.frozen import content_key
 from whatworks.base.progress import Silent, Watcher
-from whatworks.data.task import Task
 from whatworks.models.files import resolve
+from whatworks.studies.study_folder import StudyFolder
 from whatworks.training.process import THREADS
 from whatworks_claims import likelihood
 from whatworks_claims.desk import Desk
@@ -91,9 +90,9 @@ def outcome(folder: Path, summary: Any = None) -> Outcome:
     """A finished study read back from its folder."""
     if summary is None:
         summary, _ = report_study(folder / "run")
-    task = Task.model_validate_json((folder / "run" / "task.json").read_text(encoding="utf-8"))
-    rows = tuple(Results(folder / "run" / "results.jsonl").rows())
-    return Outcome(task, rows, summary, {"likelihood": likelihood.read(folder / "run")})
+    run = StudyFolder(folder / "run")
+    rows = tuple(run.results.rows())
+    return Outcome(run.task(), rows, summary, {"likelihood": likelihood.read(run)})
 
 
 @dataclass
@@ -221,7 +220,7 @@ def _study(path: Path, out: Path, model: str, scored: Sequence[str]) -> None:
     """One study; a function of its own so that another process can run it."""
     run_study(path, out=out, watcher=Silent())
     if scored:
-        likelihood.measure(out, model, scored)
+        likelihood.measure(StudyFolder(out), model, scored)
 
 
 def _here(path: Path, out: Path, model: str, scored: Sequence[str]) -> Future[None]:

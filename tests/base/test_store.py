@@ -95,3 +95,13 @@ def test_later_candidates_and_failures_supersede(tmp_path: Path) -> None:
     assert [r.status for r in results.rows()] == ["failed"]
     results.append([scored("b", "1", 0.5)])
     assert [(r.candidate, r.value) for r in results.rows()] == [("b", 0.5)]
+    assert [r.candidate for r in results.rows(back=1)] == ["a", "a"], "the failure is no run"
+
+
+def test_a_failure_between_two_equal_successes_leaves_no_trace(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    results.append([scored("a", "1"), scored("a", "2")])
+    results.append([Row("sft", 0, "failed", cause="out of memory")])
+    results.append([scored("a", "1", 0.5), scored("a", "2", 0.5)])
+    assert [(r.candidate, r.value) for r in results.rows()] == [("a", 0.5)] * 2
+    assert not results.rows(back=1)

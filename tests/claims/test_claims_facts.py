@@ -12,6 +12,7 @@ import pytest
 from whatworks.analysis.result_rows import Row
 from whatworks.data.task import Example
 from whatworks.models.open_engine import open_engine
+from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims import claims_hallucination as hallucination
 from whatworks_claims import claims_retrieval as reading
 from whatworks_claims import claims_romeo as romeo
@@ -95,7 +96,7 @@ def test_probabilities_stand_beside_the_samples_of_the_same_question(tmp_path: P
     made = Plan(made.task, ("zero-shot",), 1, made.decoding, made.scored)
     conduct(made, tmp_path / "study", scripted)
     run = tmp_path / "study" / "run"
-    measured = likelihood.measure(run, scripted, made.scored)["zero-shot"]
+    measured = likelihood.measure(StudyFolder(run), scripted, made.scored)["zero-shot"]
     assert measured["Who does Juliet love?"]["Romeo"] > 0.8 > measured["Who loves Bob?"]["Romeo"]
     again = conduct(made, tmp_path / "study", scripted)
     assert again.measures["likelihood"]["zero-shot"] == measured
@@ -112,14 +113,18 @@ def test_probabilities_are_of_the_candidates_and_answers_that_are_there(
     made = Plan(made.task, ("zero-shot", "few-shot"), 1, made.decoding, made.scored)
     conduct(made, tmp_path / "study", scripted)
     run = tmp_path / "study" / "run"
-    first = likelihood.measure(run, scripted, ["Romeo"])
+    first = likelihood.measure(StudyFolder(run), scripted, ["Romeo"])
     assert set(first) == {"zero-shot", "few-shot"}
-    (other,) = {*likelihood.measure(run, scripted, ["Bob"])["zero-shot"]["Who loves Bob?"]}
+    (other,) = {
+        *likelihood.measure(StudyFolder(run), scripted, ["Bob"])["zero-shot"]["Who loves Bob?"]
+    }
     assert other == "Bob", "other answers"
     decided = json.loads((run / "decisions.json").read_text())
     decided["runs"] = [one for one in decided["runs"] if one["arm"] == "zero-shot"]
     (run / "decisions.json").write_text(json.dumps(decided))
-    assert set(likelihood.measure(run, scripted, ["Bob"])) == {"zero-shot"}, "other candidates"
+    assert set(likelihood.measure(StudyFolder(run), scripted, ["Bob"])) == {"zero-shot"}, (
+        "other candidates"
+    )
 
 
 def knowing(rows: Sequence[Example]) -> dict[str, str]:

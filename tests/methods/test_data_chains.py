@@ -11,7 +11,7 @@ import yaml
 from whatworks.app.run_study import run_study
 from whatworks.base.store import Store
 from whatworks.prompts.candidate import Candidate
-from whatworks.studies.study_folder import read_finished
+from whatworks.studies.study_folder import StudyFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -63,7 +63,7 @@ def test_lessons_end_in_the_weights_and_nowhere_else(tmp_path: Path) -> None:
     }
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     run_study(tmp_path / "study.yaml", out=tmp_path / "out", watcher=Silent())
-    finished = read_finished(tmp_path / "out")
+    finished = StudyFolder(tmp_path / "out").finished()
     made = finished.rows()
     assert [row.cause for row in made if row.status == "failed"] == []
     for arm in ("refusal+sft", "augment+sft", "corpus+sft+sft"):

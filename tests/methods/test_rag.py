@@ -29,7 +29,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import UNKNOWN, Prompt
 from whatworks.prompts.render import render, render_each
-from whatworks.studies.study_folder import read_finished
+from whatworks.studies.study_folder import StudyFolder
 from whatworks.training.rows import pair_rows, training_rows
 
 DOCUMENTS = tuple(
@@ -358,4 +358,4 @@ def test_an_arm_that_cannot_be_served_is_never_recommended(folder: Path) -> None
     assert gold is not None and gold.score is not None and gold.score.value == 1.0
     assert plain is not None and plain.parts[EVIDENCE] > 0.9
     assert summary.recommendation.winner == "rag"
-    assert read_finished(folder / "out").study.winner == "rag"
+    assert StudyFolder(folder / "out").finished().study.winner == "rag"

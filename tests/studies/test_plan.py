@@ -20,8 +20,9 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.open_study import open_study
-from whatworks.studies.plan import Plan, compared, make_plan, read_plan, taken
+from whatworks.studies.plan import Plan, compared, make_plan, read_plan
 from whatworks.studies.study import Study
+from whatworks.studies.study_folder import StudyFolder
 
 
 def rows(part: str, count: int) -> tuple[Example, ...]:
@@ -85,12 +86,12 @@ def test_every_method_is_planned_as_it_then_runs(tmp_path: Path) -> None:
     assert probes < 0.6 * sum(arm.requests for arm in plan.arms)
 
     spent = {run.arm: run for run in runs}
-    read = {arm: sum(r.prompt_tokens + r.completion_tokens for r in planned.results.rows()
+    read = {arm: sum(r.prompt_tokens + r.completion_tokens for r in planned.folder.results.rows()
                      if r.arm == arm) for arm in FRESH}  # fmt: skip
     assert arms["zero-shot"].tokens == pytest.approx(read["zero-shot"] * 1.7, rel=0.1)
     assert spent["new"].ledger.requests == 180
 
-    assert read_plan(tmp_path / "run") == plan
+    assert read_plan(StudyFolder(tmp_path / "run")) == plan
 
 
 @pytest.mark.slow
@@ -100,7 +101,7 @@ def test_time_is_foreseen_within_a_factor_of_two(tmp_path: Path) -> None:
     with RichWatcher() as bars:
         plan = make_plan(planned, bars)
         planned.run(bars)
-    times = taken(tmp_path / "run", since=plan.at)
+    times = StudyFolder(tmp_path / "run").times(since=plan.at)
     assert times["zero-shot"] > 170 * 0.02
     for arm in plan.arms:
         assert 0.5 < arm.seconds / times[arm.name] < 2
@@ -160,12 +161,12 @@ def test_training_is_planned_from_a_few_steps(tmp_path: Path, tiny_model: Path) 
         (arm,) = make_plan(opened.study(), bars).arms
     opened.close()
     run_study(path, out=tmp_path / "run")
-    plan: Plan | None = read_plan(tmp_path / "run")
+    plan: Plan | None = read_plan(StudyFolder(tmp_path / "run"))
     assert plan is not None and arm == plan.arms[0]
     (trained,) = (tmp_path / "run" / "store" / "trained").rglob("*.json")
     record: dict[str, Any] = json.loads(trained.read_text())
     assert arm.training_tokens == pytest.approx(record["tokens"], rel=0.25)
     assert arm.requests == 50
     assert arm.memory > 100e6
-    took = taken(tmp_path / "run", since=plan.at)["sft"]
+    took = StudyFolder(tmp_path / "run").times(since=plan.at)["sft"]
     assert 0.4 < arm.seconds / took < 2.5  # the machine may be busier at one time than the other

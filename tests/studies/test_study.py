@@ -183,12 +183,12 @@ def test_test_is_opened_once_after_the_decisions(folder: Path, tmp_path: Path) -
     engine.generate = watch  # type: ignore[method-assign]
     study.run(Quiet())
     assert asked_early and not any(text in asked for text in tests for asked in asked_early)
-    assert study.openings == 1
+    assert study.folder.openings == 1
     study.run(Quiet())
-    assert study.openings == 1, "the same decisions are the same opening"
+    assert study.folder.openings == 1, "the same decisions are the same opening"
     other = build(folder, out, arms=[Arm(name="knn2", chain=study.arms[2].chain)])
     other.run(Quiet())
-    assert other.openings == 2
+    assert other.folder.openings == 2
 
 
 class Fails:

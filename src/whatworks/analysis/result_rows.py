@@ -60,7 +60,8 @@ class Results:
         """The rows that count: of each (arm, seed), those of its latest candidate.
 
         A later run of the same arm (other settings, or a retry after a failure) supersedes the
-        earlier rows, which stay on disk.
+        earlier rows, which stay on disk. A failure gives way to any later success: it is then no
+        run of its own.
 
         Args:
             back: 1 for the rows that the latest ones superseded, 2 for those before, and so on.
@@ -69,7 +70,10 @@ class Results:
         for record in self._journal.read():
             row = Row(**record)
             runs = history.setdefault((row.arm, row.seed), [{}])
-            if any(other.candidate != row.candidate for other in runs[-1].values()):
+            last = runs[-1].values()
+            if row.status == "scored" and any(other.status == "failed" for other in last):
+                runs.pop()
+            if not runs or any(other.candidate != row.candidate for other in runs[-1].values()):
                 runs.append({})
             runs[-1][row.example] = row
         chosen = [runs[-1 - back] for runs in history.values() if len(runs) > back]

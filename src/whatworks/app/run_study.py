@@ -17,18 +17,17 @@ from whatworks.analysis.summarise import summarise
 from whatworks.app.report.html import write_html
 from whatworks.app.report.terminal import RichWatcher
 from whatworks.base.progress import Watcher
-from whatworks.base.store import write_atomic
 from whatworks.data.task import transcript
 from whatworks.methods.bench.examiner import mean
 from whatworks.models.files import describe_origin
 from whatworks.prompts.render import outline, render
-from whatworks.studies.decisions import Run, read_decisions, winner
-from whatworks.studies.open_study import open_study, slug
-from whatworks.studies.plan import compared, read_plan, taken
+from whatworks.studies.decisions import Run, winner
+from whatworks.studies.open_study import Opened, open_study
+from whatworks.studies.plan import compared, read_plan
 from whatworks.studies.retention import measure_forgetting, read_prompts
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, StudyFile, read_arms
-from whatworks.studies.study_folder import read_arm_records, read_finished
+from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
 
 DRAWN = (".losses", ".trace")
@@ -56,62 +55,72 @@ def run_study(
         The summary and the path of the report.
 
     Raises:
-        InputError: If the study, its data or the model cannot be used; nothing was written then.
+        InputError: If the study, its data or the model cannot be used, or another process holds the
+            folder; nothing was written then.
     """
     opened = open_study(path, model=model, only=only, out=out)
-    file, out = opened.file, opened.out
-    prompts = read_prompts(file.retention, opened.path.parent)
-    study = opened.study()
-    write_atomic(out / "task.json", opened.task.model_dump_json())
+    prompts = read_prompts(opened.file.retention, opened.path.parent)
+    folder = StudyFolder(opened.out)
+    with folder.hold() as takeover:
+        _run(opened, prompts, watcher, takeover)
+        opened.close()
+        return _report(folder)
+
+
+def _run(opened: Opened, prompts: Sequence[str], watcher: Watcher | None, takeover: str) -> None:
+    """Run a study whose folder is held, to its ``summary.json``."""
+    file, study = opened.file, opened.study()
+    folder = study.folder
+    folder.write_task(opened.task)
     began = time.monotonic()
     with RichWatcher() if watcher is None else contextlib.nullcontext(watcher) as bars:
+        if takeover:
+            bars.say(takeover)
         if opened.task.documents_fault:
             bars.say(f"the documents cannot be used: {opened.task.documents_fault}")
         runs = study.run(bars)
         forgotten = measure_forgetting(study, runs, prompts, bars)
     for run in runs:
         if run.candidate is not None:
-            text = out / "prompts" / f"{slug(run.arm)}-{run.seed}.txt"
-            write_atomic(text, outline(run.candidate.prompt))
+            folder.write_prompt(run.arm, run.seed, outline(run.candidate.prompt))
     seconds = time.monotonic() - began
-    infos = {
-        arm.name: dataclasses.asdict(_arm_info(study, arm, runs, forgotten.get(arm.name)))
-        for arm in study.arms
-    }
     # Arms that an earlier run of this study finished stay on the board.
-    everything = {**read_arm_records(out), **infos}
-    order = [arm.name for arm in read_arms(file) if arm.name in everything]
+    infos = {info.name: info for info in (folder.finished().arms if folder.has_run else ())}
+    infos |= {arm.name: _arm_info(study, arm, runs, forgotten.get(arm.name)) for arm in study.arms}
+    order = [arm.name for arm in read_arms(file) if arm.name in infos]
     info = _study_info(file, study, order, seconds)
-    info = dataclasses.replace(info, command=f"whatworks run {path} --model {file.model}")
-    record = {"study": dataclasses.asdict(info), "arms": [everything[name] for name in order]}
-    write_atomic(out / "summary.json", json.dumps(record, indent=1))
-    opened.close()
-    return report_study(out)
+    info = dataclasses.replace(info, command=f"whatworks run {opened.path} --model {file.model}")
+    folder.write_summary(info, [infos[name] for name in order])
 
 
 def report_study(folder: Path) -> tuple[Summary, Path]:
     """Compute the summary of a finished study anew from its rows, and write its report.
 
     Raises:
-        InputError: If the folder holds no finished study.
+        InputError: If the folder holds no finished study, or a run holds it.
     """
-    found = read_finished(folder)
+    own = StudyFolder(folder)
+    with own.settle():
+        return _report(own)
+
+
+def _report(folder: StudyFolder) -> tuple[Summary, Path]:
+    found = folder.finished()
     rows = found.rows()
     info = found.study
     if plan := read_plan(folder):
-        times = taken(folder, since=plan.at)
+        times = folder.times(since=plan.at)
         said = compared(plan, times, [arm.name for arm in found.arms])
         info = dataclasses.replace(info, plan=said)
     examples = found.task.splits.test
     summary = summarise(rows, arms=found.arms, study=info, examples=examples)
-    page = folder / "report.html"
-    write_html(summary, rows, examples, page)
-    return summary, page
+    write_html(summary, rows, examples, folder.report)
+    return summary, folder.report
 
 
 def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: float) -> StudyInfo:
     """Of the arms on the board, whichever were run now."""
-    decided = [one for one in read_decisions(study.out) if one.arm in names]
+    decided = [one for one in study.folder.decisions() if one.arm in names]
     known = {one.arm for one in decided} == set(names)
     return StudyInfo(
         name=study.task.name,
@@ -120,7 +129,7 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         counts=study.task.splits.counts(),
         baseline=file.baseline if file.baseline and file.baseline in names else names[0],
         min_effect=file.min_effect,
-        openings=study.openings,
+        openings=study.folder.openings,
         winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

@@ -45,6 +45,11 @@ def path_of(root: Path, name: str) -> Path:
     return path
 
 
+def slug(name: str) -> str:
+    """A name as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"
+
+
 def model_at(name: str, root: Path) -> str:
     """A model as a study file names it: the absolute path of its folder or GGUF file, if any.
 

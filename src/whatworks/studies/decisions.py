@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from whatworks.analysis.result_rows import Row
@@ -14,8 +12,6 @@ from whatworks.base.errors import ArmFailure
 from whatworks.methods.bench.examiner import Answer, mean
 from whatworks.models.metering import Ledger
 from whatworks.prompts.candidate import Candidate
-
-DECISIONS = "decisions.json"
 
 
 @dataclass
@@ -64,15 +60,6 @@ def decision(run: Run) -> Decision:
         trained=bool(made and made.weights.stages),
         oracle=bool(made and made.prompt.oracle),
     )
-
-
-def read_decisions(folder: Path) -> list[Decision]:
-    """Those that a study's folder holds; none where there are none, or of an older version."""
-    try:
-        records = json.loads((folder / DECISIONS).read_text(encoding="utf-8"))["runs"]
-        return [Decision(**record) for record in records]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:

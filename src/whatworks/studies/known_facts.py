@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatworks.base.errors import InputError
+from whatworks.base.lock import hold_folder
+from whatworks.base.paths import slug
 from whatworks.base.progress import Phase, Watcher
 from whatworks.base.store import Store
 from whatworks.data import write
@@ -23,7 +25,7 @@ from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
-from whatworks.studies.open_study import open_study, slug
+from whatworks.studies.open_study import open_study
 
 MAX_TOKENS = 32
 """Most tokens of an answer; facts are short."""
@@ -78,13 +80,14 @@ def known_facts(path: Path, model: str | None, out: Path | None, watcher: Watche
         decoding=Decoding(max_tokens=MAX_TOKENS),
     )
     asked = Phase(watcher, "known", "asking", len(rows) * PROMPTS)
-    found = classify(examiner, start, rows, _pool(rows, task.splits.train), tick=asked)
-    watcher.done("known")
-    opened.close()
-    for part in ("train", "dev", "test"):
-        mine: tuple[Example, ...] = getattr(task.splits, part)
-        if mine:
-            write(with_classes(mine, found), folder / f"{part}.jsonl")
+    with hold_folder(folder):
+        found = classify(examiner, start, rows, _pool(rows, task.splits.train), tick=asked)
+        watcher.done("known")
+        opened.close()
+        for part in ("train", "dev", "test"):
+            mine: tuple[Example, ...] = getattr(task.splits, part)
+            if mine:
+                write(with_classes(mine, found), folder / f"{part}.jsonl")
     return KnownFacts(name, found, shares(found), folder)
 
 

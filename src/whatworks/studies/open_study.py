@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatworks.base.paths import model_at
+from whatworks.base.paths import model_at, slug
 from whatworks.data.task import Task
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine
@@ -115,8 +114,3 @@ def open_study(
         helper = HelperModel(*shared)
     out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
     return Opened(path, file, tuple(arms), task, engine, weights, helper, out)
-
-
-def slug(name: str) -> str:
-    """A name as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"

@@ -6,7 +6,6 @@ the bench. The plan is kept with the run, and what then happens is held against 
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -15,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from whatworks.base.errors import ArmFailure, arm_failures
 from whatworks.base.phrasing import duration
 from whatworks.base.progress import Watcher
-from whatworks.base.store import Journal, Store, write_atomic
+from whatworks.base.store import Store
 from whatworks.data.task import examples_key
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.bench.rehearsal import (
@@ -34,9 +34,8 @@ from whatworks.methods.method import Method
 from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.arm_entries import Arm
-from whatworks.studies.study import TIMES, Study
-
-FILE = "plan.json"
+from whatworks.studies.study import Study
+from whatworks.studies.study_folder import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -118,27 +117,17 @@ def make_plan(study: Study, watcher: Watcher) -> Plan:
             watcher.done(arm.name)
     counts = study.task.splits.counts()
     plan = Plan(time.time(), tuple(arms), time.monotonic() - began, counts)
-    write_atomic(study.out / FILE, json.dumps(asdict(plan), indent=1))
+    study.folder.write_plan(asdict(plan))
     return plan
 
 
-def read_plan(folder: Path) -> Plan | None:
-    """The plan kept in a study's folder, None where there is none."""
+def read_plan(folder: StudyFolder) -> Plan | None:
+    """The plan kept in a study's folder; None where there is none, or of another version."""
+    record = folder.plan()
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        arms = tuple(ArmPlan(**arm) for arm in record.pop("arms"))
-        return Plan(arms=arms, **record)
-    except (OSError, ValueError, TypeError, KeyError):
+        return TypeAdapter(Plan).validate_python(record) if record else None
+    except ValueError:
         return None
-
-
-def taken(folder: Path, since: float = 0.0) -> dict[str, float]:
-    """Seconds that each arm has taken in a study's folder."""
-    found: dict[str, float] = {}
-    for record in Journal(folder / TIMES).read():
-        if record["at"] >= since:
-            found[record["arm"]] = found.get(record["arm"], 0.0) + record["seconds"]
-    return found
 
 
 class _Planner:

@@ -8,7 +8,6 @@ run once, and a study killed at any moment continues where it was.
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -16,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import Row
 from whatworks.analysis.verdict import MIN_EFFECT
 from whatworks.base.errors import ArmFailure, InputError, arm_failures
 from whatworks.base.frozen import content_key
 from whatworks.base.progress import Phase, Watcher
-from whatworks.base.store import Journal, Store, disk_errors, write_atomic
 from whatworks.data.task import Splits, Task, examples_key
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner, mean, refuse_targets
@@ -35,12 +33,10 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
 from whatworks.studies.arm_entries import Arm
-from whatworks.studies.decisions import DECISIONS, Run, decision, read_decisions, row, winner
+from whatworks.studies.decisions import Run, decision, row, winner
 from whatworks.studies.decoding_section import settled
+from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
-
-TIMES = "times.jsonl"
-"""Wall time of each arm's work, in a study's folder; the plan is compared with it."""
 
 
 class Study:
@@ -51,7 +47,7 @@ class Study:
         arms: What is compared.
         engine: Runs the model.
         weights: The untouched model.
-        out: Folder of the study.
+        out: Folder of the study; whoever runs it holds it (``StudyFolder.hold``).
         decoding: Shared by all arms; ``max_tokens`` 0 means measured on the train targets.
         own_decoding: What some arms have instead, by name.
         seeds: How often an arm that depends on the seed is run.
@@ -60,6 +56,7 @@ class Study:
         helper: A second model for the methods that ask one.
 
     Attributes:
+        folder: Its files.
         examiner: Asks and scores; the engine is in it.
         start: What every chain begins with: the task's instructions and the untouched model.
 
@@ -98,30 +95,29 @@ class Study:
         self.task = task
         self._weights = weights
         self.arms = tuple(arms)
-        self.out = out
         self.seeds = seeds
         self.min_effect = min_effect
         self.helper = helper
         self.budget = budget or Budget()
-        self.store = Store(out / "store")
-        self.results = Results(out / "results.jsonl")
-        self._openings = Journal(out / "test_openings.jsonl")
-        self._times = Journal(out / TIMES)
+        self.folder = StudyFolder(out)
         metric = metric_of(task)
         refuse_targets(metric, (*task.splits.dev, *task.splits.test))
-        self.examiner = Examiner(engine, metric, self.store)
+        self.examiner = Examiner(engine, metric, self.folder.store)
         prompt = Prompt(instructions=task.instructions)
         self.start = Candidate(prompt=prompt, weights=weights, decoding=self._settled(decoding))
         self._own = {name: self._settled(own) for name, own in (own_decoding or {}).items()}
-        self._claim_folder()
-
-    @property
-    def openings(self) -> int:
-        """How often the test split has been opened: once per set of decisions."""
-        return sum(1 for _ in self._openings.read())
+        # Arms, seeds, budgets and documents may change between runs of one study.
+        self.folder.claim(
+            {
+                "task": task.replace(documents=(), documents_fault="").key,
+                "model": weights.digest,
+                "decoding": self.start.decoding.key,
+                "template": weights.template,
+            }
+        )
 
     def run(self, watcher: Watcher) -> list[Run]:
-        """Adapt and decide on dev, then open test; rows go to ``results``.
+        """Adapt and decide on dev, then open test; rows go to the folder's results.
 
         Everything already on disk is taken from there. A failing arm becomes a row with cause and
         remedy, and the others go on.
@@ -163,9 +159,7 @@ class Study:
         try:
             yield
         finally:
-            self._times.append(
-                [{"arm": arm, "seconds": time.monotonic() - began, "at": time.time()}]
-            )
+            self.folder.add_time(arm, time.monotonic() - began)
 
     def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
         """Walk the chain; every step is looked up before it is run."""
@@ -186,7 +180,7 @@ class Study:
                 asked = [answer.generation for answer in answers]
                 run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
                 run.candidate = candidate
-                self.store.write("candidates", candidate.key, candidate.model_dump(mode="json"))
+                self.folder.keep_candidate(candidate)
         except ArmFailure as failure:
             run.failure = failure
         return run
@@ -215,7 +209,7 @@ class Study:
                 __version__,
             ]
         )
-        stored = self.store.read("steps", key)
+        stored = self.folder.store.read("steps", key)
         if stored is None:
             phase: Phase | None = None  # the one that the bar shows
 
@@ -248,7 +242,7 @@ class Study:
                 "ledger": asdict(bench.ledger),
                 "notes": bench.notes,
             }
-            self.store.write("steps", key, stored)
+            self.folder.store.write("steps", key, stored)
         run.ledger = Ledger(**stored["ledger"])
         run.notes.update({f"{step.name}.{name}": v for name, v in stored["notes"].items()})
         return Candidate.model_validate(stored["candidate"])
@@ -257,7 +251,7 @@ class Study:
         if self.helper is None:
             return None
         meter = Meter(self.budget, ledger, self.helper.engine.price, helper=True)
-        return Helper(self.helper, self.store, meter)
+        return Helper(self.helper, self.folder.store, meter)
 
     def _decide(self, runs: Sequence[Run]) -> None:
         """Write down what was decided on dev; only then is test opened.
@@ -265,16 +259,13 @@ class Study:
         What an earlier run of the study decided of its other arms stays.
         """
         own = {arm.name for arm in self.arms}
-        kept = [one for one in read_decisions(self.out) if one.arm not in own]
+        kept = [one for one in self.folder.decisions() if one.arm not in own]
         decided = [*kept, *map(decision, runs)]
         best = winner(decided, min_effect=self.min_effect)
-        record = {"runs": [asdict(one) for one in decided], "winner": best}
-        write_atomic(self.out / DECISIONS, json.dumps(record, indent=1))
+        self.folder.write_decisions(decided, best)
         made = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
-        key = content_key([made, best])
-        opened = {record["decisions"] for record in self._openings.read()}
-        if key not in opened and any(run.candidate for run in runs):
-            self._openings.append([{"decisions": key, "at": time.time()}])
+        if any(run.candidate for run in runs):
+            self.folder.open_test(content_key([made, best]))
 
     def _money(self, run: Run) -> Meter:
         """Counts dev and test rows, which only the limit in money covers."""
@@ -312,8 +303,8 @@ class Study:
         def what(r: Row) -> tuple[object, ...]:
             return r.arm, r.seed, r.example, r.candidate, r.failure
 
-        there = set(map(what, self.results.rows()))
-        self.results.append(r for r in rows if what(r) not in there)
+        there = set(map(what, self.folder.results.rows()))
+        self.folder.results.append(r for r in rows if what(r) not in there)
 
     def _settled(self, decoding: Decoding) -> Decoding:
         """The decoding with what only the task says in it."""
@@ -327,39 +318,3 @@ class Study:
         targets = [example.target for example in self.task.splits.train]
         longest = max(self.examiner.engine.count_tokens(model, targets), default=0)
         return longest + longest // 4 + 4
-
-    def _claim_folder(self) -> None:
-        """Refuse a folder that holds another study; otherwise leave our name in it.
-
-        Arms, seeds, budgets and documents may change between runs of one study; rows, model,
-        metric and decoding may not.
-        """
-        identity = {
-            "task": self.task.replace(documents=(), documents_fault="").key,
-            "model": self.start.weights.digest,
-            "decoding": self.start.decoding.key,
-            "template": self.start.weights.template,
-        }
-        path = self.out / "study.json"
-        if path.exists():
-            try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                found = {}
-            changed = [name for name, value in identity.items() if found.get(name) != value]
-            if changed:
-                raise InputError(
-                    f"this folder holds a different study (another {', '.join(changed)})",
-                    place=str(self.out),
-                    remedy="choose another folder with --out, or remove this one",
-                )
-            return
-        with disk_errors(self.out):
-            # A kill in the very first moment may have left a draft of study.json, nothing else.
-            if self.out.exists() and any(p.suffix != ".tmp" for p in self.out.iterdir()):
-                raise InputError(
-                    "this folder holds something else than a study",
-                    place=str(self.out),
-                    remedy="choose an empty or new folder with --out",
-                )
-        write_atomic(path, json.dumps(identity, indent=1))

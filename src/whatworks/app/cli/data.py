@@ -42,19 +42,21 @@ def import_(
     force: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
 ) -> None:
     """Make examples from an application's logs: what was asked, what was answered, how rated."""
+    from whatworks.base.lock import hold_file
     from whatworks.data import LOG_FORMATS, import_logs, write
 
     absent(out, force=force)
-    data = import_logs(
-        logs,
-        format=source,
-        feedback=feedback,
-        min_score=min_score,
-        strip=strip,
-        system=system,
-        keep_secrets=keep_secrets,
-    )
-    count = write(data.examples, out, format=to)
+    with hold_file(out):
+        data = import_logs(
+            logs,
+            format=source,
+            feedback=feedback,
+            min_score=min_score,
+            strip=strip,
+            system=system,
+            keep_secrets=keep_secrets,
+        )
+        count = write(data.examples, out, format=to)
     shapes = {form.name: form.shape for form in LOG_FORMATS}
     for name in data.format.split(" + "):
         print(f"recognised: {name} ({shapes[name]})")

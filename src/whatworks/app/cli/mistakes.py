@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from whatworks.analysis.result_rows import Row
     from whatworks.studies.study_folder import Finished
 
-SUMMARY = "summary.json"
 SHOWN = 12
 """Ids of changed examples that are printed."""
 
@@ -35,9 +34,9 @@ def errors(
     from whatworks.analysis.mistakes import lines, patterns_of
     from whatworks.app.report.terminal import clean
     from whatworks.base.errors import InputError, nearest
-    from whatworks.studies.study_folder import read_finished
+    from whatworks.studies.study_folder import StudyFolder
 
-    study = read_finished(run)
+    study = StudyFolder(run).finished()
     names = [info.name for info in study.arms]
     if arm is not None and arm not in names:
         raise InputError(f"unknown arm {arm!r}", place=str(run), remedy=nearest(arm, names))
@@ -73,14 +72,14 @@ def _print_changes(before: list[Row], after: list[Row], what: str) -> None:
 def _earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row], str]:
     """Rows to compare an arm with, and their name: a previous run, an arm, another folder."""
     from whatworks.base.errors import InputError
-    from whatworks.studies.study_folder import read_finished
+    from whatworks.studies.study_folder import StudyFolder
 
     if against is None:
         return [row for row in study.rows(back=1) if row.arm == arm], "its previous run"
     if any(info.name == against for info in study.arms):
         return [row for row in study.rows() if row.arm == against], against
     folder = Path(against)
-    if not (folder / SUMMARY).is_file() and (folder.parent / SUMMARY).is_file():
+    if not StudyFolder(folder).has_run and StudyFolder(folder.parent).has_run:
         folder, arm = folder.parent, folder.name
     if not folder.exists():
         raise InputError(
@@ -89,7 +88,7 @@ def _earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row],
             remedy=f"its arms: {', '.join(info.name for info in study.arms)}; of another study "
             "write FOLDER or FOLDER/ARM",
         )
-    other = read_finished(folder)
+    other = StudyFolder(folder).finished()
     rows = [row for row in other.rows() if row.arm == arm]
     if not rows:
         names = ", ".join(info.name for info in other.arms)

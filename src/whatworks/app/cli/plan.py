@@ -28,11 +28,12 @@ def plan(
     from whatworks.app.report.terminal import RichWatcher
     from whatworks.studies.open_study import open_study
     from whatworks.studies.plan import make_plan
+    from whatworks.studies.study_folder import StudyFolder
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
     opened = open_study(chosen(study, data), model=model, only=arms, out=out)
     try:
-        with RichWatcher() as bars:
+        with StudyFolder(opened.out).hold(), RichWatcher() as bars:
             made = make_plan(opened.study(), bars)
     finally:
         opened.close()

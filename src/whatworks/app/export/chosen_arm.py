@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from whatworks.methods.bench.examiner import model_files
 from whatworks.models.engine import ModelFiles
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
-from whatworks.studies.study_folder import Finished, read_finished
+from whatworks.studies.decisions import Decision
+from whatworks.studies.study_folder import Finished, StudyFolder
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def choose(run: Path, arm: str | None) -> Chosen:
     Raises:
         InputError: If the study did not finish, or the arm is unknown or failed.
     """
-    study = read_finished(run)
+    folder = StudyFolder(run)
+    study = folder.finished()
     name = arm or study.study.winner
     known = [one.name for one in study.arms]
     if name not in known:
@@ -60,27 +61,21 @@ def choose(run: Path, arm: str | None) -> Chosen:
             place=str(run),
             remedy="run the study again, or export another arm",
         )
-    seed = _best_seed(run, name, sorted({row.seed for row in scored}))
+    seed = _best_seed(folder.decisions(), name, sorted({row.seed for row in scored}))
     mine = tuple(row for row in scored if row.seed == seed)
-    store = Store(run / "store")
-    stored = store.read("candidates", mine[0].candidate)
-    if stored is None:
+    candidate = folder.candidate(mine[0].candidate)
+    if candidate is None:
         raise InputError(
             f"what arm {name!r} became is no longer in the store",
-            place=str(store.root),
+            place=str(folder.store.root),
             remedy="run the study again: it is made anew",
         )
-    candidate = Candidate.model_validate(stored)
-    return Chosen(study, name, seed, candidate, _files(candidate.weights, store), mine)
+    return Chosen(study, name, seed, candidate, _files(candidate.weights, folder.store), mine)
 
 
-def _best_seed(run: Path, arm: str, seeds: Sequence[int]) -> int:
+def _best_seed(decisions: Sequence[Decision], arm: str, seeds: Sequence[int]) -> int:
     """The seed with the highest dev score, the first among equals or where none is on record."""
-    try:
-        decisions = json.loads((run / "decisions.json").read_text("utf-8"))["runs"]
-    except (OSError, ValueError, KeyError):
-        return seeds[0]
-    scores = {d["seed"]: d["dev_score"] or 0.0 for d in decisions if d["arm"] == arm}
+    scores = {one.seed: one.dev_score or 0.0 for one in decisions if one.arm == arm}
     return max(seeds, key=lambda seed: (scores.get(seed, -1.0), -seed))
 
 

@@ -31,6 +31,7 @@ from whatworks.models.engine import ModelFiles
 from whatworks.models.files import resolve
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.render import outline, render
+from whatworks.studies.study_folder import StudyFolder
 
 EXAMPLES = 20
 """Test requests to check an export with."""
@@ -46,10 +47,15 @@ def export(run: Path, arm: str | None, out: Path, *, merge: bool = False) -> Cho
         merge: Merge an adapter into its model.
 
     Raises:
-        InputError: If there is no such finished arm, ``out`` exists, or it cannot be merged.
+        InputError: If there is no such finished arm, a run holds the study, ``out`` exists, or it
+            cannot be merged.
         StorageError: If the disk is full.
     """
-    chosen = choose(run, arm)
+    with StudyFolder(run).settle():
+        return _export(choose(run, arm), out, merge=merge)
+
+
+def _export(chosen: Chosen, out: Path, *, merge: bool) -> Chosen:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("the folder is not empty", place=str(out), remedy="name a new one: --out")
     draft = out.with_name(out.name + ".part")

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatworks.app.export.chosen_arm import choose
+from whatworks.app.export.chosen_arm import Chosen, choose
 from whatworks.base.errors import InputError
-from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import model_files
 from whatworks.metrics.registry import load
@@ -21,6 +20,7 @@ from whatworks.models.open_engine import open_engine
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
+from whatworks.studies.study_folder import StudyFolder
 
 PLAIN = Decoding(max_tokens=256, temperature=1.0)
 """How a plain model answers where a request does not say; 1 is the protocol's temperature."""
@@ -74,9 +74,11 @@ def open_served(target: str, arm: str | None = None, name: str | None = None) ->
         name: What clients call it; the model's or the arm's name by default.
 
     Raises:
-        InputError: If there is no such model, study or arm, or the model is another one by now.
+        InputError: If there is no such model, study or arm, a run holds the study, or the model is
+            another one by now.
     """
-    if not (Path(target) / "summary.json").is_file():
+    folder = StudyFolder(Path(target))
+    if not folder.has_run:
         if arm is not None:
             raise InputError(
                 f"an arm {arm!r} is asked for, and this is no finished study",
@@ -89,15 +91,19 @@ def open_served(target: str, arm: str | None = None, name: str | None = None) ->
         metric = load(MetricSpec(name="exact"))
         return Served(name or Path(target).name or target, engine, files, candidate, metric)
 
-    chosen = choose(Path(target), arm)
+    with folder.settle():
+        return _open_arm(folder, choose(folder.path, arm), name)
+
+
+def _open_arm(folder: StudyFolder, chosen: Chosen, name: str | None) -> Served:
     weights = chosen.candidate.weights
     engine, now = open_engine(weights.base, template=weights.template)
     if now.digest != weights.digest:
         raise InputError(
             f"the model {weights.base} is not the one that the study ran on",
-            place=target,
+            place=str(folder.path),
             remedy="put the old files back, or run the study again",
         )
-    files = model_files(weights, Store(Path(target) / "store"))
+    files = model_files(weights, folder.store)
     metric = metric_of(chosen.study.task)
     return Served(name or chosen.arm, engine, files, chosen.candidate, metric)
