@@ -66,6 +66,9 @@ DESIGNS: dict[str, Design] = {
 }
 
 
+Further = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Call:
     """What is said of one arm.
@@ -74,15 +77,13 @@ class Call:
         verdict: The verdict.
         low: Lower end of its 95% interval.
         high: Upper end.
-        more: Further rows that are asked for, at least and at most; None when none are.
-        seeds: Further seeds that are asked for.
+        more: Further rows and seeds that are asked for, at least and at most; None when none are.
     """
 
     verdict: Verdict
     low: float
     high: float
-    more: tuple[int, int] | None
-    seeds: int
+    more: tuple[Further, Further] | None
 
     @property
     def significant(self) -> bool:
@@ -106,13 +107,13 @@ def joint(study: Draw) -> dict[str, Call]:
 def _calls(compared: Mapping[str, Comparison]) -> dict[str, Call]:
     calls: dict[str, Call] = {}
     for name, verdict in judge(compared).items():
-        shown, least, per = show_decided(compared[name]), verdict.needs.examples or 0, 1
-        if verdict.needs.unit == "group":
-            per = math.ceil(shown.n_items / shown.n_groups)
-        most = verdict.needs.most or least
-        seeds = verdict.needs.seeds or 0
-        more = (least * per, most * per) if least or seeds else None
-        calls[name] = Call(verdict, shown.low, shown.high, more, seeds)
+        shown, needs = show_decided(compared[name]), verdict.needs
+        per = math.ceil(shown.n_items / shown.n_groups) if needs.unit == "group" else 1
+        least, seeds = needs.examples or 0, needs.seeds or 0
+        most = (needs.most or least) * per, needs.most_seeds or seeds
+        calls[name] = Call(
+            verdict, shown.low, shown.high, ((least * per, seeds), most) if any(most) else None
+        )
     return calls
 
 
@@ -171,21 +172,21 @@ def advice(
 ) -> tuple[Advice, Advice]:
     """What is asked for where an arm cannot be told, and whether it is enough."""
     effects = [min(effect, 0.8 * (1 - design.base)), *[0.0] * (design.arms - 1)]
-    asked: list[tuple[int, int]] = []
+    asked: list[tuple[Further, Further]] = []
     settled: tuple[list[bool], list[bool]] = [], []
     for number in range(studies):
         call = procedure(draw(design, effects, _rng(seed, 3, number)))["arm0"]
         if call.verdict.label != "cannot tell" or call.more is None:
             continue
         asked.append(call.more)
-        for rows, done in zip(call.more, settled, strict=True):
+        for (rows, seeds), done in zip(call.more, settled, strict=True):
             if design.rows + rows <= MOST:
-                further = replace(design, rows=design.rows + rows, seeds=design.seeds + call.seeds)
+                further = replace(design, rows=design.rows + rows, seeds=design.seeds + seeds)
                 larger = draw(further, effects, _rng(seed, 4, number))
                 done.append(procedure(larger)["arm0"].verdict.label != "cannot tell")
     least, most = (
         Advice(
-            float(np.median([ends[i] for ends in asked])) if asked else math.nan,
+            float(np.median([ends[i][0] for ends in asked])) if asked else math.nan,
             float(np.mean(settled[i])) if settled[i] else math.nan,
         )
         for i in (0, 1)

@@ -62,7 +62,7 @@ def test_every_arm_failed_and_no_baseline() -> None:
 def test_the_verdict_is_that_of_the_interval_shown() -> None:
     """Significant alone, not as one of twelve: the corrected interval holds a gain that counts."""
     ids, right = range(60), set(range(20))
-    worse = (right - set(range(11))) | {30, 31}
+    worse = (right - set(range(10))) | {30, 31}
     answered = {"base": right, "bad": worse}
     for i in range(11):  # as good as the baseline, four rows better and four worse
         rng = random.Random(i)

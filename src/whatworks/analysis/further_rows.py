@@ -32,15 +32,17 @@ class More:
 
     Attributes:
         examples: Further examples, or groups where ``unit`` says so; of a range the lower end.
-        seeds: Further seeds.
-        most: Upper end of the range; None where one number is all that is known.
-        open_end: Whether the range has no upper end.
+        seeds: Further seeds; of a range the lower end.
+        most: Upper end of the examples; None where there is one number.
+        most_seeds: Upper end of the seeds; None where there is one number.
+        open_end: Whether there is no upper end.
         unit: What is counted: ``example``, or ``group`` where several examples are one draw.
     """
 
     examples: int | None = None
     seeds: int | None = None
     most: int | None = None
+    most_seeds: int | None = None
     open_end: bool = False
     unit: str = "example"
 
@@ -48,7 +50,10 @@ class More:
     def words(self) -> str:
         """``about 300 to 1,500 more examples``; ``more seeds`` where no number would do."""
         return more_of(
-            self.examples, self.seeds, most=self.most, open_end=self.open_end, unit=self.unit
+            (self.examples or 0, self.most or self.examples or 0),
+            (self.seeds or 0, self.most_seeds or self.seeds or 0),
+            open_end=self.open_end,
+            unit=self.unit,
         )
 
 
@@ -119,22 +124,23 @@ def needed_to_settle(
         alpha: The level at which both ends are judged, the number of arms being counted in.
         power: Probability of reaching the end.
     """
-    best = _cheapest(found, _ends(found.difference, min_effect), alpha, power)
-    if best.examples is None:
-        return best
     low, high = _quartiles(found)
     hardest = min(max(low, min_effect / 2), high)  # as far from both ends as the quartiles allow
-    share = (found.n_seeds + (best.seeds or 0)) / found.n_seeds
-    units = found.n_groups
-    counts = [
-        factor and max(1, math.ceil(units * factor - 1e-9) - units)
-        for factor in (
-            _factor(found, _ends(true, min_effect), share, alpha, power)
-            for true in (low, hardest, high, found.difference)
-        )
-    ]
-    known = [int(count) for count in counts if count]
-    return More(min(known), best.seeds, max(known), open_end=None in counts, unit=best.unit)
+    trues = (found.difference, low, hardest, high)
+    plans = [_cheapest(found, _ends(true, min_effect), alpha, power) for true in trues]
+    known = [plan for plan in plans if plan.examples is not None or plan.seeds is not None]
+    if plans[0] not in known:
+        return plans[0]
+    examples = [plan.examples or 0 for plan in known]
+    seeds = [plan.seeds or 0 for plan in known]
+    return More(
+        min(examples) or None,
+        min(seeds) or None,
+        max(examples) or None,
+        max(seeds) or None,
+        open_end=len(known) < len(plans),
+        unit=plans[0].unit,
+    )
 
 
 @dataclass(frozen=True)

@@ -72,32 +72,34 @@ def rough(number: int) -> str:
 
 
 def more_of(
-    examples: int | None,
-    seeds: int | None,
+    examples: tuple[int, int],
+    seeds: tuple[int, int],
     *,
-    most: int | None = None,
     open_end: bool = False,
     unit: str = "example",
 ) -> str:
     """What it takes to tell: examples, seeds, both, or an unknown number of seeds.
 
     Args:
-        examples: Further examples or groups; of a range the lower end.
-        seeds: Further seeds.
-        most: Upper end of the range, if there is one.
-        open_end: Whether it has no upper end.
-        unit: What is counted.
+        examples: Further examples or groups, at least and at most.
+        seeds: Further seeds, in the same way.
+        open_end: Whether it may take any number more.
+        unit: What is counted as examples.
     """
-    said: list[str] = []
-    if examples:
-        least, upper = rough(examples), rough(most or examples)
-        amount = least if least == upper else f"{least} to {upper}"
-        plural = "s" * (open_end or upper != "1")
-        said.append(f"{least if open_end else amount} more {unit}{plural}")
-    if seeds:
-        said.append(f"{seeds} more seed{'s' * (seeds > 1)}")
-    about = "at least" if examples and open_end else "about"
-    return f"{about} {listed(said)}" if said else "more seeds"
+    said = [
+        f"{_between(least, most, open_end=open_end)} more {what}{'s' * (most > 1 or open_end)}"
+        for what, (least, most) in ((unit, examples), ("seed", seeds))
+        if most
+    ]
+    return f"about {listed(said)}" if said else "more seeds"
+
+
+def _between(least: int, most: int, *, open_end: bool) -> str:
+    if open_end:
+        return f"{rough(least)} or many" if least else "many"
+    if rough(least) == rough(most):
+        return rough(most)
+    return f"{rough(least)} to {rough(most)}" if least else f"up to {rough(most)}"
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:
