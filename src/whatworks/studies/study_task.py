@@ -99,7 +99,12 @@ def _read_source(section: TaskSection, root: Path) -> _Source:
 
 def _read_rows(section: TaskSection, root: Path, name: str) -> Data:
     """One file, its rows and pairs that ``where`` keeps."""
-    data = read(path_of(root, name), format=section.format, columns=section.columns)
+    data = read(
+        path_of(root, name),
+        format=section.format,
+        columns=section.columns,
+        missing=section.missing,
+    )
     wanted = section.where.items()
 
     def fits(example: Example) -> bool:
