@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,9 @@ def test_files_are_seen_from_the_study_with_home_and_variables_filled_in(
 
 @pytest.mark.parametrize("name", ["a\0b", "half\ud800", "long" * 100, "a/" * 2500, "a\nb"])
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    for seen in (path_of, lambda root, it: model_at(it, root)):
+    for refuse in (partial(path_of, tmp_path), partial(model_at, root=tmp_path)):
         with pytest.raises(InputError, match="no file is called") as caught:
-            seen(tmp_path, name)
+            refuse(name)
         assert len(str(caught.value).splitlines()) == 2 and len(str(caught.value)) < 300
 
 
@@ -190,5 +191,5 @@ def test_a_path_of_a_vector_cache_that_cannot_be_written_is_said(
     monkeypatch.setenv("WHATWORKS_EMBEDDINGS", str(tmp_path / "file"))
     embedder.cache_clear()
     with pytest.raises(InputError, match="embeddings cannot be kept here"):
-        embedder(str(tiny_model)).vectors(["a"])
+        embedder(str(tiny_model))
     embedder.cache_clear()

@@ -132,7 +132,7 @@ def test_a_script_from_a_file(tmp_path: Path) -> None:
     ("written", "message"),
     [
         ("{", "not JSON"),
-        ('{"answer": []}', "wrong at answer"),
+        ('{"answer": []}', "unknown key 'answer' of the script .*\n.*did you mean 'answers'"),
         ('{"answers": [{"answer": "a", "chance": 2}]}', r"answers\.0\.chance"),
     ],
 )

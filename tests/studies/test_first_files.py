@@ -18,7 +18,8 @@ from whatworks.data.raw_row import split_of
 from whatworks.data.task import Task
 from whatworks.metrics.registry import of, refused
 from whatworks.studies.first_columns import propose
-from whatworks.studies.study_file import read_study, read_task
+from whatworks.studies.study_file import read_study
+from whatworks.studies.study_task import read_task
 
 Command = Callable[..., tuple[int, str]]
 

@@ -159,7 +159,11 @@ def test_settings_of_chains(tmp_path: Path) -> None:
         (MINIMAL.replace("few-shot", "zero-shot"), "two arms", "name"),
         (MINIMAL.replace("few-shot", "{few-shot: {kk: 1}}"), "unknown setting 'kk'", "k"),
         (MINIMAL.replace("few-shot", "{few-shot: {k: 0}}"), "setting 'k'", ""),
-        (MINIMAL.replace("few-shot", "prompt"), "needs the setting 'variants'", "variants"),
+        (
+            MINIMAL.replace("few-shot", "prompt"),
+            "'variants' of prompt is missing",
+            "variants",
+        ),
         (MINIMAL + "baseline: knn\n", "unknown arm 'knn'", "zero-shot"),
         (MINIMAL.replace("rows.jsonl", "none.jsonl"), "no such file", ""),
         (MINIMAL.replace("rows.jsonl, ", "rows.jsonl, test: rows.jsonl, "), "share", "overlap"),

@@ -14,6 +14,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from whatworks.base.memory import is_out_of_memory
+
 
 class WhatworksError(Exception):
     """Base of every error that this package raises on purpose.
@@ -70,7 +72,7 @@ class arm_failures:
             raise ArmFailure(error.cause, place=error.place, remedy=error.remedy) from error
         if not isinstance(error, Exception) or isinstance(error, WhatworksError):
             return
-        if isinstance(error, MemoryError):
+        if is_out_of_memory(error):
             raise ArmFailure(
                 "out of memory", remedy="lower batch_size or the number of passages and examples"
             ) from error

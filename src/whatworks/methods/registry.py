@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from whatworks.base.errors import InputError, nearest
+from whatworks.base.validation import explain
 from whatworks.methods.augment import Augment
 from whatworks.methods.best_of_n import BestOfN
 from whatworks.methods.constrained import Constrained
@@ -92,18 +93,7 @@ def _method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Metho
     try:
         return kind(**settings)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        known = sorted(kind.model_fields)
-        remedy = f"settings of {kind.name}: {', '.join(known) if known else 'none'}"
-        if problem["type"] == "extra_forbidden":
-            cause, remedy = f"unknown setting {where!r} of {kind.name}", nearest(where, known or [])
-        elif problem["type"] == "missing":
-            cause = f"{kind.name} needs the setting {where!r}"
-        elif problem["type"] == "value_error":  # one setting contradicts another
-            said = problem["msg"].removeprefix("Value error, ")
-            cause = f"setting {where!r} of {kind.name}: {said}"
-            remedy = f"drop {where!r}, or change what it contradicts"
-        else:
-            cause = f"setting {where!r} of {kind.name}: {problem['msg']}"
-        raise InputError(cause, place=f"arm {spec!r}", remedy=remedy) from error
+        remedy = f"settings of {kind.name}: {', '.join(sorted(kind.model_fields)) or 'none'}"
+        raise explain(
+            error, kind, noun="setting", of=kind.name, place=f"arm {spec!r}", remedy=remedy
+        ) from error

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, ValidationError
 
 from whatworks.base.errors import ArmFailure
+from whatworks.base.validation import find_problem
 from whatworks.data.task import MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
@@ -63,7 +64,7 @@ class Reinforced(Method):
             )
         except ValidationError as error:
             raise ArmFailure(
-                error.errors()[0]["msg"], remedy="make `batch_size` a multiple of `samples`"
+                find_problem(error).reason, remedy="make `batch_size` a multiple of `samples`"
             ) from error
 
     def reinforce(

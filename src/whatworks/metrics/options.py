@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from whatworks.base.errors import InputError, nearest
+from whatworks.base.validation import find_problem
 
 
 def checked(
@@ -37,8 +38,7 @@ def checked(
         try:
             options[name] = TypeAdapter(hints[name], config=compiled).validate_python(value)
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            cause = f"{noun} {name!r} cannot be {value!r}: {reason}"
+            cause = f"{noun} {name!r} cannot be {value!r}: {find_problem(error).reason}"
             raise InputError(cause, place=place, remedy="see docs/metrics.md") from None
     for name, parameter in wanted.items():
         if name not in options and parameter.default is parameter.empty:

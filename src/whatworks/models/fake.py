@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.frozen import Frozen, content_key
+from whatworks.base.validation import explain
 from whatworks.data.task import Message, transcript
 from whatworks.models.chat_templates import until
 from whatworks.models.decoding import Decoding
@@ -273,10 +274,10 @@ def _script(written: Any, *, place: str) -> Script:
     try:
         return Script.model_validate(written)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"the script of the fake model is wrong at {field or 'the top'}: {first['msg']}",
+        raise explain(
+            error,
+            Script,
+            of="the script of the fake model",
             place=place,
             remedy='write {"answers": [{"contains": "...", "answer": "..."}], "default": "..."}',
         ) from error

@@ -15,6 +15,7 @@ from typing import Any
 
 from whatworks.base.errors import InputError, first_line
 from whatworks.base.file_digest import TOKENIZER_FILES, WEIGHT_FILES, Identity, identity
+from whatworks.base.memory import is_out_of_memory
 from whatworks.base.paths import is_gguf
 from whatworks.models.embedded import weights
 from whatworks.models.gguf_model import dequantise, describe
@@ -250,10 +251,8 @@ def virtual_tokens(adapter: Path | None) -> int:
 def _as_input_error(folder: Path, part: str) -> Generator[None]:
     try:
         yield
-    except MemoryError:
-        raise
     except Exception as error:  # broken files raise whatever the reader of that format raises
-        if "OutOfMemory" in type(error).__name__:
+        if is_out_of_memory(error):
             raise
         raise InputError(
             f"the {part} cannot be loaded: {first_line(error)}",

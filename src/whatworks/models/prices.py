@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from whatworks.base.errors import InputError
 from whatworks.base.frozen import Frozen
+from whatworks.base.validation import explain
 
 SHIPPED = Path(__file__).with_name("prices.yaml")
 VARIABLE = "WHATWORKS_PRICES"
@@ -88,8 +89,7 @@ def _checked(table: Any, place: str) -> dict[str, Price]:
         try:
             prices[str(name)] = Price.model_validate(entry)
         except ValidationError as error:
-            problem = error.errors()[0]["msg"].lower()
-            raise InputError(
-                f"the price of {str(name)!r} is wrong: {problem}", place=place, remedy=remedy
+            raise explain(
+                error, noun="part", of=f"the price of {str(name)!r}", place=place, remedy=remedy
             ) from error
     return prices

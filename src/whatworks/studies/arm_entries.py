@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.base.errors import InputError
+from whatworks.base.validation import explain
 from whatworks.methods.registry import Chain, chain
 from whatworks.methods.settings_search import MOST_TRIALS
 from whatworks.studies.decoding_section import DecodingSection
@@ -114,13 +115,9 @@ def _decoding(given: Any, spec: str) -> DecodingSection | None:
     try:
         return None if given is None else DecodingSection.model_validate(given)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise InputError(
-            f"decoding of the arm: {where}: {problem['msg'].lower()}",
-            place=f"arm {spec!r}",
-            remedy=f"known: {', '.join(DecodingSection.model_fields)}",
-        ) from error
+        remedy = f"known: {', '.join(DecodingSection.model_fields)}"
+        of, place = "the decoding of the arm", f"arm {spec!r}"
+        raise explain(error, DecodingSection, of=of, place=place, remedy=remedy) from error
 
 
 def _number(fields: dict[str, Any], name: str, spec: str) -> int | None:

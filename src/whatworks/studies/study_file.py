@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.base.errors import InputError, nearest
+from whatworks.base.validation import explain
 from whatworks.base.yaml_file import read_mapping
 from whatworks.data.read import Missing
 from whatworks.models.metering import Budget
 from whatworks.models.prices import Price
 from whatworks.studies.arm_entries import Arm, CurveSection, read_arm
 from whatworks.studies.decoding_section import DecodingSection
+
+_REMEDY = "docs/study-file.md has every key; `whatworks init` writes a file"
 
 
 class _Section(BaseModel):
@@ -107,7 +110,7 @@ def read_study(path: Path) -> StudyFile:
     try:
         return StudyFile.model_validate(content)
     except ValidationError as error:
-        raise _explained(error, path) from error
+        raise explain(error, StudyFile, place=str(path), remedy=_REMEDY) from error
 
 
 def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None = None) -> list[Arm]:
@@ -138,31 +141,3 @@ def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None =
             raise InputError(f"unknown arm {name!r}", remedy=nearest(name, names))
     chosen = [arm for arm in arms if not only or arm.name in only]
     return chosen if root is None else [arm.located(root) for arm in chosen]
-
-
-def _explained(error: ValidationError, path: Path) -> InputError:
-    problems = error.errors()
-    # A misspelt key is also a missing one: tell of the misspelling.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    location = [str(part) for part in problem["loc"] if not str(part).startswith("function-")]
-    where = ".".join(location)
-    if problem["type"] == "extra_forbidden":
-        section: Any = StudyFile
-        for part in location[:-1]:
-            section = section.model_fields[part].annotation
-            section = next((a for a in get_args(section) if a is not type(None)), section)
-        known = list(section.model_fields)
-        return InputError(
-            f"unknown key {where!r}", place=str(path), remedy=nearest(location[-1], known)
-        )
-    if problem["type"] == "missing":
-        return InputError(
-            f"the key {where!r} is missing",
-            place=str(path),
-            remedy="`whatworks init` writes a file",
-        )
-    return InputError(
-        f"key {where!r}: {problem['msg'].lower()}",
-        place=str(path),
-        remedy="see docs/study-file.md for what it takes",
-    )

@@ -7,19 +7,12 @@ or, when memory ran out, into an attempt with a smaller micro-batch.
 from __future__ import annotations
 
 import errno
-import signal
 from typing import Literal
 
 from whatworks.base.errors import ArmFailure, WhatworksError, first_line
 from whatworks.base.frozen import Frozen
+from whatworks.base.memory import is_out_of_memory
 
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "bad_alloc",
-    "cublas_status_alloc_failed",
-)
 # How safetensors and torch.save report a full disk; the second does not say more than this.
 _DISK_FULL = (
     "no space left on device",
@@ -28,6 +21,8 @@ _DISK_FULL = (
     ". unexpected pos ",
     "os error 27",  # a limit on the size of a file
 )
+_KILLED = 9
+"""The signal of a process that was killed; Windows has no name for it."""
 _LESS_MEMORY = "use `kind: lora`, a smaller max_length, or a smaller model"
 
 
@@ -55,7 +50,7 @@ def out_of_memory(detail: str) -> Failure:
 def diagnose(error: BaseException) -> Failure:
     """What an exception raised during training means."""
     text = str(error).lower()
-    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+    if is_out_of_memory(error):
         return out_of_memory(first_line(error))
     if isinstance(error, WhatworksError):
         return Failure(kind="other", cause=error.cause, remedy=error.remedy)
@@ -86,7 +81,7 @@ def diagnose_exit(code: int, last_words: str) -> Failure:
         code: Its return code, negative for a signal.
         last_words: The last line it wrote.
     """
-    if code == -signal.SIGKILL:
+    if code == -_KILLED:
         # An out-of-memory killer leaves no other trace. The micro-batch is not reduced on this
         # evidence alone, since someone else may have sent the signal.
         return Failure(

@@ -13,11 +13,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,21 +193,21 @@ class RunFolder:
         Raises:
             ArmFailure: If another training holds it.
         """
-        with (self.path / "lock").open("w") as file:
-            deadline = time.monotonic() + LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise ArmFailure(
-                            "another process trains in this folder",
-                            place=str(self.path),
-                            remedy="wait for it, or end it, then run again",
-                        ) from None
-                    time.sleep(0.1)
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / "lock", timeout=LOCK_SECONDS, poll_interval=0.1)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ArmFailure(
+                "another process trains in this folder",
+                place=str(self.path),
+                remedy="wait for it, or end it, then run again",
+            ) from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -31,6 +31,7 @@ from whatworks.app.serve.protocol import (
 )
 from whatworks.app.serve.served import Served
 from whatworks.base.errors import ArmFailure, WhatworksError
+from whatworks.base.validation import find_problem
 from whatworks.data.task import Message
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, ModelFiles, Token
@@ -342,10 +343,9 @@ async def _read(request: Request, kind: type[R]) -> R:
     try:
         return kind.model_validate_json(await request.body())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = first["type"] != "extra_forbidden"
-        cause = first["msg"] if known else "not supported here"
+        problem = find_problem(error)
+        cause = "not supported here" if problem.kind == "unknown" else problem.reason
+        where = problem.where
         raise Refusal(f"{where or 'body'}: {cause}", param=where or None) from error
 
 

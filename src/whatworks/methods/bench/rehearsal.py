@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 import random
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from whatworks.base import memory
 from whatworks.data.task import Example, Message, examples_key
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer, mean
@@ -253,7 +252,5 @@ class RehearsedHelper(Helper):
 
 def peak_memory() -> tuple[int, int]:
     """Most main memory that this process, and that any of its children so far, has held; bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    mine, theirs = (resource.getrusage(kind).ru_maxrss * unit for kind in kinds)
+    mine, theirs = memory.peak_memory()
     return mine, max(theirs, child.peak_memory())

@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatworks.base.errors import ArmFailure, InputError, first_line, nearest
+from whatworks.base.memory import is_out_of_memory
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
@@ -241,7 +242,7 @@ class LocalEngine:
                     adapters=self._adapters,
                 )
             except Exception as error:
-                if not _out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 raise ArmFailure(
                     "not enough memory to load the model",
@@ -261,7 +262,7 @@ class LocalEngine:
                 try:
                     return attempt(size)
                 except Exception as error:
-                    if not _out_of_memory(error):
+                    if not is_out_of_memory(error):
                         raise
                     reason = first_line(error)
                 # Outside the handler: the traceback would keep the failed batch alive.
@@ -354,18 +355,3 @@ def _prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]
         shared = resident.prefixes.longest(active.key, prompts[0])
     shared = max(shared, active.read)
     return resident.prefixes.get(active.model, active.key, prompts[0][:shared], active.soft)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    said = str(error).lower()
-    signs = (
-        "out of memory",
-        "not enough memory",
-        "can't allocate memory",
-        "cannot allocate memory",
-    )
-    return isinstance(error, RuntimeError) and any(sign in said for sign in signs)

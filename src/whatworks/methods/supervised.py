@@ -1,0 +1,45 @@
+"""What `sft` and `soft-prompt` share: training on (prompt, target) rows, dev choosing the epoch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.method import Method
+from whatworks.models.weights import StageKind
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.lessons import Lesson
+from whatworks.training.rows import training_rows
+from whatworks.training.settings import Schedule, SFTSettings, SoftPromptSettings
+
+Job = SFTSettings | SoftPromptSettings
+
+
+class Supervised(Method, Schedule):
+    """Learn the train rows, or those that an earlier step left, as the start's prompt renders them.
+
+    The loss is on the answer and its end-of-turn token only.
+    """
+
+    owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
+    stochastic: ClassVar[bool] = True
+    learns: ClassVar[frozenset[Lesson]] = frozenset({"rows"})
+    job: ClassVar[type[Job]]
+    """What is trained, with the settings that the method has."""
+
+    patience: int | None = Field(default=None, ge=1)
+
+    @property
+    def trains(self) -> StageKind:
+        """What the settings say."""
+        return self.stage
+
+    def adapt(self, start: Candidate, bench: Bench) -> Candidate:
+        """The start with the weights of the epoch that scores best on dev, by generation."""
+        settings = self.job(**self.model_dump())
+        rows = training_rows(start.prompt, start.rows(bench.train))
+        start = start.learned("rows")
+        weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
+        return bench.best_epoch(start, weights)
