@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, TypeAdapter
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
 from whatworks.data.task import Example
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
 from whatworks.models.constraint import Constraint
 
@@ -61,46 +62,32 @@ def _labels(given: Any) -> Labels:
     return Labels(TypeAdapter(list[str]).validate_python(given))
 
 
-def category(
-    example: Example, text: str, *, labels: Annotated[Labels, BeforeValidator(_labels)]
-) -> Score:
-    """The target's id and nothing else; ids outside of ``labels`` are malformed.
+class CategoryOptions(Options):
+    """Options of ``category``.
 
-    Lenient: the answer names the target's id and no other one; case, and what separates the words
-    of an id, do not count.
-
-    Args:
-        example: Its target is an id; one that ``labels`` lacks is valid for this row all the same.
-        text: The answer.
+    Attributes:
         labels: The valid ids; the targets of the training rows unless given.
     """
-    said, wanted = text.strip(), example.target.strip()
-    if said == wanted:
-        return Score(1.0, "correct", parts={"valid": 1.0}, label=said)
-    if said in labels.names:
-        feedback = f"said {brief(said)}, wanted {brief(wanted)}"
-        return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=said)
-    named = labels.within(said) or {name for name in [wanted] if _words(said) == _words(name)}
-    feedback = f"{brief(said)} is no category id, wanted {brief(wanted)} and nothing else"
-    lenient = float(named == {wanted})
-    return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})
+
+    labels: Annotated[Labels, BeforeValidator(_labels)]
 
 
-def learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
+def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
     """The labels that the training rows use."""
+    del aside
     return {"labels": sorted({example.target for example in train})}
 
 
-def label(text: str, *, labels: Labels) -> str:
+def _label(text: str, options: CategoryOptions) -> str:
     """The id that the answer is."""
     said = text.strip()
-    return said if said in labels.names else ""
+    return said if said in options.labels.names else ""
 
 
-def form(train: Sequence[Example], *, labels: Labels) -> Constraint:
+def _form(train: Sequence[Example], options: CategoryOptions) -> Constraint:
     """One of the labels."""
     del train
-    return Constraint(kind="choices", choices=tuple(sorted(labels.names)))
+    return Constraint(kind="choices", choices=tuple(sorted(options.labels.names)))
 
 
 def confusion(examples: Sequence[Example], scores: Sequence[Score]) -> Counter[tuple[str, str]]:
@@ -109,13 +96,16 @@ def confusion(examples: Sequence[Example], scores: Sequence[Score]) -> Counter[t
     return Counter((example.target.strip(), score.label) for example, score in pairs)
 
 
-def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
+def _figures(
+    examples: Sequence[Example], scores: Sequence[Score], options: CategoryOptions
+) -> dict[str, float]:
     """Accuracy, macro-F1 and the rate of invalid ids.
 
     Macro-F1 is the mean over the ids that are wanted somewhere among these examples, so that two
     arms on the same examples average over the same ids whatever they answer. An invalid answer is
     a miss of the wanted id.
     """
+    del options
     table = confusion(examples, scores)
     wanted, said = Counter[str](), Counter[str]()
     for (one, other), count in table.items():
@@ -128,6 +118,31 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
         "macro_f1": fmean(f1),
         "invalid_rate": fmean(score.kind == "malformed" for score in scores),
     }
+
+
+@metric(CategoryOptions, figures=_figures, learn=_learn, form=_form, label=_label)
+def category(example: Example, text: str, options: CategoryOptions) -> Score:
+    """The target's id and nothing else; ids outside of ``labels`` are malformed.
+
+    Lenient: the answer names the target's id and no other one; case, and what separates the words
+    of an id, do not count.
+
+    Args:
+        example: Its target is an id; one that the labels lack is valid for this row all the same.
+        text: The answer.
+        options: The valid ids.
+    """
+    labels = options.labels
+    said, wanted = text.strip(), example.target.strip()
+    if said == wanted:
+        return Score(1.0, "correct", parts={"valid": 1.0}, label=said)
+    if said in labels.names:
+        feedback = f"said {brief(said)}, wanted {brief(wanted)}"
+        return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=said)
+    named = labels.within(said) or {name for name in [wanted] if _words(said) == _words(name)}
+    feedback = f"{brief(said)} is no category id, wanted {brief(wanted)} and nothing else"
+    lenient = float(named == {wanted})
+    return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})
 
 
 def _words(text: str) -> str:

@@ -16,11 +16,10 @@ from pydantic import PositiveFloat
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
 from whatworks.data.task import Example
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.names_and_numbers import entities
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import contained, normalise, overlap, part_means
-
-summary = part_means
 
 SLACK = 8
 """Words by which any answer may be longer than ``length`` allows: short targets vary more."""
@@ -34,7 +33,27 @@ _OTHER_TURN = re.compile(
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*$|```$")
 
 
-def chat(example: Example, text: str, ended: bool = True, *, length: PositiveFloat = 3.0) -> Score:
+class ChatOptions(Options):
+    """Options of ``chat``.
+
+    Attributes:
+        length: How many times longer or shorter than the target is still fitting.
+    """
+
+    length: PositiveFloat = 3.0
+
+
+def _cut_off(score: Score, options: ChatOptions) -> Score:
+    """An answer that the model did not end: it fails in that, too."""
+    del options
+    parts = {**score.parts, "ends": 0.0}
+    asked = [part for name, part in parts.items() if name != "overlap"]
+    feedback = "; ".join(filter(None, ["does not end its turn: it was cut off", score.feedback]))
+    return Score(0.0, "wrong", feedback, sum(asked) / len(asked), parts)
+
+
+@metric(ChatOptions, figures=part_means, cut_off=_cut_off)
+def chat(example: Example, text: str, options: ChatOptions) -> Score:
     """One turn of the assistant's: ended, in its role, using what was said, of fitting length.
 
     Strict: all that apply. Lenient: the share of them. Parts: ``ends`` (not cut off, and with a
@@ -48,8 +67,7 @@ def chat(example: Example, text: str, ended: bool = True, *, length: PositiveFlo
         example: Its messages are the conversation, its target the answer that was given.
             ``meta["uses"]``, a list of texts, says what must be used instead.
         text: The answer.
-        ended: Whether the model ended its turn itself.
-        length: How many times longer or shorter than the target is still fitting.
+        options: The length that fits.
 
     Raises:
         InputError: If there is no target, or ``meta`` is not as said.
@@ -62,9 +80,9 @@ def chat(example: Example, text: str, ended: bool = True, *, length: PositiveFlo
         )
     said, wanted = text.strip(), example.target.strip()
     problems: dict[str, str] = {
-        "ends": _unfinished(said, wanted, ended),
+        "ends": _unfinished(said, wanted),
         "role": _out_of_role(said, example),
-        "length": _misfit(said, wanted, length),
+        "length": _misfit(said, wanted, options.length),
     }
     if used := _used(example):
         missing = [one for one in used if not contained(one, said)]
@@ -81,9 +99,7 @@ def chat(example: Example, text: str, ended: bool = True, *, length: PositiveFlo
     return Score(0.0, "wrong", "; ".join(wrong), share, parts)
 
 
-def _unfinished(said: str, wanted: str, ended: bool) -> str:
-    if not ended:
-        return "does not end its turn: it was cut off"
+def _unfinished(said: str, wanted: str) -> str:
     if _FINISHED.search(wanted) and not _FINISHED.search(said):
         return "does not end its last sentence"
     return ""

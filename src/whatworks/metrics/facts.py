@@ -16,42 +16,15 @@ from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
 from whatworks.data.task import Example
 from whatworks.metrics.abstention import abstains
+from whatworks.metrics.definition import NoOptions, metric
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import contained, normalise
 
 
-def facts(example: Example, text: str) -> Score:
-    """The target or one of its aliases, up to case, punctuation, articles and spaces.
-
-    Lenient: one of them within the answer, in one piece. Part: ``abstained``. An abstention is
-    worth 0 both ways where there is an answer, and 1 where there is none; the name of a work that
-    sounds like an abstention ("Unknown") is right where it is wanted.
-
-    Args:
-        example: Its target is a short answer; that of an unanswerable question may be blank.
-        text: The answer.
-
-    Raises:
-        InputError: If there is nothing to compare with, or ``meta`` is not as the module says.
-    """
-    known, answerable = _known(example)
-    abstained = abstains(text)
-    parts = {"abstained": float(abstained)}
-    if normalise(text) in map(normalise, known):
-        return Score(1.0, "correct", parts=parts, label=normalise(text))
-    if not answerable:
-        if abstained:
-            return Score(1.0, "correct", parts=parts)
-        feedback = f"said {brief(text)}, but there is no answer: say that you do not know"
-        return Score(0.0, "wrong", feedback, parts=parts, label=normalise(text))
-    if abstained:
-        return Score(0.0, "abstained", f"abstained, wanted {brief(known[0])}", parts=parts)
-    within = any(contained(one, text) for one in known)
-    return replace(match(False, within, text, known[0]), parts=parts)
-
-
-def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
+def _figures(
+    examples: Sequence[Example], scores: Sequence[Score], options: NoOptions
+) -> dict[str, float]:
     """Accuracy, abstentions, and what becomes of answerable and of unanswerable questions.
 
     ``attempted_accuracy`` is the share of right answers among the answerable questions that were
@@ -66,6 +39,7 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
     -t / (1 - t) for a wrong answer, t = .5, .75, .9 (Kalai et al. 2025, "Why Language Models
     Hallucinate", section 4.2). They can be negative.
     """
+    del options
     pairs = list(zip((_known(example)[1] for example in examples), scores, strict=True))
     figures: dict[str, list[float]] = {
         "accuracy": [s.value for s in scores],
@@ -87,6 +61,39 @@ def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, f
         points = (_points(known, score, t / (1 - t)) for known, score in pairs)
         summed[f"score_at_{t * 100:.0f}"] = fmean(points)
     return summed
+
+
+@metric(figures=_figures, label=lambda text, _: normalise(text))
+def facts(example: Example, text: str, options: NoOptions) -> Score:
+    """The target or one of its aliases, up to case, punctuation, articles and spaces.
+
+    Lenient: one of them within the answer, in one piece. Part: ``abstained``. An abstention is
+    worth 0 both ways where there is an answer, and 1 where there is none; the name of a work that
+    sounds like an abstention ("Unknown") is right where it is wanted.
+
+    Args:
+        example: Its target is a short answer; that of an unanswerable question may be blank.
+        text: The answer.
+        options: None.
+
+    Raises:
+        InputError: If there is nothing to compare with, or ``meta`` is not as the module says.
+    """
+    del options
+    known, answerable = _known(example)
+    abstained = abstains(text)
+    parts = {"abstained": float(abstained)}
+    if normalise(text) in map(normalise, known):
+        return Score(1.0, "correct", parts=parts, label=normalise(text))
+    if not answerable:
+        if abstained:
+            return Score(1.0, "correct", parts=parts)
+        feedback = f"said {brief(text)}, but there is no answer: say that you do not know"
+        return Score(0.0, "wrong", feedback, parts=parts, label=normalise(text))
+    if abstained:
+        return Score(0.0, "abstained", f"abstained, wanted {brief(known[0])}", parts=parts)
+    within = any(contained(one, text) for one in known)
+    return replace(match(False, within, text, known[0]), parts=parts)
 
 
 def _points(answerable: bool, score: Score, penalty: float) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 from whatworks.base.errors import InputError, nearest
 from whatworks.data.task import Example
 from whatworks.metrics.constraints import KINDS, bullets, language_of, numbered
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.options import checked
 from whatworks.metrics.score import Score
 
@@ -24,13 +25,40 @@ LONGER = 2
 """How much longer than the target an answer may be, where constraints are read off the target."""
 
 
-def instructions(
-    example: Example,
-    text: str,
-    *,
-    constraints: Sequence[Mapping[str, Any]] = (),
-    from_target: bool = False,
-) -> Score:
+class InstructionsOptions(Options):
+    """Options of ``instructions``.
+
+    Attributes:
+        constraints: Constraints of every row, beside its own.
+        from_target: Also wants what the target shows: its language, a list where it has one, and
+            at most twice its words. For instruction data that names no constraints.
+    """
+
+    constraints: Sequence[Mapping[str, Any]] = ()
+    from_target: bool = False
+
+
+def _figures(
+    examples: Sequence[Example], scores: Sequence[Score], options: InstructionsOptions
+) -> dict[str, float]:
+    """Shares of prompts, and of single instructions, that are followed, strictly and loosely."""
+    del examples, options
+    asked = sum(score.parts["asked"] for score in scores)
+    return {
+        "prompt_strict": fmean(score.value for score in scores),
+        "prompt_loose": fmean(score.forgiving for score in scores),
+        "instruction_strict": sum(score.parts["kept"] for score in scores) / asked,
+        "instruction_loose": sum(score.parts["kept_loosely"] for score in scores) / asked,
+    }
+
+
+def _blind(options: InstructionsOptions) -> bool:
+    """Where the options name constraints: those of rows are not part of a request."""
+    return bool(options.constraints) and not options.from_target
+
+
+@metric(InstructionsOptions, figures=_figures, blind=_blind)
+def instructions(example: Example, text: str, options: InstructionsOptions) -> Score:
     """Every constraint of the row.
 
     Parts: ``kept``, the number of constraints that hold, ``kept_loosely`` and ``asked``. Lenient,
@@ -40,9 +68,7 @@ def instructions(
     Args:
         example: ``meta["constraints"]`` holds its constraints.
         text: The answer.
-        constraints: Constraints of every row, beside its own.
-        from_target: Also wants what the target shows: its language, a list where it has one, and
-            at most twice its words. For instruction data that names no constraints.
+        options: Constraints of every row.
 
     Raises:
         InputError: If a row has no constraint, or one that does not exist.
@@ -55,7 +81,11 @@ def instructions(
             place=place,
             remedy="write a list of mappings with a `kind`",
         )
-    wanted = [*constraints, *given, *(_shown(example.target) if from_target else ())]
+    wanted = [
+        *options.constraints,
+        *given,
+        *(_shown(example.target) if options.from_target else ()),
+    ]
     if not wanted:
         raise InputError(
             "there is no constraint to verify",
@@ -78,22 +108,6 @@ def instructions(
     if not problems:
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", "; ".join(problems), float(loose == len(checks)), parts)
-
-
-def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
-    """Shares of prompts, and of single instructions, that are followed, strictly and loosely."""
-    asked = sum(score.parts["asked"] for score in scores)
-    return {
-        "prompt_strict": fmean(score.value for score in scores),
-        "prompt_loose": fmean(score.forgiving for score in scores),
-        "instruction_strict": sum(score.parts["kept"] for score in scores) / asked,
-        "instruction_loose": sum(score.parts["kept_loosely"] for score in scores) / asked,
-    }
-
-
-def blind(*, constraints: Sequence[Mapping[str, Any]] = (), from_target: bool = False) -> bool:
-    """Where the options name constraints: those of rows are not part of a request."""
-    return bool(constraints) and not from_target
 
 
 def _check(constraint: Any, place: str) -> Check:

@@ -22,7 +22,7 @@ from whatworks.base.phrasing import brief
 from whatworks.base.store import Store
 from whatworks.data import read
 from whatworks.data.task import Example, Message
-from whatworks.metrics.options import MODEL
+from whatworks.metrics.definition import MODEL, Options, metric
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import part_means
 from whatworks.models.decoding import Decoding
@@ -39,15 +39,38 @@ _POINTS = {"A": (1.0, 0.0), "B": (0.0, 1.0)}
 """Is the first, is the second one at least as good; a tie is both."""
 
 
-def judge(
-    example: Example,
-    text: str,
-    *,
-    model: Annotated[str, MODEL],
-    criteria: str = CRITERIA,
-    labels: Path | None = None,
-    keep: Path | None = None,
-) -> Score:
+class JudgeOptions(Options):
+    """Options of ``judge``.
+
+    Attributes:
+        model: The judge: ``https://host/v1#name``, a Hugging Face id or a folder; the study's
+            ``helper`` unless given.
+        criteria: What decides, in the judge's prompt.
+        labels: Rows that people have judged: ``meta`` holds ``answer`` and ``human``, from 0 to 1.
+        keep: Folder in which the judge's replies are kept, so that none is paid for twice.
+    """
+
+    model: Annotated[str, MODEL]
+    criteria: str = CRITERIA
+    labels: Path | None = None
+    keep: Path | None = None
+
+
+def _figures(
+    examples: Sequence[Example], scores: Sequence[Score], options: JudgeOptions
+) -> dict[str, float]:
+    """Means of the parts and, with ``labels``, how far the judge agrees with people."""
+    figures = part_means(examples, scores)
+    if options.labels is None:
+        return figures
+    human, said = _calibrated(options.model, options.criteria, options.labels, options.keep)
+    found = agreement(human, said)
+    right = fmean(score.value == 1.0 for score in scores)
+    return {**figures, **found, "corrected": corrected(right, found)}
+
+
+@metric(JudgeOptions, figures=_figures, asks=True, seconds=lambda _: None)
+def judge(example: Example, text: str, options: JudgeOptions) -> Score:
     """At least as good as the target, in the judge's eyes, whichever is shown first.
 
     Strict: the share of the two orders. Lenient: in one of them. Parts: ``consistent`` (both orders
@@ -57,11 +80,7 @@ def judge(
     Args:
         example: What was asked, and as target the answer to measure against.
         text: The answer.
-        model: The judge: ``https://host/v1#name``, a Hugging Face id or a folder; the study's
-            ``helper`` unless given.
-        criteria: What decides, in the judge's prompt.
-        labels: Rows that people have judged: ``meta`` holds ``answer`` and ``human``, from 0 to 1.
-        keep: Folder in which the judge's replies are kept, so that none is paid for twice.
+        options: The judge.
 
     Raises:
         InputError: If there is no target.
@@ -78,8 +97,10 @@ def judge(
         return Score(0.0, "wrong", "says nothing", parts={"failed": 0.0})
     if said == wanted:
         return Score(1.0, "correct", parts={"failed": 0.0})
-    prompts = [_prompt(example, *pair, criteria) for pair in ((said, wanted), (wanted, said))]
-    replies = _judge(model, keep).ask(prompts)
+    prompts = [
+        _prompt(example, *pair, options.criteria) for pair in ((said, wanted), (wanted, said))
+    ]
+    replies = _judge(options.model, options.keep).ask(prompts)
     points = [verdict(reply) for reply in replies]
     ours = [p[at] for at, p in enumerate(points) if p]
     given = [p for p in points if p and p != (1.0, 1.0)]
@@ -101,25 +122,6 @@ def verdict(reply: str) -> tuple[float, float] | None:
     """Whether the first and whether the second answer is at least as good; None if not said."""
     found = _VERDICT.findall(reply) or _BARE.findall(reply)
     return _POINTS.get(found[-1].upper(), (1.0, 1.0)) if found else None
-
-
-def summary(
-    examples: Sequence[Example],
-    scores: Sequence[Score],
-    *,
-    model: str,
-    criteria: str = CRITERIA,
-    labels: Path | None = None,
-    keep: Path | None = None,
-) -> dict[str, float]:
-    """Means of the parts and, with ``labels``, how far the judge agrees with people."""
-    figures = part_means(examples, scores)
-    if labels is None:
-        return figures
-    human, said = _calibrated(model, criteria, labels, keep)
-    found = agreement(human, said)
-    right = fmean(score.value == 1.0 for score in scores)
-    return {**figures, **found, "corrected": corrected(right, found)}
 
 
 def agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, float]:
@@ -193,6 +195,7 @@ def _calibrated(
 ) -> tuple[list[bool], list[bool]]:
     """What people and what the judge say of each labelled answer: is it good."""
 
+    options = JudgeOptions(model=model, criteria=criteria, keep=keep)
     human: list[bool] = []
     said: list[bool] = []
     for row in read(labels).examples:
@@ -204,7 +207,7 @@ def _calibrated(
                 place=str(labels),
                 remedy='write {"input": ..., "target": ..., "meta": {"answer": ..., "human": 1}}',
             )
-        score = judge(row, answer, model=model, criteria=criteria, keep=keep)
+        score = judge.score(row, answer, options)
         if score.parts["failed"] < 1.0:
             human.append(worth >= 0.5)
             said.append(score.value == 1.0)

@@ -23,12 +23,10 @@ from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
 from whatworks.data.meaning_representation import MalformedMR, MeaningRepresentation, find, parse
 from whatworks.data.task import Example
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import overlap, part_means, readable
 from whatworks.models.constraint import ROOM, Constraint
-
-summary = part_means
-
 
 _GRAMMAR = """\
 start: act "(" (slot (", " slot){{0,{slots}}})? ")"
@@ -39,12 +37,23 @@ VALUE: /{plain}{{1,{length}}}(\\({plain}{{0,{length}}}\\){plain}{{0,{length}}}){
 """
 
 
-def form(train: Sequence[Example]) -> Constraint | None:
+class MROptions(Options):
+    """Options of ``mr``.
+
+    Attributes:
+        order: Whether the order of the slots counts.
+    """
+
+    order: bool = False
+
+
+def _form(train: Sequence[Example], options: MROptions) -> Constraint | None:
     """A representation with the acts and the slots of the train rows' targets; values are free.
 
     Free up to ``ROOM`` times what train has at most, in characters, parentheses and slots: without
     an end, a model that doesn't find one writes on until it is cut off.
     """
+    del options
     found = readable(train, parse)
     acts = sorted({one.act for one in found})
     slots = [slot for one in found for slot in one.slots]
@@ -63,8 +72,9 @@ def form(train: Sequence[Example]) -> Constraint | None:
     return Constraint(kind="lark", text=text)
 
 
-def label(text: str) -> str:
+def _label(text: str, options: MROptions) -> str:
     """The representation, written in one way, whatever the order of its slots."""
+    del options
     try:
         found = parse(text)
     except MalformedMR:
@@ -72,7 +82,8 @@ def label(text: str) -> str:
     return str(MeaningRepresentation(found.act, tuple(sorted(found.slots, key=str))))
 
 
-def mr(example: Example, text: str, *, order: bool = False) -> Score:
+@metric(MROptions, figures=part_means, form=_form, label=_label)
+def mr(example: Example, text: str, options: MROptions) -> Score:
     """The target's act and slots.
 
     Parts: ``parsed``; ``act`` (equal); ``slot_f1`` over slot names, ``value_f1`` over (slot, item)
@@ -82,7 +93,7 @@ def mr(example: Example, text: str, *, order: bool = False) -> Score:
     Args:
         example: Its target is a meaning representation.
         text: The answer.
-        order: Whether the order of the slots counts.
+        options: Whether the order of the slots counts.
 
     Raises:
         InputError: If the target is malformed.
@@ -114,7 +125,7 @@ def mr(example: Example, text: str, *, order: bool = False) -> Score:
         "ordered": float(said.equals(wanted, order=True)),
         "unordered": float(said.equals(wanted, order=False)),
     }
-    if parts["ordered" if order else "unordered"]:
+    if parts["ordered" if options.order else "unordered"]:
         return Score(1.0, "correct", parts=parts, label=str(said))
     feedback = "; ".join(_differences(said, wanted))
     return Score(0.0, "wrong", feedback, lenient=lenient, parts=parts, label=str(said))

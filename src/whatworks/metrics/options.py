@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.base.validation import find_problem
@@ -52,29 +51,3 @@ def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The keyword-only parameters of a function."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
-
-
-FILE = "a file"
-"""Marks the annotation of a setting that may name a file, beside whatever else it may be."""
-MODEL = "a model"
-"""Marks the annotation of a setting that names a model; the study's helper unless it is given."""
-
-
-def files(function: Callable[..., Any]) -> set[str]:
-    """Names of the settings that may be the path of a file or folder."""
-    hints = get_type_hints(function, include_extras=True)
-    return {name for name in keywords(function) if _names_file(hints[name])}
-
-
-def models(function: Callable[..., Any]) -> set[str]:
-    """Names of the settings that name a model."""
-    hints = get_type_hints(function, include_extras=True)
-    return {name for name in keywords(function) if MODEL in _marks(hints[name])}
-
-
-def _names_file(hint: Any) -> bool:
-    return FILE in _marks(hint) or hint is Path or any(map(_names_file, get_args(hint)))
-
-
-def _marks(hint: Any) -> tuple[Any, ...]:
-    return getattr(hint, "__metadata__", ())

@@ -1,112 +1,146 @@
-"""Metrics: functions ``(example, text, *, options) -> Score``.
+"""The metrics by name, and everything that is asked of them.
 
-One metric has four uses: score, checkpoint selection, reward and feedback for prompt search.
-
-A new metric is one function and one entry in ``_REGISTRY``. Its options are its keyword-only
-parameters, checked against their annotations when a study is loaded. More functions may stand
-beside it, with those of the options that they want:
-
-- ``summary(examples, scores)`` gives figures that only a whole set of answers has;
-- ``learn(train, aside)`` gives options that the user may leave out because rows say them;
-- ``form(train)`` gives the constraint that ``auto`` stands for;
-- ``label(text)`` says what an answer means, whatever the target;
-- ``blind()`` says whether, with these options, a score takes the request and the answer alone.
-
-A metric that wants to know whether the model ended its turn has a third parameter, ``ended``.
+One metric has four uses: score, checkpoint selection, reward and feedback for prompt search. A
+metric is a function ``(example, text, options) -> Score``, decorated by ``definition.metric`` with
+its options and figures. It is registered once, by an entry point of the group
+``whatworks.metrics``: those of this package stand below, other packages name theirs in their own
+metadata, and both are imported when a study asks for them.
 
 A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
 or the example's ``meta`` cannot be scored against; ``refused`` finds such rows beforehand.
 
-Empty answers are ``malformed`` for structured metrics (category, json, mr, sql) and ``wrong`` for
-the others.
+Empty answers are ``malformed`` for structured metrics (category, json, mr, sql, set, tool_call) and
+``wrong`` for the others.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, first_line, nearest
 from whatworks.base.paths import model_at, path_of
 from whatworks.data.task import Example, MetricSpec, Task
-from whatworks.metrics.options import checked, files, keywords, models
+from whatworks.metrics.definition import MetricDefinition, Options
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.constraint import Constraint
 
+GROUP = "whatworks.metrics"
+"""The group of entry points under which packages register metrics."""
 
-@dataclass(frozen=True)
-class _Entry:
-    """Where a metric's functions are: all in one module, imported when asked for."""
-
-    module: str
-    score: str
-    summary: str = ""
-    learn: str = ""
-    form: str = ""
-    label: str = ""
-    blind: str = ""
-    asks: bool = False
-    """Whether a score takes a request to a model, so that targets are not scored beforehand."""
-
-
-_REGISTRY: Mapping[str, _Entry] = {
-    "exact": _Entry("plain_text", "exact"),
-    "normalised": _Entry("plain_text", "normalised", label="normalise"),
-    "contains": _Entry("plain_text", "contains", label="normalise"),
-    "numeric": _Entry("plain_text", "numeric", label="number"),
-    "category": _Entry(
-        "category", "category", summary="summary", learn="learn", form="form", label="label"
-    ),
-    "json": _Entry(
-        "json.metric", "json_value", summary="summary", form="form", label="label", blind="blind"
-    ),
-    "mr": _Entry("mr", "mr", summary="summary", form="form", label="label"),
-    "sql": _Entry("sql.metric", "sql", summary="summary", form="form", label="label"),
-    "facts": _Entry("facts", "facts", summary="summary", label="normalise"),
-    "chat": _Entry("chat", "chat", summary="summary"),
-    "style": _Entry("style", "style", summary="summary", learn="learn", blind="blind"),
-    "judge": _Entry("judge", "judge", summary="summary", asks=True),
-    "reward": _Entry("reward", "reward", summary="summary", blind="blind", asks=True),
-    "instructions": _Entry("instructions", "instructions", summary="summary", blind="blind"),
+_BUILT_IN: Mapping[str, str] = {
+    "exact": "plain_text:exact",
+    "normalised": "plain_text:normalised",
+    "contains": "plain_text:contains",
+    "numeric": "numeric:numeric",
+    "category": "category:category",
+    "json": "json.metric:json_value",
+    "mr": "mr:mr",
+    "sql": "sql.metric:sql",
+    "facts": "facts:facts",
+    "chat": "chat:chat",
+    "style": "style:style",
+    "judge": "judge:judge",
+    "reward": "reward:reward",
+    "instructions": "instructions:instructions",
 }
 
-NAMES: tuple[str, ...] = tuple(_REGISTRY)
+NAMES: tuple[str, ...] = tuple(_BUILT_IN)
+"""The metrics of this package."""
+
+
+@lru_cache(maxsize=1)
+def entries() -> Mapping[str, EntryPoint]:
+    """The entry point of every metric, those of other packages included.
+
+    Raises:
+        InputError: If another package registers a name that is taken.
+    """
+    known = {
+        name: EntryPoint(name, f"whatworks.metrics.{where}", GROUP)
+        for name, where in _BUILT_IN.items()
+    }
+    for entry in entry_points(group=GROUP):
+        if entry.name in known:
+            raise InputError(
+                f"two metrics are called {entry.name!r}",
+                place=entry.value,
+                remedy=f"the other is {known[entry.name].value}; uninstall one of the packages",
+            )
+        known[entry.name] = entry
+    return known
+
+
+@lru_cache(maxsize=64)
+def find(name: str) -> MetricDefinition[Any]:
+    """The metric of a name, as its module declares it.
+
+    Raises:
+        InputError: If there is none, it cannot be imported, or it is no metric.
+    """
+    place = f"metric {name!r}"
+    known = entries()
+    if name not in known:
+        raise InputError("there is no such metric", place=place, remedy=nearest(name, known))
+    try:
+        found = known[name].load()
+    except ModuleNotFoundError as error:
+        remedy = f"pip install 'whatworks[{name}]'" if name in NAMES else f"install {error.name}"
+        raise InputError(f"needs the package {error.name}", place=place, remedy=remedy) from None
+    except Exception as error:
+        if name in NAMES:
+            raise
+        raise InputError(
+            f"cannot be imported: {first_line(error)}",
+            place=f"{place}, {known[name].value}",
+            remedy="mend or uninstall the package that registers it",
+        ) from error
+    if not isinstance(found, MetricDefinition):
+        raise InputError(
+            f"{known[name].value} is no metric",
+            place=place,
+            remedy="declare it with the decorator `whatworks.metrics.definition.metric`",
+        )
+    return found
 
 
 @dataclass(frozen=True)
 class _Bound:
-    """The metric that ``load`` gives: functions with their options bound."""
+    """The metric that ``load`` gives: a definition with its options."""
 
     spec: MetricSpec
-    _score: Callable[..., Score]
-    _summary: Callable[[Sequence[Example], Sequence[Score]], dict[str, float]] | None
-    _told: bool
-    """Whether the function wants to know if the turn was ended."""
-    asks: bool
-    blind: bool
-    form: Constraint | None = None
-    _label: Callable[[str], str] = str.strip
+    definition: MetricDefinition[Any]
+    options: Options
+    form: Constraint | None
 
     @property
     def name(self) -> str:
         return self.spec.name
 
+    @property
+    def asks(self) -> bool:
+        return self.definition.asks
+
+    @property
+    def blind(self) -> bool:
+        return self.definition.blind is not None and self.definition.blind(self.options)
+
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
-        return self._score(example, text, ended) if self._told else self._score(example, text)
+        score = self.definition.score(example, text, self.options)
+        cut_off = self.definition.cut_off
+        return score if ended or cut_off is None else cut_off(score, self.options)
 
     def label(self, text: str) -> str:
-        return self._label(text)
+        label = self.definition.label
+        return text.strip() if label is None else label(text, self.options)
 
     def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
-        if self._summary is None or not scores:
-            return {}
-        return self._summary(examples, scores)
+        figures = self.definition.figures
+        return figures(examples, scores, self.options) if figures and scores else {}
 
 
 def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Example] = ()) -> Metric:
@@ -121,71 +155,17 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
         InputError: Unknown name, unknown option, an option of the wrong type, or one that is
             needed and missing.
     """
-    place = f"metric {spec.name!r}"
-    entry, module = _module(spec.name)
-    score: Callable[..., Score] = getattr(module, entry.score)
-    learned: dict[str, Any] = getattr(module, entry.learn)(train, aside) if entry.learn else {}
-    options = {**learned, **spec.options}
-    given = checked(score, options, place)
-    summary = _bound(module, entry.summary, given)
-    told = "ended" in inspect.signature(score).parameters
-    form = _bound(module, entry.form, given)
-    label = _bound(module, entry.label, given)
-    blind = _bound(module, entry.blind, given)
-    return _Bound(
-        spec.replace(options=options),
-        partial(score, **given),
-        summary,
-        told,
-        entry.asks,
-        blind is not None and blind(),
-        form(train) if form else None,
-        label or str.strip,
-    )
-
-
-def _bound(module: ModuleType, name: str, given: Mapping[str, Any]) -> Callable[..., Any] | None:
-    """A function beside the metric, with those of the metric's options that it has too."""
-    if not name:
-        return None
-    function: Callable[..., Any] = getattr(module, name)
-    return partial(function, **{n: given[n] for n in keywords(function) if n in given})
+    definition = find(spec.name)
+    learned = definition.learn(train, aside) if definition.learn else {}
+    spec = spec.replace(options={**learned, **spec.options})
+    options = definition.read_options(spec.options, f"metric {spec.name!r}")
+    form = definition.form(train, options) if definition.form else None
+    return _Bound(spec, definition, options, form)
 
 
 def of(task: Task) -> Metric:
     """The metric of a task."""
     return load(task.metric, task.splits.train, task.aside)
-
-
-def file_options(name: str) -> set[str]:
-    """Options of a metric that may name a file; a study's are relative to the study file."""
-    if name not in _REGISTRY:
-        return set()
-    entry, module = _module(name)
-    return files(getattr(module, entry.score))
-
-
-def _model_options(name: str) -> set[str]:
-    """Options of a metric that name a model."""
-    if name not in _REGISTRY:
-        return set()
-    entry, module = _module(name)
-    return models(getattr(module, entry.score))
-
-
-def _module(name: str) -> tuple[_Entry, ModuleType]:
-    place = f"metric {name!r}"
-    if name not in _REGISTRY:
-        raise InputError("there is no such metric", place=place, remedy=nearest(name, NAMES))
-    entry = _REGISTRY[name]
-    try:
-        return entry, import_module(f"whatworks.metrics.{entry.module}")
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"needs the package {error.name}",
-            place=place,
-            remedy=f"pip install 'whatworks[{name}]'",
-        ) from None
 
 
 def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
@@ -236,11 +216,13 @@ def metric_at(
     """
     spec = value if isinstance(value, MetricSpec) else MetricSpec.read(value)
     options = dict(spec.options)
-    for option in file_options(spec.name) & options.keys():
-        if isinstance(options[option], str):
-            options[option] = str(path_of(root, options[option]).absolute())
-    for option in _model_options(spec.name):
-        name = options.get(option, helper)
-        if isinstance(name, str):
-            options[option] = model_at(name, root)
+    if spec.name in entries():
+        definition = find(spec.name)
+        for option in definition.file_options() & options.keys():
+            if isinstance(options[option], str):
+                options[option] = str(path_of(root, options[option]).absolute())
+        for option in definition.model_options():
+            name = options.get(option, helper)
+            if isinstance(name, str):
+                options[option] = model_at(name, root)
     return spec.replace(options=options)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import part_means
 from whatworks.models.engine import ModelFiles
@@ -27,7 +27,20 @@ _FAR = 30.0
 """Beyond it the logistic function is 0 or 1 to twelve digits."""
 
 
-def reward(example: Example, text: str, *, folder: Path, instructions: str = "") -> Score:
+class RewardOptions(Options):
+    """Options of ``reward``. Answers to one request are put in order without a target.
+
+    Attributes:
+        folder: A Hugging Face model with one output, or a PEFT adapter that names its base.
+        instructions: What stood before the inputs of the pairs that the model learned from.
+    """
+
+    folder: Path
+    instructions: str = ""
+
+
+@metric(RewardOptions, figures=part_means, blind=lambda _: True, asks=True, seconds=lambda _: None)
+def reward(example: Example, text: str, options: RewardOptions) -> Score:
     """How good the answer is against the target, by the reward model.
 
     Strict: twice the probability that the answer is preferred to the target, and 1 where it is at
@@ -38,8 +51,7 @@ def reward(example: Example, text: str, *, folder: Path, instructions: str = "")
     Args:
         example: What was asked; its target, if any, is what the answer is measured against.
         text: The answer.
-        folder: A Hugging Face model with one output, or a PEFT adapter that names its base.
-        instructions: What stood before the inputs of the pairs that the model learned from.
+        options: The model.
 
     Raises:
         InputError: If there is no such model.
@@ -49,8 +61,8 @@ def reward(example: Example, text: str, *, folder: Path, instructions: str = "")
     wanted = example.target.strip()
     if not said:
         return Score(0.0, "wrong", "says nothing")
-    model = _model(folder)
-    asked = render(Prompt(instructions=instructions), example, exclude=[example])
+    model = _model(options.folder)
+    asked = render(Prompt(instructions=options.instructions), example, exclude=[example])
     ids = [model.ids(asked.messages, answer) for answer in (said, wanted) if answer]
     if model.context is not None and len(ids[0]) > model.context:
         return Score(0.0, "wrong", "longer than the reward model's context")
@@ -64,18 +76,8 @@ def reward(example: Example, text: str, *, folder: Path, instructions: str = "")
     return Score(value, "wrong", "less preferred than the target", parts=parts)
 
 
-def blind() -> bool:
-    """Answers to one request are put in order without a target."""
-    return True
-
-
 def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-max(-_FAR, min(_FAR, x))))
-
-
-def summary(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
-    """The mean of the model's own scores."""
-    return part_means(examples, scores)
 
 
 @lru_cache(maxsize=2)

@@ -28,8 +28,8 @@ from whatworks.base.phrasing import brief
 from whatworks.data import read
 from whatworks.data.task import Example
 from whatworks.metrics.character_model import CharacterModel
+from whatworks.metrics.definition import FILE, Options, metric
 from whatworks.metrics.names_and_numbers import entities
-from whatworks.metrics.options import FILE
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import contained, part_means
 from whatworks.prompts.retrieval import embedder as named
@@ -67,20 +67,53 @@ def _pieces(given: Any) -> Pieces:
 Reference = Annotated[Pieces, BeforeValidator(_pieces), FILE]
 
 
-def blind(*, content: Literal["target", "input", "none"] = "target") -> bool:
-    """Where the content is not measured by the target."""
-    return content != "target"
+class StyleOptions(Options):
+    """Options of ``style``.
+
+    Attributes:
+        wanted: Text in the wanted style: a file, a folder, or texts; by default the targets of the
+            rows set aside (``split: {aside: N}``).
+        others: Text in other styles; by default the inputs of the rows set aside.
+        content: What the content is measured by; ``none`` for style alone.
+        embedder: ``auto``, ``lexical``, ``minilm``, or an encoder's folder or id.
+    """
+
+    wanted: Reference
+    others: Reference
+    content: Literal["target", "input", "none"] = "target"
+    embedder: str = "auto"
 
 
-def style(
-    example: Example,
-    text: str,
-    *,
-    wanted: Reference,
-    others: Reference,
-    content: Literal["target", "input", "none"] = "target",
-    embedder: str = "auto",
-) -> Score:
+def _figures(
+    examples: Sequence[Example], scores: Sequence[Score], options: StyleOptions
+) -> dict[str, float]:
+    """Means of the parts, and how often the classifier is right on reference text it has not seen.
+
+    ``classifier_accuracy`` is balanced, from five-fold cross-validation: .5 would be a coin.
+    """
+    accuracy = _measure(options.wanted, options.others).accuracy
+    return {**part_means(examples, scores), "classifier_accuracy": accuracy}
+
+
+def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
+    """Both styles from the rows set aside: targets are in the wanted one, inputs in the other."""
+    del train
+    if not aside:
+        return {}
+    return {
+        "wanted": [row.target for row in aside],
+        "others": [row.text for row in aside],
+    }
+
+
+@metric(
+    StyleOptions,
+    figures=_figures,
+    learn=_learn,
+    blind=lambda options: options.content != "target",
+    seconds=lambda _: None,
+)
+def style(example: Example, text: str, options: StyleOptions) -> Score:
     """In the wanted style, times the content kept.
 
     Parts: ``style`` (the classifier takes it for the wanted one), ``probability`` (how surely),
@@ -91,16 +124,13 @@ def style(
     Args:
         example: Its target is the wanted answer, and may be blank unless content is measured by it.
         text: The answer.
-        wanted: Text in the wanted style: a file, a folder, or texts; by default the targets of the
-            rows set aside (``split: {aside: N}``).
-        others: Text in other styles; by default the inputs of the rows set aside.
-        content: What the content is measured by; ``none`` for style alone.
-        embedder: ``auto``, ``lexical``, ``minilm``, or an encoder's folder or id.
+        options: The two styles, and how the content is measured.
 
     Raises:
         InputError: If there is too little reference text, or nothing to measure the content by.
     """
-    measure = _measure(wanted, others)
+    content = options.content
+    measure = _measure(options.wanted, options.others)
     reference = {"target": example.target, "input": example.text, "none": ""}[content]
     if content != "none" and not reference.strip():
         raise InputError(
@@ -119,7 +149,7 @@ def style(
     if content != "none":
         carried = [e for e in entities(reference, example.text) if contained(e, example.text)]
         missing = [one for one in carried if not contained(one, said)]
-        parts["similarity"] = _similarity(said, reference.strip(), embedder)
+        parts["similarity"] = _similarity(said, reference.strip(), options.embedder)
         shares = [parts["similarity"]]
         if carried:
             parts["entities"] = 1 - len(missing) / len(carried)
@@ -134,31 +164,6 @@ def style(
     if content != "none" and parts["similarity"] < 1.0:
         problems.append(f"content {kept:.2f} like {brief(reference)}")
     return Score(value, "wrong", "; ".join(problems), lenient, parts)
-
-
-def learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
-    """Both styles from the rows set aside: targets are in the wanted one, inputs in the other."""
-    if not aside:
-        return {}
-    return {
-        "wanted": [row.target for row in aside],
-        "others": [row.text for row in aside],
-    }
-
-
-def summary(
-    examples: Sequence[Example],
-    scores: Sequence[Score],
-    *,
-    wanted: Pieces,
-    others: Pieces,
-) -> dict[str, float]:
-    """Means of the parts, and how often the classifier is right on reference text it has not seen.
-
-    ``classifier_accuracy`` is balanced, from five-fold cross-validation: .5 would be a coin.
-    """
-    figures = part_means(examples, scores)
-    return {**figures, "classifier_accuracy": _measure(wanted, others).accuracy}
 
 
 class Measure:

@@ -76,8 +76,11 @@ def readable(examples: Sequence[Example], parse: Callable[[str], T]) -> list[T]:
     return found
 
 
-def part_means(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
-    """Mean of every part over the scores that have it."""
+def part_means(
+    examples: Sequence[Example], scores: Sequence[Score], options: object = None
+) -> dict[str, float]:
+    """Mean of every part over the scores that have it: figures that any metric may declare."""
+    del examples, options
     names = dict.fromkeys(name for score in scores for name in score.parts)
     return {name: fmean(s.parts[name] for s in scores if name in s.parts) for name in names}
 

@@ -14,18 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, NoReturn
 
 from pydantic import BeforeValidator, TypeAdapter
+from pydantic import Field as OptionField
 
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief, cut
 from whatworks.data.task import Example
+from whatworks.metrics.definition import FILE, Options, metric
 from whatworks.metrics.json.inferred_schema import shape
-from whatworks.metrics.options import FILE
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import overlap, part_means, readable
 from whatworks.models.constraint import Constraint
 from whatworks.models.json_schema import Schema
-
-summary = part_means
 
 MAX_DEPTH = 64
 """Nesting beyond this is malformed: deeper values are loops of a model, not answers."""
@@ -38,13 +37,45 @@ def _schema(given: Any) -> Schema:
     return Schema(TypeAdapter(dict[str, Any] | bool | str).validate_python(given))
 
 
-def json_value(
-    example: Example,
-    text: str,
-    *,
-    schema: Annotated[Schema, BeforeValidator(_schema), FILE] | None = None,
-    order: bool = True,
-) -> Score:
+class JSONOptions(Options):
+    """Options of ``json``.
+
+    Attributes:
+        schema_: ``schema``: what the answer must conform to, a JSON Schema or a file with one; an
+            answer that does not is malformed.
+        order: Whether the order within arrays counts.
+    """
+
+    schema_: Annotated[Schema, BeforeValidator(_schema), FILE] | None = OptionField(
+        default=None, alias="schema"
+    )
+    order: bool = True
+
+
+def _label(text: str, options: JSONOptions) -> str:
+    """The value, written in one way."""
+    del options
+    try:
+        return json.dumps(parse(text).value, sort_keys=True)
+    except MalformedJSON:
+        return ""
+
+
+def _blind(options: JSONOptions) -> bool:
+    """With a schema: a blank target asks for validity alone."""
+    return options.schema_ is not None
+
+
+def _form(train: Sequence[Example], options: JSONOptions) -> Constraint | None:
+    """The schema; else what the targets of the train rows that are JSON have in common."""
+    if options.schema_ is not None:
+        return Constraint.of_schema(options.schema_.contents)
+    values = [parsed.value for parsed in readable(train, parse)]
+    return Constraint.of_schema(shape(values)) if values else None
+
+
+@metric(JSONOptions, figures=part_means, form=_form, label=_label, blind=_blind)
+def json_value(example: Example, text: str, options: JSONOptions) -> Score:
     """The target's JSON value.
 
     Parts: ``parsed``; ``schema_valid`` when there is a schema; ``field_precision``,
@@ -54,12 +85,12 @@ def json_value(
     Args:
         example: Its target is JSON. A blank target asks for validity under the schema alone.
         text: The answer.
-        schema: What the answer must conform to; one that does not is malformed.
-        order: Whether the order within arrays counts.
+        options: The schema, and whether the order within arrays counts.
 
     Raises:
         InputError: If the target is no JSON, or blank without a schema.
     """
+    schema, order = options.schema_, options.order
     wanted = _target(example, schema)
     try:
         said, problem = parse(text), ""
@@ -86,27 +117,6 @@ def json_value(
     if _agrees(said, wanted, schema, order):
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", problem, parts=parts)
-
-
-def label(text: str) -> str:
-    """The value, written in one way."""
-    try:
-        return json.dumps(parse(text).value, sort_keys=True)
-    except MalformedJSON:
-        return ""
-
-
-def blind(*, schema: Schema | None = None) -> bool:
-    """With a schema: a blank target asks for validity alone."""
-    return schema is not None
-
-
-def form(train: Sequence[Example], *, schema: Schema | None = None) -> Constraint | None:
-    """The schema; else what the targets of the train rows that are JSON have in common."""
-    if schema is not None:
-        return Constraint.of_schema(schema.contents)
-    values = [parsed.value for parsed in readable(train, parse)]
-    return Constraint.of_schema(shape(values)) if values else None
 
 
 class MalformedJSON(ValueError):

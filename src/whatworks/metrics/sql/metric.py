@@ -28,6 +28,7 @@ from sqlglot import exp
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief, cut
 from whatworks.data.task import Example
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
 from whatworks.metrics.sql.exact_set import clauses
 from whatworks.metrics.sql.made_up_rows import fill
@@ -35,8 +36,6 @@ from whatworks.metrics.sql.parse import MalformedSQL, find, orders, read
 from whatworks.metrics.sql.sandbox import Database, Failure, Limits, Row, run, run_known
 from whatworks.metrics.text_overlap import part_means
 from whatworks.models.constraint import Constraint
-
-summary = part_means
 
 FILLED = 3
 """Databases filled for a schema without rows."""
@@ -48,14 +47,38 @@ _INSERT = re.compile(r"\bINSERT\s+(?:OR\s+\w+\s+)?INTO\b", re.IGNORECASE)
 _SYNTAX = ("syntax error", "incomplete input", "unrecognized token")
 
 
-def sql(
-    example: Example,
-    text: str,
-    *,
-    database: Path | None = None,
-    seconds: PositiveFloat = 2.0,
-    max_rows: PositiveInt = 10_000,
-) -> Score:
+class SQLOptions(Options):
+    """Options of ``sql``.
+
+    Attributes:
+        database: A SQLite file, or a folder of them.
+        seconds: Time that a query may take.
+        max_rows: Rows that a query may return.
+    """
+
+    database: Path | None = None
+    seconds: PositiveFloat = 2.0
+    max_rows: PositiveInt = 10_000
+
+
+def _label(text: str, options: SQLOptions) -> str:
+    """The query, written in one way; queries that differ but return the same stay apart."""
+    del options
+    try:
+        return read(text).sql(dialect="sqlite", normalize=True, comments=False)
+    except MalformedSQL:
+        return ""
+
+
+def _form(train: Sequence[Example], options: SQLOptions) -> Constraint:
+    """A SELECT query; the tables and columns are not checked."""
+    del train, options
+    grammar = Path(__file__).with_name("select.lark")
+    return Constraint(kind="lark", text=grammar.read_text(encoding="utf-8"))
+
+
+@metric(SQLOptions, figures=part_means, form=_form, label=_label)
+def sql(example: Example, text: str, options: SQLOptions) -> Score:
     """The target's result: the same rows, in the same order if the target orders them.
 
     Rows are compared as a multiset, numbers to ten digits. Parts: ``parsed``, ``executed``,
@@ -65,15 +88,13 @@ def sql(
     Args:
         example: Its target is a query; the module says where the database comes from.
         text: The answer.
-        database: A SQLite file, or a folder of them.
-        seconds: Time that a query may take.
-        max_rows: Rows that a query may return.
+        options: The database and the limits.
 
     Raises:
         InputError: If the target is no query, does not run, or there is no database.
     """
-    limits = Limits(seconds, max_rows)
-    gold = _gold(example, database, limits)
+    limits = Limits(options.seconds, options.max_rows)
+    gold = _gold(example, options.database, limits)
     outcome, problem = None, ""
     try:
         outcome = _judge(text, read(text), gold, limits)
@@ -92,21 +113,6 @@ def sql(
     if outcome.right:
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", outcome.problem, parts=parts)
-
-
-def label(text: str) -> str:
-    """The query, written in one way; queries that differ but return the same stay apart."""
-    try:
-        return read(text).sql(dialect="sqlite", normalize=True, comments=False)
-    except MalformedSQL:
-        return ""
-
-
-def form(train: Sequence[Example]) -> Constraint:
-    """A SELECT query; the tables and columns are not checked."""
-    del train
-    grammar = Path(__file__).with_name("select.lark")
-    return Constraint(kind="lark", text=grammar.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
