@@ -26,8 +26,8 @@ SLACK = 8
 
 _OTHER_TURN = re.compile(
     r"<\|[\w ]+\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>"
-    r"|^\W*(?:user|human|assistant|system|bot|ai|gpt|instruction|response|input)\W*:"
-    r"|^#{2,}\s*(?:instruction|response|input|user|human|assistant)\b",
+    r"|^[^\w\n]*+(?:user|human|assistant|system|bot|ai|gpt|instruction|response|input)[^\w\n]*:"
+    r"|^#{2,}+\s*+(?:instruction|response|input|user|human|assistant)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*$|```$")

@@ -18,9 +18,12 @@ from whatworks.prompts.prompt import UNKNOWN, Prompt
 from whatworks.prompts.render import Rendering, holds_evidence
 from whatworks.prompts.retrieval import recall_at_k
 
-_NUMBERS = r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]"
-_LAST = re.compile(rf"(?:\s*{_NUMBERS})+(?=\s*[.!?]?\s*$)")
-_WITHIN = re.compile(rf"(?:\s+|(?<=[.!?])){_NUMBERS}(?=[\s.,;:!?]|$)|{_NUMBERS}(?=[.!?](?:\s|$))")
+_NUMBERS = r"\[\d{1,3}(?:\s*+,\s*+\d{1,3})*+\]"
+_CITATION = re.compile(_NUMBERS)
+# A run of spaces is looked at once: a long answer takes time in proportion.
+_WITHIN = re.compile(
+    rf"(?:(?<!\s)\s++|(?<=[.!?])){_NUMBERS}(?=[\s.,;:!?]|$)|{_NUMBERS}(?=[.!?](?:\s|$))"
+)
 
 
 def grounded(request: Rendering, text: str, score: Callable[[str], Score]) -> Score:
@@ -57,18 +60,36 @@ def without_citations(text: str) -> tuple[str, list[int]]:
     brackets belong to it.
     """
     answer, cited = text.strip(), list[str]()
-    last = _LAST.search(answer)
-    if last is not None:
-        run = re.findall(_NUMBERS, last[0])
-        if last.start() == 0:
+    stop = answer[-1:] if answer[-1:] in (".", "!", "?") else ""
+    start, run = _last(answer, _space_before(answer, len(answer) - len(stop)))
+    if run:
+        if start == 0:
             return run[0], _numbers(run[1:])
-        cited, stop = run, answer[last.end() :].strip()
-        answer = answer[: last.start()]
+        cited = run
+        answer = answer[:start]
         answer += "" if _in_form(answer) else stop
     if not _in_form(answer):
         cited = _WITHIN.findall(answer) + cited
         answer = _WITHIN.sub("", answer)
     return answer.strip(), _numbers(cited)
+
+
+def _last(answer: str, end: int) -> tuple[int, list[str]]:
+    """Where the citations begin that stand before ``end`` in one run, and each of them."""
+    run: list[str] = []
+    while end and answer[end - 1] == "]":
+        opening = answer.rfind("[", 0, end)
+        if opening < 0 or not _CITATION.fullmatch(answer, opening, end):
+            break
+        run.append(answer[opening:end])
+        end = _space_before(answer, opening)
+    return end, run[::-1]
+
+
+def _space_before(text: str, end: int) -> int:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return end
 
 
 def bare(prompt: Prompt) -> Callable[[str], str]:

@@ -17,13 +17,15 @@ import py3langid
 from whatworks.base.phrasing import brief
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)]*(?:\s|$)")
-_BULLET = re.compile(r"^[ \t]*[*\-•+][ \t]+\S", re.MULTILINE)
-_NUMBERED = re.compile(r"^[ \t]*\d+[.)][ \t]+\S", re.MULTILINE)
+# Each takes time in proportion to an answer's length, whatever the answer: possessive quantifiers
+# where a run of characters may not match, and nothing that begins at a line's start crosses lines.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)]*+(?:\s|$)")
+_BULLET = re.compile(r"^[ \t]*+[*\-•+][ \t]++\S", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*+\d++[.)][ \t]++\S", re.MULTILINE)
 _HIGHLIGHT = re.compile(r"(?<!\*)(\*{1,2})(?=[^\s*])[^*\n]*[^\s*]\1(?!\*)|(?<!\*)\*[^\s*]\*(?!\*)")
 _PLACEHOLDER = re.compile(r"\[[^\[\]\n]+\]")
-_TITLE = re.compile(r"<<[^<>\n]*[^<>\s][^<>\n]*>>")
-_FENCE = re.compile(r"^```[a-zA-Z]*\s*\n(.*)\n```$", re.DOTALL)
+_TITLE = re.compile(r"<<[^\S\n]*+[^<>\s][^<>\n]*+>>")
+_FENCE = re.compile(r"```[a-zA-Z]*\s*")
 
 Kind = Callable[..., str]
 
@@ -119,7 +121,7 @@ def placeholders(text: str, *, at_least: int | None = None, at_most: int | None 
 def postscript(text: str, *, marker: str = "P.S.") -> str:
     """A postscript: a line at the end that begins with the marker and says something."""
     pattern = re.escape(marker.rstrip()).replace(r"\.", r"\.\s?")
-    found = re.search(rf"^\s*{pattern}\s*\S", text, re.MULTILINE | re.IGNORECASE)
+    found = re.search(rf"^[^\S\n]*+{pattern}\s*+\S", text, re.MULTILINE | re.IGNORECASE)
     return "" if found else f"has no postscript {marker!r}"
 
 
@@ -161,16 +163,18 @@ def sections(
     text: str, *, marker: str = "Section", at_least: int | None = None, at_most: int | None = None
 ) -> str:
     """Sections that begin with the marker and a number: ``Section 1``."""
-    heads = re.findall(rf"^\W*{re.escape(marker)}\s+\d+\b", text, re.MULTILINE | re.IGNORECASE)
+    head = rf"^[^\w\n]*{re.escape(marker)}\s++\d++\b"
+    heads = re.findall(head, text, re.MULTILINE | re.IGNORECASE)
     return _amount(len(heads), at_least, at_most, f"headings {marker!r} with a number")
 
 
 def is_json(text: str) -> str:
     """JSON and nothing else, perhaps in a code fence."""
     bare = text.strip()
-    fenced = _FENCE.match(bare)
+    first, _, rest = bare.partition("\n")
+    fenced = _FENCE.fullmatch(first) and rest.endswith("\n```")
     try:
-        json.loads(fenced[1] if fenced else bare)
+        json.loads(rest.removesuffix("```") if fenced else bare)
     except (ValueError, RecursionError):
         return "is not JSON"
     return ""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
-_NAME = re.compile(r"\b[A-ZÀ-Þ][\w'’\-]*|\b[\w\-]*\d[\w\-]*")
-_OPENING = re.compile(r"(?:^|[.!?:]\s+|\n\s*)[\"'“]?([A-ZÀ-Þ][\w'’\-]*)")
+# Each run of characters is looked at once: a long answer takes time in proportion.
+_CAPITAL = re.compile(r"\b[A-ZÀ-Þ][\w'’\-]*+")
+_WORDS = re.compile(rf"{_CAPITAL.pattern}|\b\w[\w\-]*+")
+_OPENING = re.compile(r"(?:^|[.!?:]\s++|\n[^\S\n]*+)[\"'“]?([A-ZÀ-Þ][\w'’\-]*+)")
+_WORD = re.compile(r"\w+")
+_DIGIT = re.compile(r"\d")
 
 
 def entities(text: str, beside: str = "") -> list[str]:
@@ -14,10 +19,9 @@ def entities(text: str, beside: str = "") -> list[str]:
     A capital at the beginning of a sentence makes a name only of a word that has it elsewhere too,
     in ``text`` or in the text ``beside`` it.
     """
-    found = dict.fromkeys(_NAME.findall(text))
-    return [name for name in found if not name.isalpha() or _inside(name, f"{text}\n{beside}")]
-
-
-def _inside(name: str, text: str) -> bool:
-    """Whether a word stands within a sentence with its capital."""
-    return len(re.findall(rf"\b{re.escape(name)}\b", text)) > _OPENING.findall(text).count(name)
+    names: dict[str, None] = {}
+    for word in _WORDS.findall(text):
+        names.update(dict.fromkeys([word] if _DIGIT.search(word) else _CAPITAL.findall(word)))
+    both = f"{text}\n{beside}"
+    times, openings = Counter(_WORD.findall(both)), Counter(_OPENING.findall(both))
+    return [name for name in names if not name.isalpha() or times[name] > openings[name]]

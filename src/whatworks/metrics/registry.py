@@ -26,6 +26,7 @@ from whatworks.base.errors import InputError, first_line, nearest
 from whatworks.base.paths import model_at, path_of
 from whatworks.data.task import Example, MetricSpec, Task
 from whatworks.metrics.definition import MetricDefinition, Options
+from whatworks.metrics.limits import LONGEST, OutOfTime, call_within, most_characters
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.constraint import Constraint
 
@@ -130,13 +131,32 @@ class _Bound:
         return self.definition.blind is not None and self.definition.blind(self.options)
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
-        score = self.definition.score(example, text, self.options)
+        """The one place where a metric is called: no answer holds it up."""
+        most = most_characters(example)
+        if len(text) > most:
+            return self._unread(example, f"{len(text):,} characters, more than {most:,}")
+        seconds = self.definition.seconds(self.options)
+        try:
+            score = call_within(seconds, self.definition.score, example, text, self.options)
+        except OutOfTime:
+            return self._unread(example, f"not scored in {seconds:g} s")
         cut_off = self.definition.cut_off
         return score if ended or cut_off is None else cut_off(score, self.options)
 
+    def _unread(self, example: Example, reason: str) -> Score:
+        """The score of an answer that passes a limit; the parts are those of an empty one."""
+        parts = {} if self.asks else self.definition.score(example, "", self.options).parts
+        return Score(0.0, "malformed", reason, parts=parts)
+
     def label(self, text: str) -> str:
         label = self.definition.label
-        return text.strip() if label is None else label(text, self.options)
+        if label is None:
+            return text.strip()
+        seconds = self.definition.seconds(self.options)
+        try:
+            return call_within(seconds, label, text, self.options) if len(text) <= LONGEST else ""
+        except OutOfTime:
+            return ""
 
     def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
         figures = self.definition.figures

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import cut
+from whatworks.models.patterns import search
 
 _HERE = "name a file that holds a JSON Schema, or write the schema itself here"
 _INLINE = "put the definition under $defs of the same schema"
@@ -44,7 +45,7 @@ class Schema:
             ) from None
         _check_references(contents, validator.META_SCHEMA["$schema"], REGISTRY)
         # A registry of our own: the library's default would fetch references from the network.
-        self._validator = validator(contents, registry=REGISTRY)
+        self._validator = _with_linear_patterns(validator)(contents, registry=REGISTRY)
 
     def errors(self, value: Any) -> list[str]:
         """Everything that the schema has against the value, as ``path: reason``."""
@@ -53,6 +54,41 @@ class Schema:
         except RecursionError:
             return ["$: nested too deep for the schema"]
         return sorted(found)
+
+
+def _with_linear_patterns(validator: Any) -> Any:
+    """The validator, with the keywords that hold regular expressions matched in linear time."""
+    from jsonschema import ValidationError
+    from jsonschema.validators import extend
+
+    plain = validator.VALIDATORS.get("additionalProperties")
+
+    def pattern(run: Any, wanted: str, value: Any, schema: Any) -> Iterator[Any]:
+        del schema
+        if run.is_type(value, "string") and not search(wanted, value):
+            yield ValidationError(f"{value!r} does not match {wanted!r}")
+
+    def pattern_properties(run: Any, given: Any, value: Any, schema: Any) -> Iterator[Any]:
+        del schema
+        if not run.is_type(value, "object"):
+            return
+        for wanted, inner in given.items():
+            for name in value:
+                if search(wanted, name):
+                    yield from run.descend(value[name], inner, path=name, schema_path=wanted)
+
+    def additional_properties(run: Any, given: Any, value: Any, schema: Any) -> Iterator[Any]:
+        patterns: Any = schema.get("patternProperties")
+        if patterns and run.is_type(value, "object"):
+            # Those that a pattern allows are taken away; the rest is judged without patterns.
+            value = {n: v for n, v in value.items() if not any(search(p, n) for p in patterns)}
+            schema = {n: v for n, v in schema.items() if n != "patternProperties"}
+        yield from plain(run, given, value, schema)
+
+    keywords: dict[str, Any] = {"pattern": pattern, "patternProperties": pattern_properties}
+    if plain is not None:
+        keywords["additionalProperties"] = additional_properties
+    return extend(validator, keywords)
 
 
 def _read(path: str | Path) -> Any:

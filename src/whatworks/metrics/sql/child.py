@@ -35,7 +35,14 @@ BUILDING = READING | {
     sqlite3.SQLITE_REINDEX,
     sqlite3.SQLITE_TRANSACTION,
 }
-DENIED_FUNCTIONS = {"printf", "format", "zeroblob", "randomblob", "load_extension"}
+DENIED_FUNCTIONS = {
+    "printf",
+    "format",
+    "zeroblob",
+    "randomblob",
+    "load_extension",
+    "fts3_tokenizer",
+}
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,

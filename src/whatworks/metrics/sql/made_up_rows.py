@@ -63,7 +63,7 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
     tables = _tables(script)
     alike = _alike(query)
     constants = _constants(query, alike)
-    rng = random.Random(f"{seed} {script}")
+    rng = random.Random(f"{seed} {script}".encode("utf-8", "surrogatepass"))
     pools: dict[str, list[Any]] = {}
     passing: dict[str, list[Any]] = {}
     for column in (column for columns in tables.values() for column in columns):

@@ -29,10 +29,11 @@ from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief, cut
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
+from whatworks.metrics.limits import OutOfTime, call_within
 from whatworks.metrics.score import Score
 from whatworks.metrics.sql.exact_set import clauses
 from whatworks.metrics.sql.made_up_rows import fill
-from whatworks.metrics.sql.parse import MalformedSQL, find, orders, read
+from whatworks.metrics.sql.parse import MalformedSQL, find, orders, read, read_within
 from whatworks.metrics.sql.sandbox import Database, Failure, Limits, Row, run, run_known
 from whatworks.metrics.text_overlap import part_means
 from whatworks.models.constraint import Constraint
@@ -42,6 +43,7 @@ FILLED = 3
 
 _PARTS: tuple[str, ...] = ("parsed", "executed", "execution", "exact_set")
 _DIGITS = 10
+_CLAUSES = 2.0
 _QUERY = re.compile(r"\s*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _INSERT = re.compile(r"\bINSERT\s+(?:OR\s+\w+\s+)?INTO\b", re.IGNORECASE)
 _SYNTAX = ("syntax error", "incomplete input", "unrecognized token")
@@ -52,7 +54,7 @@ class SQLOptions(Options):
 
     Attributes:
         database: A SQLite file, or a folder of them.
-        seconds: Time that a query may take.
+        seconds: Time that a query may take to run, and an answer to be parsed.
         max_rows: Rows that a query may return.
     """
 
@@ -63,10 +65,11 @@ class SQLOptions(Options):
 
 def _label(text: str, options: SQLOptions) -> str:
     """The query, written in one way; queries that differ but return the same stay apart."""
-    del options
     try:
-        return read(text).sql(dialect="sqlite", normalize=True, comments=False)
-    except MalformedSQL:
+        return read_within(options.seconds, text).sql(
+            dialect="sqlite", normalize=True, comments=False
+        )
+    except (MalformedSQL, RecursionError):
         return ""
 
 
@@ -77,7 +80,14 @@ def _form(train: Sequence[Example], options: SQLOptions) -> Constraint:
     return Constraint(kind="lark", text=grammar.read_text(encoding="utf-8"))
 
 
-@metric(SQLOptions, figures=part_means, form=_form, label=_label)
+@metric(
+    SQLOptions,
+    figures=part_means,
+    form=_form,
+    label=_label,
+    # Its own limits come first: this is for what they do not cover.
+    seconds=lambda options: 60 + 20 * options.seconds,
+)
 def sql(example: Example, text: str, options: SQLOptions) -> Score:
     """The target's result: the same rows, in the same order if the target orders them.
 
@@ -97,14 +107,14 @@ def sql(example: Example, text: str, options: SQLOptions) -> Score:
     gold = _gold(example, options.database, limits)
     outcome, problem = None, ""
     try:
-        outcome = _judge(text, read(text), gold, limits)
+        outcome = _judge(text, read_within(options.seconds, text), gold, limits)
     except MalformedSQL as error:
         problem = str(error)
         if _QUERY.match(text):  # SQLite has the last word on what it understands
             outcome = _judge(text, None, gold, limits)
     if outcome is None or not outcome.parsed:
-        found = find(text)
-        lenient = bool(found and _judge(found, read(found), gold, limits).right)
+        found = find(text, options.seconds)
+        lenient = bool(found and _judge(found.text, found.query, gold, limits).right)
         problem = problem or (outcome.problem if outcome else "")
         feedback = f"not one SQL query: {problem}; wanted a query like {brief(example.target, 200)}"
         return Score(0.0, "malformed", feedback, float(lenient), dict.fromkeys(_PARTS, 0.0))
@@ -249,6 +259,6 @@ def _show(rows: Sequence[Row]) -> str:
 
 def _same_clauses(one: exp.Expr, other: exp.Expr) -> bool:
     try:
-        return clauses(one) == clauses(other)
-    except RecursionError:
+        return call_within(_CLAUSES, lambda: clauses(one) == clauses(other))
+    except (RecursionError, OutOfTime):
         return False

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+
+from whatworks.metrics.limits import OutOfTime, call_within
 
 MAX_LENGTH = 20_000
 """Characters; a longer answer is no query but a loop of a model."""
@@ -53,15 +55,45 @@ def read(text: str) -> exp.Expr:
     raise MalformedSQL("not a SELECT query")
 
 
-def find(text: str) -> str | None:
-    """The first query within an answer: in a code fence, or from SELECT or WITH on."""
-    for body in _bodies(text[:MAX_LENGTH]):
-        try:
-            read(body)
-        except MalformedSQL:
-            continue
-        return body
-    return None
+def read_within(seconds: float, text: str) -> exp.Expr:
+    """``read``, for at most so many seconds: the parser takes its time with nested brackets.
+
+    Raises:
+        MalformedSQL: As ``read`` does, and when the time is over.
+    """
+    try:
+        return call_within(seconds, read, text)
+    except OutOfTime:
+        raise MalformedSQL(f"not parsed in {seconds:g} s") from None
+
+
+class Found(NamedTuple):
+    """A query within an answer, as written and as parsed."""
+
+    text: str
+    query: exp.Expr
+
+
+def find(text: str, seconds: float) -> Found | None:
+    """The first query within an answer: in a code fence, or from SELECT or WITH on.
+
+    Args:
+        text: The answer.
+        seconds: How long to look.
+    """
+
+    def look() -> Found | None:
+        for body in _bodies(text[:MAX_LENGTH]):
+            try:
+                return Found(body, read(body))
+            except MalformedSQL:
+                continue
+        return None
+
+    try:
+        return call_within(seconds, look)
+    except OutOfTime:
+        return None
 
 
 def orders(query: exp.Expr) -> bool:

@@ -114,6 +114,9 @@ class _Sandbox:
             except (OSError, ValueError):  # a broken pipe, a reply cut off
                 self._close()
                 return None
+            except BaseException:  # broken off: the reply to come must not be taken for the next
+                self._close()
+                raise
             finally:
                 timer.cancel()
 
