@@ -201,6 +201,11 @@ def test_a_study_names_a_file_beside_it(copy: Path, tmp_path: Path) -> None:
     assert model_at("other.gguf", tmp_path) == "other.gguf"
 
 
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(InputError, match=r"no GGUF file nowhere\.gguf"):
+        models.resolve("nowhere.gguf")
+
+
 @pytest.mark.parametrize(
     "name", ["hf:model.gguf", "hf:owner/model", "hf:owner/model#weights.bin", "hf:#.gguf"]
 )

@@ -88,6 +88,8 @@ def _from_hub(name: str) -> Path:
 
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise InputError(f"no model folder {name}", remedy="check the path")
+    if name.lower().endswith(".gguf"):
+        raise InputError(f"no GGUF file {name}", remedy="check the path")
     return _kept_or_downloaded(
         name,
         f"huggingface-cli download {name}",
