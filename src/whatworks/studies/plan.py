@@ -23,7 +23,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import examples_key
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.bench.rehearsal import (
-    SAMPLE,
+    FIRST,
     Pace,
     Rehearsal,
     RehearsedHelper,
@@ -157,9 +157,9 @@ class _Planner:
 
     def _rehearsed(self, arm: Arm, seeds: int) -> ArmPlan:
         dev, test = self._study.task.splits.dev, self._study.task.splits.test
-        if not self._warm:  # loading the model, and finding how many threads are best
+        if not self._warm:  # loading the model
             short = self._study.start.decoding.replace(max_tokens=2)
-            self._examiner.ask(self._study.start.replace(decoding=short), dev[:SAMPLE])
+            self._examiner.ask(self._study.start.replace(decoding=short), dev[:FIRST])
             self._warm = True
         total = _Cost()
         candidate, anew = self._study.start_of(arm.name), 1

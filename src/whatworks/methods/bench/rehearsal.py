@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from whatworks.base import memory
 from whatworks.data.task import Example, Message, examples_key
@@ -31,18 +32,38 @@ from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
 """Rows asked for each call of ``answers``: as many as the local engine takes at once on a CPU."""
+FIRST, SLOW_SAMPLE = 2, 8
+"""Rows asked first, and rows in all of a model that takes ``SLOW`` seconds for these."""
+SLOW = 1.0
+AT_ONCE = 1.25
+"""Where three times the rows take less than this times the time, they are answered at once."""
 MOST = 160
 """Rows asked in all while one method rehearses; after that, its last answers stand for more."""
-BATCHES = 4
-"""Batches that a training is rehearsed with: one with the longest row, then usual ones."""
+BATCHES, FEWEST = 4, 2
+"""Batches that a training is rehearsed with: one with the longest row, then usual ones. The fewest
+where a training is short, so that rehearsing it is not half of it."""
+SHORT = 40
+"""Steps of a training that is not short."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """Answers to a sample of rows, and the seconds that each took."""
+    """Answers to a sample of rows, and what asking takes.
+
+    Attributes:
+        answers: The answers.
+        row: Seconds of each row.
+        batch: Seconds of each ``SAMPLE`` rows beside: reading what they share, and the steps in
+            which they are written together.
+    """
 
     answers: list[Answer]
-    pace: float
+    row: float
+    batch: float = 0.0
+
+    def seconds(self, count: int) -> float:
+        """Seconds for so many rows."""
+        return self.row * count + self.batch * -(-count // SAMPLE)
 
 
 @dataclass(frozen=True)
@@ -126,10 +147,10 @@ class Rehearsal(Bench):
         if what not in self.samples:
             self.samples[what] = self._sampled(candidate, sample)
         self._last = self.samples[what]
-        found, pace = self._last.answers, self._last.pace
+        found = self._last.answers
         repeated = [found[i % len(found)].generation for i in range(count)]
         self._meter.charge(repeated)
-        self.foreseen += pace * count
+        self.foreseen += self._last.seconds(count)
         self.spent += time.perf_counter() - began
         return found
 
@@ -139,13 +160,23 @@ class Rehearsal(Bench):
             length = min(candidate.decoding.max_tokens, self.answer_tokens)
             candidate = candidate.replace(decoding=candidate.decoding.replace(max_tokens=length))
         self._left -= len(sample)
-        began = time.perf_counter()
         # Indexes and embeddings are made once, however many rows are asked.
-        self.examiner.prompt_tokens(candidate, sample)
-        once = time.perf_counter() - began
-        answers = self.examiner.ask(candidate, sample)
+        _, once = _timed(lambda: self.examiner.prompt_tokens(candidate, sample))
         self.foreseen += once
-        return Sampled(answers, (time.perf_counter() - began - once) / len(sample))
+        ask = partial(self.examiner.ask, candidate)
+        answers, first = _timed(lambda: ask(sample[:FIRST]))
+        rest = sample[FIRST:]
+        if first > SLOW and len(sample) > SLOW_SAMPLE:
+            some = rest[:: len(rest) // (SLOW_SAMPLE - FIRST)][: SLOW_SAMPLE - FIRST]
+            more, second = _timed(lambda: ask(some))
+            if second > AT_ONCE * first:
+                # Of a line through both: what the rows of a batch share, and each one's own.
+                row = (second - first) / (len(some) - FIRST)
+                row = min(max(row, second / len(some) / 3), second / len(some))
+                return Sampled(answers + more, row, second - row * len(some))
+            answers, rest = answers + more, [row for row in rest if row not in some]
+        more, seconds = _timed(lambda: ask(rest)) if rest else ([], first)
+        return Sampled(answers + more, seconds / len(rest or answers))
 
     def fit(
         self,
@@ -172,7 +203,8 @@ class Rehearsal(Bench):
         what = (short.key, start.prompt.key, *lineage, type(rows[0]).__name__, length)
         pace = self.paces.get(what)
         if pace is None:
-            pace = self._measured(start, short, rows, method, reward)
+            batches = BATCHES if settings.steps(len(rows)) >= SHORT else FEWEST
+            pace = self._measured(start, short, rows, method, reward, batches)
             self.paces[what] = pace
         seconds = pace.seconds(settings, len(rows))
         self.ledger.training_seconds += seconds - pace.around
@@ -188,13 +220,15 @@ class Rehearsal(Bench):
         rows: Sequence[Row],
         method: str,
         reward: Weights | None,
+        batches: int,
     ) -> Pace:
-        """Take a few steps for real, on rows as long as a training pads its rows to."""
+        """Take a few steps for real, the longest row in the first, on rows of all lengths."""
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
         padded = usual_length(lengths, settings.rows_a_step)
-        others.sort(key=lambda i: abs(lengths[i] - padded))
-        chosen = [longest, *others[: BATCHES * settings.rows_a_step - 1]]
+        wanted = batches * settings.rows_a_step - 1
+        spread = [others[at * len(others) // wanted] for at in range(wanted)]
+        chosen = [longest, *(spread if len(others) > wanted else others)]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
         self._steps = []
         launch.prepare()
@@ -227,6 +261,15 @@ class Rehearsal(Bench):
     def _training_tick(self, step: int, steps: int, seconds: float) -> None:
         self._steps.append((step, seconds))
         super()._training_tick(step, steps, seconds)
+
+
+T = TypeVar("T")
+
+
+def _timed(run: Callable[[], T]) -> tuple[T, float]:
+    """What it returns, and the seconds that it took."""
+    began = time.perf_counter()
+    return run(), time.perf_counter() - began
 
 
 def usual_length(lengths: Sequence[int], batch: int) -> float:

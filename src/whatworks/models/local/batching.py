@@ -32,6 +32,10 @@ MIN_SHARED = 16
 READ_TOKENS = 8192
 """Most tokens, padding included, that one forward pass reads."""
 
+ENOUGH_TOKENS, PADDING = 512, 0.1
+"""Tokens from which a pass gains nothing from more of them, and the share of padding that it then
+takes no more rows for."""
+
 _STALE = 8
 """Finished rows are removed when they are one of this many."""
 
@@ -146,9 +150,8 @@ def generate(
             parts = [(cache, keep)] if cache is not None and keep else []
             batch = [batch[i] for i in keep]
             while waiting and len(batch) < size:
-                fresh, group = _join(
-                    model, prefix, _next(waiting, size - len(batch)), draw, ends, done
-                )
+                group = _next(waiting, size - len(batch), prefix.length)
+                fresh = _join(model, prefix, group, draw, ends, done)
                 going = [i for i, row in enumerate(group) if row.finish is None]
                 if going:
                     parts.append((fresh, going))
@@ -177,10 +180,10 @@ def logprobs(
     waiting = deque(order)
     while waiting:
         group: list[int] = []
+        lengths: list[int] = []
         while waiting and len(group) < size:
-            longest = group[0] if group else waiting[0]
-            width = len(pairs[longest][0]) + len(pairs[longest][1]) - prefix.length
-            if group and (len(group) + 1) * width > READ_TOKENS:
+            lengths.append(sum(map(len, pairs[waiting[0]])) - prefix.length)
+            if not _read_together(lengths):
                 break
             group.append(waiting.popleft())
         texts = [(pairs[i][0] + pairs[i][1])[prefix.length : -1] for i in group]
@@ -302,18 +305,27 @@ def _forward(model: Any, cache: Rows, state: _State) -> torch.Tensor:
     return logits
 
 
-def _next(waiting: deque[Row], most: int) -> list[Row]:
-    """The next rows to read together: neighbours in length, within ``READ_TOKENS``."""
+def _next(waiting: deque[Row], most: int, shared: int) -> list[Row]:
+    """The next rows to read together: neighbours in length, without the tokens they share."""
     group = [waiting.popleft()]
-    width = len(group[0].prompt)
-    while waiting and len(group) < most and (len(group) + 1) * width <= READ_TOKENS:
+    lengths = [len(group[0].prompt) - shared]
+    while waiting and len(group) < most:
+        lengths.append(len(waiting[0].prompt) - shared)
+        if not _read_together(lengths):
+            break
         group.append(waiting.popleft())
     return group
 
 
-def _join(
-    model: Any, prefix: Prefix, group: list[Row], draw: Draw, ends: Ends, done: Done
-) -> tuple[Rows, list[Row]]:
+def _read_together(lengths: Sequence[int]) -> bool:
+    """Whether texts of these lengths, the longest first, are read in one pass."""
+    padded = len(lengths) * lengths[0]
+    if padded <= ENOUGH_TOKENS or len(lengths) == 1:
+        return True
+    return padded <= READ_TOKENS and 1 - sum(lengths) / padded <= PADDING
+
+
+def _join(model: Any, prefix: Prefix, group: list[Row], draw: Draw, ends: Ends, done: Done) -> Rows:
     started = time.perf_counter()
     cache, logits = _read(model, prefix, [row.prompt[prefix.length :] for row in group])
     drawn = draw(logits[:, -1], group)
@@ -321,7 +333,7 @@ def _join(
     for row, token in zip(group, drawn, strict=True):
         if ends.add(row, token):
             done(row)
-    return cache, group
+    return cache
 
 
 def _read(
