@@ -13,7 +13,7 @@ from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics import registry
 from whatworks.metrics.definition import MetricDefinition
-from whatworks.metrics.registry import NAMES, file_options, load
+from whatworks.metrics.registry import NAMES, load
 
 PLUGIN = '''
 from pydantic import PositiveInt
@@ -71,11 +71,11 @@ def test_every_metric_is_declared_on_a_documented_function(name: str):
 
 
 def test_options_that_name_files_are_known_by_their_types():
-    assert file_options("sql") == {"database"}
-    assert file_options("json") == {"schema"}
-    assert file_options("judge") == {"labels", "keep"}
-    assert file_options("style") == {"wanted", "others"}
-    assert file_options("exact") == set()
+    assert registry.find("sql").file_options() == {"database"}
+    assert registry.find("json").file_options() == {"schema"}
+    assert registry.find("judge").file_options() == {"labels", "keep"}
+    assert registry.find("style").file_options() == {"wanted", "others"}
+    assert registry.find("exact").file_options() == set()
 
 
 def test_a_metric_of_another_package_is_loaded_as_our_own_are(install):
