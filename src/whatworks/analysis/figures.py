@@ -141,7 +141,9 @@ class ArmSummary:
         kinds: Number of answers of each kind, over all seeds.
         parts: Mean of each part of the score.
         prompt_tokens: Mean per request.
-        completion_tokens: Mean per request.
+        completion_tokens: Mean per request, reasoning included.
+        reasoning_tokens: Mean per request: those of them before the answer.
+        cut: Share of the answers that ended at their most tokens; None where rows do not say.
         seconds: Mean per request.
         drop: Dev score less test score.
         seeds: Seeds that were scored.
@@ -158,6 +160,8 @@ class ArmSummary:
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
+    reasoning_tokens: float = 0.0
+    cut: float | None = None
     seconds: float = 0.0
     drop: float | None = None
     seeds: int = 0

@@ -17,7 +17,9 @@ class Row:
 
     ``group`` is the example's group, or its id when it has none. ``value`` and ``lenient`` are the
     strict and lenient score in [0, 1]; ``seconds`` is this request's share of its batch;
-    ``logprob`` is the log-probability of the answer by the model itself, where the engine gives it.
+    ``logprob`` is the log-probability of the answer by the model itself, where the engine gives it;
+    ``finish`` is a ``Generation``'s (empty in rows of older versions); ``reasoning`` stood before
+    the answer, and its tokens are among those of completion.
     """
 
     arm: str
@@ -36,6 +38,9 @@ class Row:
     logprob: float | None = None
     candidate: str = ""
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    finish: str = ""
+    reasoning: str = ""
+    reasoning_tokens: int = 0
     cause: str = ""
     remedy: str = ""
     place: str = ""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from whatworks.analysis.comparison import Comparison, compare, compare_all, mean_interval
+from whatworks.analysis.cut_answers import cut_findings, cut_share
 from whatworks.analysis.exported import describe_export, judge_exported
 from whatworks.analysis.figures import ArmInfo, ArmSummary, Failure, StudyInfo, Summary
 from whatworks.analysis.learning_curve import Curve, Point, crossover
@@ -85,6 +86,7 @@ def summarise(
     why = retrieval_or_reading(
         by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
     )
+    why = [*cut_findings({arm.name: arm.cut for arm in shown}), *why]
     why += shortfalls(shown, by_arm, study, examples)
     return Summary(
         replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
@@ -215,6 +217,8 @@ def _arm(
         parts={p: _mean(row.parts[p] for row in scored if p in row.parts) for p in parts},
         prompt_tokens=_mean(row.prompt_tokens for row in scored),
         completion_tokens=_mean(row.completion_tokens for row in scored),
+        reasoning_tokens=_mean(row.reasoning_tokens for row in scored),
+        cut=cut_share(scored),
         seconds=_mean(row.seconds for row in scored),
         drop=None if info.dev_score is None else info.dev_score - score.value,
         seeds=len({row.seed for row in scored}),

@@ -29,6 +29,7 @@ from whatworks.metrics.definition import MetricDefinition, Options
 from whatworks.metrics.limits import LONGEST, OutOfTime, call_within, most_characters
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.constraint import Constraint
+from whatworks.models.reasoning import holds_reasoning, split
 
 GROUP = "whatworks.metrics"
 """The group of entry points under which packages register metrics."""
@@ -132,6 +133,7 @@ class _Bound:
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         """The one place where a metric is called: no answer holds it up."""
+        example = answered(example)
         most = most_characters(example)
         if len(text) > most:
             return self._unread(example, f"{len(text):,} characters, more than {most:,}")
@@ -176,6 +178,7 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
             needed and missing.
     """
     definition = find(spec.name)
+    train, aside = [answered(row) for row in train], [answered(row) for row in aside]
     learned = definition.learn(train, aside) if definition.learn else {}
     spec = spec.replace(options={**learned, **spec.options})
     options = definition.read_options(spec.options, f"metric {spec.name!r}")
@@ -186,6 +189,13 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
 def of(task: Task) -> Metric:
     """The metric of a task."""
     return load(task.metric, task.splits.train, task.aside)
+
+
+def answered(example: Example) -> Example:
+    """An example whose target is its answer alone: reasoning before it is learned, not scored."""
+    if not holds_reasoning(example.target):
+        return example
+    return example.replace(target=split(example.target).answer)
 
 
 def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
@@ -199,7 +209,7 @@ def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
         return reasons
     for example in examples:
         try:
-            metric(example, example.target)
+            metric(example, answered(example).target)
         except InputError as error:
             reasons[example.id] = error.cause
     return reasons
@@ -215,7 +225,7 @@ def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
         return reasons
     for example in examples:
         try:
-            score = metric(example, example.target)
+            score = metric(example, answered(example).target)
         except InputError as error:
             reasons[example.id] = error.cause
         else:

@@ -12,7 +12,6 @@ merge across the seam could give training other prompt ids than generation sees.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,57 +19,41 @@ from typing import Any
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.data.task import Message
+from whatworks.models import reasoning
+from whatworks.models.template_styles import STYLES, write_jinja
 
 Tokenizer = Any
 """A ``PreTrainedTokenizerBase``; transformers is not imported for the name alone."""
+
+_THINKS, _ANSWERS = "+thinking", "-thinking"
 
 END_TEXT = "<|end|>"
 """Ends a turn of a tokenizer that has no end-of-sequence token."""
 
 
-@dataclass(frozen=True)
-class _Style:
-    """Text before and after each kind of turn; ``end`` is the token that closes an answer."""
-
-    user: tuple[str, str]
-    assistant: tuple[str, str]
-    system: tuple[str, str] = ("", "\n\n")
-    opening: str = ""
-    lead: str = ""
-    end: str | None = None
-
-
-STYLES = {
-    # https://github.com/tatsu-lab/stanford_alpaca#data-release
-    "alpaca": _Style(
-        opening="Below is an instruction that describes a task. Write a response that "
-        "appropriately completes the request.",
-        user=("### Instruction:\n", "\n\n"),
-        assistant=("### Response:\n", "\n\n"),
-    ),
-    # FastChat's vicuna_v1.1
-    "vicuna": _Style(
-        opening="A chat between a curious user and an artificial intelligence assistant. The "
-        "assistant gives helpful, detailed, and polite answers to the user's questions.",
-        system=("", " "),
-        user=("USER: ", " "),
-        assistant=("ASSISTANT:", ""),
-        lead=" ",
-    ),
-    # https://github.com/openai/openai-python/blob/release-v0.28.0/chatml.md
-    "chatml": _Style(
-        system=("<|im_start|>system\n", "<|im_end|>\n"),
-        user=("<|im_start|>user\n", "<|im_end|>\n"),
-        assistant=("<|im_start|>assistant\n", "\n"),
-        end="<|im_end|>",
-    ),
-    "plain": _Style(user=("Input: ", "\n"), assistant=("Output:", "\n\n"), lead=" "),
-}
-
-
 def names() -> tuple[str, ...]:
     """Names that ``use`` knows."""
     return ("auto", *STYLES)
+
+
+def switch_thinking(name: str, enabled: bool | None) -> str:
+    """A template's name that also says whether the model reasons; None leaves it unsaid.
+
+    Unsaid, a local model is asked not to, and a server decides for itself.
+    """
+    return name if enabled is None else name + (_THINKS if enabled else _ANSWERS)
+
+
+def thinking(name: str) -> bool | None:
+    """What ``switch_thinking`` put into a template's name."""
+    return _parse_switch(name)[1]
+
+
+def _parse_switch(name: str) -> tuple[str, bool | None]:
+    for ending, enabled in ((_THINKS, True), (_ANSWERS, False)):
+        if name.endswith(ending):
+            return name.removesuffix(ending), enabled
+    return name, None
 
 
 def use(tokenizer: Tokenizer, name: str = "auto") -> Tokenizer:
@@ -80,16 +63,22 @@ def use(tokenizer: Tokenizer, name: str = "auto") -> Tokenizer:
     templates begin with BOS exactly where the tokenizer itself would add one, and close answers
     with the style's own token where the vocabulary has it, else with EOS, else with ``END_TEXT``.
 
+    With ``switch_thinking`` in the name, the template is asked to let the model reason.
+
     Raises:
         InputError: If the name is unknown.
     """
+    name, switch = _parse_switch(name)
     if name not in names():
         raise InputError(f"unknown chat template {name!r}", remedy=nearest(name, names()))
+    if switch:
+        return _prefixed(use(tokenizer, name), _switched("true"))
     own = getattr(tokenizer, "chat_template", None)
     if name == "auto" and own:
         return tokenizer
-    chosen = copy.copy(tokenizer)
-    chosen.chat_template = _jinja(STYLES["plain" if name == "auto" else name], tokenizer)
+    style, chosen = STYLES["plain" if name == "auto" else name], copy.copy(tokenizer)
+    end = style.end if style.end in tokenizer.get_vocab() else tokenizer.eos_token
+    chosen.chat_template = write_jinja(style, end=end or END_TEXT, bos=_adds_bos(tokenizer))
     return chosen
 
 
@@ -122,10 +111,17 @@ def settled(tokenizer: Tokenizer) -> Tokenizer:
     turns = [{"role": m.role, "content": m.content} for m in probe]
     same = [Message.model_validate(turn) for turn in _folded(turns)]
     folds = _text(tokenizer, probe, ask=True) == _text(tokenizer, same, ask=True)
-    own = tokenizer.chat_template
-    before = "{% set enable_thinking = false %}" if "enable_thinking" in str(own) else ""
-    before += _FOLDED if folds else ""
-    chosen = copy.copy(tokenizer)
+    before = _switched("false") if "enable_thinking" in str(tokenizer.chat_template) else ""
+    return _prefixed(tokenizer, before + (_FOLDED if folds else ""))
+
+
+def _switched(value: str) -> str:
+    return "{% set enable_thinking = " + value + " %}"
+
+
+def _prefixed(tokenizer: Tokenizer, before: str) -> Tokenizer:
+    """A copy with something before its template; what the template is given by name gives way."""
+    own, chosen = tokenizer.chat_template, copy.copy(tokenizer)
     chosen.chat_template = (
         {name: before + one for name, one in own.items()} if isinstance(own, dict) else before + own
     )
@@ -143,10 +139,14 @@ def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
 def completion_ids(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
     """Ids of an answer: the target and, with ``end``, the template's end of turn.
 
+    Behind a block of reasoning that the template opens or closes itself, the target is completed
+    or cut as ``reasoning.behind`` says.
+
     The ids end with a token of ``ending(tokenizer).stop_ids`` (with the ids of a text in
     ``stop_texts`` where the tokenizer has no end token at all).
     """
     tail = ending(tokenizer)
+    target = reasoning.behind(tail.header, target, reasoning.marks_of(tokenizer))
     if end and not tail.ids:
         return _encode(tokenizer, tail.lead + target + tail.text)
     return _encode(tokenizer, tail.lead + target) + (list(tail.ids) if end else [])
@@ -164,6 +164,7 @@ class Ending:
     """How an answer begins and ends under a template.
 
     Attributes:
+        header: Text of the turn's beginning, the end of every prompt.
         lead: Text between the generation prompt and the answer (a space, under ``vicuna``).
         ids: Token ids that close an answer in training; empty without any end token.
         text: The text that closes an answer where ``ids`` is empty.
@@ -173,6 +174,7 @@ class Ending:
             template and go on with a turn of their own.
     """
 
+    header: str
     lead: str
     ids: tuple[int, ...]
     text: str
@@ -191,22 +193,64 @@ def response(tokenizer: Tokenizer) -> dict[str, Any]:
     Servers that know it (``transformers serve``) otherwise go by the kind of the model, and take
     every Qwen for one that speaks ChatML.
     """
-    asked, tail = [Message(role="user", content="whatworks question")], ending(tokenizer)
-    header = _text(tokenizer, asked, ask=True).removeprefix(_text(tokenizer, asked, ask=False))
+    tail = ending(tokenizer)
     close = [str(tokenizer.convert_ids_to_tokens(tail.ids[0])) if tail.ids else tail.text]
     return {
         "defaults": {"role": "assistant"},
-        "start_anchor": header,
+        "start_anchor": tail.header,
         "fields": {"content": {"close": close, "content": "text"}},
     }
 
 
 def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    """The text of an answer's ids, without special tokens and without the template's lead."""
-    text = str(
+    """The text of an answer's ids, without the template's lead and without special tokens, but for
+    the marks of reasoning."""
+    marks, text, begin = _special_marks(tokenizer), "", 0
+    for at, one in enumerate(ids if marks else ()):
+        if one in marks:
+            text += _plain(tokenizer, ids[begin:at]) + marks[one]
+            begin = at + 1
+    text += _plain(tokenizer, ids[begin:])
+    return text.removeprefix(ending(tokenizer).lead)
+
+
+def answer(tokenizer: Tokenizer, text: str) -> reasoning.Split:
+    """Reasoning and answer of a text that ``decode`` returned."""
+    marks = reasoning.marks_of(tokenizer)
+    opened = reasoning.state(ending(tokenizer).header, marks)[0] == "open"
+    return reasoning.split(text, opened=opened, marks=marks)
+
+
+def close_reasoning(tokenizer: Tokenizer) -> list[int]:
+    """Ids that close a block of reasoning which the template leaves open, if it does."""
+    header = ending(tokenizer).header
+    return _encode(tokenizer, reasoning.close(header, reasoning.marks_of(tokenizer)))
+
+
+def may_reason(tokenizer: Tokenizer) -> bool | None:
+    """Whether the model reasons before it answers, by its template; None where that is silent."""
+    marks, template = reasoning.marks_of(tokenizer), str(tokenizer.chat_template)
+    now = reasoning.state(ending(tokenizer).header, marks)[0]
+    if now:
+        return now == "open"
+    if "enable_thinking" in template:
+        return _switched("true") in template
+    return True if any(close in template for _, close in marks) else None
+
+
+def _plain(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    return str(
         tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
     )
-    return text.removeprefix(ending(tokenizer).lead)
+
+
+@lru_cache(maxsize=64)
+def _special_marks(tokenizer: Tokenizer) -> dict[int, str]:
+    """Marks of reasoning that are special tokens, which decoding would leave out."""
+    texts = {text for marks in reasoning.marks_of(tokenizer) for text in marks}
+    special = _special_ids(tokenizer)
+    known = tokenizer.get_added_vocab()
+    return {known[text]: text for text in texts if known.get(text) in special}
 
 
 def until(text: str, stops: Sequence[str]) -> str:
@@ -236,6 +280,7 @@ def _ending(tokenizer: Tokenizer, template: str) -> Ending:
     header = _next_header(tokenizer, further, answer, again, closing)
     text = "" if closing is not None else (visible or END_TEXT)
     return Ending(
+        header=prompt.removeprefix(_text(tokenizer, opened, ask=False)),
         lead=lead,
         ids=() if closing is None else (int(closing),),
         text=text,
@@ -310,46 +355,6 @@ def _refused(error: Exception) -> InputError:
         f"the model's chat template refuses the messages: {error}",
         remedy=f"choose a template: {', '.join(STYLES)}",
     )
-
-
-def _jinja(style: _Style, tokenizer: Tokenizer) -> str:
-    """The style as a Jinja template for this tokenizer."""
-    known = tokenizer.get_vocab()
-    end = tokenizer.eos_token or END_TEXT
-    own_end = style.end
-    if own_end is not None and own_end in known:
-        end = own_end
-
-    def text(value: str) -> str:
-        # In a style, `end` also closes the other turns.
-        return json.dumps(value.replace(own_end, end) if own_end else value, ensure_ascii=False)
-
-    def turn(around: tuple[str, str]) -> str:
-        return "{{ " + f"{text(around[0])} + m['content'] + {text(around[1])}" + " }}"
-
-    opening = (
-        "{% if messages[0]['role'] != 'system' %}{{ "
-        + text(style.system[0] + style.opening + style.system[1])
-        + " }}{% endif %}"
-        if style.opening
-        else ""
-    )
-    header, after = style.assistant
-    return (
-        ("{{ bos_token }}" if _adds_bos(tokenizer) else "")
-        + opening
-        + "{% for m in messages %}"
-        + "{% if m['role'] == 'system' %}"
-        + turn(style.system)
-        + "{% elif m['role'] == 'assistant' %}"
-        + "{{ " + text(header + style.lead) + " }}"
-        + "{% generation %}{{ m['content'] + " + json.dumps(end) + " }}{% endgeneration %}"
-        + "{{ " + text(after) + " }}"
-        + "{% else %}"
-        + turn(style.user)
-        + "{% endif %}{% endfor %}"
-        + "{% if add_generation_prompt %}{{ " + text(header) + " }}{% endif %}"
-    )  # fmt: skip
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> list[int]:

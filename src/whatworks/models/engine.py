@@ -42,7 +42,7 @@ class Generation:
     """One answer with what it took.
 
     Attributes:
-        text: The new text, without special tokens.
+        text: The answer, without special tokens and without reasoning.
         prompt_tokens: Tokens read.
         completion_tokens: Tokens written, the end token included.
         seconds: This request's share of the wall time of the batch it ran in.
@@ -51,6 +51,9 @@ class Generation:
         logprob: Sum of the natural-log probabilities of the tokens written, by the model itself:
             before temperature, nucleus and constraint. None where unknown.
         samples: How many answers were drawn for it; tokens and seconds are those of all.
+        reasoning: What the model wrote for itself before the answer; its tokens are among those
+            written.
+        reasoning_tokens: How many of them; an estimate where a server does not say.
         ids: The tokens as they were drawn, those of an end or a stop string included; empty where
             unknown.
     """
@@ -63,6 +66,8 @@ class Generation:
     logprob: float | None = None
     samples: int = 1
     ids: tuple[int, ...] = ()
+    reasoning: str = ""
+    reasoning_tokens: int = 0
 
     def __post_init__(self) -> None:
         """Read from JSON, the ids are a list."""
@@ -95,6 +100,19 @@ class Token:
     text: str
     logprob: float
     so_far: str
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How a model answers, whatever the targets are.
+
+    Attributes:
+        sentences: Whether it may answer in sentences where the targets are words.
+        reasons: Whether it reasons before it answers; None where only its answers can say.
+    """
+
+    sentences: bool = True
+    reasons: bool | None = None
 
 
 OnToken = Callable[[int, Token], None]
@@ -187,6 +205,10 @@ class Engine(Protocol):
 
     def context_length(self, model: ModelFiles) -> int | None:
         """Most tokens of prompt and answer together, None when unknown."""
+        ...
+
+    def habits(self, model: ModelFiles) -> Habits:
+        """How the model answers, as far as its template says."""
         ...
 
     def close(self) -> None:

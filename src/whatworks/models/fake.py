@@ -22,8 +22,9 @@ from whatworks.base.validation import explain
 from whatworks.data.task import Message, transcript
 from whatworks.models.chat_templates import until
 from whatworks.models.decoding import Decoding
-from whatworks.models.engine import Answers, Generation, ModelFiles, Prompts, texts
+from whatworks.models.engine import Answers, Generation, Habits, ModelFiles, Prompts, texts
 from whatworks.models.prices import FREE, Price
+from whatworks.models.reasoning import split
 
 Answer = Callable[[Sequence[Message]], str]
 
@@ -230,6 +231,11 @@ class FakeEngine:
         del model
         return self._context
 
+    def habits(self, model: ModelFiles) -> Habits:
+        """Only its answers can say."""
+        del model
+        return Habits()
+
     def close(self) -> None:
         """Nothing to free."""
 
@@ -254,15 +260,25 @@ class FakeEngine:
             )
         if self._latency:
             time.sleep(self._latency)
-        text = until(self._answer(messages), decoding.stop)
-        pieces = text.split()
-        if len(pieces) > decoding.max_tokens:
-            text = " ".join(pieces[: decoding.max_tokens])
-        seconds = time.perf_counter() - started
-        written = len(text.split())
-        over = len(pieces) > decoding.max_tokens
-        logprob = SURE * (written + (not over))
-        return Generation(text, words, written, seconds, "length" if over else "stop", logprob)
+        said = split(self._answer(messages))
+        answer, thoughts = until(said.answer, decoding.stop), said.reasoning
+        pieces, thinks = answer.split(), thoughts.split()
+        over = len(thinks) + len(pieces) > decoding.max_tokens
+        if over:
+            thinks = thinks[: decoding.max_tokens]
+            pieces = pieces[: decoding.max_tokens - len(thinks)]
+            answer, thoughts = " ".join(pieces), " ".join(thinks)
+        written = len(thinks) + len(pieces)
+        return Generation(
+            answer,
+            words,
+            written,
+            time.perf_counter() - started,
+            "length" if over else "stop",
+            SURE * (written + (not over)),
+            reasoning=thoughts,
+            reasoning_tokens=len(thinks),
+        )
 
 
 def _draw(messages: Sequence[Message], seed: int) -> float:

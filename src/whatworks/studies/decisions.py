@@ -106,4 +106,7 @@ def row(run: Run, candidate: Candidate, answer: Answer) -> Row:
         logprob=generation.logprob,
         candidate=candidate.key,
         parts=dict(score.parts),
+        finish=generation.finish,
+        reasoning=generation.reasoning,
+        reasoning_tokens=generation.reasoning_tokens,
     )

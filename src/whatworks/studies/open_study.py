@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whatworks.base.paths import model_at, slug
 from whatworks.data.task import Task
+from whatworks.models.chat_templates import switch_thinking
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine
 from whatworks.models.helper import HelperModel
@@ -106,7 +107,8 @@ def open_study(
         file = file.model_copy(update={"model": model})
     arms = read_arms(file, only, root=root)
     task = read_task(file, root, checked=checked)
-    engine, weights = open_engine(located, template=file.template, prices=file.prices)
+    template = switch_thinking(file.template, file.enable_thinking)
+    engine, weights = open_engine(located, template=template, prices=file.prices)
     helper = None
     if file.helper is not None:  # one that is the model itself shares its engine
         other = model_at(file.helper, root)

@@ -107,6 +107,7 @@ def make_plan(study: Study, watcher: Watcher) -> Plan:
     no test row is touched.
     """
     began = time.monotonic()
+    study.leave_room()
     with tempfile.TemporaryDirectory(prefix="whatworks-plan-") as folder:
         planner = _Planner(study, Path(folder))
         arms: list[ArmPlan] = []

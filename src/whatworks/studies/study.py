@@ -32,6 +32,7 @@ from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
+from whatworks.studies.answer_room import measure_room, reasoning_room, shows_reasoning
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.decisions import Run, decision, row, winner
 from whatworks.studies.decoding_section import settled
@@ -48,7 +49,7 @@ class Study:
         engine: Runs the model.
         weights: The untouched model.
         out: Folder of the study; whoever runs it holds it (``StudyFolder.hold``).
-        decoding: Shared by all arms; ``max_tokens`` 0 means measured on the train targets.
+        decoding: Shared by all arms; ``max_tokens`` 0 means measured (``answer_room``).
         own_decoding: What some arms have instead, by name.
         seeds: How often an arm that depends on the seed is run.
         budget: Limits for each run.
@@ -105,7 +106,10 @@ class Study:
         self.examiner = Examiner(engine, metric, self.folder.store)
         prompt = Prompt(instructions=task.instructions)
         self.start = Candidate(prompt=prompt, weights=weights, decoding=self._settled(decoding))
-        self._own = {name: self._settled(own) for name, own in (own_decoding or {}).items()}
+        own = own_decoding or {}
+        self._own = {name: self._settled(one) for name, one in own.items()}
+        self._unsaid = {name for name, one in own.items() if not one.max_tokens}
+        self._measured = not decoding.max_tokens
         # Arms, seeds, budgets and documents may change between runs of one study.
         self.folder.claim(
             {
@@ -122,6 +126,7 @@ class Study:
         Everything already on disk is taken from there. A failing arm becomes a row with cause and
         remedy, and the others go on.
         """
+        self.leave_room()
         runs = [self._adapt(arm, seed, watcher) for arm in self.arms for seed in self.seeds_of(arm)]
         self._decide(runs)
         for run in runs:
@@ -130,6 +135,20 @@ class Study:
             failures = [run.failure.said for run in runs if run.arm == arm.name and run.failure]
             watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
         return runs
+
+    def leave_room(self) -> None:
+        """Give answers more room where the first ones of dev show that the model reasons."""
+        if not (self._measured or self._unsaid):
+            return
+        money = Meter(Budget(usd=self.budget.usd), price=self.examiner.engine.price)
+        if not shows_reasoning(self.examiner, self.start, self.task.splits.dev, money):
+            return
+        more = reasoning_room(self.examiner.engine, self.examiner.files(self._weights))
+        if self._measured:
+            self.start = self.start.replace(decoding=_longer(self.start.decoding, more))
+        for name in self._unsaid:
+            self._own[name] = _longer(self._own[name], more)
+        self._measured, self._unsaid = False, set()
 
     def given(self, name: str, seed: int) -> Splits:
         """The splits that an arm is given: all rows of train, or as many as it asks for.
@@ -309,12 +328,11 @@ class Study:
     def _settled(self, decoding: Decoding) -> Decoding:
         """The decoding with what only the task says in it."""
         if decoding.max_tokens == 0:
-            decoding = decoding.replace(max_tokens=self._longest_target())
+            model, train = self.examiner.files(self._weights), self.task.splits.train
+            room = measure_room(self.examiner.engine, model, train)
+            decoding = decoding.replace(max_tokens=room)
         return decoding.replace(constraint=settled(decoding.constraint, self.examiner.metric))
 
-    def _longest_target(self) -> int:
-        """Room for the longest train target, a quarter more, and the end of the turn."""
-        model = self.examiner.files(self._weights)
-        targets = [example.target for example in self.task.splits.train]
-        longest = max(self.examiner.engine.count_tokens(model, targets), default=0)
-        return longest + longest // 4 + 4
+
+def _longer(decoding: Decoding, tokens: int) -> Decoding:
+    return decoding.replace(max_tokens=decoding.max_tokens + tokens)

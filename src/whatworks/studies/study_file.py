@@ -92,6 +92,7 @@ class StudyFile(_Section):
     seeds: int = Field(default=3, ge=1)
     min_effect: float = Field(default=0.02, ge=0.0, lt=1.0)
     template: str = "auto"
+    enable_thinking: bool | None = None
     helper: str | None = None
     prices: dict[str, Price] = Field(default_factory=dict[str, Price])
     decoding: DecodingSection = DecodingSection()

@@ -37,7 +37,7 @@ def rewards(
 
     def read(ids: Sequence[int]) -> tuple[str, bool]:
         """An answer's text, and whether a stop string ended it."""
-        text = templates.decode(tokenizer, ids)
+        text = templates.answer(tokenizer, templates.decode(tokenizer, ids)).answer
         kept = templates.until(text, stops)
         return kept, kept != text
 

@@ -164,7 +164,7 @@ def predictions(
     """The answers side by side, small enough to travel in the page.
 
     Texts stand once in ``texts`` and are named by position. An arm's answers to an example are
-    ``[seeds, kind, value, output, feedback]``, the same answer from several seeds once.
+    ``[seeds, kind, value, output, feedback, reasoning]``, the same answer from several seeds once.
     """
     arms = [arm.name for arm in summary.arms if arm.score is not None]
     answers: dict[tuple[str, str], list[Row]] = {}
@@ -197,12 +197,13 @@ def _pack(
         return numbers.setdefault(value, len(numbers))
 
     def packed(rows: Sequence[Row]) -> list[list[Any]]:
-        seeds: dict[tuple[str, str, float, str], list[int]] = {}
+        seeds: dict[tuple[str, str, float, str, str], list[int]] = {}
         for row in rows:
-            seeds.setdefault((row.kind, row.output, row.value, row.feedback), []).append(row.seed)
+            same = (row.kind, row.output, row.value, row.feedback, row.reasoning)
+            seeds.setdefault(same, []).append(row.seed)
         return [
-            [sorted(own), text(kind), round(value, 3), text(output), text(feedback)]
-            for (kind, output, value, feedback), own in seeds.items()
+            [sorted(own), text(kind), round(value, 3), text(output), text(why), text(thoughts)]
+            for (kind, output, value, why, thoughts), own in seeds.items()
         ]
 
     items = [

@@ -20,14 +20,29 @@ from whatworks.base.frozen import content_key
 from whatworks.base.paths import cache_folder
 from whatworks.base.store import Store
 from whatworks.data.task import Message
-from whatworks.models.chat_templates import until
+from whatworks.models.chat_templates import thinking, until
 from whatworks.models.constraint import Constraint
 from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint import echo_logprobs as echo
 from whatworks.models.endpoint.connection import Connection
-from whatworks.models.endpoint.replies import Reply, count_tokens, estimate, read_reply
+from whatworks.models.endpoint.replies import (
+    Reply,
+    count_reasoning,
+    count_tokens,
+    estimate,
+    read_reply,
+    split_reply,
+)
 from whatworks.models.endpoint.request_pool import ask_all
-from whatworks.models.engine import Answers, Generation, ModelFiles, Prompts, Unanswered, texts
+from whatworks.models.engine import (
+    Answers,
+    Generation,
+    Habits,
+    ModelFiles,
+    Prompts,
+    Unanswered,
+    texts,
+)
 from whatworks.models.local.grammar import allows
 from whatworks.models.prices import price_of
 
@@ -146,7 +161,7 @@ class EndpointEngine:
         self._own_weights(model)
         names = _names(keys, prompts)
         bodies = [
-            self._body(messages, decoding, name)
+            self._body(messages, decoding, name, thinking(model.template))
             for messages, name in zip(prompts, names, strict=True)
         ]
         done: Callable[[int], object] = on_done or int
@@ -222,11 +237,17 @@ class EndpointEngine:
         del model
         return None
 
+    def habits(self, model: ModelFiles) -> Habits:
+        """Only its answers can say, and the study: the server keeps its template to itself."""
+        return Habits(reasons=thinking(model.template))
+
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
 
-    def _body(self, messages: Sequence[Message], decoding: Decoding, key: str) -> dict[str, Any]:
+    def _body(
+        self, messages: Sequence[Message], decoding: Decoding, key: str, thinks: bool | None
+    ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
@@ -239,6 +260,8 @@ class EndpointEngine:
             body["seed"] = int(content_key([decoding.seed, key]), 16) % 2**31
         if decoding.stop and decoding.constraint is None:
             body["stop"] = list(decoding.stop)
+        if thinks is not None:  # vLLM's and SGLang's word for what a template is given
+            body["chat_template_kwargs"] = {"enable_thinking": thinks}
         if decoding.constraint is not None:
             body |= held_to(decoding.constraint)
         return body
@@ -302,13 +325,23 @@ class EndpointEngine:
         read, written, counted = count_tokens(reply, body)
         self.estimated += not counted
         # Stop strings do not apply to a form.
-        text = until(reply.text, decoding.stop) if decoding.constraint is None else reply.text
-        return Generation(text, read, written, reply.seconds, reply.finish, reply.logprob)
+        said = split_reply(reply)
+        text = until(said.answer, decoding.stop) if decoding.constraint is None else said.answer
+        return Generation(
+            text,
+            read,
+            written,
+            reply.seconds,
+            reply.finish,
+            reply.logprob,
+            reasoning=said.reasoning,
+            reasoning_tokens=count_reasoning(reply, said.reasoning, written),
+        )
 
     def _breach(self, reply: Reply, form: Constraint | None) -> ArmFailure | None:
         """What is wrong with a finished answer that lacks the form asked for."""
         excused = reply.refused or reply.finish != "stop"
-        if form is None or excused or allows(form, reply.text):
+        if form is None or excused or allows(form, split_reply(reply).answer):
             return None
         return ArmFailure(
             f"{self.identity} does not keep to a constraint of kind {form.kind}: it said "

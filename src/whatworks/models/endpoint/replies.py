@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from whatworks.models.reasoning import Split, split
+
 HIDDEN_PROMPT = 4096
 """Tokens that a server's own template and instructions may add to a prompt."""
 
@@ -29,13 +31,16 @@ class Reply:
     """One answer as the server gave it.
 
     Attributes:
-        text: The answer; where the model refuses, what it says to that.
+        text: The content; where the model refuses, what it says to that.
         finish: ``length`` when the server says that it was cut off.
         prompt_tokens: Tokens read, None when the server does not say.
         completion_tokens: Tokens written, None when the server does not say.
         seconds: Share of the wall time of the call that it came in.
         logprob: Sum of the log-probabilities of its tokens, None when the server does not say.
         refused: Whether the model, or a filter behind it, would not answer: no form is kept then.
+        reasoning: What the model wrote for itself, in a field of its own (``reasoning_content``,
+            ``reasoning``) or in parts of the content; it may also begin the text (``split``).
+        reasoning_tokens: How many tokens of it, None when the server does not say.
     """
 
     text: str
@@ -45,6 +50,8 @@ class Reply:
     seconds: float = 0.0
     logprob: float | None = None
     refused: bool = False
+    reasoning: str = ""
+    reasoning_tokens: int | None = None
 
 
 def read_reply(payload: bytes) -> Reply:
@@ -63,7 +70,9 @@ def read_reply(payload: bytes) -> Reply:
         choice = body["choices"][0]
         message = choice["message"]
         refusal = message.get("refusal")  # OpenAI's: the content is null beside it
-        text = _plain(message["content"]) or (refusal if isinstance(refusal, str) else "")
+        thoughts = _thoughts(message)
+        content = message.get("content") if thoughts else message["content"]
+        text = _plain(content) or (refusal if isinstance(refusal, str) else "")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
     usage = body.get("usage")
@@ -74,6 +83,8 @@ def read_reply(payload: bytes) -> Reply:
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
         logprob=_logprob(choice.get("logprobs")),
+        reasoning=thoughts,
+        reasoning_tokens=_count(_details(usage).get("reasoning_tokens")),
         refused=bool(refusal) or choice.get("finish_reason") == "content_filter",
     )
 
@@ -107,12 +118,28 @@ def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]
     read, written = reply.prompt_tokens, reply.completion_tokens
     # An end token, or two, may stand beside the limit.
     read_fits = _fits(read, prompt, size + HIDDEN_PROMPT) and read != 0
-    written_fits = _fits(written, reply.text, body["max_tokens"] + 2)
+    said = f"{reply.reasoning} {reply.text}" if reply.reasoning else reply.text
+    written_fits = _fits(written, said, body["max_tokens"] + 2)
     return (
         read if read is not None and read_fits else estimate(prompt),
-        written if written is not None and written_fits else estimate(reply.text),
+        written if written is not None and written_fits else estimate(said),
         read_fits and written_fits,
     )
+
+
+def split_reply(reply: Reply) -> Split:
+    """Reasoning, from wherever it stands, and the answer."""
+    found = split(reply.text)
+    both = [part for part in (reply.reasoning, found.reasoning) if part]
+    return Split("\n\n".join(both), found.answer, found.open)
+
+
+def count_reasoning(reply: Reply, reasoning: str, written: int) -> int:
+    """Tokens of the reasoning among those written, by the server or by estimate."""
+    said = reply.reasoning_tokens
+    if said is not None and said <= written:
+        return said
+    return min(written, estimate(reasoning)) if reasoning else 0
 
 
 def estimate(text: str) -> int:
@@ -137,6 +164,28 @@ def _plain(content: Any) -> str:
     if isinstance(content, list):
         return "".join(part["text"] for part in content if part.get("type", "text") == "text")
     raise TypeError(content)
+
+
+def _thoughts(message: Mapping[str, Any]) -> str:
+    """Reasoning that stands beside the content, or in parts of it."""
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(message.get(name), str) and message[name].strip():
+            return message[name].strip()
+    content = message.get("content")
+    parts: list[Any] = content if isinstance(content, list) else []
+    found = [
+        _plain(part.get(kind))
+        for part in parts
+        if isinstance(part, Mapping)
+        for kind in ("thinking", "reasoning")
+        if part.get("type") == kind
+    ]
+    return "\n".join(found).strip()
+
+
+def _details(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = usage.get("completion_tokens_details")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _logprob(said: Any) -> float | None:

@@ -21,7 +21,7 @@ from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.decoding import Decoding
-from whatworks.models.engine import Answers, Generation, ModelFiles, OnToken, Prompts
+from whatworks.models.engine import Answers, Generation, Habits, ModelFiles, OnToken, Prompts
 from whatworks.models.prices import FREE
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class LocalEngine:
             return []
         with self._lock:
             tokenizer = self._ready(model)[2]
-            ids = [templates.tokens(tokenizer, messages) for messages in prompts]
+            # What a form holds has no room for reasoning: a block left open is closed before it.
+            closed = templates.close_reasoning(tokenizer) if decoding.constraint else []
+            ids = [templates.tokens(tokenizer, messages) + closed for messages in prompts]
             return self.complete(model, ids, decoding, keys=keys, on_done=on_done)
 
     def complete(
@@ -218,6 +220,13 @@ class LocalEngine:
         """
         limit = models.context_length(models.load_config(models.resolve(model.base)))
         return None if limit is None else limit - models.virtual_tokens(model.adapter)
+
+    def habits(self, model: ModelFiles) -> Habits:
+        """How the model answers: as its template says, the embedded ones in targets alone."""
+        if models.is_shipped(model.base):
+            return Habits(sentences=False, reasons=False)
+        tokenizer = models.load_tokenizer(models.resolve(model.base))
+        return Habits(reasons=templates.may_reason(templates.use(tokenizer, model.template)))
 
     def close(self) -> None:
         """Free the model."""

@@ -16,6 +16,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, OnToken, Token
 from whatworks.models.local.grammar import Grammars, advance
 from whatworks.models.local.request import Row
+from whatworks.models.reasoning import Split
 
 
 class Draw:
@@ -99,6 +100,7 @@ class Ends:
         texts = () if decoding.constraint else (*decoding.stop, *ending.stop_texts)
         self.texts = tuple(text for text in texts if text)
         self._tokenizer = tokenizer
+        self._held = decoding.constraint is not None
         self._last = {text[-1] for text in self.texts}
         # A token other than a special one holds at least one byte.
         self._tail = max((len(text.encode()) for text in self.texts), default=0) + 8
@@ -128,15 +130,23 @@ class Ends:
     def generation(self, row: Row) -> Generation:
         """The finished row as the engine's answer."""
         ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
+        found = self._split(templates.decode(self._tokenizer, ids))
+        count = len(self._tokenizer(found.reasoning, add_special_tokens=False)["input_ids"])
         return Generation(
-            text=templates.until(templates.decode(self._tokenizer, ids), self.texts),
+            text=templates.until(found.answer, self.texts),
             prompt_tokens=len(row.prompt),
             completion_tokens=len(row.new),
             seconds=row.seconds,
             finish=row.finish or "length",
             logprob=row.logprob,
             ids=tuple(row.new),
+            reasoning=found.reasoning,
+            reasoning_tokens=count if found.reasoning else 0,
         )
+
+    def _split(self, text: str) -> Split:
+        """Reasoning and answer; a form holds no reasoning."""
+        return Split("", text) if self._held else templates.answer(self._tokenizer, text)
 
     def _closes(self, ids: Sequence[int]) -> bool:
         """Whether the last token completed a stop string."""
@@ -149,7 +159,11 @@ class Ends:
         if not self._may_close[token]:
             return False
         tail = templates.decode(self._tokenizer, ids[-self._tail :])
-        return any(text in tail for text in self.texts)
+        if not any(text in tail for text in self.texts):
+            return False
+        # Stop strings end answers; in reasoning they are words like any other.
+        found = self._split(templates.decode(self._tokenizer, ids))
+        return any(text in found.answer for text in self.texts)
 
 
 def chosen(logits: torch.Tensor, ids: Sequence[int]) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from whatworks.data.task import Example, Message, Task
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
+from whatworks.models import reasoning
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine, ModelFiles
 from whatworks.models.weights import Weights
@@ -58,6 +59,7 @@ def check_tokens(
     return [
         *findings,
         _mask(task, looked["train"].rows, reader.tokenizer),
+        *_reasoning(task.splits.train, reader.tokenizer),
         _ending(task.splits.train, reader.tokenizer, decoding),
     ]
 
@@ -234,6 +236,31 @@ def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
         "in brackets",
         detail=[preview(tokenizer, messages, row.target)],
     )
+
+
+def _reasoning(train: Sequence[Example], tokenizer: Any) -> list[Finding]:
+    """Whether targets and the template agree on who opens a block of reasoning."""
+    marks = reasoning.marks_of(tokenizer)
+    header = templates.ending(tokenizer).header
+    now, (opening, _) = reasoning.state(header, marks)
+    holding = [row.id for row in train if reasoning.holds_reasoning(row.target, marks)]
+    if not (now == "open" or holding):
+        return []
+    share = f"{len(holding)} of {len(train)} train targets hold reasoning"
+    level, remedy = "fine", ""
+    if now == "open":
+        said = f"the template opens {opening!r} itself: {share}, learned inside it"
+        if len(holding) < len(train):
+            level = "doubt"
+            said += "; the others close it first, which teaches not to reason"
+            remedy = "write reasoning into all targets, or say `enable_thinking: false`"
+    elif now == "closed":
+        level = "doubt"
+        said = f"{share}, and the template closes the block at once: it is not learned"
+        remedy = "say `enable_thinking: true`, if the model is to reason"
+    else:
+        said = f"{share}, learned as it stands"
+    return [Finding("reasoning", level, said, holding if remedy else [], remedy=remedy)]
 
 
 def preview(tokenizer: Any, messages: Sequence[Message], target: str) -> str:

@@ -48,7 +48,7 @@
     asked.append(" ");
     add(asked, "span", "id", texts[item.id], found);
     item.answers.forEach((answers, i) => {
-      for (const [seeds, kindText, value, output, feedback] of answers) {
+      for (const [seeds, kindText, value, output, feedback, reasoning] of answers) {
         const kind = texts[kindText];
         const right = kind === "correct";
         const line = add(card, "div", "answer " + (right ? "right" : "wrong"));
@@ -57,6 +57,7 @@
         sign.setAttribute("aria-label", kind);
         const several = answers.length > 1;
         add(line, "span", "who", arms[i] + (several ? " · seed " + seeds.join(", ") : ""));
+        if (texts[reasoning]) add(line, "span", "why", "reasoned: " + texts[reasoning] + " → ", found);
         add(line, "span", "text", texts[output] || "(nothing)", found);
         const partly = value > 0 && value < 1 ? " " + Math.round(100 * value) + "%" : "";
         const why = texts[feedback];
