@@ -91,6 +91,8 @@ class Plan:
             "arms": list(self.arms),
             "seeds": self.seeds,
             "retention": "none",
+            "score": self.task.metric.score,
+            "baseline": self.names[0],
         }
         if self.decoding:
             study["decoding"] = dict(self.decoding)

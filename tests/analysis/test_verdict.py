@@ -5,15 +5,8 @@ from dataclasses import replace
 import pytest
 
 from whatworks.analysis.comparison import Comparison, Estimate, compare
-from whatworks.analysis.verdict import (
-    Option,
-    Recommendation,
-    Standing,
-    Verdict,
-    choose,
-    judge,
-    recommend,
-)
+from whatworks.analysis.recommendation import Recommendation, Standing, recommend
+from whatworks.analysis.verdict import Option, Verdict, choose, judge
 
 
 def pair(right: int, base: int, n: int) -> Comparison:

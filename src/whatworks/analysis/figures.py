@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from whatworks.analysis.aspects import Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.exported import Exported
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
-from whatworks.analysis.verdict import MIN_EFFECT, Recommendation, Verdict
+from whatworks.analysis.recommendation import Recommendation, Ways
+from whatworks.analysis.verdict import MIN_EFFECT, Verdict
 from whatworks.base.errors import located
+from whatworks.base.phrasing import cut
+from whatworks.data.task import Counted
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,9 @@ class ArmInfo:
     Attributes:
         name: The arm.
         chain: Its methods, e.g. ``rag+sft``.
-        dev_score: Mean strict score on dev over its seeds, a failed one counting 0; None when all
-            failed.
+        dev_score: Mean score on dev, of the kind that counts, over its seeds, a failed one counting
+            0; None when all failed.
+        dev_content: Mean lenient score on dev.
         training_seconds: Mean training time of a seed.
         usd: US dollars for a seed, mean: adapting, helper, dev and test; 0 where nothing is paid.
         seeds: Seeds planned.
@@ -59,6 +64,7 @@ class ArmInfo:
     forgetting: Forgetting | None = None
     rows: int = 0
     exported: int | None = None
+    dev_content: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,10 @@ class StudyInfo:
         curve: Arms of the learning curve.
         looks: How often there were results to look at: with more rows or seeds there are new ones.
         shots: Arms that only show examples: what the curve is compared with the best of.
+        score: Which score counts.
+        form_methods: What could mend the form of answers here (``Ways``).
+        content_methods: What could bring content.
+        constant: The best constant answer; empty where there is none.
     """
 
     name: str
@@ -108,6 +118,15 @@ class StudyInfo:
     curve: Sequence[str] = ()
     shots: Sequence[str] = ()
     looks: int = 1
+    score: Counted = "strict"
+    form_methods: Sequence[str] = ()
+    content_methods: Sequence[str] = ()
+    constant: str = ""
+
+    @property
+    def ways(self) -> Ways:
+        """What could be put on top of an arm, or before it."""
+        return Ways(self.form_methods, self.content_methods)
 
 
 @dataclass(frozen=True)
@@ -135,8 +154,10 @@ class ArmSummary:
     Attributes:
         info: What is known beside the rows.
         verdict: What the test says about it.
-        score: Mean strict score with its interval.
+        score: Mean of the score that counts, with its interval.
         lenient: Mean lenient score.
+        content: Is the right thing in the answer; None where the metric has one score.
+        form: Is an answer with the right content usable; None where there is none such either.
         difference: Against the baseline; None for the baseline itself.
         kinds: Number of answers of each kind, over all seeds.
         parts: Mean of each part of the score.
@@ -167,6 +188,8 @@ class ArmSummary:
     seeds: int = 0
     failures: tuple[Failure, ...] = ()
     exported: Exported | None = None
+    content: Aspect | None = None
+    form: Aspect | None = None
 
     @property
     def name(self) -> str:
@@ -180,6 +203,28 @@ class ArmSummary:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """The best constant answer, the one that is best on train and dev, on test.
+
+    Attributes:
+        answer: What is always said.
+        score: Of the kind that counts.
+        content: Its lenient score.
+        difference: To the baseline; None where that has no answers.
+    """
+
+    answer: str
+    score: Estimate
+    content: Estimate
+    difference: Comparison | None = None
+
+    @property
+    def said(self) -> str:
+        """``always “yes”``."""
+        return f"always “{cut(' '.join(self.answer.split()), 40)}”"
+
+
+@dataclass(frozen=True)
 class Summary:
     """A study's figures: its arms in their order, and the answer in words."""
 
@@ -189,6 +234,7 @@ class Summary:
     n_test: int
     n_groups: int
     curve: Curve | None = None
+    constant: Constant | None = None
 
     def arm(self, name: str) -> ArmSummary | None:
         """The arm of that name, if there is one."""

@@ -10,6 +10,9 @@ from typing import Literal
 from whatworks.base.errors import located
 from whatworks.base.store import Journal
 
+CONSTANT = "always the same"
+"""In place of an arm: the rows of the best constant answer, which no model gave."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,7 +65,7 @@ class Results:
         self._journal.append(asdict(row) for row in rows)
 
     def rows(self, *, back: int = 0) -> list[Row]:
-        """The rows that count: of each (arm, seed), those of its latest candidate.
+        """The rows of arms that count: of each (arm, seed), those of its latest candidate.
 
         A later run of the same arm (other settings, or a retry after a failure) supersedes the
         earlier rows, which stay on disk. A failure gives way to any later success: it is then no
@@ -71,6 +74,13 @@ class Results:
         Args:
             back: 1 for the rows that the latest ones superseded, 2 for those before, and so on.
         """
+        return [row for row in self._latest(back) if row.arm != CONSTANT]
+
+    def constant(self) -> list[Row]:
+        """The rows of the best constant answer; none in a folder of an older version."""
+        return [row for row in self._latest() if row.arm == CONSTANT]
+
+    def _latest(self, back: int = 0) -> list[Row]:
         history: dict[tuple[str, int], list[dict[str, Row]]] = {}
         for record in self._journal.read():
             row = Row(**record)

@@ -10,26 +10,37 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from whatworks.analysis.comparison import Comparison, compare, compare_all, mean_interval
+from whatworks.analysis.aspects import (
+    Against,
+    Aspects,
+    Judged,
+    aspects_of,
+    held_to_constant,
+    kind_of,
+    with_aspects,
+)
+from whatworks.analysis.comparison import Comparison, compare, mean_interval
 from whatworks.analysis.cut_answers import cut_findings, cut_share
 from whatworks.analysis.exported import describe_export, judge_exported
-from whatworks.analysis.figures import ArmInfo, ArmSummary, Failure, StudyInfo, Summary
+from whatworks.analysis.figures import (
+    ArmInfo,
+    ArmSummary,
+    Constant,
+    Failure,
+    StudyInfo,
+    Summary,
+)
+from whatworks.analysis.form import Marks
 from whatworks.analysis.learning_curve import Curve, Point, crossover
 from whatworks.analysis.lost_seeds import count_lost, describe_lost, lost_seeds
+from whatworks.analysis.recommendation import Standing, recommend
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.retrieval_or_reading import retrieval_or_reading
 from whatworks.analysis.score_table import Scores
 from whatworks.analysis.shortfall import shortfalls
-from whatworks.analysis.verdict import (
-    Option,
-    Standing,
-    Verdict,
-    choose,
-    judge,
-    recommend,
-    show_decided,
-)
-from whatworks.data.task import Example
+from whatworks.analysis.verdict import Option, Verdict, choose
+from whatworks.base.phrasing import listed, percent
+from whatworks.data.task import Counted, Example
 
 
 def summarise(
@@ -38,6 +49,7 @@ def summarise(
     arms: Sequence[ArmInfo],
     study: StudyInfo,
     examples: Sequence[Example] = (),
+    constant: Sequence[Row] = (),
 ) -> Summary:
     """Compute every figure of a report.
 
@@ -47,6 +59,7 @@ def summarise(
         study: The study.
         examples: The test examples; without them nothing is said of the mistakes of a tuned arm
             that ends below an untuned one.
+        constant: The rows of the best constant answer.
     """
     by_arm: dict[str, list[Row]] = {arm.name: [] for arm in arms}
     groups: dict[str, str] = {}
@@ -56,25 +69,39 @@ def summarise(
             if row.status == "scored":
                 groups[row.example] = row.group or row.example
     lost = {name: lost_seeds(own) for name, own in by_arm.items()}
-    scores = {name: count_lost(_scores(own), lost[name]) for name, own in by_arm.items()}
-    found, verdicts = _judge(arms, study, scores, groups, lost)
+    marks = {name: _marks(own, lost[name]) for name, own in by_arm.items()}
+    scores = {name: _counted(own, study.score) for name, own in marks.items()}
+    against = Against(
+        study.baseline,
+        groups,
+        study.min_effect,
+        {arm.name: describe_lost(len(lost[arm.name]), arm.seeds) for arm in arms},
+        study.looks,
+    )
+    always = _constant(constant, study, scores, groups)
+    judged, aspects = _judge(study, marks, against, constant, always)
     shown = tuple(
         _arm(
             info,
             by_arm[info.name],
             groups,
-            found.get(info.name),
-            verdicts.get(info.name) or _uncompared(info.name, scores, study.baseline),
+            judged.differences.get(info.name),
+            judged.verdicts.get(info.name) or _uncompared(info.name, scores, study.baseline),
             scores[info.name],
         )
         for info in arms
     )
-    shown = _with_exports(shown, study, scores, groups)
+    shown = tuple(
+        replace(arm, content=aspects.content.get(arm.name), form=aspects.form.get(arm.name))
+        for arm in _with_exports(shown, study, scores, groups)
+    )
     recommendation = recommend(
         [_standing(arm) for arm in shown],
         baseline=study.baseline,
         winner=_winner(shown, study),
         min_effect=study.min_effect,
+        ways=study.ways,
+        constant=_beside(always, shown),
     )
     trained = [arm.name for arm in arms if arm.training_seconds]
     only = [
@@ -83,6 +110,8 @@ def summarise(
         if arm.settings.get("rag", {}).get("passages") == "gold" and arm.name not in trained
     ]
     oracles = [arm.name for arm in arms if arm.oracle]
+    if study.score == "lenient":  # what counts is what they speak of
+        by_arm = {n: [replace(r, value=r.lenient) for r in own] for n, own in by_arm.items()}
     why = retrieval_or_reading(
         by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
     )
@@ -95,28 +124,31 @@ def summarise(
         len(groups),
         len(set(groups.values())),
         curve=_curve(shown, study, scores, groups),
+        constant=always,
     )
 
 
 def _judge(
-    arms: Sequence[ArmInfo],
     study: StudyInfo,
-    scores: Mapping[str, Scores],
-    groups: Mapping[str, str],
-    lost: Mapping[str, Sequence[int]],
-) -> tuple[dict[str, Comparison], dict[str, Verdict]]:
-    """Every arm against the baseline: the comparisons as they are shown, and the verdicts."""
-    base = scores.get(study.baseline)
-    others = {n: own for n, own in scores.items() if own and n != study.baseline}
-    if not base:
-        return {}, {}
-    failed = {arm.name: describe_lost(len(lost[arm.name]), arm.seeds) for arm in arms}
-    found = compare_all(
-        others, base, groups, failed=[n for n in others if failed[n]], look=study.looks
-    )
-    verdicts = judge(found, min_effect=study.min_effect, failures=failed)
-    shown = {n: show_decided(one, min_effect=study.min_effect) for n, one in found.items()}
-    return shown, verdicts
+    marks: Mapping[str, Marks],
+    against: Against,
+    constant: Sequence[Row],
+    always: Constant | None,
+) -> tuple[Judged, Aspects]:
+    """Every arm against the baseline and the constant answer, and what its score is made of."""
+    judged = against.scores({n: _counted(own, study.score) for n, own in marks.items()})
+    aspects = aspects_of({n: own for n, own in marks.items() if own.strict}, against)
+    verdicts = judged.verdicts
+    if study.score == "strict":
+        verdicts = {
+            name: with_aspects(one, aspects.content.get(name), aspects.form.get(name))
+            for name, one in verdicts.items()
+        }
+    if always is not None:
+        verdicts = held_to_constant(
+            verdicts, marks, _marks(constant), against, said=always.said, counts=study.score
+        )
+    return replace(judged, verdicts=verdicts), aspects
 
 
 def _with_exports(
@@ -180,8 +212,47 @@ def _point(arm: ArmSummary) -> Point:
     )
 
 
-def _scores(rows: Iterable[Row]) -> Scores:
-    return {(row.seed, row.example): row.value for row in rows if row.status == "scored"}
+def _marks(rows: Iterable[Row], lost: Sequence[int] = ()) -> Marks:
+    scored = [row for row in rows if row.status == "scored"]
+    return Marks(
+        count_lost({(row.seed, row.example): row.value for row in scored}, lost),
+        count_lost({(row.seed, row.example): row.lenient for row in scored}, lost),
+    )
+
+
+def _counted(marks: Marks, score: Counted) -> Scores:
+    return marks.lenient if score == "lenient" else marks.strict
+
+
+def _constant(
+    rows: Sequence[Row], study: StudyInfo, scores: Mapping[str, Scores], groups: Mapping[str, str]
+) -> Constant | None:
+    """What the best constant answer comes to on test; None where the study has none."""
+    if not rows:
+        return None
+    marks = _marks(rows)
+    own, base = _counted(marks, study.score), scores.get(study.baseline)
+    return Constant(
+        study.constant,
+        mean_interval(own, groups),
+        mean_interval(marks.lenient, groups),
+        compare(own, base, groups) if base else None,
+    )
+
+
+def _beside(constant: Constant | None, arms: Sequence[ArmSummary]) -> str:
+    """The constant answer in a sentence, where an arm is no better in figures."""
+    if constant is None:
+        return ""
+    level = constant.score.value
+    below = [arm.name for arm in arms if arm.score is not None and arm.score.value <= level]
+    if not below:
+        return ""
+    verb = "do" if len(below) > 1 else "does"
+    return (
+        f"To say {constant.said} without a model scores {percent(level)}: {listed(below)} {verb} "
+        "not come above it."
+    )
 
 
 def _uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> Verdict:
@@ -213,7 +284,7 @@ def _arm(
         score=score,
         lenient=sum(row.lenient for row in scored) / len(scores),  # a lost seed has none
         difference=difference,
-        kinds=dict(Counter(row.kind for row in scored).most_common()),
+        kinds=dict(Counter(map(kind_of, scored)).most_common()),
         parts={p: _mean(row.parts[p] for row in scored if p in row.parts) for p in parts},
         prompt_tokens=_mean(row.prompt_tokens for row in scored),
         completion_tokens=_mean(row.completion_tokens for row in scored),
@@ -251,6 +322,7 @@ def _option(arm: ArmSummary) -> Option:
         arm.info.dev_score,
         tokens=arm.prompt_tokens + arm.completion_tokens,
         trained=arm.info.training_seconds > 0,
+        dev_content=arm.info.dev_content,
     )
 
 
@@ -270,6 +342,9 @@ def _standing(arm: ArmSummary) -> Standing:
         shipped=describe_export(arm.exported, arm.verdict, arm.difference)
         if arm.exported and arm.difference
         else (),
+        chain=arm.info.chain,
+        content=arm.content,
+        form=arm.form,
     )
 
 

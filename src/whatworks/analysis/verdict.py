@@ -1,4 +1,4 @@
-"""Verdicts per arm, the choice on dev, and the recommendation in words. Pure.
+"""Verdicts per arm, and the choice on dev. Pure.
 
 The choice is made from dev scores before test is opened; test only says what the choice is worth.
 Nothing here picks the best test score.
@@ -13,7 +13,6 @@ from typing import Literal
 from whatworks.analysis.comparison import (
     ALPHA,
     Comparison,
-    Estimate,
     Joint,
     correct_apart,
 )
@@ -24,9 +23,9 @@ from whatworks.analysis.further_rows import (
     minimum_detectable_effect,
     needed_to_settle,
 )
-from whatworks.base.phrasing import count, duration, listed, percent, points, span
+from whatworks.base.phrasing import points
 
-Label = Literal["baseline", "works", "does not work", "cannot tell", "failed"]
+Label = Literal["baseline", "works", "content only", "does not work", "cannot tell", "failed"]
 MIN_EFFECT = 0.02
 """Smallest difference of scores that matters, by default."""
 
@@ -171,15 +170,17 @@ class Option:
 
     Attributes:
         name: The arm.
-        dev_score: Mean strict score on dev; None when the arm failed.
+        dev_score: Mean score on dev, of the kind that counts; None when the arm failed.
         tokens: Mean prompt and completion tokens of a request.
         trained: Whether the arm trains.
+        dev_content: Mean lenient score on dev.
     """
 
     name: str
     dev_score: float | None
     tokens: float = 0.0
     trained: bool = False
+    dev_content: float = 0.0
 
 
 def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str | None:
@@ -187,207 +188,19 @@ def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str 
 
     Arms within ``min_effect`` of the best dev score tie. Cheaper is fewer whole tokens a request,
     then no training; between arms as cheap the dev score decides, then the order given.
-    Measured times are left out so that the same seed always makes the same choice. Where nothing is
-    right on dev, being cheap is no merit, and the first stays. None when every arm failed.
+    Measured times are left out so that the same seed always makes the same choice. Where no arm is
+    right on dev, content alone decides; where there is none either, being cheap is no merit, and
+    the first stays. None when every arm failed.
     """
     scored = [(o, o.dev_score) for o in options if o.dev_score is not None]
     if not scored:
         return None
     best = max(score for _, score in scored)
     if best == 0:
+        scored = [(o, o.dev_content) for o, _ in scored]
+        best = max(score for _, score in scored)
+    if best == 0:
         return scored[0][0].name
     # The margin keeps a tie of exactly min_effect from hanging on rounding.
     tied = [one for one in scored if one[1] > best - min_effect + 1e-9 or one[1] == best]
     return min(tied, key=lambda one: (round(one[0].tokens), one[0].trained, -one[1]))[0].name
-
-
-# -- in words ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What the recommendation says of one arm; figures are None when it failed.
-
-    An ``oracle`` is shown what only a measurement knows, such as gold passages: it is measured, and
-    never an alternative. ``lost`` says how many of its seeds failed, ``shipped`` whether its export
-    works and whether training again will.
-    """
-
-    name: str
-    verdict: Verdict
-    score: Estimate | None
-    difference: Comparison | None
-    dev_score: float | None
-    prompt_tokens: float
-    seconds: float
-    training_seconds: float
-    cause: str = ""
-    oracle: bool = False
-    lost: str = ""
-    shipped: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """The answer in plain words: one sentence, and the sentences that qualify it."""
-
-    winner: str | None
-    headline: str
-    details: tuple[str, ...]
-
-
-def recommend(
-    standings: Sequence[Standing],
-    *,
-    baseline: str,
-    winner: str | None,
-    min_effect: float = MIN_EFFECT,
-) -> Recommendation:
-    """Say what works, what does not and what it costs, without hiding what is not known.
-
-    Args:
-        standings: Every arm, the baseline among them, in the study's order.
-        baseline: Name of the baseline.
-        winner: The arm chosen on dev (``choose``); None when every arm failed.
-        min_effect: Smallest difference that matters.
-    """
-    by_name = {s.name: s for s in standings}
-    base, chosen = by_name.get(baseline), by_name.get(winner or "")
-    if chosen is None or chosen.score is None:
-        failed = listed([f"{s.name} ({s.cause or s.verdict.reason})" for s in standings])
-        return Recommendation(winner, "No arm finished, so nothing can be said.", (f"{failed}.",))
-    nothing = all(s.score is None or s.score.value == 0 for s in standings)
-    headline = _NOTHING if nothing else _headline(chosen, base)
-    if chosen.lost:
-        headline = f"{headline} Of {chosen.name} {chosen.lost}."
-    details = [
-        *chosen.shipped,
-        _roll_call(standings, chosen),
-        _cost(chosen, base),
-        _hindsight(standings, chosen, min_effect),
-    ]
-    return Recommendation(chosen.name, headline, tuple(d for d in details if d))
-
-
-_NOTHING = (
-    "No arm gives one right answer on test. The lenient scores and the patterns of the mistakes "
-    "say how far off they are."
-)
-
-
-def _headline(chosen: Standing, base: Standing | None) -> str:
-    assert chosen.score is not None
-    scored = f"{percent(chosen.score.value)} on test"
-    if base is None or base.score is None or chosen.verdict.label == "failed":
-        return (
-            f"{chosen.name} is best on dev, with {scored}; without a baseline nothing is compared."
-        )
-    if chosen.name == base.name:
-        return f"Keep {chosen.name}: nothing did better on dev. It scores {scored}."
-    found = chosen.difference
-    if found is None:
-        return f"{chosen.name} is best on dev, with {scored}, but it was not compared."
-    between = span(found.low, found.high).strip("[]").replace(",", " to")
-    gain = f"{points(found.difference)} points (95% interval {between})"
-    against = f"{scored} against {percent(base.score.value)} for {base.name}"
-    match chosen.verdict.label:
-        case "works":
-            return f"{chosen.name} works: {against}, {gain}.{_open(chosen)}"
-        case "does not work":
-            return f"Keep {base.name}: {chosen.name} was best on dev but does not work, {against}."
-        case _:
-            need = f"It takes {chosen.verdict.more}."
-            return (
-                f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, which "
-                f"{count(found.n_items)} test examples do not settle. {need}"
-            )
-
-
-def _open(chosen: Standing) -> str:
-    """What a gain above 0 leaves open."""
-    if chosen.verdict.matters or "open" not in chosen.verdict.reason:
-        return ""
-    return f" It is {chosen.verdict.reason}."
-
-
-def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
-    """The other arms by verdict."""
-    titles: dict[Label, str] = {
-        "works": "Also works" if chosen.verdict.label == "works" else "Works",
-        "does not work": "Does not work",
-        "cannot tell": "Cannot tell",
-        "failed": "Failed",
-    }
-    parts: list[str] = []
-    for label, title in titles.items():
-        alike: dict[str, list[str]] = {}
-        for arm in standings:
-            if arm.verdict.label == label and arm.name != chosen.name:
-                alike.setdefault(_remark(arm), []).append(arm.name)
-        said = [
-            listed(names) + (f" ({'each ' * (len(names) > 1)}{remark})" if remark else "")
-            for remark, names in alike.items()
-        ]
-        if said:
-            parts.append(f"{title}: {listed(said)}.")
-    return " ".join(parts)
-
-
-def _remark(arm: Standing) -> str:
-    """What stands in brackets after an arm's name."""
-    if arm.difference is None:
-        return arm.cause or ""
-    extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
-    lost = f"; {arm.lost}" if arm.lost else ""
-    return f"{points(arm.difference.difference)}{extra}{lost}"
-
-
-def _cost(chosen: Standing, base: Standing | None) -> str:
-    other = base if base is not None and base.name != chosen.name and base.score else None
-
-    def beside(text: str, same: str) -> str:
-        return f"{text} ({other.name}: {same})" if other else text
-
-    tokens = beside(
-        f"{count(chosen.prompt_tokens)} prompt tokens",
-        count(other.prompt_tokens) if other else "",
-    )
-    seconds = beside(duration(chosen.seconds), duration(other.seconds) if other else "")
-    training = (
-        f", after {duration(chosen.training_seconds)} of training"
-        if chosen.training_seconds
-        else ", without training"
-    )
-    return f"A request to {chosen.name} reads {tokens} and takes {seconds}{training}."
-
-
-def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: float) -> str:
-    """Where test disagrees with the choice, or a tie decided it, say so."""
-    assert chosen.score is not None
-    says: list[str] = []
-    standings = [s for s in standings if not s.oracle]
-    scored = [(s, s.score) for s in standings if s.score is not None]
-    top, best = max(scored, key=lambda pair: pair[1].value)
-    if best.value > chosen.score.value:
-        says.append(
-            f"On test {top.name} scored higher, {percent(best.value)} against "
-            f"{percent(chosen.score.value)}. The choice stays with dev: picking by test would "
-            "flatter the pick."
-        )
-    dev = [(s, s.dev_score) for s in standings if s.dev_score is not None]
-    if dev and chosen.dev_score is not None:
-        first, score = max(dev, key=lambda pair: pair[1])
-        ahead = score - chosen.dev_score
-        if ahead > 0:
-            says.append(
-                f"On dev {first.name} was {points(ahead).lstrip('+')} points ahead; {chosen.name} "
-                "was chosen because it is cheaper: fewer tokens a request, or no training."
-            )
-        tied = [s for s, own in dev if s is not chosen and chosen.dev_score - own < min_effect]
-        cheaper = [s.name for s in tied if ahead <= 0 and s.prompt_tokens < chosen.prompt_tokens]
-        if cheaper:
-            says.append(
-                f"On dev {listed(cheaper)} came within {points(min_effect).lstrip('+')} points "
-                f"of {chosen.name}, with shorter prompts."
-            )
-    return " ".join(says)

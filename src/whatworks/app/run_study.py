@@ -16,12 +16,13 @@ from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report.html import write_html
 from whatworks.app.report.terminal import RichWatcher
+from whatworks.base.phrasing import listed, percent
 from whatworks.base.progress import Watcher
 from whatworks.data.task import transcript
 from whatworks.methods.bench.examiner import mean
 from whatworks.models.files import describe_origin
 from whatworks.prompts.render import outline, render
-from whatworks.studies.decisions import Run, winner
+from whatworks.studies.decisions import Decision, Run, best_prompt, winner
 from whatworks.studies.open_study import Opened, open_study
 from whatworks.studies.plan import compared, read_plan
 from whatworks.studies.retention import measure_forgetting, read_prompts
@@ -30,6 +31,8 @@ from whatworks.studies.study_file import Arm, StudyFile, read_arms
 from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
 
+WRITTEN = frozenset({"zero-shot", "prompt"})
+"""Methods whose arms are hand-written prompts and nothing else."""
 DRAWN = (".losses", ".trace")
 """Notes that the report draws."""
 
@@ -113,7 +116,9 @@ def _report(folder: StudyFolder) -> tuple[Summary, Path]:
         said = compared(plan, times, [arm.name for arm in found.arms])
         info = dataclasses.replace(info, plan=said)
     examples = found.task.splits.test
-    summary = summarise(rows, arms=found.arms, study=info, examples=examples)
+    summary = summarise(
+        rows, arms=found.arms, study=info, examples=examples, constant=found.constant()
+    )
     write_html(summary, rows, examples, folder.report)
     return summary, folder.report
 
@@ -121,13 +126,14 @@ def _report(folder: StudyFolder) -> tuple[Summary, Path]:
 def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: float) -> StudyInfo:
     """Of the arms on the board, whichever were run now."""
     decided = [one for one in study.folder.decisions() if one.arm in names]
+    baseline, why = _baseline(file, names, decided)
     known = {one.arm for one in decided} == set(names)
     return StudyInfo(
         name=study.task.name,
         model=file.model,
         metric=study.task.metric.name,
         counts=study.task.splits.counts(),
-        baseline=file.baseline if file.baseline and file.baseline in names else names[0],
+        baseline=baseline,
         min_effect=file.min_effect,
         openings=study.folder.openings,
         winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
@@ -136,9 +142,45 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         version=__version__,
         versions=_versions(),
         origin=describe_origin(study.start.weights.base),
+        decisions=[why] if why else [],
+        score=file.score,
+        form_methods=_form_methods(study),
+        content_methods=["rag"] if study.task.documents else [],
+        constant=study.constant or "",
         curve=[arm.name for arm in file.curve.arms] if file.curve else (),
         shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )
+
+
+def _baseline(
+    file: StudyFile, names: Sequence[str], decided: Sequence[Decision]
+) -> tuple[str, str]:
+    """The arm that the others are compared with, and why it is that one; "" where the file says so.
+
+    Without a baseline in the file it is the best hand-written prompt on dev: what a practitioner
+    would have without any of the other methods.
+    """
+    if file.baseline and file.baseline in names:
+        return file.baseline, ""
+    written = [
+        arm.name
+        for arm in read_arms(file)
+        if arm.name in names and arm.rows is None and set(arm.chain.name.split("+")) <= WRITTEN
+    ]
+    best, scores = best_prompt(decided, written)
+    if best is None:
+        return names[0], ""
+    if len(scores) == 1:
+        return best, ""
+    shown = listed([f"{name} {percent(score)}" for name, score in scores.items()])
+    return best, f"The baseline is {best}, the best hand-written prompt on dev: {shown}."
+
+
+def _form_methods(study: Study) -> list[str]:
+    """What could mend the form of answers: a constraint, tuning, or another prompt."""
+    constrained = study.examiner.metric.form is not None
+    trains = not study.start.weights.base.startswith(("http://", "https://", "fake"))
+    return ["constrained"] * constrained + ["sft"] * trains + ["prompt"]
 
 
 def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting | None) -> ArmInfo:
@@ -172,6 +214,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         traces=_by_method(made, ".trace"),
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),
+        dev_content=mean([run.dev_content for run in made]),
     )
 
 

@@ -102,10 +102,18 @@ class Splits(Frozen):
         return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
 
 
+Counted = Literal["strict", "lenient"]
+"""Which score counts: form and content both, or content alone."""
+
+
 class MetricSpec(Frozen):
-    """A metric by name with its options, e.g. ``json`` with a schema."""
+    """A metric by name with its options, e.g. ``json`` with a schema.
+
+    ``score`` says which of its two scores decides: on dev, in training and in the verdict.
+    """
 
     name: str
+    score: Counted = "strict"
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
 
     @field_serializer("options", mode="wrap")

@@ -78,4 +78,4 @@ def cut_off(answer: Answer) -> bool:
 
 
 def _rank(answer: Answer) -> tuple[float, bool]:
-    return answer.score.value, answer.score.kind == "abstained"
+    return answer.score.counted, answer.score.kind == "abstained"

@@ -16,7 +16,7 @@ Empty answers are ``malformed`` for structured metrics (category, json, mr, sql,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -133,7 +133,10 @@ class _Bound:
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         """The one place where a metric is called: no answer holds it up."""
-        example = answered(example)
+        score = self._score(answered(example), text, ended=ended)
+        return replace(score, counts="lenient") if self.spec.score == "lenient" else score
+
+    def _score(self, example: Example, text: str, *, ended: bool) -> Score:
         most = most_characters(example)
         if len(text) > most:
             return self._unread(example, f"{len(text):,} characters, more than {most:,}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from whatworks.data.task import Example, MetricSpec
+from whatworks.data.task import Counted, Example, MetricSpec
 from whatworks.models.constraint import Constraint
 
 Kind = Literal["correct", "wrong", "abstained", "malformed"]
@@ -26,6 +26,7 @@ class Score:
             where it is the same as ``value``.
         parts: Named sub-scores and counts.
         label: The normalised prediction where that is meaningful: a category id, a short answer.
+        counts: Which of the two scores decides, as the task has it.
     """
 
     value: float
@@ -34,6 +35,7 @@ class Score:
     lenient: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     label: str = ""
+    counts: Counted = "strict"
 
     def __post_init__(self) -> None:
         for number in (self.value, self.forgiving):
@@ -46,6 +48,11 @@ class Score:
     def forgiving(self) -> float:
         """The lenient score, or the strict one where they are the same."""
         return self.value if self.lenient is None else self.lenient
+
+    @property
+    def counted(self) -> float:
+        """The score that decides."""
+        return self.forgiving if self.counts == "lenient" else self.value
 
 
 class Metric(Protocol):
@@ -103,12 +110,15 @@ class Metric(Protocol):
 
 
 def worth(score: Score, wrong_costs: float = 0.0) -> float:
-    """A score as a reward: strict, less what a wrong or malformed answer costs.
+    """A score as a reward: what counts, less what an answer costs that is wrong or malformed.
 
     With a cost, abstaining is worth more than being wrong, as where a wrong answer costs
     t / (1 - t) and one should answer when surer than t.
     """
-    return score.value - (wrong_costs if score.kind in ("wrong", "malformed") else 0.0)
+    wrong = score.kind in ("wrong", "malformed")
+    if score.counts == "lenient":  # what is right in content is not wrong
+        wrong = wrong and not score.counted
+    return score.counted - (wrong_costs if wrong else 0.0)
 
 
 def _printable(line: str) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import CONSTANT, Row
 from whatworks.analysis.verdict import Option, choose
 from whatworks.base.errors import ArmFailure
+from whatworks.base.frozen import content_key
+from whatworks.data.task import Example
 from whatworks.methods.bench.examiner import Answer, mean
+from whatworks.metrics.score import Score
 from whatworks.models.metering import Ledger
 from whatworks.prompts.candidate import Candidate
 
@@ -22,6 +25,7 @@ class Run:
     seed: int
     candidate: Candidate | None = None
     dev_score: float | None = None
+    dev_content: float = 0.0
     dev_tokens: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
     total: Ledger = field(default_factory=Ledger)
@@ -36,7 +40,9 @@ class Decision:
 
     Attributes:
         candidate: Its content key; None when the run failed.
+        dev_score: Mean score on dev, of the kind that counts.
         oracle: Whether it is shown what only a measurement knows, such as gold passages.
+        dev_content: Mean lenient score on dev.
     """
 
     arm: str
@@ -46,6 +52,7 @@ class Decision:
     dev_tokens: float
     trained: bool
     oracle: bool
+    dev_content: float = 0.0
 
 
 def decision(run: Run) -> Decision:
@@ -59,6 +66,7 @@ def decision(run: Run) -> Decision:
         run.dev_tokens,
         trained=bool(made and made.weights.stages),
         oracle=bool(made and made.prompt.oracle),
+        dev_content=run.dev_content,
     )
 
 
@@ -81,9 +89,51 @@ def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
                 dev_score=mean(scores) if scores else None,
                 tokens=mean([one.dev_tokens for one in mine if one.dev_score is not None]),
                 trained=any(one.trained for one in mine),
+                dev_content=mean([one.dev_content for one in mine if one.dev_score is not None]),
             )
         )
     return choose(options, min_effect=min_effect)
+
+
+def best_prompt(
+    decisions: Sequence[Decision], written: Sequence[str]
+) -> tuple[str | None, dict[str, float]]:
+    """The baseline of a study: the hand-written prompt that is best on dev, the first among equals.
+
+    Args:
+        decisions: What was decided on dev.
+        written: Names of the arms with hand-written prompts and nothing else.
+
+    Returns:
+        The arm, None where none of them has a score, and their scores.
+    """
+    scores: dict[str, float] = {}
+    content: dict[str, float] = {}
+    for name in written:
+        mine = [one for one in decisions if one.arm == name and one.dev_score is not None]
+        if mine:
+            scores[name] = mean([one.dev_score or 0.0 for one in mine])
+            content[name] = mean([one.dev_content for one in mine])
+    best = max(scores, key=lambda name: (scores[name], content[name]), default=None)
+    return best, scores
+
+
+def constant_row(example: Example, answer: str, score: Score) -> Row:
+    """The best constant answer to one example; no model was asked."""
+    return Row(
+        arm=CONSTANT,
+        seed=0,
+        status="scored",
+        example=example.id,
+        group=example.group or example.id,
+        output=answer,
+        value=score.value,
+        lenient=score.forgiving,
+        kind=score.kind,
+        feedback=score.feedback,
+        candidate=content_key([CONSTANT, answer]),
+        parts=dict(score.parts),
+    )
 
 
 def row(run: Run, candidate: Candidate, answer: Answer) -> Row:
@@ -97,7 +147,7 @@ def row(run: Run, candidate: Candidate, answer: Answer) -> Row:
         group=example.group or example.id,
         output=generation.text,
         value=score.value,
-        lenient=score.value if score.lenient is None else score.lenient,
+        lenient=score.forgiving,
         kind=score.kind,
         feedback=score.feedback,
         prompt_tokens=generation.prompt_tokens,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 from whatworks.analysis.result_rows import Row
@@ -24,6 +25,7 @@ from whatworks.data.task import Splits, Task, examples_key
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner, mean, refuse_targets
 from whatworks.methods.method import Method
+from whatworks.metrics.constant_answer import best_constant
 from whatworks.metrics.registry import of as metric_of
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine
@@ -34,7 +36,7 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
 from whatworks.studies.answer_room import measure_room, reasoning_room, shows_reasoning
 from whatworks.studies.arm_entries import Arm
-from whatworks.studies.decisions import Run, decision, row, winner
+from whatworks.studies.decisions import Run, constant_row, decision, row, winner
 from whatworks.studies.decoding_section import settled
 from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
@@ -120,6 +122,12 @@ class Study:
             }
         )
 
+    @cached_property
+    def constant(self) -> str | None:
+        """The answer that is best on train and dev if it is given to every row."""
+        splits = self.task.splits
+        return best_constant(self.examiner.metric, (*splits.train, *splits.dev))
+
     def run(self, watcher: Watcher) -> list[Run]:
         """Adapt and decide on dev, then open test; rows go to the folder's results.
 
@@ -131,6 +139,7 @@ class Study:
         self._decide(runs)
         for run in runs:
             self._examine(run, watcher)
+        self._examine_constant()
         for arm in self.arms:
             failures = [run.failure.said for run in runs if run.arm == arm.name and run.failure]
             watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
@@ -195,7 +204,8 @@ class Study:
                 tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
                 meter = self._money(run)
                 answers = self.examiner.ask(candidate, self.task.splits.dev, meter=meter, tick=tick)
-                run.dev_score = mean([answer.score.value for answer in answers])
+                run.dev_score = mean([answer.score.counted for answer in answers])
+                run.dev_content = mean([answer.score.forgiving for answer in answers])
                 asked = [answer.generation for answer in answers]
                 run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
                 run.candidate = candidate
@@ -281,10 +291,17 @@ class Study:
         kept = [one for one in self.folder.decisions() if one.arm not in own]
         decided = [*kept, *map(decision, runs)]
         best = winner(decided, min_effect=self.min_effect)
-        self.folder.write_decisions(decided, best)
+        self.folder.write_decisions(decided, best, self.constant)
         made = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
         if any(run.candidate for run in runs):
             self.folder.open_test(content_key([made, best]))
+
+    def _examine_constant(self) -> None:
+        """Score the best constant answer on test; no model is asked."""
+        answer = self.constant
+        if answer is not None:
+            test, metric = self.task.splits.test, self.examiner.metric
+            self._record([constant_row(e, answer, metric(e, answer)) for e in test])
 
     def _money(self, run: Run) -> Meter:
         """Counts dev and test rows, which only the limit in money covers."""
@@ -322,8 +339,9 @@ class Study:
         def what(r: Row) -> tuple[object, ...]:
             return r.arm, r.seed, r.example, r.candidate, r.failure
 
-        there = set(map(what, self.folder.results.rows()))
-        self.folder.results.append(r for r in rows if what(r) not in there)
+        results = self.folder.results
+        there = set(map(what, (*results.rows(), *results.constant())))
+        results.append(r for r in rows if what(r) not in there)
 
     def _settled(self, decoding: Decoding) -> Decoding:
         """The decoding with what only the task says in it."""

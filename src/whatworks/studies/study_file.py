@@ -12,6 +12,7 @@ from whatworks.base.errors import InputError, nearest
 from whatworks.base.validation import explain
 from whatworks.base.yaml_file import read_mapping
 from whatworks.data.read import Missing
+from whatworks.data.task import Counted
 from whatworks.models.metering import Budget
 from whatworks.models.prices import Price
 from whatworks.studies.arm_entries import Arm, CurveSection, read_arm
@@ -82,13 +83,18 @@ class TaskSection(_Section):
 
 
 class StudyFile(_Section):
-    """A study: task, model, arms."""
+    """A study: task, model, arms.
+
+    ``score`` says which of the metric's scores counts: ``strict`` (content and form) or ``lenient``
+    (content alone). Without a ``baseline`` it is the hand-written prompt that is best on dev.
+    """
 
     task: TaskSection
     model: str = "lab"
     arms: list[str | dict[str, Any]] = Field(min_length=1)
     name: str | None = None
     baseline: str | None = None
+    score: Counted = "strict"
     seeds: int = Field(default=3, ge=1)
     min_effect: float = Field(default=0.02, ge=0.0, lt=1.0)
     template: str = "auto"

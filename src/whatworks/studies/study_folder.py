@@ -57,6 +57,10 @@ class Finished:
         names = {arm.name for arm in self.arms}
         return [row for row in self.results.rows(back=back) if row.arm in names]
 
+    def constant(self) -> list[Row]:
+        """The rows of the best constant answer."""
+        return self.results.constant()
+
 
 class StudyFolder:
     """The files of one study.
@@ -171,9 +175,12 @@ class StudyFolder:
             return []
         return [Decision(**record) for record in _read_json(self._decisions)["runs"]]
 
-    def write_decisions(self, decided: Sequence[Decision], winner: str | None) -> None:
-        """Keep what was decided, and which arm it recommends."""
-        record = {"runs": [asdict(one) for one in decided], "winner": winner}
+    def write_decisions(
+        self, decided: Sequence[Decision], winner: str | None, constant: str | None
+    ) -> None:
+        """Keep what was decided, which arm it recommends, and the best constant answer."""
+        runs = [asdict(one) for one in decided]
+        record = {"runs": runs, "winner": winner, "constant": constant}
         write_atomic(self._decisions, json.dumps(record, indent=1))
 
     @property

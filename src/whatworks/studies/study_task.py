@@ -60,7 +60,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     if section.turns == "every":  # whole conversations were split, so none stands in two splits
         splits = splits.replace(train=every_turn(splits.train))
         splits = _separate(splits, section.split, checked)
-    metric = metric_at(section.metric, root, helper=study.helper)
+    metric = metric_at(section.metric, root, helper=study.helper).replace(score=study.score)
     instructions = section.instructions
     if instructions is None:
         instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")

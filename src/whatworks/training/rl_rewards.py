@@ -63,7 +63,7 @@ def rewards(
         return last[1]
 
     def gold(completion_ids: Sequence[Sequence[int]], at: Sequence[int], **_: Any) -> list[float]:
-        return [score.value for score in scores(completion_ids, at)]
+        return [score.counted for score in scores(completion_ids, at)]
 
     def reward(
         prompts: Sequence[Any],

@@ -73,7 +73,7 @@ def snippet(layout: Mapping[str, str]) -> str:
 def card(chosen: Chosen, layout: Mapping[str, str]) -> str:
     """The card as Markdown, with the front matter that the Hugging Face hub reads."""
     study = chosen.study
-    summary = summarise(study.rows(), arms=study.arms, study=study.study)
+    summary = summarise(study.rows(), arms=study.arms, study=study.study, constant=study.constant())
     arm = summary.arm(chosen.arm)
     assert arm is not None
     base = chosen.candidate.weights.base
@@ -126,6 +126,10 @@ def _figures(summary: Summary, arm: ArmSummary) -> list[str]:
             f"{study.metric} on {count(summary.n_test)} test examples{seeds}",
             f"{percent(arm.score.value)}, 95% interval {interval}",
         )
+    if arm.content is not None:
+        add("right in content", percent(arm.content.share.value))
+    if arm.form is not None:
+        add("of these usable as they stand", arm.form.counted)
     if arm.difference is not None:
         found = arm.difference
         add(

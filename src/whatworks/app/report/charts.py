@@ -19,7 +19,7 @@ from whatworks.analysis.learning_curve import Curve
 from whatworks.app.report.svg import css_of, draw_line, draw_mark, draw_text, round_ticks, svg
 from whatworks.base.phrasing import percent, points, span
 
-KINDS = ("correct", "abstained", "malformed", "wrong")
+KINDS = ("correct", "content only", "abstained", "malformed", "wrong")
 LINE_MARKS = ("works", "does not work", "cannot tell", "baseline")
 """How lines are told apart: by the marks and colours of the verdicts."""
 GLYPH = 7.2
@@ -311,7 +311,7 @@ def _bar(x: float, y: float, width: float, height: float, kind: str) -> str:
 
 
 def _kind_class(kind: str) -> str:
-    return f"is-{kind}" if kind in KINDS else "is-other"
+    return f"is-{css_of(kind)}" if kind in KINDS else "is-other"
 
 
 def _apart(places: Sequence[float], frame: _Box, gap: float = 11) -> list[float]:

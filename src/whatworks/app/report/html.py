@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from whatworks.analysis.aspects import kind_of
 from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.mistakes import Pattern, patterns_of
 from whatworks.analysis.result_rows import Row
@@ -70,7 +71,7 @@ def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> 
             answer=summary.recommendation,
             scored=scored,
             costs=_cost_charts(scored),
-            lenient=any(arm.score and arm.lenient != arm.score.value for arm in scored),
+            apart=any(arm.content for arm in scored),
             forgot=[arm for arm in summary.arms if arm.info.forgetting],
             tests={arm.difference.test for arm in scored if arm.difference},
             patterns=_patterns(summary, rows, examples),
@@ -199,7 +200,7 @@ def _pack(
     def packed(rows: Sequence[Row]) -> list[list[Any]]:
         seeds: dict[tuple[str, str, float, str, str], list[int]] = {}
         for row in rows:
-            same = (row.kind, row.output, row.value, row.feedback, row.reasoning)
+            same = (kind_of(row), row.output, row.value, row.feedback, row.reasoning)
             seeds.setdefault(same, []).append(row.seed)
         return [
             [sorted(own), text(kind), round(value, 3), text(output), text(why), text(thoughts)]

@@ -10,10 +10,12 @@ import re
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.learning_curve import Curve
 from whatworks.base.phrasing import (
     count,
+    cut,
     duration,
     in_one_unit,
     percent,
@@ -29,18 +31,28 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-MARKS = {"works": "✓", "does not work": "✗", "cannot tell": "?", "failed": "!", "baseline": "·"}
+MARKS = {
+    "works": "✓",
+    "content only": "◐",
+    "does not work": "✗",
+    "cannot tell": "?",
+    "failed": "!",
+    "baseline": "·",
+}
 STYLES = {
     "works": "bold blue",
+    "content only": "blue",
     "does not work": "dark_orange3",
     "cannot tell": "dim",
     "failed": "bold red",
     "baseline": "",
 }
 WIDE = 96
-"""Columns from which the dev scores are shown too."""
+"""Columns from which the dev scores are shown too, and content and form as a column."""
 WIDER = 104
 """Columns from which forgetting is a column; below that, a line."""
+CONTENT = 11
+"""Columns that content and form take."""
 PIPED_WIDTH = 104
 """Least width of a table that goes to a file or a pipe, where nothing wraps."""
 STEPS = 4
@@ -89,7 +101,9 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
             )
             if failure.remedy:
                 console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))
-    if said := forgetting_said(summary, figures=console.width < WIDER + 2):
+    if said := content_said(summary, figures=console.width < WIDE + 2):
+        console.print(Text(said, style="dim"))
+    if said := forgetting_said(summary, figures=console.width < _kept_from(summary) + 2):
         console.print(Text(said, style="dim"))
     if study.origin:
         console.print(Text(clean(f"{study.model}: {study.origin}"), style="dim"))
@@ -108,11 +122,14 @@ def _table(summary: Summary, width: int) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column(f"to {clean(summary.study.baseline)}", justify="right", max_width=16)
     table.add_column("verdict", min_width=13)
+    apart = width >= WIDE and _told_apart(summary)
+    if apart:
+        table.add_column("content\nusable", justify="right", no_wrap=True)
     for heading in ("prompt\ntokens", "time a\nrequest", "train"):
         table.add_column(heading, justify="right", no_wrap=True)
     if width >= WIDE:
         table.add_column("dev", justify="right", no_wrap=True)
-    forgot = width >= WIDER and any(arm.info.forgetting for arm in summary.arms)
+    forgot = width >= _kept_from(summary) and any(arm.info.forgetting for arm in summary.arms)
     if forgot:
         table.add_column("kept\nKL", justify="right", no_wrap=True)
     for arm in summary.arms:
@@ -122,6 +139,7 @@ def _table(summary: Summary, width: int) -> Table:
             Text(name, style="bold" if chosen else ""),
             *_scores(arm),
             _verdict(arm),
+            *([_aspects(arm)] if apart else []),
             *_cost(arm),
         ]
         if width >= WIDE:
@@ -130,7 +148,46 @@ def _table(summary: Summary, width: int) -> Table:
         if forgot:
             cells.append(_forgetting(arm))
         table.add_row(*cells)
+    if summary.constant is not None:
+        always = summary.constant
+        share = percent(always.content.value) if apart else ""
+        table.add_row(
+            Text(f" always\n “{clean(cut(always.answer, 16))}”", style="dim"),
+            *_figures(always.score, always.difference),
+            Text("  no model", style="dim"),
+            *([_stacked(share)] if apart else []),
+        )
     return table
+
+
+def _told_apart(summary: Summary) -> bool:
+    """Whether the metric tells content from form."""
+    return any(arm.content for arm in summary.arms)
+
+
+def _kept_from(summary: Summary) -> int:
+    """Columns from which forgetting is one of them."""
+    return WIDER + CONTENT * _told_apart(summary)
+
+
+def content_said(summary: Summary, *, figures: bool) -> str:
+    """What content and form mean, with their figures where there is no column for them."""
+    if not _told_apart(summary):
+        return ""
+    counts = "content alone" if summary.study.score == "lenient" else "content and form both"
+    said = (
+        "content: the right thing is in the answer; usable: how many of those can be used as they "
+        f"stand. The score counts {counts}"
+    )
+    if figures:
+        shown = [
+            f"{clean(arm.name)} {percent(arm.content.share.value)}"
+            + (f", {arm.form.counted} usable" if arm.form else "")
+            for arm in summary.arms
+            if arm.content
+        ]
+        said += ". " + "; ".join(shown)
+    return said
 
 
 def forgetting_said(summary: Summary, *, figures: bool) -> str:
@@ -183,7 +240,18 @@ def _stacked(value: str, below: str = "") -> Text:
 
 
 def _scores(arm: ArmSummary) -> list[Text]:
-    score, found = arm.score, arm.difference
+    return _figures(arm.score, arm.difference)
+
+
+def _aspects(arm: ArmSummary) -> Text:
+    """The share with the right content, and how many of these can be used as they stand."""
+    if arm.content is None:
+        return _stacked("–" if arm.score is None else "")
+    usable = arm.form.counted if arm.form else ""
+    return _stacked(percent(arm.content.share.value), usable)
+
+
+def _figures(score: Estimate | None, found: Comparison | None) -> list[Text]:
     return [
         _stacked(percent(score.value), span(score.low, score.high, signed=False))
         if score
@@ -202,7 +270,9 @@ def _verdict(arm: ArmSummary) -> Text:
 
     verdict = arm.verdict
     text = Text(f"{MARKS[verdict.label]} {verdict.label}", style=STYLES[verdict.label])
-    if verdict.more_examples is not None:
+    if verdict.label == "content only" and arm.content is not None:
+        text.append(f"\n  {arm.content.gain}", style="not bold dim")
+    elif verdict.more_examples is not None:
         count = verdict.more_seeds
         seeds = f", {count} seed{'s' * (count > 1)}" if count else ""
         text.append(f"\n  {rough(verdict.more_examples)} more{seeds}", style="not bold dim")
@@ -231,8 +301,10 @@ def _fine_print(summary: Summary) -> str:
     unsure = any(arm.verdict.more_examples for arm in summary.arms)
     more = "; N more: test examples it would take to tell" if unsure else ""
     opened = "once" if study.openings == 1 else f"{study.openings} times"
+    decided = "".join(f" {clean(line)}" for line in study.decisions)
     return (
-        f"▸ chosen on dev. {count(summary.n_test)} test examples{groups}, opened {opened}. "
+        f"▸ chosen on dev.{decided} {count(summary.n_test)} test examples{groups}, opened "
+        f"{opened}. "
         "In brackets 95% intervals; differences in points, paired, Holm-corrected"
         f"{more}. {duration(study.seconds)} in all."
     )

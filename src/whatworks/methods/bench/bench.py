@@ -121,9 +121,9 @@ class Bench:
         return Meter(self.budget, self.ledger, self.examiner.engine.price)
 
     def dev_score(self, candidate: Candidate) -> float:
-        """Mean strict score on dev."""
+        """Mean score on dev, of the kind that counts."""
         answers = self.answers(candidate, self.dev)
-        return sum(a.score.value for a in answers) / len(answers)
+        return sum(a.score.counted for a in answers) / len(answers)
 
     def best(self, candidates: Sequence[Candidate]) -> tuple[Candidate, list[float]]:
         """The candidate with the highest dev score, the earliest among equals, and all scores."""

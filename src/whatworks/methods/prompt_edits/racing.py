@@ -33,8 +33,8 @@ class Standing:
 
     @property
     def score(self) -> float:
-        """Mean strict score."""
-        return mean([answer.score.value for answer in self.answers])
+        """Mean score of the kind that counts."""
+        return mean([answer.score.counted for answer in self.answers])
 
     @property
     def merit(self) -> Merit:

@@ -101,7 +101,7 @@ class _Adapter:
         """Answers, scores and, where asked for, the answers again as traces."""
         made = self.start.with_prompt(instructions=candidate[PART])
         answers = self.bench.answers(made, batch)
-        scores = [answer.score.value for answer in answers]
+        scores = [answer.score.counted for answer in answers]
         self._seen[candidate[PART]] += scores
         traces = answers if capture_traces else None
         return self.batch(outputs=answers, scores=scores, trajectories=traces)

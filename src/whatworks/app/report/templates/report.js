@@ -51,8 +51,10 @@
       for (const [seeds, kindText, value, output, feedback, reasoning] of answers) {
         const kind = texts[kindText];
         const right = kind === "correct";
-        const line = add(card, "div", "answer " + (right ? "right" : "wrong"));
-        const sign = add(line, "span", "sign", right ? "✓" : kind === "abstained" ? "–" : "✗");
+        const css = right ? "right" : kind === "content only" ? "content" : "wrong";
+        const line = add(card, "div", "answer " + css);
+        const signs = { right: "✓", content: "◐", wrong: kind === "abstained" ? "–" : "✗" };
+        const sign = add(line, "span", "sign", signs[css]);
         sign.setAttribute("role", "img");
         sign.setAttribute("aria-label", kind);
         const several = answers.length > 1;

@@ -1,0 +1,324 @@
+"""The recommendation in words: what works, what it mends and costs, and what to try next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whatworks.analysis.aspects import USABLE, Aspect
+from whatworks.analysis.comparison import Comparison, Estimate
+from whatworks.analysis.verdict import MIN_EFFECT, Label, Verdict
+from whatworks.base.phrasing import count, duration, listed, percent, points, span
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the recommendation says of one arm; figures are None when it failed.
+
+    An ``oracle`` is shown what only a measurement knows, such as gold passages: it is measured, and
+    never an alternative. ``lost`` says how many of its seeds failed, ``shipped`` whether its export
+    works and whether training again will. Without ``content`` and ``form`` there is one score.
+    """
+
+    name: str
+    verdict: Verdict
+    score: Estimate | None
+    difference: Comparison | None
+    dev_score: float | None
+    prompt_tokens: float
+    seconds: float
+    training_seconds: float
+    cause: str = ""
+    oracle: bool = False
+    lost: str = ""
+    shipped: Sequence[str] = ()
+    chain: str = ""
+    content: Aspect | None = None
+    form: Aspect | None = None
+
+    @property
+    def formless(self) -> bool:
+        """Whether its content is right somewhere, and often in no usable form."""
+        return self.form is not None and self.form.share.value < USABLE
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Methods that this study could put into a chain, the most direct first.
+
+    Attributes:
+        form: What mends the form of answers, put behind an arm: ``constrained``, ``sft``, ...
+        content: What brings content, put before one: ``rag``, ...
+    """
+
+    form: Sequence[str] = ()
+    content: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The answer in plain words: one sentence, and the sentences that qualify it."""
+
+    winner: str | None
+    headline: str
+    details: tuple[str, ...]
+
+
+def recommend(
+    standings: Sequence[Standing],
+    *,
+    baseline: str,
+    winner: str | None,
+    min_effect: float = MIN_EFFECT,
+    ways: Ways | None = None,
+    constant: str = "",
+) -> Recommendation:
+    """Say what works, what does not and what it costs, without hiding what is not known.
+
+    Args:
+        standings: Every arm, the baseline among them, in the study's order.
+        baseline: Name of the baseline.
+        winner: The arm chosen on dev (``choose``); None when every arm failed.
+        min_effect: Smallest difference that matters.
+        ways: What could be put on top of an arm, or before it.
+        constant: The best constant answer and its score, in words.
+    """
+    by_name = {s.name: s for s in standings}
+    base, chosen = by_name.get(baseline), by_name.get(winner or "")
+    if chosen is None or chosen.score is None:
+        failed = listed([f"{s.name} ({s.cause or s.verdict.reason})" for s in standings])
+        return Recommendation(winner, "No arm finished, so nothing can be said.", (f"{failed}.",))
+    nothing = all(not _right(s) for s in standings)
+    headline = _NOTHING if nothing else _headline(chosen, base)
+    if chosen.lost:
+        headline = f"{headline} Of {chosen.name} {chosen.lost}."
+    details = [
+        *chosen.shipped,
+        _roll_call(standings, chosen),
+        _next_arm(standings, chosen, ways or Ways()),
+        _cost(chosen, base),
+        _hindsight(standings, chosen, min_effect),
+        constant,
+    ]
+    return Recommendation(chosen.name, headline, tuple(d for d in details if d))
+
+
+_NOTHING = (
+    "No arm gives one right answer on test, not even in content. The patterns of the mistakes say "
+    "how far off they are."
+)
+
+
+def _right(arm: Standing) -> bool:
+    """Whether it is ever right, in content at least."""
+    scored = arm.score is not None and arm.score.value > 0
+    return scored or (arm.content is not None and arm.content.share.value > 0)
+
+
+def _headline(chosen: Standing, base: Standing | None) -> str:
+    assert chosen.score is not None
+    scored = f"{percent(chosen.score.value)} on test"
+    if base is None or base.score is None or chosen.verdict.label == "failed":
+        return (
+            f"{chosen.name} is best on dev, with {scored}; without a baseline nothing is compared."
+        )
+    if chosen.name == base.name:
+        return (
+            f"Keep {chosen.name}: nothing did better on dev. It scores {scored}.{_usable(chosen)}"
+        )
+    found = chosen.difference
+    if found is None:
+        return f"{chosen.name} is best on dev, with {scored}, but it was not compared."
+    between = span(found.low, found.high).strip("[]").replace(",", " to")
+    gain = f"{points(found.difference)} points (95% interval {between})"
+    against = f"{scored} against {percent(base.score.value)} for {base.name}"
+    match chosen.verdict.label:
+        case "works":
+            return f"{chosen.name} works: {against}, {gain}.{_open(chosen)}{_mends(chosen)}"
+        case "content only":
+            return _content_headline(chosen, base)
+        case "does not work":
+            return f"Keep {base.name}: {chosen.name} was best on dev but does not work, {against}."
+        case _:
+            need = f"It takes {chosen.verdict.more}."
+            return (
+                f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, which "
+                f"{count(found.n_items)} test examples do not settle. {need}"
+            )
+
+
+def _open(chosen: Standing) -> str:
+    """What a gain above 0 leaves open."""
+    if chosen.verdict.matters or "open" not in chosen.verdict.reason:
+        return ""
+    return f" It is {chosen.verdict.reason}."
+
+
+def _content_headline(chosen: Standing, base: Standing) -> str:
+    """An arm that brings content without a form to use it in."""
+    assert chosen.content is not None
+    before = percent(base.content.share.value) if base.content else "none"
+    found = chosen.content.difference
+    between = span(found.low, found.high).strip("[]").replace(",", " to") if found else ""
+    gain = f"{points(found.difference)} points (95% interval {between})" if found else ""
+    usable = (
+        f"{chosen.form.counted} right answers are usable as they stand"
+        if chosen.form
+        else "no answer is usable"
+    )
+    return (
+        f"{chosen.name} brings the content: it is in {percent(chosen.content.share.value)} of the "
+        f"answers against {before} for {base.name}, {gain}. The form still fails: {usable}."
+    )
+
+
+def _mends(arm: Standing) -> str:
+    """Which of content and form an arm mends; "" where the metric has one score."""
+    content, form = arm.content, arm.form
+    if content is None or form is None:
+        return ""
+    usable = f"{form.counted} right answers are usable as they stand"
+    if content.mended and form.mended:
+        return f" It mends content ({content.gain}) and form ({form.gain}): {usable}."
+    if form.mended:
+        told = "less content" if content.harmed else "content not told apart"
+        return f" It mends the form ({form.gain}): {usable}; {told} ({content.gain})."
+    if content.mended and arm.formless:
+        return f" It brings the content ({content.gain}); the form still fails: {usable}."
+    if content.mended:
+        return f" It brings the content ({content.gain}): {usable}."
+    return ""
+
+
+def _usable(arm: Standing) -> str:
+    """What keeps an arm's right content from being used, where much does."""
+    if not arm.formless or arm.form is None:
+        return ""
+    return f" Of its answers with the right content {arm.form.counted} are usable as they stand."
+
+
+def _next_arm(standings: Sequence[Standing], chosen: Standing, ways: Ways) -> str:
+    """The chain to try next: a form on top of the content, or content under the form.
+
+    Nothing where the study has tried one of them already.
+    """
+    best = max(
+        (s for s in standings if s.content is not None and s.content.mended and not s.oracle),
+        key=lambda s: s.content.share.value if s.content else 0.0,
+        default=chosen,
+    )
+    arm = best if best.formless else chosen
+    steps = [step for step in (arm.chain or arm.name).split("+") if step != "zero-shot"]
+    tried = {frozenset((s.chain or s.name).split("+")) for s in standings}
+
+    def chains(methods: Sequence[str], *, before: bool = False) -> list[str]:
+        added = [m for m in methods if m not in steps]
+        orders = [[m, *steps] if before else [*steps, m] for m in added]
+        return [] if any(frozenset(o) in tried for o in orders) else ["+".join(o) for o in orders]
+
+    if arm.formless and arm.form is not None:
+        if named := chains(ways.form):
+            return (
+                f"Next to try: {listed(named, 'or')}, a form on top of what {arm.name} says: "
+                f"{arm.form.counted} right answers are usable now."
+            )
+        return ""
+    if arm.content is None or arm.content.share.value >= USABLE:
+        return ""
+    if named := chains(ways.content, before=True):
+        return (
+            f"Next to try: {listed(named, 'or')}. The form holds, the content is missing: it is "
+            f"right in {arm.content.counted} answers."
+        )
+    return ""
+
+
+def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
+    """The other arms by verdict."""
+    titles: dict[Label, str] = {
+        "works": "Also works" if chosen.verdict.label == "works" else "Works",
+        "content only": "Brings content only",
+        "does not work": "Does not work",
+        "cannot tell": "Cannot tell",
+        "failed": "Failed",
+    }
+    parts: list[str] = []
+    for label, title in titles.items():
+        alike: dict[str, list[str]] = {}
+        for arm in standings:
+            if arm.verdict.label == label and arm.name != chosen.name:
+                alike.setdefault(_remark(arm), []).append(arm.name)
+        said = [
+            listed(names) + (f" ({'each ' * (len(names) > 1)}{remark})" if remark else "")
+            for remark, names in alike.items()
+        ]
+        if said:
+            parts.append(f"{title}: {listed(said)}.")
+    return " ".join(parts)
+
+
+def _remark(arm: Standing) -> str:
+    """What stands in brackets after an arm's name."""
+    if arm.difference is None:
+        return arm.cause or ""
+    if arm.verdict.label == "content only" and arm.content is not None:
+        usable = f"; {arm.form.counted} usable" if arm.form else ""
+        return f"{arm.content.gain}{usable}"
+    extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
+    if arm.form is not None and arm.form.mended:
+        extra += f"; mends the form, {arm.form.counted} right answers usable"
+    elif arm.formless and arm.form is not None and arm.verdict.label == "works":
+        extra += f"; {arm.form.counted} right answers usable"
+    extra += f"; {arm.lost}" if arm.lost else ""
+    return f"{points(arm.difference.difference)}{extra}"
+
+
+def _cost(chosen: Standing, base: Standing | None) -> str:
+    other = base if base is not None and base.name != chosen.name and base.score else None
+
+    def beside(text: str, same: str) -> str:
+        return f"{text} ({other.name}: {same})" if other else text
+
+    tokens = beside(
+        f"{count(chosen.prompt_tokens)} prompt tokens",
+        count(other.prompt_tokens) if other else "",
+    )
+    seconds = beside(duration(chosen.seconds), duration(other.seconds) if other else "")
+    training = (
+        f", after {duration(chosen.training_seconds)} of training"
+        if chosen.training_seconds
+        else ", without training"
+    )
+    return f"A request to {chosen.name} reads {tokens} and takes {seconds}{training}."
+
+
+def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: float) -> str:
+    """Where test disagrees with the choice, or a tie decided it, say so."""
+    assert chosen.score is not None
+    says: list[str] = []
+    standings = [s for s in standings if not s.oracle]
+    scored = [(s, s.score) for s in standings if s.score is not None]
+    top, best = max(scored, key=lambda pair: pair[1].value)
+    if best.value > chosen.score.value:
+        says.append(
+            f"On test {top.name} scored higher, {percent(best.value)} against "
+            f"{percent(chosen.score.value)}. The choice stays with dev: picking by test would "
+            "flatter the pick."
+        )
+    dev = [(s, s.dev_score) for s in standings if s.dev_score is not None]
+    if dev and chosen.dev_score is not None:
+        first, score = max(dev, key=lambda pair: pair[1])
+        ahead = score - chosen.dev_score
+        if ahead > 0:
+            says.append(
+                f"On dev {first.name} was {points(ahead).lstrip('+')} points ahead; {chosen.name} "
+                "was chosen because it is cheaper: fewer tokens a request, or no training."
+            )
+        tied = [s for s, own in dev if s is not chosen and chosen.dev_score - own < min_effect]
+        cheaper = [s.name for s in tied if ahead <= 0 and s.prompt_tokens < chosen.prompt_tokens]
+        if cheaper:
+            says.append(
+                f"On dev {listed(cheaper)} came within {points(min_effect).lstrip('+')} points "
+                f"of {chosen.name}, with shorter prompts."
+            )
+    return " ".join(says)
