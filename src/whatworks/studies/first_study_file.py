@@ -19,7 +19,7 @@ from whatworks.data.file_text import stem
 from whatworks.data.task import Example
 from whatworks.studies.first_files import Files
 from whatworks.studies.first_metric import Guess
-from whatworks.studies.study_task import DEFAULT_INSTRUCTIONS
+from whatworks.studies.first_prompt import guess_score, write_prompts
 
 LARGE = {"train": 1000, "dev": 100, "test": 300}
 """Rows of each split from which a first run is limited."""
@@ -68,6 +68,7 @@ def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str
     yield f"  metric: {guess.metric.name}"
     yield f"    # {guess.why}"
     yield from (f"    # {line}" for line in _apart(data.examples))
+    prompts = (instructions,) if instructions else write_prompts(guess.metric.name, data.examples)
     if files.documents is not None:
         yield f"  documents: {_path(files.documents, root)}"
     if files.preferences is not None:
@@ -75,7 +76,7 @@ def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str
     if own:
         yield f'  instructions: ""    # {own}'
     else:
-        yield f"  instructions: {_scalar(instructions or _instructions(files, guess))}"
+        yield f"  instructions: &first {_block(prompts[0], 4)}"
     sizes = {part: len(held.examples) for part, (_, held) in files.task.items()}
     if len(sizes) == 1 and {"train", "test"} <= named.keys():  # as the study will read it
         sizes = {part: named[part] for part in LARGE}
@@ -86,8 +87,21 @@ def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str
     if len(sizes) > 1:
         yield "  split: {on_overlap: drop}    # rows that stand in an earlier split are left out"
     yield f"model: {_scalar(model)}    # or a Hugging Face id, a folder, https://host/v1#name"
+    score, why = guess_score(guess.metric.name, files.rows)
+    yield f"score: {score}    # {why}"
     yield "arms:"
-    yield from (f"  - {arm:<12}  # {why}" for arm, why in _arms(files, guess, model))
+    for arm, why, variants in _arms(files, guess, model):
+        if not variants:
+            yield f"  - {arm:<12}  # {why}"
+            continue
+        nested = arm != "prompt"  # a chain: the variants stand under its step
+        yield f"  - arm: {arm}  # {why}" if nested else f"  - {arm + ':':<12}  # {why}"
+        if nested:
+            yield "    prompt:"
+        yield "      variants:"
+        for one in variants:
+            known = one == prompts[0] and not own
+            yield f"        - {'*first' if known else _block(one, 10)}"
 
 
 def _columns(names: str | list[str]) -> str:
@@ -122,31 +136,31 @@ def _own_instructions(rows: Sequence[Example]) -> str:
     return ""
 
 
-def _instructions(files: Files, guess: Guess) -> str:
-
-    if guess.metric.name == "category":
-        labels = sorted({row.target.strip() for row in files.task["train"][1].examples})
-        if len(labels) <= 12 and sum(map(len, labels)) <= 200:
-            return f"Answer with one of: {', '.join(labels)}."
-    return DEFAULT_INSTRUCTIONS.get(guess.metric.name, "Answer.")
-
-
-def _arms(files: Files, guess: Guess, model: str) -> Iterator[tuple[str, str]]:
+def _arms(files: Files, guess: Guess, model: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Each arm with the reason for it and, where it is hand-written, its variants."""
     served = model.startswith(("http://", "https://", "fake"))
     told = files.documents is not None or bool(files.task["train"][1].documents)
-    yield "zero-shot", "the instructions alone: the baseline"
-    yield "few-shot", "the same examples for every request"
-    yield "knn", "the nearest examples for each request"
-    if guess.metric.name in ("json", "category", "sql", "mr"):
-        yield "constrained", "no answer outside of the wanted form"
+    metric, rows = guess.metric.name, files.task["train"][1].examples
+    formal = metric in ("json", "category", "sql", "mr")
+    yield "zero-shot", "the instructions alone", ()
+    why = "hand-written, the best of these on dev; it or zero-shot is the baseline"
+    yield "prompt", why, write_prompts(metric, rows)
+    yield "few-shot", "the same examples for every request", ()
+    yield "knn", "the nearest examples for each request", ()
+    if formal:
+        yield "constrained", "no answer outside of the wanted form", ()
     if told:
-        yield "rag", "passages of the documents for each request"
+        yield "rag", "passages of the documents for each request", ()
+        why = "passages, and what to do with them: content and form"
+        yield "rag+prompt", why, write_prompts(metric, rows, documents=True)
+        if formal:
+            yield "rag+constrained", "passages for the content, a form that holds", ()
     if not served:
-        yield "sft", "tuned on the train rows"
+        yield "sft", "tuned on the train rows", ()
         if told:
-            yield "rag+sft", "tuned with passages in the prompt"
+            yield "rag+sft", "tuned with passages in the prompt: content and form", ()
         if files.preferences is not None:
-            yield "sft+dpo", "and then on the preference pairs"
+            yield "sft+dpo", "and then on the preference pairs", ()
 
 
 def _path(path: Path, root: Path) -> str:
@@ -154,6 +168,15 @@ def _path(path: Path, root: Path) -> str:
     if not name.startswith("hf:"):
         name = os.path.relpath(path.resolve(), root.resolve())
     return _scalar(name)
+
+
+def _block(text: str, indent: int) -> str:
+    """Text as YAML that people can read: over several lines where it has them."""
+    lines = text.split("\n")
+    plain = all(line == line.rstrip() and line.isprintable() for line in lines) and lines[-1]
+    if len(lines) < 2 or not plain or lines[0].startswith(" "):
+        return _scalar(text)
+    return "|-\n" + "\n".join(" " * indent + line if line else "" for line in lines)
 
 
 def _scalar(text: str) -> str:
