@@ -15,8 +15,9 @@ def rows_in_memory(config: Any, longest: int, bits: int) -> int:
     """Rows of the longest length whose activations fit into ``ACTIVATIONS``; 1 at least.
 
     Counts what the backward pass of a Transformer with adapters on its linear layers keeps of a
-    layer and a token: 16 numbers of its width, 8 of its feed-forward layer's, and 4 for each head
-    and token of the row, which is what was measured on SmolLM2 to a tenth.
+    layer and a token: 16 numbers of its width and 8 of its feed-forward layer's, and in 16 bits,
+    where attention is not fused, 4 for each head and token of the row. On SmolLM2 that is what was
+    measured to a tenth.
 
     Args:
         config: The text model's configuration.
@@ -25,7 +26,7 @@ def rows_in_memory(config: Any, longest: int, bits: int) -> int:
     """
     width = config.hidden_size
     inner = getattr(config, "intermediate_size", None) or 4 * width
-    heads = getattr(config, "num_attention_heads", None) or 1
+    heads = (getattr(config, "num_attention_heads", None) or 1) if bits == 16 else 0
     numbers = 16 * width + 8 * inner + 4 * heads * longest
     row = longest * config.num_hidden_layers * numbers * bits // 8
     return max(1, ACTIVATIONS // row)

@@ -51,12 +51,8 @@ class RowOrder(torch.utils.data.Dataset[Any]):
         kinds = [int(row == longest) for row in range(len(self._lengths))]
         order = get_length_grouped_indices(kinds, self._step, generator=draw)
         if self._part < self._step:
-            lengths = self._lengths
-            order = [
-                row
-                for at in range(0, len(order), self._step)
-                for row in sorted(
-                    order[at : at + self._step], key=lengths.__getitem__, reverse=True
-                )
-            ]
+            steps = [order[at : at + self._step] for at in range(0, len(order), self._step)]
+            for rows in steps:
+                rows.sort(key=self._lengths.__getitem__, reverse=True)
+            order = [row for rows in steps for row in rows]
         self.order: list[int] = order
