@@ -1,4 +1,9 @@
-"""YAML files: 1.2 scalars, no duplicate keys, errors with a line."""
+"""YAML files of people: 1.2 scalars, no duplicate keys, limits, errors with a line.
+
+PyYAML reads (ruamel.yaml and strictyaml were measured: the first raises the same foreign errors and
+expands aliases without end, the second refuses ``{a: b}``). Here are the limits that none of them
+has, and one error for whatever goes wrong. A file of any content is read or refused in two lines.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,17 @@ from typing import Any
 
 import yaml
 
-from whatworks.base.errors import InputError
+from whatworks.base.errors import InputError, first_line
+from whatworks.base.phrasing import cut
+
+LARGEST = 1 << 20
+"""Bytes of a file: reading one takes well below a second."""
+DEEPEST = 50
+"""Lists and mappings within each other."""
+MOST_NODES = 100_000
+"""Values of a file, with those that aliases repeat."""
+
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_mapping(path: Path, what: str, needs: str) -> dict[str, Any]:
@@ -20,27 +35,9 @@ def read_mapping(path: Path, what: str, needs: str) -> dict[str, Any]:
         needs: The keys that it needs at least, for the remedy.
 
     Raises:
-        InputError: If it is missing, empty, no text, no YAML or no mapping.
+        InputError: If it is missing, empty, too large, no text, no YAML or no mapping.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"no such {what}", place=str(path), remedy="check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot be read as text ({error})", place=str(path), remedy="name a YAML file in UTF-8"
-        ) from error
-    try:
-        content = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "not valid"
-        raise InputError(
-            f"broken YAML: {problem}",
-            place=place,
-            remedy="look for a missing quote, bracket or indent",
-        ) from error
+    content = read_yaml(path, what)
     if not isinstance(content, dict):
         raise InputError(
             f"empty {what}" if content is None else f"a {what} is a mapping",
@@ -50,31 +47,136 @@ def read_mapping(path: Path, what: str, needs: str) -> dict[str, Any]:
     return content
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars: ``1e-4`` is a number, ``no`` and ``on`` are words; no duplicate keys."""
+def read_yaml(path: Path, what: str) -> Any:
+    """The value in a YAML file; None where it is empty.
 
-    yaml_implicit_resolvers = {  # noqa: RUF012
-        letter: [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"}
-        ]
+    Raises:
+        InputError: If it is missing, too large, no text or no YAML.
+    """
+    text = _text(path, what)
+    try:
+        _check_size(text)
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or first_line(error)
+        raise InputError(
+            f"broken YAML: {cut(' '.join(str(problem).split()))}",
+            place=place,
+            remedy="look for a missing quote, bracket or indent",
+        ) from error
+
+
+def _text(path: Path, what: str) -> str:
+    """What is in the file, with limits."""
+    place = cut(str(path), 200)
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"a {what} is a file", place=place, remedy="name a YAML file")
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        text = raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"no such {what}", place=place, remedy="check the path") from None
+    except (OSError, ValueError) as error:  # a path may hold what no name can
+        raise InputError(
+            f"cannot be read as text ({cut(first_line(error), 80)})",
+            place=repr(place)[1:-1],
+            remedy="name a YAML file in UTF-8",
+        ) from error
+    if len(raw) > LARGEST:
+        raise InputError(
+            f"a {what} of more than {LARGEST >> 20} MiB",
+            place=place,
+            remedy="keep data and long texts in files of their own, and name them there",
+        )
+    return text
+
+
+def _check_size(text: str) -> None:
+    """Refuse what nests too deeply or would be too much once its aliases are filled in.
+
+    Raises:
+        YAMLError: At the place where it passes a limit.
+    """
+    total = 0
+    begun: list[tuple[str | None, int]] = []
+    sizes: dict[str, int] = {}
+    for event in yaml.parse(text, Loader=_Parser):
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                raise _refusal(f"nothing whole is called {event.anchor!r} before", event)
+            total += sizes[event.anchor]
+        elif isinstance(event, yaml.NodeEvent):
+            total += 1
+            if isinstance(event, yaml.ScalarEvent):
+                if event.anchor:
+                    sizes[event.anchor] = 1
+            else:
+                begun.append((event.anchor, total))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = begun.pop()
+            if anchor:
+                sizes[anchor] = total - before + 1
+        if len(begun) > DEEPEST:
+            raise _refusal(f"nested deeper than {DEEPEST} levels", event)
+        if total > MOST_NODES:
+            raise _refusal(f"more than {MOST_NODES} values", event)
+
+
+def _refusal(problem: str, at: Any) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, at.start_mark)
+
+
+class _Loader(_Parser):
+    """YAML 1.2 scalars: ``1e-4`` is a number; ``no``, ``on`` and dates are words; unique keys."""
+
+    yaml_implicit_resolvers: Any = {  # noqa: RUF012
+        letter: [(tag, form) for tag, form in resolvers if tag == "tag:yaml.org,2002:null"]
         for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; a key that stands twice is an error, not silently the last one."""
-        seen: set[Any] = set()
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node; what no conversion takes is an error with its line."""
+        try:
+            value: Any = super().construct_object(node, deep)
+        except yaml.YAMLError:
+            raise
+        except Exception as error:  # each conversion raises its own
+            kind = node.tag.rsplit(":", 1)[-1]
+            shown = cut(str(node.value), 40) if isinstance(node, yaml.ScalarNode) else "this"
+            raise _refusal(f"{shown!r} is no {kind}", node) from error
+        if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
+            raise _refusal("a character that no text can hold", node)
+        return value
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; keys are texts, and one that stands twice is an error, not the last one."""
+        if not isinstance(node, yaml.MappingNode):
+            raise _refusal("this is no mapping", node)
+        seen: set[str] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _refusal("a key is a list or mapping; a {{ template }} left?", key_node)
+            key_node.tag = "tag:yaml.org,2002:str"
+            if key_node.value in seen:
+                raise _refusal(f"the key {cut(key_node.value, 60)!r} stands twice", key_node)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
 
 
+def _integer(loader: Any, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"),
+    list("-+0123456789"),
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from whatworks.base.errors import InputError
 from whatworks.base.frozen import Frozen
 from whatworks.base.validation import explain
+from whatworks.base.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).with_name("prices.yaml")
 VARIABLE = "WHATWORKS_PRICES"
@@ -69,12 +69,11 @@ def read_prices(path: Path) -> dict[str, Price]:
         InputError: If the file is missing, no YAML, or holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "problem", None) or error
+        content = read_yaml(path, "file of prices")
+    except InputError as error:
         raise InputError(
-            f"the prices cannot be read: {reason}",
-            place=str(path),
+            f"the prices cannot be read: {error.cause}",
+            place=error.place,
             remedy=f"{VARIABLE} names a YAML file with lines `model: {{input: 1, output: 2}}`",
         ) from error
     return _checked({} if content is None else content, str(path))

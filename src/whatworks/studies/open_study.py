@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ def open_study(
     Raises:
         InputError: If the study, its data or the model cannot be used.
     """
-    path = path / "study.yaml" if path.is_dir() else path
+    path = path / "study.yaml" if os.path.isdir(path) else path
     root = path.parent
     file = read_study(path)
     located = model_at(file.model, root) if model is None else model_at(model, Path())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,7 +66,7 @@ def chosen(study: Path, data: str = "study") -> Path:
     Raises:
         InputError: If the folder has none of that name.
     """
-    if not study.is_dir():
+    if not os.path.isdir(study):  # and not the method of a path, which raises where it is too long
         return study
     path = study / f"{data}.yaml"
     if not path.is_file():
