@@ -137,9 +137,10 @@ def test_templates_that_say_nothing(with_template: Any) -> None:
     assert templates.may_reason(with_template(OPENS)) is True
 
 
-def drawn(tokenizer: Any, text: str, decoding: Decoding) -> Any:
+def drawn(tokenizer: Any, text: str, decoding: Decoding, asked: list[int] | None = None) -> Any:
     """What the engine makes of a text that a model wrote token by token."""
-    ends, row = Ends(tokenizer, (), decoding), Row(0, [1], 500, "key")
+    ends = Ends(tokenizer, (), decoding)
+    row = Row(0, templates.tokens(tokenizer, ASKED) if asked is None else asked, 500, "key")
     for token in tokenizer(text, add_special_tokens=False)["input_ids"]:
         if ends.add(row, token):
             break
@@ -153,6 +154,12 @@ def test_the_engine_tells_them_apart(with_template: Any) -> None:
     assert (found.reasoning, found.text, found.finish) == ("The card.", "Porto", "stop")
     assert 0 < found.reasoning_tokens < found.completion_tokens
     assert drawn(with_template(PLAIN), "Porto", Decoding()).reasoning == ""
+
+
+def test_a_plain_text_goes_on_without_reasoning(with_template: Any) -> None:
+    tokenizer = with_template(OPENS)
+    found = drawn(tokenizer, "Porto", Decoding(), asked=templates.text_ids(tokenizer, "Reed: "))
+    assert (found.text, found.reasoning) == ("Porto", "")
 
 
 def test_marks_that_are_special_tokens(with_template: Any) -> None:

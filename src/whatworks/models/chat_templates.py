@@ -27,6 +27,9 @@ Tokenizer = Any
 
 _THINKS, _ANSWERS = "+thinking", "-thinking"
 
+_HEADER = 16
+"""Tokens of a prompt's end that hold the mark of an open block."""
+
 END_TEXT = "<|end|>"
 """Ends a turn of a tokenizer that has no end-of-sequence token."""
 
@@ -214,10 +217,19 @@ def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     return text.removeprefix(ending(tokenizer).lead)
 
 
-def answer(tokenizer: Tokenizer, text: str) -> reasoning.Split:
-    """Reasoning and answer of a text that ``decode`` returned."""
+def answer(tokenizer: Tokenizer, text: str, asked: Sequence[int] | None = None) -> reasoning.Split:
+    """Reasoning and answer of a text that ``decode`` returned.
+
+    Args:
+        tokenizer: One that ``use`` returned.
+        text: What the model wrote.
+        asked: The prompt's ids, where it may be another than the template makes.
+    """
     marks = reasoning.marks_of(tokenizer)
     opened = reasoning.state(ending(tokenizer).header, marks)[0] == "open"
+    if opened and asked is not None:
+        tail = str(tokenizer.decode(list(asked[-_HEADER:])))
+        opened = reasoning.state(tail, marks)[0] == "open"
     return reasoning.split(text, opened=opened, marks=marks)
 
 
@@ -280,7 +292,7 @@ def _ending(tokenizer: Tokenizer, template: str) -> Ending:
     header = _next_header(tokenizer, further, answer, again, closing)
     text = "" if closing is not None else (visible or END_TEXT)
     return Ending(
-        header=prompt.removeprefix(_text(tokenizer, opened, ask=False)),
+        header=prompt.removeprefix(_text(tokenizer, opened, ask=False)) or prompt,
         lead=lead,
         ids=() if closing is None else (int(closing),),
         text=text,

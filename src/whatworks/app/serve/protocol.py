@@ -204,7 +204,10 @@ class Reply:
         """One finished answer; ``before`` is what it echoes."""
         said: dict[str, Any] = {"text": before + generation.text}
         if self._chat:
-            said = {"message": {"role": "assistant", "content": generation.text, "refusal": None}}
+            thoughts = generation.reasoning
+            own = {"reasoning_content": thoughts} if thoughts else {}
+            message = {"role": "assistant", "content": generation.text, "refusal": None, **own}
+            said = {"message": message}
         end = {"finish_reason": generation.finish, "logprobs": logprobs}
         return {"index": at, **said, **end}
 

@@ -110,7 +110,7 @@ class Ends:
         """Append a token; whether the row is finished with it."""
         row.new.append(token)
         complete = row.matcher is not None and row.matcher.is_stopped()
-        if complete or token in self.ids or (self.texts and self._closes(row.new)):
+        if complete or token in self.ids or (self.texts and self._closes(row)):
             row.finish = "stop"
         elif len(row.new) >= row.limit:
             row.finish = "length"
@@ -130,7 +130,7 @@ class Ends:
     def generation(self, row: Row) -> Generation:
         """The finished row as the engine's answer."""
         ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
-        found = self._split(templates.decode(self._tokenizer, ids))
+        found = self._split(row, ids)
         count = len(self._tokenizer(found.reasoning, add_special_tokens=False)["input_ids"])
         return Generation(
             text=templates.until(found.answer, self.texts),
@@ -144,12 +144,16 @@ class Ends:
             reasoning_tokens=count if found.reasoning else 0,
         )
 
-    def _split(self, text: str) -> Split:
+    def _split(self, row: Row, ids: Sequence[int]) -> Split:
         """Reasoning and answer; a form holds no reasoning."""
-        return Split("", text) if self._held else templates.answer(self._tokenizer, text)
+        text = templates.decode(self._tokenizer, ids)
+        return (
+            Split("", text) if self._held else templates.answer(self._tokenizer, text, row.prompt)
+        )
 
-    def _closes(self, ids: Sequence[int]) -> bool:
+    def _closes(self, row: Row) -> bool:
         """Whether the last token completed a stop string."""
+        ids = row.new
         token = ids[-1]
         if token not in self._may_close:
             # Twice, since decoders drop a space at the beginning of a text.
@@ -162,7 +166,7 @@ class Ends:
         if not any(text in tail for text in self.texts):
             return False
         # Stop strings end answers; in reasoning they are words like any other.
-        found = self._split(templates.decode(self._tokenizer, ids))
+        found = self._split(row, ids)
         return any(text in found.answer for text in self.texts)
 
 
