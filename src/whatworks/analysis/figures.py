@@ -8,7 +8,7 @@ from typing import Any
 
 from whatworks.analysis.aspects import Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
-from whatworks.analysis.exported import Exported
+from whatworks.analysis.exported import Exported, describe_export
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
 from whatworks.analysis.recommendation import Recommendation, Ways
@@ -195,6 +195,13 @@ class ArmSummary:
     def name(self) -> str:
         """The arm."""
         return self.info.name
+
+    @property
+    def shipped(self) -> Sequence[str]:
+        """Whether its export works, and whether training again will: two lines, or none."""
+        if self.exported is None or self.difference is None:
+            return ()
+        return describe_export(self.exported, self.verdict, self.difference)
 
     @property
     def lost(self) -> int:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from whatworks.analysis.comparison import Comparison
 from whatworks.analysis.paired_tests import ALPHA, FEW, Changes, tango, z
-from whatworks.base.phrasing import more_of
+from whatworks.base.phrasing import between, more_of
 
 POWER = 0.8
 MOST_EXAMPLES = 1e6
@@ -55,6 +55,15 @@ class More:
             open_end=self.open_end,
             unit=self.unit,
         )
+
+    @property
+    def brief(self) -> str:
+        """The same for a narrow column: ``300–1,500 more, 1–4 seeds``."""
+        ends = (self.examples or 0, self.most or self.examples or 0)
+        seeds = (self.seeds or 0, self.most_seeds or self.seeds or 0)
+        more = f"{between(*ends)} more" if ends[1] else ""
+        many = f"{between(*seeds)} seed{'s' * (seeds[1] > 1)}" if seeds[1] else ""
+        return ", ".join(filter(None, (more, many))) or "more seeds"
 
 
 NOTHING_MORE = More()

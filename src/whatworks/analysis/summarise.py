@@ -21,7 +21,7 @@ from whatworks.analysis.aspects import (
 )
 from whatworks.analysis.comparison import Comparison, compare, mean_interval
 from whatworks.analysis.cut_answers import cut_findings, cut_share
-from whatworks.analysis.exported import describe_export, judge_exported
+from whatworks.analysis.exported import judge_exported
 from whatworks.analysis.figures import (
     ArmInfo,
     ArmSummary,
@@ -339,9 +339,7 @@ def _standing(arm: ArmSummary) -> Standing:
         cause=arm.failures[0].cause if arm.failures else "",
         oracle=arm.info.oracle,
         lost=describe_lost(arm.lost, arm.info.seeds),
-        shipped=describe_export(arm.exported, arm.verdict, arm.difference)
-        if arm.exported and arm.difference
-        else (),
+        shipped=arm.shipped,
         chain=arm.info.chain,
         content=arm.content,
         form=arm.form,

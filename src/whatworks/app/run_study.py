@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from whatworks.analysis.exported import choose_seed
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.summarise import summarise
@@ -136,6 +137,7 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         baseline=baseline,
         min_effect=file.min_effect,
         openings=study.folder.openings,
+        looks=study.folder.looks,
         winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -201,7 +203,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
     return ArmInfo(
         name=arm.name,
         chain=arm.chain.name,
-        dev_score=mean(scores) if scores else None,
+        dev_score=sum(scores) / len(mine) if scores else None,  # a failed seed counts as 0
         training_seconds=mean([run.ledger.training_seconds for run in made]),
         usd=mean([run.total.all_usd for run in mine]),  # one that failed has to be paid as well
         seeds=len(mine),
@@ -215,6 +217,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),
         dev_content=mean([run.dev_content for run in made]),
+        exported=choose_seed({run.seed: run.dev_score for run in made}),
     )
 
 

@@ -86,20 +86,25 @@ def more_of(
         open_end: Whether it may take any number more.
         unit: What is counted as examples.
     """
+    ends = [(unit, *examples), ("seed", *seeds)]
     said = [
-        f"{_between(least, most, open_end=open_end)} more {what}{'s' * (most > 1 or open_end)}"
-        for what, (least, most) in ((unit, examples), ("seed", seeds))
+        f"{_range(least, most, open_end=open_end)} more {what}{'s' * (most > 1 or open_end)}"
+        for what, least, most in ends
         if most
     ]
     return f"about {listed(said)}" if said else "more seeds"
 
 
-def _between(least: int, most: int, *, open_end: bool) -> str:
+def _range(least: int, most: int, *, open_end: bool) -> str:
     if open_end:
         return f"{rough(least)} or many" if least else "many"
-    if rough(least) == rough(most):
-        return rough(most)
-    return f"{rough(least)} to {rough(most)}" if least else f"up to {rough(most)}"
+    return between(least, most, " to ") if least else f"up to {rough(most)}"
+
+
+def between(least: int, most: int, to: str = "–") -> str:
+    """Two rough ends, ``300–1,500``; one number where they are the same."""
+    ends = list(dict.fromkeys((rough(least), rough(most))))
+    return to.join(ends)
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

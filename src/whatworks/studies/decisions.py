@@ -73,7 +73,7 @@ def decision(run: Run) -> Decision:
 def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
     """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail.
 
-    Arms that are shown what only a measurement knows can't be used.
+    A seed that failed counts as 0. Arms that are shown what only a measurement knows can't be used.
     """
     by_arm: dict[str, list[Decision]] = {}
     for one in decisions:
@@ -86,7 +86,7 @@ def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
         options.append(
             Option(
                 name=arm,
-                dev_score=mean(scores) if scores else None,
+                dev_score=sum(scores) / len(mine) if scores else None,
                 tokens=mean([one.dev_tokens for one in mine if one.dev_score is not None]),
                 trained=any(one.trained for one in mine),
                 dev_content=mean([one.dev_content for one in mine if one.dev_score is not None]),

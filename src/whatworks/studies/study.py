@@ -112,14 +112,16 @@ class Study:
         self._own = {name: self._settled(one) for name, one in own.items()}
         self._unsaid = {name for name, one in own.items() if not one.max_tokens}
         self._measured = not decoding.max_tokens
-        # Arms, seeds, budgets and documents may change between runs of one study.
+        # Arms, seeds, budgets and documents may change between runs of one study, test may grow.
+        fixed = task.replace(documents=(), documents_fault="", splits=task.splits.replace(test=()))
         self.folder.claim(
             {
-                "task": task.replace(documents=(), documents_fault="").key,
+                "task": fixed.key,
                 "model": weights.digest,
                 "decoding": self.start.decoding.key,
                 "template": weights.template,
-            }
+            },
+            [example.key for example in task.splits.test],
         )
 
     @cached_property
@@ -294,7 +296,12 @@ class Study:
         self.folder.write_decisions(decided, best, self.constant)
         made = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
         if any(run.candidate for run in runs):
-            self.folder.open_test(content_key([made, best]))
+            rows = [example.key for example in self.task.splits.test]
+            tested: dict[str, list[str]] = {}
+            for one in decided:
+                tested.setdefault(one.arm, []).append(f"{one.seed} {one.candidate}")
+            arms = {arm: content_key([sorted(what), rows]) for arm, what in tested.items()}
+            self.folder.open_test(content_key([made, best]), arms, rows)
 
     def _examine_constant(self) -> None:
         """Score the best constant answer on test; no model is asked."""

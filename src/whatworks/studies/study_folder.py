@@ -8,7 +8,8 @@
 ``plan.json``             what `whatworks plan` foresaw, if it was asked
 ``times.jsonl``           wall time of each arm's work, which the plan is compared with
 ``decisions.json``        what was decided on dev, before test was opened
-``test_openings.jsonl``   one line for each set of decisions that test was opened with
+``test_openings.jsonl``   one line for each set of decisions that test was opened with, and for
+                          each set of rows: what was looked at, arm by arm
 ``results.jsonl``         a row per arm, seed and test example: every figure comes from them
 ``summary.json``          what is known of study and arms beside the rows; last: it has run
 ``prompts/ARM-SEED.txt``  what each candidate's prompt says
@@ -21,7 +22,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,11 +115,16 @@ class StudyFolder:
         with hold_folder(self.path):
             yield
 
-    def claim(self, identity: Mapping[str, str]) -> None:
+    def claim(self, identity: Mapping[str, str], test: Collection[str] = ()) -> None:
         """Write down which study the folder holds, or check that it is this one.
 
+        Args:
+            identity: What must be the same: name to key.
+            test: Keys of the test rows. Rows may be added to those that were looked at.
+
         Raises:
-            InputError: If it holds another study, or one of another layout.
+            InputError: If it holds another study, or one of another layout, or test rows that were
+                looked at are gone.
         """
         self._refuse_others()
         if not self._identity.exists():
@@ -131,6 +137,13 @@ class StudyFolder:
                 f"this folder holds a different study (another {', '.join(changed)})",
                 place=str(self.path),
                 remedy="choose another folder with --out, or remove this one",
+            )
+        seen = {row for record in self._openings.read() for row in record.get("rows", ())}
+        if gone := len(seen.difference(test)):
+            raise InputError(
+                f"this folder holds a different study (another task: {gone} test rows are gone)",
+                place=str(self.path),
+                remedy="only add rows to test, or choose another folder with --out",
             )
 
     @property
@@ -185,13 +198,35 @@ class StudyFolder:
 
     @property
     def openings(self) -> int:
-        """How often the test split has been opened: once per set of decisions."""
+        """How often the test split has been opened: once per set of decisions and of rows."""
         return sum(1 for _ in self._openings.read())
 
-    def open_test(self, decisions: str) -> None:
-        """Note that test is opened with these decisions, given by their key; once for each."""
-        if decisions not in {record["decisions"] for record in self._openings.read()}:
-            self._openings.append([{"decisions": decisions, "at": time.time()}])
+    @property
+    def looks(self) -> int:
+        """How often there was something new to look at: the most that any arm was tested anew.
+
+        An arm is tested anew with other candidates (or further seeds), and on further rows.
+        """
+        tested: dict[str, set[str]] = {}
+        for record in self._openings.read():
+            for arm, state in record.get("arms", {}).items():
+                tested.setdefault(arm, set()).add(state)
+        return max(map(len, tested.values()), default=1)
+
+    def open_test(self, decisions: str, arms: Mapping[str, str], rows: Sequence[str]) -> None:
+        """Note that test is opened; once for the same decisions and rows.
+
+        Args:
+            decisions: Key of what was decided.
+            arms: Arm to the key of what is tested of it, the rows included.
+            rows: Keys of the test rows.
+        """
+        records = list(self._openings.read())
+        seen = {row for record in records for row in record.get("rows", ())}
+        fresh = [row for row in rows if row not in seen]
+        if fresh or decisions not in {record["decisions"] for record in records}:
+            note = {"decisions": decisions, "at": time.time(), "arms": dict(arms), "rows": fresh}
+            self._openings.append([note])
 
     def candidate(self, key: str) -> Candidate | None:
         """A candidate by its key, None where it is no longer in the store."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatworks.analysis.exported import choose_seed
 from whatworks.analysis.result_rows import Row
 from whatworks.base.errors import InputError, nearest
 from whatworks.base.store import Store
@@ -75,8 +76,9 @@ def choose(run: Path, arm: str | None) -> Chosen:
 
 def _best_seed(decisions: Sequence[Decision], arm: str, seeds: Sequence[int]) -> int:
     """The seed with the highest dev score, the first among equals or where none is on record."""
-    scores = {one.seed: one.dev_score or 0.0 for one in decisions if one.arm == arm}
-    return max(seeds, key=lambda seed: (scores.get(seed, -1.0), -seed))
+    dev = {one.seed: one.dev_score for one in decisions if one.arm == arm}
+    best = choose_seed({seed: dev.get(seed) for seed in seeds})
+    return seeds[0] if best is None else best
 
 
 def _files(weights: Weights, store: Store) -> ModelFiles | None:

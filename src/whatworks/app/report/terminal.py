@@ -18,9 +18,9 @@ from whatworks.base.phrasing import (
     cut,
     duration,
     in_one_unit,
+    listed,
     percent,
     points,
-    rough,
     seeds_of,
     span,
 )
@@ -270,14 +270,12 @@ def _verdict(arm: ArmSummary) -> Text:
 
     verdict = arm.verdict
     text = Text(f"{MARKS[verdict.label]} {verdict.label}", style=STYLES[verdict.label])
+    if arm.lost:
+        text.append(f"\n  {arm.lost} of {arm.info.seeds} failed", style="not bold red")
     if verdict.label == "content only" and arm.content is not None:
         text.append(f"\n  {arm.content.gain}", style="not bold dim")
-    elif verdict.more_examples is not None:
-        count = verdict.more_seeds
-        seeds = f", {count} seed{'s' * (count > 1)}" if count else ""
-        text.append(f"\n  {rough(verdict.more_examples)} more{seeds}", style="not bold dim")
     elif verdict.more:
-        text.append(f"\n  {verdict.more.removeprefix('about ')}", style="not bold dim")
+        text.append(f"\n  {verdict.needs.brief}", style="not bold dim")
     return text
 
 
@@ -298,14 +296,14 @@ def _cost(arm: ArmSummary) -> list[Text]:
 def _fine_print(summary: Summary) -> str:
     study = summary.study
     groups = f" in {count(summary.n_groups)} groups" if summary.n_groups < summary.n_test else ""
-    unsure = any(arm.verdict.more_examples for arm in summary.arms)
-    more = "; N more: test examples it would take to tell" if unsure else ""
+    units = {arm.verdict.needs.unit for arm in summary.arms if arm.verdict.more_examples}
+    more = f"; N more: test {listed(sorted(f'{u}s' for u in units))} to tell" if units else ""
     opened = "once" if study.openings == 1 else f"{study.openings} times"
     decided = "".join(f" {clean(line)}" for line in study.decisions)
     return (
         f"▸ chosen on dev.{decided} {count(summary.n_test)} test examples{groups}, opened "
-        f"{opened}. "
-        "In brackets 95% intervals; differences in points, paired, Holm-corrected"
+        f"{opened}. In brackets 95% intervals; differences in points, paired, corrected for the "
+        "number of arms"
         f"{more}. {duration(study.seconds)} in all."
     )
 
