@@ -6,6 +6,7 @@ import random
 
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
+from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.summarise import summarise
 from whatworks.data.task import Example
@@ -69,6 +70,21 @@ def failure(arm: str = "dpo", seed: int = 0) -> Row:
     )
 
 
+def outcomes(name: str) -> list[list[MethodOutcome]]:
+    if name == "few-shot":
+        text = "5 demonstrations instead of 8: the context is 1024 tokens"
+        return [[Note(method="few-shot", name="fit", value=text)]]
+    if name not in TRAINED:
+        return []
+    return [
+        [EpochScores(method=name, values=scores), Losses(method=name, values=losses)]
+        for scores, losses in (
+            ((0.3, 0.52, 0.61, 0.6), (2.0, 1.1, 0.4)),
+            ((0.28, 0.5, 0.66, 0.68), (2.1, 1.0, 0.5)),
+        )
+    ]
+
+
 def infos(names: list[str]) -> list[ArmInfo]:
     return [
         ArmInfo(
@@ -79,11 +95,7 @@ def infos(names: list[str]) -> list[ArmInfo]:
             seeds=3 if name in TRAINED or name == "dpo" else 1,
             prompt=f"system: Answer with the name of one office.\nuser: ({name}) Which office?\n",
             settings={name: {"k": 8, "learning_rate": 2e-4}},
-            notes=["5 demonstrations instead of 8: the context is 1024 tokens"]
-            if name == "few-shot"
-            else [],
-            curve=[[0.3, 0.52, 0.61, 0.6], [0.28, 0.5, 0.66, 0.68]] if name in TRAINED else [],
-            losses={name: [[2.0, 1.1, 0.4], [2.1, 1.0, 0.5]]} if name in TRAINED else {},
+            outcomes=outcomes(name),
             forgetting=Forgetting(0.714, 0.336, 40) if name in TRAINED else None,
         )
         for name in names

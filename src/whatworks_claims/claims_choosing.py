@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from whatworks.analysis.comparison import Scores
+from whatworks.analysis.method_outcomes import MethodOutcome, SearchTrail
 from whatworks.analysis.verdict import Option, choose
 from whatworks.base.phrasing import percent, points
 from whatworks_claims.claim import Claim
@@ -45,7 +45,7 @@ def _auto(outcomes: Outcomes) -> Evidence:
             f"On dev the found prompt scores {percent(arm.info.dev_score)}, "
             f"{points(-drop)} points on test."
         )
-        notes += _trail(arm.info.notes)
+        notes += _trail(arm.info.outcomes)
     return Evidence(
         contrasts=(
             made.contrast("prompt-search", "zero-shot", "searched prompt less the seed prompt"),
@@ -57,12 +57,11 @@ def _auto(outcomes: Outcomes) -> Evidence:
     )
 
 
-def _trail(notes: Sequence[str]) -> list[str]:
-    """One search, edit by edit: the first whose trail is noted whole."""
-    for note in notes:
-        name, _, kept = note.partition(": ")
-        if name == "prompt-search.trail" and kept.endswith("]"):
-            edits = [f"{one['edit']} {percent(one['score'])}" for one in json.loads(kept)]
+def _trail(outcomes: Sequence[Sequence[MethodOutcome]]) -> list[str]:
+    """The first run's search, edit by edit."""
+    for outcome in (outcome for run in outcomes for outcome in run):
+        if isinstance(outcome, SearchTrail):
+            edits = [f"{step.edit} {percent(step.score)}" for step in outcome.steps]
             return [f"One search, on its part of train: {'; '.join(edits)}."]
     return []
 

@@ -191,6 +191,7 @@ def made_up(failed: str = "") -> tuple[list[Row], list[ArmInfo], StudyInfo]:
         counts={"train": 1000, "dev": 50, "test": 100},
         baseline="few-shot@1",
         curve=[arm for arm in RATES if "sft" in arm],
+        curve_arm="sft",
         shots=[arm for arm in RATES if "few" in arm],
     )
     return rows, infos, study

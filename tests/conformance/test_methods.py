@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from whatworks.analysis.method_outcomes import Losses
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.base.store import Store
 from whatworks.data.task import Document, Example, MetricSpec, Pair
@@ -307,9 +308,9 @@ def test_saved_and_loaded_gives_the_same_outputs(
 
 @pytest.mark.slow
 def test_the_losses_of_a_reward_model_and_of_its_policy_are_both_kept(adapted: Any) -> None:
-    notes = adapted("rlhf").bench.notes
-    assert notes["losses"] and notes["reward.losses"]
-    assert notes["losses"] != notes["reward.losses"]
+    told = adapted("rlhf").bench.outcomes
+    losses = {one.name: one.values for one in told if isinstance(one, Losses)}
+    assert losses[""] and losses["reward"] and losses[""] != losses["reward"]
 
 
 def test_names_are_unique_and_every_method_is_documented() -> None:

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from whatworks.analysis.method_outcomes import Note, SearchStep, SearchTrail
 from whatworks.analysis.result_rows import Results, Row
 from whatworks.app.report.terminal import print_summary
 from whatworks.app.run_study import report_study, run_study
@@ -28,6 +29,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, read_arms, read_study
+from whatworks.studies.study_folder import StudyFolder
 from whatworks.studies.study_task import read_task
 
 STUDY = """
@@ -369,3 +371,25 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_methods_tell_is_kept_whole_and_typed(folder: Path, tmp_path: Path) -> None:
+    """A trail of many edits comes back from the folder as it was told, however long."""
+    file = folder / "study.yaml"
+    file.write_text("\n".join(STUDY.split("\n")[:4]) + "\narms: [zero-shot, prompt-search, rag]\n")
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time from the store
+        run_study(file, out=out, watcher=Quiet())
+        infos = {info.name: info for info in StudyFolder(out).finished().arms}
+        told = infos["prompt-search"].outcomes[0]
+        (trail,) = [one for one in told if isinstance(one, SearchTrail)]
+        assert trail.method == "prompt-search" and trail.steps[0].edit == "seed"
+        notes = {one.label: one.value for one in infos["rag"].outcomes[0] if isinstance(one, Note)}
+        assert notes["rag.chunks"] == 60 and infos["rag"].passages == "retrieved"
+    long = replace(
+        infos["prompt-search"],
+        outcomes=[[SearchTrail(steps=tuple(SearchStep(edit="x" * 99, score=0.5) for _ in "1234"))]],
+    )
+    StudyFolder(out).write_summary(StudyFolder(out).finished().study, [long])
+    (back,) = StudyFolder(out).finished().arms
+    assert back == long and back.notes[0].count("x" * 99) == 4

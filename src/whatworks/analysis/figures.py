@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from whatworks.analysis.aspects import Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.exported import Exported, describe_export
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
+from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Trace
 from whatworks.analysis.recommendation import Recommendation, Ways
 from whatworks.analysis.verdict import MIN_EFFECT, Verdict
 from whatworks.base.errors import located
@@ -32,12 +35,11 @@ class ArmInfo:
         usd: US dollars for a seed, mean: adapting, helper, dev and test; 0 where nothing is paid.
         seeds: Seeds planned.
         prompt: One rendered test prompt, as text.
-        settings: Settings of each method.
-        notes: What its methods want the report to say.
+        settings: Settings of each method, to be shown.
+        outcomes: What its methods told, of each run.
+        passages: Which passages it is shown: ``retrieved``, or ``gold`` or ``wrong`` to measure
+            with; empty for none.
         oracle: Whether it is shown what only a measurement knows, such as gold passages.
-        curve: Learning curves: for each run, the dev score after each checkpoint.
-        losses: Training loss by step, of each run, by the method that trained.
-        traces: What each step of reinforcement saw (``training.job.Point``), in the same way.
         forgetting: How far training moved the weights from the untouched model on the retention
             set, mean over the seeds; None for an arm that trains nothing.
         rows: Train rows that it was given.
@@ -52,19 +54,45 @@ class ArmInfo:
     seeds: int = 1
     prompt: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    notes: Sequence[str] = ()
+    outcomes: Sequence[Sequence[MethodOutcome]] = ()
+    passages: Literal["", "retrieved", "gold", "wrong"] = ""
     oracle: bool = False
-    curve: Sequence[Sequence[float]] = ()
-    losses: Mapping[str, Sequence[Sequence[float]]] = field(
-        default_factory=dict[str, Sequence[Sequence[float]]]
-    )
-    traces: Mapping[str, Sequence[Sequence[Mapping[str, float]]]] = field(
-        default_factory=dict[str, Sequence[Sequence[Mapping[str, float]]]]
-    )
     forgetting: Forgetting | None = None
     rows: int = 0
     exported: int | None = None
     dev_content: float = 0.0
+
+    @property
+    def notes(self) -> list[str]:
+        """What its methods told, as lines; what several runs told alike stands once."""
+        lines = (line for run in self.outcomes for one in run for line in one.lines)
+        return list(dict.fromkeys(lines))
+
+    @property
+    def curve(self) -> list[tuple[float, ...]]:
+        """Of each run, the dev score after each checkpoint of the last method that has any."""
+        found = (
+            [one.values for one in run if isinstance(one, EpochScores)] for run in self.outcomes
+        )
+        return [scores[-1] if scores else () for scores in found]
+
+    @property
+    def losses(self) -> dict[str, list[Losses]]:
+        """Training loss of each run, by what trained."""
+        found: dict[str, list[Losses]] = {}
+        for one in (one for run in self.outcomes for one in run):
+            if isinstance(one, Losses):
+                found.setdefault(one.label, []).append(one)
+        return found
+
+    @property
+    def traces(self) -> dict[str, list[Trace]]:
+        """What each run's reinforcement saw, by what trained."""
+        found: dict[str, list[Trace]] = {}
+        for one in (one for run in self.outcomes for one in run):
+            if isinstance(one, Trace):
+                found.setdefault(one.label, []).append(one)
+        return found
 
 
 @dataclass(frozen=True)
@@ -90,6 +118,7 @@ class StudyInfo:
         plan: How the plan did that was made before; empty when there was none.
         origin: What the model's weights were dequantised from; empty when they were not.
         curve: Arms of the learning curve.
+        curve_arm: What they are without the number of rows.
         looks: How often there were results to look at: with more rows or seeds there are new ones.
         shots: Arms that only show examples: what the curve is compared with the best of.
         score: Which score counts.
@@ -116,6 +145,7 @@ class StudyInfo:
     plan: str = ""
     origin: str = ""
     curve: Sequence[str] = ()
+    curve_arm: str = ""
     shots: Sequence[str] = ()
     looks: int = 1
     score: Counted = "strict"
@@ -249,4 +279,4 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that ``json.dumps`` takes."""
-        return asdict(self)
+        return TypeAdapter(Summary).dump_python(self, mode="json")

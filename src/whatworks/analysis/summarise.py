@@ -104,11 +104,7 @@ def summarise(
         constant=_beside(always, shown),
     )
     trained = [arm.name for arm in arms if arm.training_seconds]
-    only = [
-        arm.name
-        for arm in arms
-        if arm.settings.get("rag", {}).get("passages") == "gold" and arm.name not in trained
-    ]
+    only = [arm.name for arm in arms if arm.passages == "gold" and arm.name not in trained]
     oracles = [arm.name for arm in arms if arm.oracle]
     if study.score == "lenient":  # what counts is what they speak of
         by_arm = {n: [replace(r, value=r.lenient) for r in own] for n, own in by_arm.items()}
@@ -198,7 +194,7 @@ def _curve(
 
     points = tuple(point(arm) for arm in own)
     compared = [(p.rows, p.difference) for p in points if p.difference is not None]
-    return Curve(own[0].name.partition("@")[0], points, against, crossover(compared))
+    return Curve(study.curve_arm, points, against, crossover(compared))
 
 
 def _point(arm: ArmSummary) -> Point:

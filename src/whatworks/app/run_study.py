@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from whatworks.analysis.exported import choose_seed
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
@@ -34,8 +32,6 @@ from whatworks.version import __version__
 
 WRITTEN = frozenset({"zero-shot", "prompt"})
 """Methods whose arms are hand-written prompts and nothing else."""
-DRAWN = (".losses", ".trace")
-"""Notes that the report draws."""
 
 
 def run_study(
@@ -150,6 +146,7 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         content_methods=["rag"] if study.task.documents else [],
         constant=study.constant or "",
         curve=[arm.name for arm in file.curve.arms] if file.curve else (),
+        curve_arm=file.curve.arm_name if file.curve else "",
         shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )
 
@@ -193,13 +190,7 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
     if made and made[0].candidate is not None and study.task.splits.test:
         row = study.task.splits.test[0]
         prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]).messages)
-    notes: list[str] = []
-    for run in mine:
-        for name, value in run.notes.items():
-            if name.endswith(DRAWN):
-                continue
-            lines = value if _is_lines(value) else [value]
-            notes += [f"{name}: {_short(line)}" for line in lines]
+    context = made[0].candidate.prompt.context if made and made[0].candidate else None
     return ArmInfo(
         name=arm.name,
         chain=arm.chain.name,
@@ -209,31 +200,14 @@ def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting
         seeds=len(mine),
         prompt=prompt,
         settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
-        notes=list(dict.fromkeys(notes)),
+        outcomes=[run.outcomes for run in mine],
+        passages=context.passages if context else "",
         oracle=any(run.candidate and run.candidate.prompt.oracle for run in made),
-        curve=[_last(run.notes, ".curve") for run in made],
-        losses=_by_method(made, ".losses"),
-        traces=_by_method(made, ".trace"),
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),
         dev_content=mean([run.dev_content for run in made]),
         exported=choose_seed({run.seed: run.dev_score for run in made}),
     )
-
-
-def _last(notes: Mapping[str, Any], ending: str) -> Any:
-    """What the last method that noted something under such a name said; nothing if none did."""
-    return next((notes[name] for name in reversed(list(notes)) if name.endswith(ending)), [])
-
-
-def _by_method(runs: Sequence[Run], ending: str) -> dict[str, list[Any]]:
-    """What was noted under such a name, of every run, by the method that noted it."""
-    found: dict[str, list[Any]] = {}
-    for run in runs:
-        for name, value in run.notes.items():
-            if name.endswith(ending):
-                found.setdefault(name.removesuffix(ending), []).append(value)
-    return found
 
 
 def _versions() -> dict[str, str]:
@@ -245,13 +219,3 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def _is_lines(value: Any) -> bool:
-    """Whether a note is several sentences rather than one value."""
-    return isinstance(value, list) and all(isinstance(one, str) and " " in one for one in value)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
-    return text if len(text) <= 200 else text[:197] + "..."

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from whatworks.analysis.method_outcomes import EpochScores
 from whatworks.data.task import MetricSpec, Pair
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.drawn_answers import best_and_worst, cut_off, drawn, scored
@@ -94,7 +95,7 @@ class DPO(Method):
             weights = bench.fit(start, dpo, pair_rows(start.prompt, pairs), self.name)
         bench.note("pairs", len(pairs))
         best, scores = bench.best([start.with_weights(each) for each in weights])
-        bench.note("curve", [round(score, 4) for score in scores])
+        bench.tell(EpochScores(values=tuple(round(score, 4) for score in scores)))
         return best
 
     def _pairs(self, start: Candidate, bench: Bench) -> tuple[Pair, ...]:

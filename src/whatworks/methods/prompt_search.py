@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
+from whatworks.analysis.method_outcomes import SearchStep, SearchTrail
 from whatworks.analysis.mistakes import grouped, mistake
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.data.task import Example
@@ -139,7 +140,7 @@ class PromptSearch(Method):
         editor = Editor(metric, bench.train, self.examples)
         current = track.race([start], what="the seed")[0]
         trail: list[Candidate] = []
-        history: list[dict[str, Any]] = [{"edit": "seed", "score": round(current.score, 4)}]
+        history = [SearchStep(edit="seed", score=round(current.score, 4))]
         for number in range(1, self.rounds + 1):
             wrong = [
                 mistake(metric, a.example, a.generation.text, a.score) for a in current.answers
@@ -160,12 +161,12 @@ class PromptSearch(Method):
             helped = best is not None and best.merit > incumbent.merit
             if best is not None and (helped or not trail):
                 edit = edits[tried.index(best.candidate)].name
-                history.append({"edit": edit, "score": round(best.score, 4)})
+                history.append(SearchStep(edit=edit, score=round(best.score, 4)))
                 trail.append(best.candidate)
                 current = best
             if not helped:
                 break
-        bench.note("trail", history)
+        bench.tell(SearchTrail(name="trail", steps=tuple(history)))
         return trail
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
+from whatworks.analysis.method_outcomes import EpochScores
 from whatworks.base.errors import ArmFailure
 from whatworks.base.validation import find_problem
 from whatworks.data.task import MetricSpec
@@ -77,7 +78,7 @@ class Reinforced(Method):
         rows = prompt_rows(start.prompt, bench.train)
         made = bench.fit(start, settings, rows, self.name, reward=reward)
         best, scores = bench.best([start.with_weights(weights) for weights in made])
-        bench.note("curve", [round(score, 4) for score in scores])
+        bench.tell(EpochScores(values=tuple(round(score, 4) for score in scores)))
         return best
 
 

@@ -53,14 +53,14 @@ class RLHF(Reinforced):
 def reward_model(start: Candidate, bench: Bench, pairs: Sequence[Pair], epochs: int) -> Weights:
     """A reward model on the untouched base, so that it judges every arm alike; stored.
 
-    What its training notes is kept beside what the policy's will, under ``reward``.
+    What its training tells is kept beside what the policy's will, under ``reward``.
     """
     base = start.with_weights(start.weights.replace(stages=()))
     rows = pair_rows(start.prompt, pairs)
-    aside = replace(bench, notes={})
+    aside = replace(bench, outcomes=[])
     made = aside.fit(base, RewardSettings(epochs=epochs), rows, "reward")[-1]
-    for name, value in aside.notes.items():
-        bench.note(f"reward.{name}", value)
+    for outcome in aside.outcomes:
+        bench.tell(outcome.replace(name=f"reward.{outcome.name}".strip(".")))
     return made
 
 

@@ -62,7 +62,7 @@ class _Tried:
             raise
         except ArmFailure as failure:
             self.failure = failure
-        self.notes = part.notes
+        self.outcomes = part.outcomes
 
     def __str__(self) -> str:
         if self.failure is not None:
@@ -134,7 +134,8 @@ class Search(Method):
             going = scored[: math.ceil(len(scored) / KEEP_ONE_IN)]
         best = going[0]
         assert best.made is not None
-        bench.notes.update(best.notes)
+        for outcome in best.outcomes:
+            bench.tell(outcome)
         bench.note("chosen", best.trial.settings)
         bench.note("tried", [str(tried) for tried in everything])
         return best.made

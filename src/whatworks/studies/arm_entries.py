@@ -72,6 +72,11 @@ class CurveSection(BaseModel):
         ]
 
     @property
+    def arm_name(self) -> str:
+        """Name of the arm whatever its number of rows."""
+        return read_arm(self.arm).name
+
+    @property
     def demonstrations(self) -> list[Arm]:
         """The few-shot arms that are added."""
         return [

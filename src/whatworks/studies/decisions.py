@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from whatworks.analysis.method_outcomes import MethodOutcome
 from whatworks.analysis.result_rows import CONSTANT, Row
 from whatworks.analysis.verdict import Option, choose
 from whatworks.base.errors import ArmFailure
@@ -30,7 +30,7 @@ class Run:
     ledger: Ledger = field(default_factory=Ledger)
     total: Ledger = field(default_factory=Ledger)
     """``ledger`` is what adapting took; ``total`` has the dev and test rows as well."""
-    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    outcomes: list[MethodOutcome] = field(default_factory=list[MethodOutcome])
     failure: ArmFailure | None = None
 
 

@@ -15,7 +15,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from pydantic import TypeAdapter
+
+from whatworks.analysis.method_outcomes import MethodOutcome, Note
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.verdict import MIN_EFFECT
 from whatworks.base.errors import ArmFailure, InputError, arm_failures
@@ -40,6 +44,8 @@ from whatworks.studies.decisions import Run, constant_row, decision, row, winner
 from whatworks.studies.decoding_section import settled
 from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
+
+_OUTCOMES: TypeAdapter[list[MethodOutcome]] = TypeAdapter(list[MethodOutcome])
 
 
 class Study:
@@ -240,7 +246,7 @@ class Study:
                 __version__,
             ]
         )
-        stored = self.folder.store.read("steps", key)
+        stored: Any = self.folder.store.read("steps", key)
         if stored is None:
             phase: Phase | None = None  # the one that the bar shows
 
@@ -271,11 +277,12 @@ class Study:
             stored = {
                 "candidate": made.model_dump(mode="json"),
                 "ledger": asdict(bench.ledger),
-                "notes": bench.notes,
+                "outcomes": [one.model_dump(mode="json") for one in bench.outcomes],
             }
             self.folder.store.write("steps", key, stored)
         run.ledger = Ledger(**stored["ledger"])
-        run.notes.update({f"{step.name}.{name}": v for name, v in stored["notes"].items()})
+        told = _OUTCOMES.validate_python(stored["outcomes"])
+        run.outcomes += [one.replace(method=step.name) for one in told]
         return Candidate.model_validate(stored["candidate"])
 
     def _helper(self, ledger: Ledger) -> Helper | None:
@@ -328,7 +335,10 @@ class Study:
             else:
                 self._record([row(run, run.candidate, answer) for answer in answers])
                 figures = self.examiner.metric.summary(test, [a.score for a in answers])
-                run.notes.update({f"test.{n}": round(v, 4) for n, v in figures.items()})
+                run.outcomes += [
+                    Note(method="test", name=name, value=round(value, 4))
+                    for name, value in figures.items()
+                ]
         if run.failure is not None:
             failed = Row(
                 arm=run.arm,

@@ -40,7 +40,7 @@ from whatworks.data.task import Task
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.decisions import Decision
 
-LAYOUT = 2
+LAYOUT = 3
 """What the files say, as a number: a folder of another one is refused, never misread."""
 
 
@@ -171,7 +171,10 @@ class StudyFolder:
 
     def write_summary(self, study: StudyInfo, arms: Sequence[ArmInfo]) -> None:
         """What is known beside the rows; with it the study has run."""
-        record = {"study": asdict(study), "arms": [asdict(arm) for arm in arms]}
+        record = {
+            "study": TypeAdapter(StudyInfo).dump_python(study, mode="json"),
+            "arms": TypeAdapter(tuple[ArmInfo, ...]).dump_python(tuple(arms), mode="json"),
+        }
         write_atomic(self._summary, json.dumps(record, indent=1))
 
     def task(self) -> Task:

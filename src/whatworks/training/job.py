@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import Field, model_validator
 
+from whatworks.analysis.method_outcomes import ReinforcementStep
 from whatworks.base.frozen import Frozen
 from whatworks.models.weights import Stacking, StageKind
 from whatworks.training.settings import SETTINGS, AnySettings, Schedule, SFTSettings
@@ -91,24 +92,6 @@ class Progress(Frozen):
     seconds_left: float
 
 
-class Point(Frozen):
-    """What one step of reinforcement saw, on the answers that it drew.
-
-    Attributes:
-        step: 1 for the first.
-        kl: Divergence from the start, nats per answer: mean log ratio of the drawn answers.
-        reward: Mean reward, the divergence not taken off.
-        gold: Mean score by the task's metric.
-        spread: Mean standard deviation of the reward among the answers to one prompt.
-    """
-
-    step: int
-    kl: float
-    reward: float
-    gold: float
-    spread: float
-
-
 class Trained(Frozen):
     """What a finished training left.
 
@@ -131,5 +114,5 @@ class Trained(Frozen):
     dropped_rows: int
     parameters: int
     learning_rate: float
-    trace: tuple[Point, ...] = ()
+    trace: tuple[ReinforcementStep, ...] = ()
     stopped: str = ""

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from whatworks.analysis.method_outcomes import ReinforcementStep
 from whatworks.base.errors import ArmFailure
 from whatworks.training.callbacks import just_saved, trained
-from whatworks.training.job import Point
 
 PATIENCE = 20
 """Steps of reinforcement that may pass without any difference in reward."""
@@ -33,7 +33,7 @@ class Leash(TrainerCallback):
     """
 
     def __init__(self, longest: float, resumed: Path | None) -> None:
-        self.broken: Point | None = None
+        self.broken: ReinforcementStep | None = None
         self.longest = longest
         self._resumed = resumed
         self._begun: tuple[int, list[torch.Tensor]] | None = None
@@ -112,10 +112,10 @@ class Leash(TrainerCallback):
         torch.save(self._within, _file(just_saved(args, state), args))
 
 
-def trace(state: TrainerState) -> tuple[Point, ...]:
+def trace(state: TrainerState) -> tuple[ReinforcementStep, ...]:
     """What each step of reinforcement saw, by the trainer's own log."""
     return tuple(
-        Point(
+        ReinforcementStep(
             step=int(log["step"]),
             kl=log["kl"] * log["completions/mean_length"],
             reward=log["rewards/reward/mean"],

@@ -7,13 +7,16 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from sample_summary import failure, infos, study, summary
+from whatworks.analysis.figures import ArmInfo
+from whatworks.analysis.method_outcomes import Losses, Note, ReinforcementStep, Trace
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report import training_charts as learning
 from whatworks.app.report.html import page, write_html
@@ -77,7 +80,10 @@ def hostile() -> str:
     found, made, items = summary(20)
     made = [replace(r, output=HOSTILE, feedback=HOSTILE) for r in made]
     items = [e.replace(inputs={"q": HOSTILE}, target=HOSTILE) for e in items]
-    arms = [replace(arm.info, prompt=HOSTILE, notes=[HOSTILE]) for arm in found.arms]
+    arms = [
+        replace(arm.info, prompt=HOSTILE, outcomes=[[Note(method=HOSTILE, value=HOSTILE)]])
+        for arm in found.arms
+    ]
     bad = replace(failure(), cause=HOSTILE, remedy=HOSTILE)
     return page(summarise([*made, bad], arms=arms, study=study(name=HOSTILE)), made, items)
 
@@ -116,21 +122,25 @@ def test_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_infos_are_json() -> None:
-    json.dumps([asdict(info) for info in infos(["rag", "sft"])])
+    made = TypeAdapter(list[ArmInfo]).dump_python(infos(["rag", "sft"]), mode="json")
+    again = json.loads(json.dumps(made))
+    assert TypeAdapter(list[ArmInfo]).validate_python(again) == infos(["rag", "sft"])
 
 
-def over_optimised(steps: int) -> list[dict[str, float]]:
+def over_optimised(steps: int) -> Trace:
     """A reward that rises with the divergence while the metric falls from its middle on."""
-    return [
+    seen = [
         {"step": i + 1, "kl": i / 10, "reward": 2.0 + i, "gold": 0.5 - abs(i - steps / 2) / steps}
         for i in range(steps)
     ]
+    return Trace(method="rlhf", steps=tuple(ReinforcementStep(**step, spread=0.1) for step in seen))
 
 
 def test_the_page_draws_losses_and_the_metric_against_divergence() -> None:
     made, rows, items = summary(20)
-    arms = [replace(one, info=replace(one.info, traces={"rlhf": [over_optimised(24)]}))
-            for one in made.arms[:1]]  # fmt: skip
+    first = made.arms[0]
+    told = [*first.info.outcomes, [over_optimised(24)]]
+    arms = [replace(first, info=replace(first.info, outcomes=told))]
     text = page(replace(made, arms=(*arms, *made.arms[1:])), rows, items)
     assert "Training loss: from 2 to 0.4 in 3 steps; from 2.1 to 0.5 in 3 steps" in text
     chart = str(learning.leash(over_optimised(24)))
@@ -141,4 +151,4 @@ def test_the_page_draws_losses_and_the_metric_against_divergence() -> None:
     assert kl == sorted(kl)
     assert reward == sorted(reward)
     assert gold[-1] < max(gold) > gold[0]
-    assert learning.leash(over_optimised(1)) == learning.losses([[1.0]]) == ""
+    assert learning.leash(over_optimised(1)) == learning.losses([Losses(values=(1.0,))]) == ""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from whatworks.analysis.method_outcomes import SearchTrail
 from whatworks.analysis.mistakes import grouped, mistake
 from whatworks.base.errors import BudgetExceeded, InputError
 from whatworks.base.store import Store
@@ -94,8 +95,9 @@ def test_it_finds_the_sentences_that_cure_the_errors(tmp_path: Path) -> None:
     assert bench.dev_score(found) == 1.0 and bench.dev_score(START) == 0.0
     assert bench.notes["held_out"] == {"seed": 0.0, "found": 1.0}
     assert "below_seed" not in bench.notes
-    assert bench.notes["trail"][0]["edit"] == "seed"
-    assert len(bench.notes["trail"]) >= 3
+    (trail,) = [one for one in bench.outcomes if isinstance(one, SearchTrail)]
+    assert trail.steps[0].edit == "seed"
+    assert len(trail.steps) >= 3
 
 
 def test_a_search_that_ends_below_its_seed_says_so_and_returns_what_it_found(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from markupsafe import Markup
 
+from whatworks.analysis.method_outcomes import Losses, Trace
 from whatworks.app.report.svg import draw_line, draw_mark, draw_text, round_ticks, svg
 from whatworks.base.phrasing import percent
 
@@ -15,9 +16,9 @@ STAGES = 12
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 380, 170, 46, 24, 126
 
 
-def losses(runs: Sequence[Sequence[float]]) -> Markup:
+def losses(runs: Sequence[Losses]) -> Markup:
     """Training loss by optimiser step, one line per run; nothing for less than two steps."""
-    drawn = [run for run in runs if len(run) > 1]
+    drawn = [run.values for run in runs if len(run.values) > 1]
     if not drawn:
         return Markup("")
     right = WIDTH - 12
@@ -33,24 +34,23 @@ def losses(runs: Sequence[Sequence[float]]) -> Markup:
     return svg(WIDTH, HEIGHT - 24, f"Training loss: {said}", parts, css="curve-chart")
 
 
-def leash(trace: Sequence[Mapping[str, float]]) -> Markup:
+def leash(trace: Trace) -> Markup:
     """The metric and the reward of one run against the divergence from its start.
 
     Where the reward goes on rising and the metric falls, the reward is over-optimised (Gao et al.
     2023, "Scaling Laws for Reward Model Overoptimization"). The metric stands on the left scale,
     the reward on the right one; both are means over neighbouring steps, in the order of the steps.
 
-    Args:
-        trace: One ``training.job.Point`` per step, as a mapping.
+    Nothing for less than two steps.
     """
-    if len(trace) < 2:
+    steps = trace.steps
+    if len(steps) < 2:
         return Markup("")
-    size = -(-len(trace) // STAGES)
-    groups = [trace[at : at + size] for at in range(0, len(trace), size)]
-    kl, gold, reward = (
-        [fmean(point[name] for point in group) for group in groups]
-        for name in ("kl", "gold", "reward")
-    )
+    size = -(-len(steps) // STAGES)
+    groups = [steps[at : at + size] for at in range(0, len(steps), size)]
+    kl = [fmean(step.kl for step in group) for group in groups]
+    gold = [fmean(step.gold for step in group) for group in groups]
+    reward = [fmean(step.reward for step in group) for group in groups]
     right = WIDTH - 52
     xs = round_ticks(min(0.0, *kl), max(kl), wanted=4)
     ys = round_ticks(0.0, max(gold), wanted=3)

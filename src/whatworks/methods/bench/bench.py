@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note, Trace
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.base.frozen import content_key
 from whatworks.data.task import Document, Example, Pair
@@ -66,7 +67,7 @@ class Bench:
         preferences: Preference pairs.
         seed: Seed of everything random in the method.
         budget: Limits; ``ledger`` holds what this arm has spent so far.
-        notes: What the method wants the report to say (``note``).
+        outcomes: What the method has told (``note``, ``tell``).
         helper: A second model to ask; None when the study names none (``helper.required``).
     """
 
@@ -80,7 +81,7 @@ class Bench:
     budget: Budget = field(default_factory=Budget)
     ledger: Ledger = field(default_factory=Ledger)
     tick: Tick | None = None
-    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    outcomes: list[MethodOutcome] = field(default_factory=list[MethodOutcome])
     helper: Helper | None = None
 
     def answers(self, candidate: Candidate, examples: Sequence[Example]) -> list[Answer]:
@@ -158,7 +159,7 @@ class Bench:
     def best_epoch(self, start: Candidate, weights: Sequence[Weights]) -> Candidate:
         """The start with the weights, one per epoch, that score best on dev; the curve is noted."""
         best, scores = self.best([start.with_weights(each) for each in weights])
-        self.note("curve", [round(score, 4) for score in scores])
+        self.tell(EpochScores(values=tuple(round(score, 4) for score in scores)))
         return best
 
     def largest_fit(self, build: Callable[[int], Candidate], k: int, what: str) -> Candidate:
@@ -264,9 +265,9 @@ class Bench:
         if patience:
             last = next((i for i, c in enumerate(kept) if waiting.enough(c.name)), len(kept))
             kept = kept[: last + 1]
-        self.note("losses", list(trained.losses[: kept[-1].step]))
+        self.tell(Losses(values=trained.losses[: kept[-1].step]))
         if trained.trace:
-            self.note("trace", [point.model_dump() for point in trained.trace])
+            self.tell(Trace(steps=trained.trace))
         if trained.stopped:
             self.note("stopped", trained.stopped)
         if trained.dropped_rows:
@@ -274,8 +275,19 @@ class Bench:
         return [weights(checkpoint.name) for checkpoint in kept]
 
     def note(self, name: str, value: Any) -> None:
-        """Record something for the report."""
-        self.notes[name] = value
+        """Record a figure or a sentence for the report."""
+        self.tell(Note(name=name, value=value))
+
+    def tell(self, outcome: MethodOutcome) -> None:
+        """Record an outcome, in place of one of the same kind and name."""
+        which = (type(outcome), outcome.name)
+        others = [one for one in self.outcomes if (type(one), one.name) != which]
+        self.outcomes[:] = [*others, outcome]
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What was noted, by name."""
+        return {one.name: one.value for one in self.outcomes if isinstance(one, Note)}
 
     def report(self, what: str, done: int, total: int) -> None:
         """Tell the progress display."""

@@ -1,0 +1,122 @@
+"""What a method tells of its work, as typed values: on the record of a run, and in the report.
+
+A method tells through its bench: ``bench.note(name, value)`` for a figure or a sentence to read,
+``bench.tell(...)`` for what the report draws or a claim reads. A further kind of outcome is a class
+here, one member of ``MethodOutcome``, and whatever shows it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from whatworks.base.frozen import Frozen
+from whatworks.base.phrasing import percent
+
+SHOWN = 200
+"""Characters of a note that a report shows; nothing reads it from there."""
+
+
+class _Outcome(Frozen):
+    """What all have: the method that tells it, which the study fills in, and a name, if any."""
+
+    method: str = ""
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What told it: the method, and the name where it has one."""
+        return ".".join(filter(None, (self.method, self.name)))
+
+    @property
+    def lines(self) -> list[str]:
+        """The outcome as lines to read; none where it is drawn."""
+        return []
+
+
+class Note(_Outcome):
+    """A figure, a sentence or several, to be read."""
+
+    kind: Literal["note"] = "note"
+    value: Any
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each sentence, or one for any other value."""
+        several: list[Any] = self.value if _are_sentences(self.value) else [self.value]
+        return [f"{self.label}: {_shorten(one)}" for one in several]
+
+
+class Losses(_Outcome):
+    """Training loss by optimiser step."""
+
+    kind: Literal["losses"] = "losses"
+    values: tuple[float, ...]
+
+
+class EpochScores(_Outcome):
+    """Dev score after each checkpoint."""
+
+    kind: Literal["epoch scores"] = "epoch scores"
+    values: tuple[float, ...]
+
+
+class ReinforcementStep(Frozen):
+    """What one step of reinforcement saw, on the answers that it drew.
+
+    Attributes:
+        step: 1 for the first.
+        kl: Divergence from the start, nats per answer: mean log ratio of the drawn answers.
+        reward: Mean reward, the divergence not taken off.
+        gold: Mean score by the task's metric.
+        spread: Mean standard deviation of the reward among the answers to one prompt.
+    """
+
+    step: int
+    kl: float
+    reward: float
+    gold: float
+    spread: float
+
+
+class Trace(_Outcome):
+    """What each step of reinforcement saw."""
+
+    kind: Literal["trace"] = "trace"
+    steps: tuple[ReinforcementStep, ...]
+
+
+class SearchStep(Frozen):
+    """One edit that a search of prompts kept, and the score on the rows that it searched with."""
+
+    edit: str
+    score: float
+
+
+class SearchTrail(_Outcome):
+    """A search of prompts, edit by edit; the first is the seed."""
+
+    kind: Literal["search trail"] = "search trail"
+    steps: tuple[SearchStep, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """One line, however many edits."""
+        edits = "; ".join(f"{step.edit} {percent(step.score)}" for step in self.steps)
+        return [f"{self.label}: {edits}"]
+
+
+MethodOutcome = Annotated[
+    Note | Losses | EpochScores | Trace | SearchTrail, Field(discriminator="kind")
+]
+
+
+def _are_sentences(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and " " in one for one in value)
+
+
+def _shorten(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
