@@ -188,6 +188,13 @@ def _launcher() -> list[str]:
     return ["accelerate.commands.launch", "--config_file", given, "-m"]
 
 
+def has_accelerator() -> bool:
+    """Whether trainings run on one, which takes a step's rows at once."""
+    import torch
+
+    return torch.accelerator.is_available()
+
+
 def _flash_attention() -> bool:
     """Whether rows that are laid end to end train faster than padded ones."""
     import torch
@@ -205,13 +212,13 @@ def _environment(base: Path) -> dict[str, str]:
     ``OMP_NUM_THREADS`` in the environment goes before it.
     """
     defaults = {**_ALWAYS, **({} if os.environ.get(ACCELERATE) else _ONE_GPU)}
-    count = min(threads.suited(_parameters(base)), threads.cores())
+    count = min(threads.suited(count_parameters(base)), threads.cores())
     if count < (os.cpu_count() or 1):  # else torch's own choice: every physical core
         defaults[child.THREADS] = str(count)
     return {**defaults, **os.environ, **_QUIET}
 
 
-def _parameters(base: Path) -> int:
+def count_parameters(base: Path) -> int:
     """Number of parameters by the headers of the weight files, see the safetensors format."""
     total = 0
     for path in base.glob("*.safetensors"):

@@ -22,6 +22,7 @@ from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer, mean
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation
+from whatworks.models.files import resolve
 from whatworks.models.helper import DECODING, Helper
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
@@ -32,11 +33,12 @@ from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
 """Rows asked for each call of ``answers``: as many as the local engine takes at once on a CPU."""
-FIRST, SLOW_SAMPLE = 2, 8
-"""Rows asked first, and rows in all of a model that takes ``SLOW`` seconds for these."""
-SLOW = 1.0
+FIRST, SECOND = 1, 4
+"""Rows asked first and then, where these take ``SLOW`` seconds; no more of them."""
+SLOW = 0.5
 AT_ONCE = 1.25
-"""Where three times the rows take less than this times the time, they are answered at once."""
+"""Where ``SECOND`` rows take less than this times the time of the first, they are answered at
+once, as an endpoint does, and the others are asked as well."""
 MOST = 160
 """Rows asked in all while one method rehearses; after that, its last answers stand for more."""
 BATCHES, FEWEST = 4, 2
@@ -44,6 +46,9 @@ BATCHES, FEWEST = 4, 2
 where a training is short, so that rehearsing it is not half of it."""
 SHORT = 40
 """Steps of a training that is not short."""
+PART, IN_PARTS = 4, 30_000_000
+"""Rows of a step that is rehearsed, where a CPU reads steps in parts: of models of this many
+parameters."""
 
 
 @dataclass(frozen=True)
@@ -166,14 +171,14 @@ class Rehearsal(Bench):
         ask = partial(self.examiner.ask, candidate)
         answers, first = _timed(lambda: ask(sample[:FIRST]))
         rest = sample[FIRST:]
-        if first > SLOW and len(sample) > SLOW_SAMPLE:
-            some = rest[:: len(rest) // (SLOW_SAMPLE - FIRST)][: SLOW_SAMPLE - FIRST]
+        if first > SLOW and len(rest) > SECOND:
+            some = rest[:: len(rest) // SECOND][:SECOND]
             more, second = _timed(lambda: ask(some))
             if second > AT_ONCE * first:
                 # Of a line through both: what the rows of a batch share, and each one's own.
-                row = (second - first) / (len(some) - FIRST)
-                row = min(max(row, second / len(some) / 3), second / len(some))
-                return Sampled(answers + more, row, second - row * len(some))
+                row = (second - first) / (SECOND - FIRST)
+                row = min(max(row, second / SECOND / 3), second / SECOND)
+                return Sampled(answers + more, row, second - row * SECOND)
             answers, rest = answers + more, [row for row in rest if row not in some]
         more, seconds = _timed(lambda: ask(rest)) if rest else ([], first)
         return Sampled(answers + more, seconds / len(rest or answers))
@@ -223,6 +228,9 @@ class Rehearsal(Bench):
         batches: int,
     ) -> Pace:
         """Take a few steps for real, the longest row in the first, on rows of all lengths."""
+        parts = settings.rows_a_step
+        settings = self._small_steps(start, settings)
+        parts //= settings.rows_a_step
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
         padded = usual_length(lengths, settings.rows_a_step)
@@ -248,6 +256,7 @@ class Rehearsal(Bench):
             beginning = max(step, at_first - step * (first - 1))
         else:
             step = beginning = at_last / max(1, last)
+        beginning, step = beginning + (parts - 1) * step, parts * step
         return Pace(
             around=max(0.0, wall - seconds),
             first=beginning,
@@ -257,6 +266,14 @@ class Rehearsal(Bench):
             tokens=tokens / len(chosen) * share,
             made=made,
         )
+
+    def _small_steps(self, start: Candidate, settings: AnySettings) -> AnySettings:
+        """Settings with fewer rows a step, where a step takes as long as its rows one by one."""
+        base = resolve(self.examiner.files(start.weights).base)
+        whole = not settings.shuffled or settings.batch_size % PART or launch.has_accelerator()
+        if whole or launch.count_parameters(base) < IN_PARTS:
+            return settings
+        return settings.replace(batch_size=PART)
 
     def _training_tick(self, step: int, steps: int, seconds: float) -> None:
         self._steps.append((step, seconds))
