@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ import pytest
 from whatworks.app.report.terminal import RichWatcher
 from whatworks.app.run_study import report_study, run_study
 from whatworks.data.task import Example, MetricSpec, Splits, Task
+from whatworks.methods.bench import rehearsal
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Chain, Method
 from whatworks.methods.registry import chain
@@ -170,3 +172,44 @@ def test_training_is_planned_from_a_few_steps(tmp_path: Path, tiny_model: Path) 
     assert arm.memory > 100e6
     took = StudyFolder(tmp_path / "run").times(since=plan.at)["sft"]
     assert 0.4 < arm.seconds / took < 2.5  # the machine may be busier at one time than the other
+
+
+class SlowBatches(FakeEngine):
+    """Reads what prompts share once a call, and takes time for each row and each 32 of them."""
+
+    SHARED, EACH = 0.15, 0.06
+
+    def generate(self, model: Any, prompts: Any, decoding: Any, **more: Any) -> list[Any]:
+        time.sleep(self.SHARED * -(-len(prompts) // 32) + self.EACH * len(prompts))
+        self.calls.append(len(prompts))
+        return super().generate(model, prompts, decoding, **more)
+
+
+class AtOnce(FakeEngine):
+    """Answers eight rows at a time, slowly, as an endpoint does."""
+
+    def generate(self, model: Any, prompts: Any, decoding: Any, **more: Any) -> list[Any]:
+        time.sleep(0.1 * -(-len(prompts) // 8))
+        self.calls.append(len(prompts))
+        return super().generate(model, prompts, decoding, **more)
+
+
+@pytest.mark.parametrize(("kind", "most"), [(SlowBatches, 5), (AtOnce, 32)])
+def test_few_rows_of_a_slow_model_tell_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[FakeEngine], most: int
+) -> None:
+    monkeypatch.setattr(rehearsal, "SLOW", 0.08)
+    engine: Any = kind(lambda messages: "1 1")
+    engine.calls = []
+    arms = [Arm(name="zero-shot", chain=chain("zero-shot"))]
+    planned = study(tmp_path, engine, arms)
+    with RichWatcher() as bars:
+        plan = make_plan(planned, bars)
+        assert sum(engine.calls[1:]) <= most, "after loading the model"
+        engine.calls.clear()
+        began = time.monotonic()
+        planned.run(bars)
+    took = time.monotonic() - began
+    assert took / 1.5 < plan.seconds < took * 1.5
+    if kind is SlowBatches:
+        assert plan.rehearsal < took / 10
