@@ -27,11 +27,11 @@ def match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:
 def exact(example: Example, text: str, options: NoOptions) -> Score:
     """The target, character by character; space around it does not count.
 
-    Lenient: equal after normalisation.
+    Lenient: the target's words within the answer, after normalisation.
     """
     del options
     said, wanted = text.strip(), example.target.strip()
-    return match(said == wanted, normalise(said) == normalise(wanted), said, wanted)
+    return match(said == wanted, contained(wanted, said), said, wanted)
 
 
 @metric(label=lambda text, _: normalise(text))

@@ -21,6 +21,7 @@ from whatworks.base.phrasing import brief, cut
 from whatworks.data.task import Example
 from whatworks.metrics.definition import FILE, Options, metric
 from whatworks.metrics.json.inferred_schema import shape
+from whatworks.metrics.json.loose import fold, read_literal
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import overlap, part_means, readable
 from whatworks.models.constraint import Constraint
@@ -97,7 +98,9 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
     except MalformedJSON as error:
         said, problem = None, f"not one JSON value: {error}"
     if said is None:
-        lenient = _agrees(find(text, like=wanted), wanted, schema, order)
+        lenient = _right_in_content(
+            find(text, like=wanted) or _literal(text), wanted, schema, order
+        )
         names = ["parsed", *(["schema_valid"] if schema else [])]
         fields = ["field_precision", "field_recall", "field_f1"] if wanted else []
         parts = dict.fromkeys(names + fields, 0.0)
@@ -112,11 +115,12 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
         parts |= {f"field_{name}": share for name, share in shares._asdict().items()}
         parts["type_errors"] = float(len(_type_errors(ours, theirs)))
         problem = _differences(ours, theirs) or "the order within an array differs"
+    lenient = _right_in_content(said, wanted, schema, order)
     if broken:
-        return Score(0.0, "malformed", "; ".join(broken), parts=parts)
+        return Score(0.0, "malformed", "; ".join(broken), lenient=lenient, parts=parts)
     if _agrees(said, wanted, schema, order):
         return Score(1.0, "correct", parts=parts)
-    return Score(0.0, "wrong", problem, parts=parts)
+    return Score(0.0, "wrong", problem, lenient=lenient, parts=parts)
 
 
 class MalformedJSON(ValueError):
@@ -225,6 +229,23 @@ def _agrees(
         return 0.0
     same = wanted is None or _canonical(said.value, order) == _canonical(wanted.value, order)
     return float(same)
+
+
+def _literal(text: str) -> Parsed | None:
+    value = read_literal(text)
+    return None if value is None else Parsed(value)
+
+
+def _right_in_content(
+    said: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
+) -> float:
+    """Whether a value says what the target says: in other types and cases too."""
+    if said is None or _too_deep(said.value):
+        return 0.0
+    if wanted is None:
+        return _agrees(said, wanted, schema, order)
+    ours, theirs = fold(said.value), fold(wanted.value)
+    return float(_canonical(ours, order) == _canonical(theirs, order))
 
 
 def _canonical(value: Any, order: bool) -> Any:
