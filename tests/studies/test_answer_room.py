@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
-from whatworks.analysis.cut_answers import cut_findings, cut_share
+from whatworks.analysis.cut_answers import cut_share, warn_of_cuts
 from whatworks.analysis.result_rows import Results, Row
+from whatworks.app.report.terminal import print_summary
 from whatworks.app.run_study import report_study, run_study
 from whatworks.base.progress import Silent
 from whatworks.data.task import Example
@@ -83,7 +86,7 @@ def test_reasoning_is_taken_off_kept_and_counted(tmp_path: Path) -> None:
     assert arm is not None and arm.score is not None
     assert (arm.score.value, arm.cut) == (1.0, 0.0)
     assert arm.reasoning_tokens == len(THOUGHTS.split()) == arm.completion_tokens - 2
-    assert summary.study.findings == ()
+    assert summary.warning == ""
     rows = Results(tmp_path / "out" / "results.jsonl").rows()
     assert {row.output.split()[0] for row in rows} == {"blue"}
     assert {row.reasoning for row in rows} == {THOUGHTS.strip()}
@@ -100,11 +103,17 @@ def test_targets_with_reasoning_are_scored_by_their_answers(tmp_path: Path) -> N
 def test_answers_that_were_cut_are_told_of_first(tmp_path: Path) -> None:
     model = write_script(tmp_path, f"<think>{THOUGHTS}</think>ANSWER")
     path = write_study(tmp_path, model=model, decoding={"max_tokens": 20})
-    summary, _ = run_study(path, out=tmp_path / "out", watcher=Silent())
+    summary, report = run_study(path, out=tmp_path / "out", watcher=Silent())
     arm = summary.arm("zero-shot")
     assert arm is not None and arm.cut == 1.0
-    assert summary.study.findings[0].startswith("Answers were cut at their most tokens: 100% of")
-    assert "max_tokens" in summary.study.findings[0]
+    assert summary.warning.startswith("Answers were cut at their most tokens: 100% of zero-shot")
+    assert "max_tokens" in summary.warning
+    page = report.read_text("utf-8")
+    assert page.index("Answers were cut") < page.index("<h1>") and "100% cut" in page
+    console = Console(width=100, file=StringIO())
+    print_summary(summary, console)
+    shown = console.file.getvalue()
+    assert shown.strip().startswith("Answers were cut") and "100% cut" in shown
 
 
 def test_a_run_again_is_the_same_study(tmp_path: Path) -> None:
@@ -132,8 +141,8 @@ def test_rows_of_an_older_version_say_nothing_of_their_end(tmp_path: Path) -> No
 def test_a_few_cut_answers_are_no_news() -> None:
     rows = [Row(arm="a", seed=0, status="scored", finish=f) for f in ["length", *["stop"] * 40]]
     assert cut_share(rows) == pytest.approx(1 / 41)
-    assert cut_findings({"a": cut_share(rows), "b": None}) == ()
-    assert "10% of b" in cut_findings({"a": 0.0, "b": 0.1})[0]
+    assert warn_of_cuts({"a": cut_share(rows), "b": None}) == ""
+    assert "10% of b" in warn_of_cuts({"a": 0.0, "b": 0.1})
     assert cut_share([Row(arm="a", seed=0, status="scored")]) is None
 
 

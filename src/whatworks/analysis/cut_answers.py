@@ -17,13 +17,13 @@ def cut_share(rows: Sequence[Row]) -> float | None:
     return sum(row.finish == "length" for row in known) / len(known) if known else None
 
 
-def cut_findings(shares: Mapping[str, float | None]) -> tuple[str, ...]:
-    """A sentence on the arms with more than a few; it comes before anything else is said."""
+def warn_of_cuts(shares: Mapping[str, float | None]) -> str:
+    """A sentence on the arms with more than a few; empty where there is none."""
     many = {arm: share for arm, share in shares.items() if share is not None and share > FEW}
     if not many:
-        return ()
+        return ""
     said = ", ".join(f"{percent(share, 0)} of {arm}" for arm, share in many.items())
     return (
         f"Answers were cut at their most tokens: {said}. What they would have said is not "
-        "measured; raise `decoding: {max_tokens: ...}` before reading their scores.",
+        "measured; raise `decoding: {max_tokens: ...}` before reading their scores."
     )

@@ -263,7 +263,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Summary:
-    """A study's figures: its arms in their order, and the answer in words."""
+    """A study's figures: its arms in their order, and the answer in words.
+
+    ``warning`` is what has to be known before any of them is read; empty where there is nothing.
+    """
 
     study: StudyInfo
     arms: tuple[ArmSummary, ...]
@@ -272,6 +275,7 @@ class Summary:
     n_groups: int
     curve: Curve | None = None
     constant: Constant | None = None
+    warning: str = ""
 
     def arm(self, name: str) -> ArmSummary | None:
         """The arm of that name, if there is one."""

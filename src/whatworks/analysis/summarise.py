@@ -20,7 +20,7 @@ from whatworks.analysis.aspects import (
     with_aspects,
 )
 from whatworks.analysis.comparison import Comparison, compare, mean_interval
-from whatworks.analysis.cut_answers import cut_findings, cut_share
+from whatworks.analysis.cut_answers import cut_share, warn_of_cuts
 from whatworks.analysis.exported import judge_exported
 from whatworks.analysis.figures import (
     ArmInfo,
@@ -111,7 +111,6 @@ def summarise(
     why = retrieval_or_reading(
         by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
     )
-    why = [*cut_findings({arm.name: arm.cut for arm in shown}), *why]
     why += shortfalls(shown, by_arm, study, examples)
     return Summary(
         replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
@@ -121,6 +120,7 @@ def summarise(
         len(set(groups.values())),
         curve=_curve(shown, study, scores, groups),
         constant=always,
+        warning=warn_of_cuts({arm.name: arm.cut for arm in shown}),
     )
 
 

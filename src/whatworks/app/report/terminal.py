@@ -83,6 +83,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         console.width = max(console.width, PIPED_WIDTH)
     study, answer = summary.study, summary.recommendation
     console.print()
+    if summary.warning:
+        console.print(Text(clean(summary.warning)))
     console.print(Text(clean(answer.headline), style="bold"))
     for line in (*answer.details, *study.findings):
         console.print(Text(clean(line)))
@@ -276,6 +278,8 @@ def _verdict(arm: ArmSummary) -> Text:
         text.append(f"\n  {arm.content.gain}", style="not bold dim")
     elif verdict.more:
         text.append(f"\n  {verdict.needs.brief}", style="not bold dim")
+    if arm.cut:
+        text.append(f"\n  {percent(arm.cut, 0)} cut", style="not bold dim")
     return text
 
 
