@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import logging
-import re
+import time
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
 from whatworks.data.formats.base import as_text, first
+from whatworks.data.html_page import read_page
 from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
 from whatworks.data.task import Document
+
+LARGEST = 32 << 20
+"""Bytes of one document's file; books have one or two million."""
+LONGEST = 120.0
+"""Seconds that the pages of one PDF may take."""
 
 _HTML_ENDINGS = (".html", ".htm")
 _ROWS_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")
 _TEXT_COLUMNS = ("text", "contents", "content", "body", "passage", "paragraph", "document")
-_HIDDEN_TAGS = {"script", "style", "template", "noscript", "svg"}
-_BLOCK_TAGS = {
-    *("p", "div", "section", "article", "header", "footer", "main", "nav", "aside", "pre"),
-    *("blockquote", "dl", "figure", "figcaption", "caption", "hr"),
-}
-_LINE_TAGS = {"dt", "dd"}
-_HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
-_STRUCTURE = {"ul": "", "ol": "", "li": "- ", "table": "", "tr": ""}
-"""What lists and tables are made of, with what stands before the text in each."""
 
 
 def read_documents(path: Path) -> tuple[Document, ...]:
@@ -37,9 +33,9 @@ def read_documents(path: Path) -> tuple[Document, ...]:
     ``id`` and ``title``. Files and folders whose names begin with a dot are passed over.
 
     Raises:
-        InputError: If nothing is there, a file is of a kind that cannot be read or has no text, a
-            PDF is damaged, encrypted, or holds pictures of text only, a row has no text, or two
-            documents have the same id.
+        InputError: If nothing is there, a file is of a kind that cannot be read or has no text, is
+            too large or takes too long, a PDF is damaged, encrypted, or holds pictures of text
+            only, a row has no text, or two documents have the same id.
     """
     path = Path(path)
     found = tuple(_documents(path))
@@ -75,11 +71,15 @@ def _file(path: Path, name: str) -> Iterator[Document]:
     ending = text.suffix(path)
     if ending in _ROWS_ENDINGS:
         yield from _from_rows(path)
-    elif ending in _HTML_ENDINGS:
-        page = _Page()
-        page.feed(text.whole(path))
-        page.close()
-        yield _document(name, page.text(), page.title.strip(), path)
+        return
+    if path.exists() and path.stat().st_size > LARGEST:
+        raise InputError(
+            f"a document of more than {LARGEST >> 20} MiB",
+            place=str(path),
+            remedy="split it, or move it out of the folder",
+        )
+    if ending in _HTML_ENDINGS:
+        yield _document(name, *read_page(text.whole(path), str(path)), path)
     elif ending == ".pdf":
         body, title = _pdf(path)
         yield _document(name, body, title, path)
@@ -113,7 +113,16 @@ def _pdf(path: Path) -> tuple[str, str]:
             raise InputError(
                 "the PDF is encrypted", place=str(path), remedy="save it without a password"
             )
-        pages = [page.extract_text().strip() for page in reader.pages]
+        pages: list[str] = []
+        late = time.monotonic() + LONGEST
+        for page in reader.pages:
+            if time.monotonic() > late:
+                raise InputError(
+                    f"its first {len(pages)} pages took more than {LONGEST:.0f} seconds to read",
+                    place=str(path),
+                    remedy="split it, or convert it to .txt",
+                )
+            pages.append(page.extract_text().strip())
         title = str((reader.metadata and reader.metadata.title) or "").strip()
     except InputError:
         raise
@@ -157,81 +166,3 @@ def _from_rows(path: Path) -> Iterator[Document]:
             text=as_text(body).strip(),
             title="" if title is None else as_text(title),
         )
-
-
-class _Page(HTMLParser):
-    """The readable text of an HTML page, its structure as Markdown has it.
-
-    A blank line stands between paragraphs, ``#`` before a heading, ``-`` before a list item and
-    ``|`` around the cells of a table's row, so that it is cut into passages as Markdown is. What
-    stands before a text is written when there is one.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = ""
-        self._parts: list[str] = []
-        self._hidden = 0
-        self._in_title = False
-        self._breaks = 0
-        self._lead = ""
-        self._in_cell = False
-        self._in_row = False
-        """Whether a cell of the row has text by now."""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what begins."""
-        self._hidden += tag in _HIDDEN_TAGS
-        if tag == "title" and not self._hidden and not self.title:
-            self._in_title = True
-        if tag in ("td", "th"):
-            self._lead += " | " if self._in_row else "| "
-            self._in_cell = True
-        elif tag in _HEADINGS or tag in _STRUCTURE:
-            self._in_cell = self._in_row = False  # a table for layout
-            self._break(1 if tag in ("li", "tr") else 2, _STRUCTURE.get(tag) or _HEADINGS.get(tag))
-        elif tag == "br":
-            self._break(self._breaks + 1)
-        elif tag in _BLOCK_TAGS:
-            self._break(2)
-        elif tag in _LINE_TAGS:
-            self._break(1)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Note what ends."""
-        self._hidden = max(0, self._hidden - (tag in _HIDDEN_TAGS))
-        self._in_title = self._in_title and tag != "title"
-        if tag == "tr":
-            self._parts += [" |"] * self._in_row
-            self._in_cell = self._in_row = False
-        if tag in _HEADINGS or tag in _STRUCTURE:
-            self._lead = ""
-            self._break(1 if tag in ("li", "tr") else 2)
-        elif tag in _BLOCK_TAGS:
-            self._break(2)
-        elif tag in _LINE_TAGS:
-            self._break(1)
-
-    def handle_data(self, data: str) -> None:
-        """Keep text that a reader would see."""
-        if self._in_title:
-            self.title += data
-        elif not self._hidden and not data.isspace():
-            self._parts += ["\n" * min(self._breaks, 2), self._lead, re.sub(r"\s+", " ", data)]
-            self._in_row = self._in_row or "|" in self._lead
-            self._breaks, self._lead = 0, ""
-        elif not self._hidden:
-            self._parts.append(" ")
-
-    def _break(self, lines: int, lead: str | None = None) -> None:
-        """The text to come begins anew, after so many ends of lines; within a cell it goes on."""
-        if self._in_cell:
-            self._parts.append(" ")
-        elif lead is not None:
-            self._breaks, self._lead = max(self._breaks, lines), lead
-        elif not self._lead:
-            self._breaks = max(self._breaks, lines)
-
-    def text(self) -> str:
-        """The text, spaces folded."""
-        return "\n".join(" ".join(line.split()) for line in "".join(self._parts).split("\n"))

@@ -22,10 +22,11 @@ SIZE = 120
 _PIECE = re.compile(rf"{SIGN}|(?:(?!{SIGN})\S){{1,100}}")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _HEADING = re.compile(r"#{1,6} .*")
+# Linear in the text: runs are taken whole (``++``), and only from where they begin.
 _SENTENCE_END = re.compile(
-    r"[.!?…]+[\"'”’)\]]*\s+(?=[^a-z\s])"  # not before a small letter: "e.g. this", "approx. 3 m"
-    r"|[。！？]+[」』”）]*\s*"
-    r"|\n\s*(?=[-*•|#]|\d+[.)]\s)"  # list items, table rows, headings
+    r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+\s++(?=[^a-z])"  # not before a small letter: "approx. 3 m"
+    r"|[。！？]++[」』”）]*+\s*+"
+    r"|(?<!\s)[^\S\n]*+\n\s*+(?=[-*•|#]|\d++[.)]\s)"  # list items, table rows, headings
 )
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|cf|al|No|Nos|Fig|Eq|Vol|pp?|ca|approx|Inc|Ltd"
