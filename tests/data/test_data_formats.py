@@ -56,6 +56,25 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "kto": [{"prompt": "2+2=", "completion": "4", "label": True}],
+    "ultrachat": [{"data": ["Hi", "Hello", "And?", "Nothing more."]}],
+    "bfcl": [
+        {
+            "question": [[USER]],
+            "function": [{"name": "add", "parameters": {}}],
+            "ground_truth": [{"add": {"a": [2], "b": [2, ""]}}],
+        }
+    ],
+    "beir": [{"query": "Who?", "relevant": [{"_id": "d1", "title": "A", "text": "A did."}]}],
+    "squad": [{"context": "A did.", "question": "Who?", "answers": {"text": ["A", "A"]}}],
+    "hotpotqa": [
+        {
+            "question": "Who?",
+            "answer": "A",
+            "context": {"title": ["A", "B"], "sentences": [["A did."], ["B", " not."]]},
+            "supporting_facts": {"title": ["A"], "sent_id": [0]},
+        }
+    ],
+    "multiple-choice": [{"question": "Who?", "choices": ["A", "B"], "answer": 1}],
     "generic": [{"text": "I lost my card", "category": "lost_card", "id": 7}],
 }
 ASKED = {"viggo-json": "viggo"}
@@ -414,3 +433,50 @@ def test_a_conversation_in_a_csv_cell(save: Save) -> None:
     data = read(save("rows.csv", f'id,messages\n1,"{cell}"\n'))
     assert data.format == "openai"
     assert data.examples[0].target == "4"
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"name": "Bo"}, "name"),
+        ({"reasoning_content": "2 and 2 make 4."}, "reasoning_content"),
+        ({"tool_call_id": "c1"}, "tool_call_id"),
+        ({"audio": {"id": "a1"}}, "audio"),
+        ({"loss": False}, "loss"),
+        ({"refusal": ""}, ""),
+    ],
+)
+@pytest.mark.parametrize("shape", ["messages", "conversations", "completion", "chosen", "packed"])
+def test_fields_of_a_turn_that_are_not_shown_are_counted(
+    save: Save, more: dict[str, Any], named: str, shape: str
+) -> None:
+    said = {**RIGHT, **more}
+    row: dict[str, Any] = {
+        "messages": {"messages": [USER, said]},
+        "conversations": {"conversations": [USER, said]},
+        "completion": {"prompt": [USER], "completion": [said]},
+        "chosen": {"prompt": [USER], "chosen": [said], "rejected": [WRONG]},
+        "packed": {"messages": json.dumps([USER, said])},
+    }[shape]
+    plain = {"messages": [USER, RIGHT]}
+    data = read(save("rows.jsonl", [row, row]))
+    wanted = (f"2 rows have turns with {named!r}, which the model is not shown",) if named else ()
+    assert data.notes == wanted
+    assert read(save("rows.jsonl", [plain])).notes == ()
+
+
+def test_legacy_functions_are_tools(save: Save) -> None:
+    function = {"name": "add", "parameters": {"type": "object"}}
+    call = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": ""}}
+    rows = [{"messages": [USER, call], "functions": [function]}]
+    (row,) = read(save("rows.jsonl", rows)).examples
+    assert row.meta == {"tools": [{"type": "function", "function": function}]}
+    assert json.loads(row.target)[0]["name"] == "add"
+
+
+def test_every_learns_no_answer_of_weight_0(save: Save) -> None:
+    talk = [USER, {**WRONG, "weight": 0}, USER, RIGHT, USER, RIGHT]
+    rows = [{"id": "a", "messages": talk, "system": "Be brief."}, {"id": "b", "messages": talk}]
+    made = every_turn(read(save("rows.jsonl", rows)).examples)
+    assert [(row.group, row.target) for row in made] == [("a", "4")] * 2 + [("b", "4")] * 2
+    assert "5" in [m.content for m in made[0].messages]

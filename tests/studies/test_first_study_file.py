@@ -139,7 +139,7 @@ def test_what_cannot_be_guessed_is_said_and_nothing_written(
     three = save(tmp_path / "c.jsonl", [SHAPES["words"][0](i) for i in N])
     out = tmp_path / "study.yaml"
     for files, words in (
-        ([one], "columns: {input"),
+        ([one], "--input x1 --target x2"),
         ([two, three], "could both be train"),
         ([tmp_path / "none.jsonl"], "no such file"),
     ):

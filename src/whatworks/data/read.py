@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from whatworks.base.errors import InputError, nearest
-from whatworks.base.frozen import content_key
 from whatworks.data.contents import Data
 from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
-from whatworks.data.formats.base import LeftOut, as_text, first, text_in
+from whatworks.data.formats.base import NO_VALUE, Absent, LeftOut, Unclear, as_text, first, text_in
 from whatworks.data.formats.preference import join_labelled
+from whatworks.data.formats.turns import unread
 from whatworks.data.logs import log_name
-from whatworks.data.raw_row import Row
+from whatworks.data.nested import look
+from whatworks.data.raw_row import Fields, Row
 from whatworks.data.raw_rows import rows
-from whatworks.data.task import Document, Example, Pair
+from whatworks.data.task import Example, Pair
 
 ROLES = ("input", "target", "id", "group", "evidence")
 """What ``columns`` can name."""
 
 ASIDE = "not shown to the model"
 """What is said of columns that carry no role: they are in ``meta``, for a metric to use."""
+
+Missing = Literal["refuse", "drop", "keep"]
+"""What is done with rows whose input or target is missing: null, not a number, an empty cell of a
+table, or one of the texts ``NO_VALUE``. ``keep`` takes such a text as it is, and nothing for ""."""
 
 _IDS = ("id", "example_id", "question_id", "uid", "qid", "uuid", "_id")
 
@@ -35,7 +40,7 @@ class _Item:
 
     example: Example
     content: Content
-    document: Document | None
+    notes: tuple[str, ...]
 
 
 def read(
@@ -44,6 +49,7 @@ def read(
     format: str | None = None,
     columns: Mapping[str, str | list[str]] | None = None,
     limit: int | None = None,
+    missing: Missing = "refuse",
 ) -> Data:
     """Read a file, a folder of files or a saved data set.
 
@@ -56,17 +62,21 @@ def read(
             With ``input`` or ``target``, the rows are read as generic ones. An empty ``id``
             numbers the rows.
         limit: Read at most so many rows.
+        missing: What is done with rows whose input or target is missing.
 
     Raises:
+        Unclear: If the columns leave open what is what.
+        Incomplete: If rows have no input or no target, and nothing else is wrong.
         InputError: With file and line: missing or empty file, broken JSON or table, wrong
-            encoding, columns that leave open what is what, rows without what the format needs
-            (how many, which first), duplicate ids.
+            encoding, rows that do not say what the format needs (how many, which first),
+            duplicate ids.
     """
     path = Path(path)
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}", remedy="read at least one row")
-    reader, source = _open(path, format, columns or {}, limit)
+    reader, source = _open(path, format, columns or {}, limit, missing)
     problems: dict[str, tuple[int, str]] = {}
+    absent: set[str] = set()
     items: list[_Item] = []
     said: Counter[str] = Counter()
     count = 0
@@ -77,24 +87,30 @@ def read(
         except LeftOut as why:
             said[f"were left out: {why}"] += 1
         except RowProblem as problem:
+            if isinstance(problem, Absent):
+                absent.add(str(problem))
+                if missing == "drop":
+                    said[f"were left out: {problem}"] += 1
+                    continue
             times, place = problems.get(str(problem), (0, row.place))
             problems[str(problem)] = (times + 1, place)
     if problems:
-        raise _report(reader.form, problems, count)
+        kind = Incomplete if problems.keys() <= absent else InputError
+        raise _report(reader.form, problems, count, kind)
     if not items:
         raise InputError(
             f"all {count} rows {' and '.join(said)}", place=str(path), remedy="give other rows"
         )
     _check_ids(items, path)
     pairs, notes = _pairs(items)
-    said.update(item.content.note for item in items if item.content.note)
+    said.update(note for item in items for note in item.notes)
     return Data(
         examples=tuple(item.example for item in items if not _only_rejected(item.content)),
         pairs=pairs,
         format=reader.form.name,
         columns=reader.shown(),
         notes=(*reader.form.notes, *(f"{n} rows {note}" for note, n in said.items()), *notes),
-        documents=tuple({d.id: d for item in items if (d := item.document)}.values()),
+        documents=tuple({d.id: d for item in items for d in item.content.documents}.values()),
     )
 
 
@@ -111,7 +127,7 @@ def stream(
     Raises:
         InputError: At the first row that cannot be read.
     """
-    reader, source = _open(Path(path), format, columns or {}, SAMPLE)
+    reader, source = _open(Path(path), format, columns or {}, SAMPLE, "refuse")
     for count, row in enumerate(source, start=1):
         try:
             item = reader.item(row)
@@ -123,11 +139,18 @@ def stream(
             yield item.example
 
 
+class Incomplete(InputError):
+    """Rows have no input or no target."""
+
+
 class Reader:
     """Rows of one file to items: the format's content, with id, group, evidence and meta."""
 
-    def __init__(self, form: Format, columns: Columns, have: Sequence[str]) -> None:
+    def __init__(
+        self, form: Format, columns: Columns, have: Sequence[str], missing: Missing = "refuse"
+    ) -> None:
         self.form = form
+        self._kept = missing == "keep"
         self._columns = columns
         self._have = have
         known = _names(columns["id"]) if "id" in columns else _IDS
@@ -142,7 +165,9 @@ class Reader:
         Raises:
             RowProblem: If it does not say what the format needs.
         """
-        content = self.form.content(row.fields)
+        content = self.form.content(self._filled(row.fields))
+        if not self._kept:
+            self._check(content)
         meta = {k: v for k, v in row.fields.items() if k not in self._taken and v is not None}
         if row.split:
             meta.setdefault("split", row.split)
@@ -152,10 +177,6 @@ class Reader:
         elif given is not None:
             meta["meta"] = given
         meta.update(content.meta)
-        document = None
-        if content.passage:
-            name = content_key(content.passage)
-            document = Document(id=name, text=content.passage, title=content.title)
         group = first(row.fields, *self._group)
         example = Example(
             id=text_in(row.fields, self._id) or row.name,
@@ -163,11 +184,27 @@ class Reader:
             messages=content.messages,
             target=content.target,
             group=content.group if group is None else as_text(group),
-            evidence=_listed(first(row.fields, *self._evidence))
-            or ((document.id,) if document else ()),
+            evidence=_listed(first(row.fields, *self._evidence)) or content.evidence,
             meta=meta,
         )
-        return _Item(example, content, document)
+        hidden = (f"have turns with {name!r}, which the model is not shown" for name in
+                  unread(row.fields))  # fmt: skip
+        return _Item(example, content, (*content.notes, *hidden))
+
+    def _filled(self, fields: Fields) -> Fields:
+        """The row, nothing for the target that it lacks where such rows are kept."""
+        names = [name for name in self.form.columns.get("target", ()) if name in self._have]
+        if not (self._kept and names) or first(fields, *names) is not None:
+            return fields
+        return {**fields, names[0]: ""}
+
+    def _check(self, content: Content) -> None:
+        """Refuse a text that stands for no value."""
+        role = {"target": content.target, "input": "".join(content.inputs.values())}
+        for part, said in role.items():
+            if said.strip() in NO_VALUE:
+                name = next(iter(self.form.columns.get(part, ())), part)
+                raise Absent(f"no {name!r}")
 
     def shown(self) -> dict[str, str]:
         """Role to column(s), as text for people."""
@@ -183,7 +220,7 @@ class Reader:
 
 
 def _open(
-    path: Path, format: str | None, columns: Columns, seen: int | None
+    path: Path, format: str | None, columns: Columns, seen: int | None, missing: Missing
 ) -> tuple[Reader, Iterator[Row]]:
     """The reader that fits the first ``seen`` rows (None: all of them), and all rows."""
     for role in columns:
@@ -194,24 +231,36 @@ def _open(
     if not sample:
         raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
     have = list(dict.fromkeys(name for row in sample for name in row.fields))
+    paths: list[str] = []
     for role, column in columns.items():
         for name in _names(column):
-            if name not in have:
-                raise InputError(
+            if name not in have and any(look(row.fields, name) is not None for row in sample):
+                paths.append(name)
+            elif name not in have:
+                raise Unclear(
                     f"no column {name!r} for {role}; columns: {', '.join(have)}",
                     place=str(path),
                     remedy=nearest(name, have),
                 )
+    if paths:
+        sample = [_with(paths, row) for row in sample]
+        source = (_with(paths, row) for row in source)
+        have += paths
     try:
         form = choose([row.fields for row in sample], format, columns)
     except InputError as error:
         log = log_name(sample[0].fields)
         remedy = f"these look like {log} logs: `whatworks import` makes examples of them"
         place = str(path)
-        raise InputError(
+        raise (InputError if log else type(error))(
             error.cause, place=place, remedy=remedy if log else error.remedy
         ) from error
-    return Reader(form, columns, have), chain(sample, source)
+    return Reader(form, columns, have, missing), chain(sample, source)
+
+
+def _with(paths: Sequence[str], row: Row) -> Row:
+    """A row with what lies at these paths in columns of their own."""
+    return replace(row, fields={**row.fields, **{path: look(row.fields, path) for path in paths}})
 
 
 def _only_rejected(content: Content) -> bool:
@@ -230,10 +279,15 @@ def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
         for item in items
         if item.content.chosen is not None or item.content.rejected is not None
     ]
-    pairs = join_labelled(found)
+    joined = join_labelled(found)
+    pairs = tuple(pair for pair in joined if pair.chosen.strip() != pair.rejected.strip())
     single = sum(not (pair.chosen and pair.rejected) for pair in pairs)
-    note = f"{single} labelled answers have no partner: pairs with an empty side"
-    return pairs, ((note,) if single else ())
+    counts = {
+        "labelled answers have no partner: pairs with an empty side": single,
+        "pairs have the same answer twice: they are rows, and prefer nothing": len(joined)
+        - len(pairs),
+    }
+    return pairs, tuple(f"{count} {note}" for note, count in counts.items() if count)
 
 
 def _names(column: str | Sequence[str]) -> tuple[str, ...]:
@@ -259,12 +313,18 @@ def _check_ids(items: Sequence[_Item], path: Path) -> None:
         )
 
 
-def _report(form: Format, problems: Mapping[str, tuple[int, str]], total: int) -> InputError:
+def _report(
+    form: Format,
+    problems: Mapping[str, tuple[int, str]],
+    total: int,
+    kind: type[InputError] = InputError,
+) -> InputError:
     (cause, (times, place)), *others = problems.items()
     more = sum(count for _, (count, _) in others)
     also = f", and {more} rows have other problems" if more else ""
-    return InputError(
+    leave = "leave them out by `missing: drop`" if kind is Incomplete else "name another format"
+    return kind(
         f"{cause} in {times} of {total} rows, first here{also}",
         place=place,
-        remedy=f"read as {form.name} ({form.shape}): complete the rows or name another format",
+        remedy=f"read as {form.name} ({form.shape}): complete the rows or {leave}",
     )

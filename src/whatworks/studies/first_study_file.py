@@ -1,8 +1,8 @@
 """A first study for the files that somebody has: task, metric and arms guessed, and each explained.
 
-A metric is guessed by what the targets look like and then tried: it is taken when it gives nearly
-all targets of a sample full marks. What is guessed is written as a study file that runs as it is,
-with comments on how it was found and what to change.
+What the files are is told by ``first_files``, what their columns mean by ``first_columns``, the
+metric by ``first_metric``. What is guessed is written as a study file that runs as it is, with
+comments on how it was found and what to change.
 """
 
 from __future__ import annotations
@@ -12,247 +12,35 @@ import os
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from whatworks.base.errors import InputError
-from whatworks.data import Data, read, read_documents
 from whatworks.data.file_text import stem
-from whatworks.data.raw_row import split_of
-from whatworks.data.task import Example, MetricSpec
-from whatworks.metrics.registry import load, unscorable
+from whatworks.data.task import Example
+from whatworks.studies.first_files import Files
+from whatworks.studies.first_metric import Guess
 from whatworks.studies.study_task import DEFAULT_INSTRUCTIONS
 
-SAMPLE = 300
-"""Rows on which a metric is tried."""
-ACCEPTED = 0.95
-"""Share of targets that a metric must give full marks."""
 LARGE = {"train": 1000, "dev": 100, "test": 300}
 """Rows of each split from which a first run is limited."""
-SHORT, CLASSES = 6, 100
-"""Most words of a short target, and most different targets that look like categories."""
-CLASS_COLUMNS, COUNTED = ("label", "category", "class", "intent"), 20
-"""Target columns whose numbers are ids, and most ids that are told by being counted through."""
 
-
-@dataclass
-class Files:
-    """What the given files are.
-
-    Attributes:
-        task: Rows by split; a single file is ``train``.
-        preferences: A file of pairs beside the task's rows.
-        documents: A file or folder to retrieve from.
-        said: What was recognised, a line for each file.
-    """
-
-    task: dict[str, tuple[Path, Data]] = field(default_factory=dict[str, tuple[Path, Data]])
-    preferences: Path | None = None
-    documents: Path | None = None
-    said: list[str] = field(default_factory=list[str])
-
-    @property
-    def rows(self) -> tuple[Example, ...]:
-        """A sample of the train rows."""
-        examples = self.task["train"][1].examples
-        return examples[:: -(-len(examples) // SAMPLE)]
-
-
-@dataclass(frozen=True)
-class Guess:
-    """One metric with the reason for it."""
-
-    metric: MetricSpec
-    why: str
-
-
-def sort_files(paths: Sequence[Path]) -> Files:
-    """Tell rows, pairs and documents apart, by content.
-
-    Raises:
-        InputError: If a file cannot be read, two could be the same part of the task, or none holds
-            rows with an input and a target.
-    """
-    files = Files()
-    plain: list[tuple[Path, Data]] = []
-    for path in paths:
-        try:
-            data = read(path)
-        except InputError as error:
-            if not path.exists() or not _is_documents(path):
-                raise
-            del error
-            _only(files.documents, path, "documents")
-            files.documents = path
-            files.said.append(f"{path.name}: documents to retrieve from")
-            continue
-        files.said.append(f"{path.name}: {len(data.examples)} rows, read as {data.format}"
-                          + "".join(f"; {note}" for note in data.notes))  # fmt: skip
-        if data.format == "passages" and len(paths) > 1:
-            _only(files.documents, path, "documents")
-            files.documents = path
-            files.said[-1] = f"{path.name}: documents to retrieve from"
-        elif data.pairs and len(paths) > 1:
-            _only(files.preferences, path, "preference pairs")
-            files.preferences = path
-            files.said[-1] = f"{path.name}: {len(data.pairs)} preference pairs"
-        else:
-            plain.append((path, data))
-    _name_parts(files, plain)
-    if files.preferences is None and files.task["train"][1].pairs:
-        files.preferences = files.task["train"][0]
-    return files
-
-
-def _name_parts(files: Files, plain: Sequence[tuple[Path, Data]]) -> None:
-    """Which file is train, dev and test: by its name, a single one is train."""
-    for path, data in plain:
-        part = split_of(stem(path)) or "train"
-        if part in files.task:
-            raise InputError(
-                f"{files.task[part][0].name} and {path.name} could both be {part}",
-                remedy="name the files train..., dev... and test..., or give one of them",
-            )
-        files.task[part] = (path, data)
-    if "train" not in files.task:
-        if len(files.task) != 1:
-            raise InputError(
-                "no file holds train rows: an input and a target each",
-                remedy="give a file of examples; documents and pairs go beside it",
-            )
-        files.task = {"train": next(iter(files.task.values()))}
-
-
-def _is_documents(path: Path) -> bool:
-    try:
-        return bool(read_documents(path))
-    except InputError:
-        return False
-
-
-def _only(there: Path | None, path: Path, what: str) -> None:
-    if there is not None:
-        raise InputError(
-            f"{there.name} and {path.name} are both {what}", remedy="put them into one folder"
-        )
-
-
-def guess_metric(files: Files) -> Guess:
-    """The first metric that fits the targets and gives them full marks."""
-    rows = [row for row in files.rows if row.target.strip()] or list(files.rows)
-    train = files.task["train"][1].examples
-    for name, looks, why in _CANDIDATES:
-        if not looks(files, rows):
-            continue
-        spec = MetricSpec(name=name)
-        try:
-            metric = load(spec, train)
-            missed = unscorable(metric, rows)
-        except InputError:
-            continue
-        if len(missed) <= (1 - ACCEPTED) * len(rows):
-            return Guess(spec, why)
-    return Guess(MetricSpec(name="exact"), "the answer must be the target, letter by letter")
-
-
-Rows = Sequence[Example]
-
-
-def _share(rows: Rows, holds: Callable[[Example], bool]) -> float:
-    return sum(map(holds, rows)) / len(rows) if rows else 0.0
-
-
-def _words(rows: Rows) -> float:
-    return sum(len(row.target.split()) for row in rows) / max(1, len(rows))
-
-
-def _json(files: Files, rows: Rows) -> bool:
-    return _share(rows, lambda row: row.target.lstrip()[:1] in ("{", "[")) >= ACCEPTED
-
-
-def _sql(files: Files, rows: Rows) -> bool:
-    begins = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
-    return _share(rows, lambda row: bool(begins.match(row.target))) >= ACCEPTED
-
-
-def _mr(files: Files, rows: Rows) -> bool:
-    shape = re.compile(r"\s*\w+\(.*\)\s*", re.DOTALL)
-    return _share(rows, lambda row: bool(shape.fullmatch(row.target))) >= ACCEPTED
-
-
-def _numeric(files: Files, rows: Rows) -> bool:
-    number = re.compile(r"(?:.*####)?\s*[-+$€]?\d[\d,]*(?:\.\d+)?\s*%?\s*", re.DOTALL)
-    return _share(rows, lambda row: bool(number.fullmatch(row.target))) >= ACCEPTED
-
-
-def _category(files: Files, rows: Rows) -> bool:
-    targets = [row.target.strip() for row in files.task["train"][1].examples]
-    distinct = len(set(targets))
-    return 2 <= distinct <= CLASSES and 4 * distinct <= len(targets) and _words(rows) <= SHORT
-
-
-def _class_ids(files: Files, rows: Rows) -> bool:
-    """Categories that are whole numbers: by the name of their column, or counted from 0 or 1.
-
-    Sums with few different results look counted too, but ask, or hold numbers themselves.
-    """
-    data = files.task["train"][1]
-    targets = {row.target.strip() for row in data.examples}
-    if not _category(files, rows) or not all(re.fullmatch(r"-?\d+", one) for one in targets):
-        return False
-    if data.columns.get("target", "").lower() in CLASS_COLUMNS:
-        return True
-    counted = any({str(n + at) for n in range(len(targets))} == targets for at in (0, 1))
-    sums = _share(rows, lambda row: bool(re.search(r"\d|\?\s*$", row.text)))
-    return counted and len(targets) <= COUNTED and sums < 0.5
-
-
-def _facts(files: Files, rows: Rows) -> bool:
-    asks = _share(rows, lambda row: row.text.rstrip().endswith("?") or bool(row.evidence))
-    told = files.documents is not None or bool(files.task["train"][1].documents)
-    return _words(rows) <= SHORT and (told or asks >= 0.8)
-
-
-def _talks(files: Files, rows: Rows) -> bool:
-    return _words(rows) > SHORT
-
-
-def _short(files: Files, rows: Rows) -> bool:
-    return _words(rows) <= SHORT
-
-
-_CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
-    ("json", _json, "the targets are JSON: it is parsed and compared field by field"),
-    ("sql", _sql, "the targets are SQL: it is run, and the results are compared"),
-    ("mr", _mr, "the targets are meaning representations: compared act by act, slot by slot"),
+OUTSIDE = frozenset(
     (
-        "category",
-        _class_ids,
-        "few whole numbers come again and again: they are class ids (`numeric` would take them\n"
-        "    # for amounts)",
-    ),
-    ("numeric", _numeric, "the targets are numbers"),
-    ("category", _category, "few different targets come again and again: they are categories"),
-    ("facts", _facts, "short answers to questions: right, wrong or abstained, aliases accepted"),
-    (
-        "chat",
-        _talks,
-        "the targets are free text, of which only form is scored: the turn is ended, in its role,\n"
-        "    # of fitting length, and uses what was said; `judge` and `style` score more",
-    ),
-    ("normalised", _short, "short answers, case and punctuation do not count"),
+        *("oos", "ood", "out_of_scope", "out_of_domain", "out_of_distribution", "no_intent"),
+        *("none_of_the_above", "nota", "unsupported", "fallback", "other", "none"),
+    )
 )
+"""Labels for what belongs to none of the classes."""
 
 
-def study_text(files: Files, guess: Guess, root: Path, model: str) -> str:
-    """The study file, relative to ``root``."""
-    return "\n".join(_lines(files, guess, root, model)) + "\n"
+def study_text(files: Files, guess: Guess, root: Path, model: str, instructions: str = "") -> str:
+    """The study file, relative to ``root``; ``instructions`` in place of those guessed."""
+    return "\n".join(_lines(files, guess, root, model, instructions)) + "\n"
 
 
-def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
+def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str) -> Iterator[str]:
     train, data = files.task["train"]
-    own = _own_instructions(files.rows)
+    own = "" if instructions else _own_instructions(files.rows)
     yield "# Written by `whatworks init`; `whatworks check` looks the data over, `whatworks plan`"
     yield "# says what it takes, `whatworks run` runs it. Every guess can be changed."
     yield from (f"# {line}" for line in files.said)
@@ -264,6 +52,12 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     listed = ", ".join(f"{role} {names}" for role, names in data.columns.items())
     shown = textwrap.shorten(listed, 600, placeholder=" ...")  # names may hold line breaks
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
+    if files.columns:
+        roles = (f"{role}: {_columns(names)}" for role, names in files.columns.items())
+        yield f"  columns: {{{', '.join(roles)}}}"
+    if files.missing:
+        yield "  missing: drop    # rows without an input or a target; `keep` takes words such as"
+        yield "  # 'None' as they are, and nothing for an empty text"
     if any(m.role == "assistant" for row in files.rows for m in row.messages):
         yield "  # turns: every    # trains on every answer of a conversation, not the last alone"
     missing = [part for part in ("dev", "test") if part not in files.task]
@@ -273,6 +67,7 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
         yield "  # rows of one group, and near-duplicates, stay in one split"
     yield f"  metric: {guess.metric.name}"
     yield f"    # {guess.why}"
+    yield from (f"    # {line}" for line in _apart(data.examples))
     if files.documents is not None:
         yield f"  documents: {_path(files.documents, root)}"
     if files.preferences is not None:
@@ -280,7 +75,7 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     if own:
         yield f'  instructions: ""    # {own}'
     else:
-        yield f"  instructions: {_scalar(_instructions(files, guess))}"
+        yield f"  instructions: {_scalar(instructions or _instructions(files, guess))}"
     sizes = {part: len(held.examples) for part, (_, held) in files.task.items()}
     if len(sizes) == 1 and {"train", "test"} <= named.keys():  # as the study will read it
         sizes = {part: named[part] for part in LARGE}
@@ -295,13 +90,34 @@ def _lines(files: Files, guess: Guess, root: Path, model: str) -> Iterator[str]:
     yield from (f"  - {arm:<12}  # {why}" for arm, why in _arms(files, guess, model))
 
 
+def _columns(names: str | list[str]) -> str:
+    listed = [json.dumps(name, ensure_ascii=False) for name in
+              ([names] if isinstance(names, str) else names)]  # fmt: skip
+    return listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
+
+
+def _apart(rows: Sequence[Example]) -> Iterator[str]:
+    """What is said of rows that belong to no class, and of those that have no answer."""
+    outside = Counter(row.target.strip() for row in rows if _is_outside(row.target))
+    for name, count in outside.items():
+        yield f"{name!r} stands for what belongs to no class: {count} rows"
+    silent = sum(row.meta.get("answerable") is False for row in rows)
+    if silent:
+        yield f"{silent} rows have no answer: to say so is right there, and a made-up answer wrong"
+
+
+def _is_outside(target: str) -> bool:
+    return re.sub(r"[^a-z]+", "_", target.strip().lower()).strip("_") in OUTSIDE
+
+
 _PARTS = ("train", "dev", "test", "valid", "validation", "data")
 
 
-def _own_instructions(rows: Rows) -> str:
-    if _share(rows, lambda row: any(m.role == "system" for m in row.messages)) > 0.5:
+def _own_instructions(rows: Sequence[Example]) -> str:
+    half = len(rows) / 2
+    if sum(any(m.role == "system" for m in row.messages) for row in rows) > half:
         return "the conversations bring their own"
-    if _share(rows, lambda row: "instruction" in row.inputs or bool(row.messages)) > 0.5:
+    if sum("instruction" in row.inputs or bool(row.messages) for row in rows) > half:
         return "the rows bring their own"
     return ""
 

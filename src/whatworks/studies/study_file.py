@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.base.yaml_file import read_mapping
+from whatworks.data.read import Missing
 from whatworks.models.metering import Budget
 from whatworks.models.prices import Price
 from whatworks.studies.arm_entries import Arm, CurveSection, read_arm
@@ -56,7 +57,8 @@ class TaskSection(_Section):
 
     ``where`` keeps the rows whose ``meta`` has these values. ``turns`` says which answers of a
     train conversation are rows; dev and test ask for the last. ``cluster`` makes category ids from
-    the texts of train, in place of their targets.
+    the texts of train, in place of their targets. ``missing`` says what becomes of rows without
+    an input or a target.
     """
 
     train: str
@@ -73,6 +75,7 @@ class TaskSection(_Section):
     where: dict[str, Any] = Field(default_factory=dict)
     turns: Literal["last", "every"] = "last"
     cluster: ClusterSection | None = None
+    missing: Missing = "refuse"
 
 
 class StudyFile(_Section):

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.data.formats.base import Columns, Content, Format, RowProblem
-from whatworks.data.formats.chat import ALPACA, MT_BENCH, OPENAI, PROMPT_COMPLETION, SHAREGPT
+from whatworks.data.formats.chat import (
+    ALPACA,
+    MT_BENCH,
+    OPENAI,
+    PROMPT_COMPLETION,
+    SHAREGPT,
+    ULTRACHAT,
+)
+from whatworks.data.formats.choices import CHOICES
 from whatworks.data.formats.generic import GENERIC
 from whatworks.data.formats.known import ENTITIES, OWN, PASSAGES, SELFAWARE, SQL, VIGGO, VIGGO_JSON
 from whatworks.data.formats.preference import (
@@ -15,6 +23,7 @@ from whatworks.data.formats.preference import (
     SHAREGPT_PREFERENCE,
     TRL_PREFERENCE,
 )
+from whatworks.data.formats.public import BEIR, BFCL, HOTPOT, SQUAD
 from whatworks.data.raw_row import Fields
 
 __all__ = ["FORMATS", "SAMPLE", "Columns", "Content", "Format", "RowProblem", "choose"]
@@ -30,11 +39,17 @@ FORMATS: tuple[Format, ...] = (
     ALPACA,
     PROMPT_COMPLETION,
     MT_BENCH,
+    ULTRACHAT,
+    BFCL,
+    BEIR,
+    SQUAD,
+    HOTPOT,
     VIGGO,
     VIGGO_JSON,
     SQL,
     ENTITIES,
     SELFAWARE,
+    CHOICES,
     PASSAGES,
     GENERIC,
 )

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from whatworks.base.errors import InputError
+from whatworks.base.frozen import content_key
 from whatworks.data.raw_row import Fields
-from whatworks.data.task import Message
+from whatworks.data.task import Document, Message
 
 Columns = Mapping[str, "str | list[str]"]
 """What the user says about columns: role (input, target, id, group, evidence) to column(s)."""
@@ -17,9 +19,23 @@ Columns = Mapping[str, "str | list[str]"]
 SYSTEM = ("system", "system_prompt")
 """Columns that hold a system message beside the question."""
 
+NO_VALUE = frozenset({"NaN", "nan", "None", "null", "NULL", "<NA>", "NaT", "#N/A"})
+"""Texts that programs write where there is no value; the only text of an input or a target."""
+
+UNANSWERABLE = "are unanswerable: their target is empty"
+"""What is noted of rows that ask what has no answer."""
+
 
 class RowProblem(Exception):
     """One row does not say what its format asks for; counted, then reported for the whole file."""
+
+
+class Unclear(InputError):
+    """Which columns are input and target is not to be told from their names."""
+
+
+class Absent(RowProblem):
+    """A row has no input or no target, where its format needs one."""
 
 
 class LeftOut(RowProblem):
@@ -34,8 +50,9 @@ class Content:
         inputs, messages, target, group, meta: As in ``Example``.
         chosen, rejected: The two answers of a preference; one of them None when the row has only
             a labelled answer (KTO).
-        passage: Text of a document that holds the answer, with its ``title``.
-        note: What was left out or guessed, in the plural of "rows"; equal notes are counted.
+        documents: Passages that stand in the row, for retrieval.
+        evidence: Ids of the documents that hold the answer.
+        notes: What was left out or guessed, in the plural of "rows"; equal notes are counted.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -45,9 +62,9 @@ class Content:
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
     chosen: str | None = None
     rejected: str | None = None
-    passage: str = ""
-    title: str = ""
-    note: str = ""
+    documents: tuple[Document, ...] = ()
+    evidence: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,24 +125,35 @@ def as_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+def items_of(value: Any) -> list[Any]:
+    """The items of a list; of anything else, none."""
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else []
+
+
 def needed(fields: Fields, *names: str) -> str:
     """The text in the first of these columns.
 
     Raises:
-        RowProblem: If the row has none of them.
+        Absent: If the row has none of them.
     """
     value = first(fields, *names)
     if value is None:
-        raise RowProblem(f"no {names[0]!r}")
+        raise Absent(f"no {names[0]!r}")
     return as_text(value)
 
 
 def answers(value: Any) -> tuple[str, tuple[str, ...]]:
-    """An answer and all accepted ones, from text, a list, or SQuAD's ``{"text": [...]}``."""
-    if isinstance(value, dict) and "text" in value:
-        value = cast("dict[str, Any]", value)["text"]
+    """An answer and all accepted ones: from text, a list, SQuAD's ``{"text": [...]}`` or list of
+    ``{"text": ...}``, TriviaQA's ``{"value": ..., "aliases": [...]}``."""
+    if isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        value = held.get("text", held)
+        if "value" in held:
+            value = [held["value"], *(held.get("aliases") or ())]
     if isinstance(value, list | tuple):
-        known = tuple(as_text(item) for item in cast("list[Any]", value) if item is not None)
+        items = [item["text"] if isinstance(item, dict) and "text" in item else item
+                 for item in cast("list[Any]", value)]  # fmt: skip
+        known = tuple(dict.fromkeys(as_text(item) for item in items if item is not None))
         return (known[0] if known else ""), known
     return as_text(value), ()
 
@@ -134,6 +162,11 @@ def system_turn(fields: Fields) -> tuple[Message, ...]:
     """The system message that a column of its own holds; none where it is missing or empty."""
     said = text_in(fields, *SYSTEM)
     return (Message(role="system", content=said),) if said else ()
+
+
+def document(text: str, title: str = "") -> Document:
+    """A passage of a row as a document, whose id is its content."""
+    return Document(id=content_key(text), text=text, title=title)
 
 
 def beside(fields: Fields) -> dict[str, str]:

@@ -18,9 +18,12 @@ from whatworks.data.formats.base import (
     needed,
     system_turn,
 )
-from whatworks.data.formats.turns import TURNS, asked, counted, is_turns, turns
+from whatworks.data.formats.turns import SILENT, TURNS, asked, counted, is_turns, silent, turns
 from whatworks.data.raw_row import Fields
-from whatworks.data.task import Message
+from whatworks.data.task import Message, Role
+
+TOOLS = ("tools", "functions")
+"""Columns that hold what the model may call."""
 
 
 def _alpaca(fields: Fields) -> Content:
@@ -41,9 +44,14 @@ def _conversation(fields: Fields) -> Content:
     found = first(fields, *TURNS)
     if found is None:
         raise RowProblem(f"no {TURNS[0]!r} or {TURNS[1]!r}")
-    before, target, note = asked(led(fields, counted(found)))
-    meta = {"tools": fields["tools"]} if fields.get("tools") is not None else {}
-    return Content(messages=before, target=target, note=note, meta=meta)
+    said = counted(found)
+    whole = led(fields, said)
+    before, target, notes = asked(whole)
+    shift = len(whole) - len(said)
+    muted = [at + shift for at in silent(found) if at + shift < len(before)]
+    known = {"tools": tools_of(fields), SILENT: muted or None}
+    meta = {name: value for name, value in known.items() if value is not None}
+    return Content(messages=before, target=target, notes=notes, meta=meta)
 
 
 def _prompt_completion(fields: Fields) -> Content:
@@ -51,8 +59,18 @@ def _prompt_completion(fields: Fields) -> Content:
     completion = first(fields, "completion")
     if not before or completion is None:
         raise RowProblem(f"no {'completion' if before else 'prompt'!r}")
-    before, target, note = asked((*led(fields, before), *as_turns(completion, "assistant")))
-    return asking(before, fields.get("tools"), target=target, note=note)
+    before, target, notes = asked((*led(fields, before), *as_turns(completion, "assistant")))
+    return asking(before, tools_of(fields), target=target, notes=notes)
+
+
+def tools_of(fields: Fields) -> Any:
+    """The tools of a row, those of OpenAI's legacy ``functions`` in today's form; else None."""
+    if fields.get("tools") is not None or fields.get("functions") is None:
+        return fields.get("tools")
+    functions: Any = fields["functions"]
+    if not isinstance(functions, list):
+        return functions
+    return [{"type": "function", "function": one} for one in cast("list[Any]", functions)]
 
 
 def asking(before: Sequence[Message], tools: Any, **said: Any) -> Content:
@@ -111,6 +129,23 @@ def _mt_bench(fields: Fields) -> Content:
     return Content(inputs={"question": asks[0]}, target=best, meta=meta)
 
 
+def _ultrachat(fields: Fields) -> Content:
+    """Texts that user and assistant say by turns (Ding et al. 2023, UltraChat)."""
+    said = cast("list[Any]", fields["data"]) if isinstance(fields.get("data"), list) else []
+    if len(said) < 2:
+        raise RowProblem("no 'data' of two texts or more")
+    roles: tuple[Role, Role] = ("user", "assistant")
+    given = [Message(role=roles[n % 2], content=as_text(text)) for n, text in enumerate(said)]
+    before, target, notes = asked(given)
+    return Content(messages=before, target=target, notes=notes)
+
+
+def _is_ultrachat(fields: Fields) -> bool:
+    said: Any = fields.get("data")
+    texts = isinstance(said, list) and all(isinstance(one, str) for one in cast("Any", said))
+    return texts and bool(said) and fields.keys() <= {"id", "data"}
+
+
 def _conversation_in(*names: str) -> Callable[[Fields], bool]:
     return lambda fields: any(is_turns(fields.get(name)) for name in names)
 
@@ -130,14 +165,14 @@ ALPACA = Format(
 OPENAI = Format(
     "openai",
     "messages: [{role, content}], perhaps tools",
-    {"input": ("messages",), "system": SYSTEM, "tools": ("tools",)},
+    {"input": ("messages",), "system": SYSTEM, "tools": TOOLS},
     _conversation_in("messages"),
     _conversation,
 )
 SHAREGPT = Format(
     "sharegpt",
     "conversations: [{from, value}], perhaps system",
-    {"input": ("conversations", "conversation"), "system": SYSTEM, "tools": ("tools",)},
+    {"input": ("conversations", "conversation"), "system": SYSTEM, "tools": TOOLS},
     _conversation_in("conversations", "conversation"),
     _conversation,
 )
@@ -147,7 +182,7 @@ PROMPT_COMPLETION = Format(
     {
         "input": ("prompt", "input"),
         "system": SYSTEM,
-        "tools": ("tools",),
+        "tools": TOOLS,
         "target": ("completion",),
     },
     lambda fields: "prompt" in fields and "completion" in fields,
@@ -159,4 +194,11 @@ MT_BENCH = Format(
     {"id": ("question_id",), "input": ("turns",), "target": ("reference",)},
     lambda fields: isinstance(fields.get("turns"), list) and "question_id" in fields,
     _mt_bench,
+)
+ULTRACHAT = Format(
+    "ultrachat",
+    "data: [question, answer, question, ...]",
+    {"input": ("data",)},
+    _is_ultrachat,
+    _ultrachat,
 )

@@ -9,15 +9,16 @@ from typing import Any
 from whatworks.base.errors import InputError
 from whatworks.data.formats.base import (
     SYSTEM,
+    Absent,
     Columns,
     Content,
     Format,
     RowProblem,
+    Unclear,
     after,
     answers,
     as_text,
     first,
-    needed,
     system_turn,
     text_in,
 )
@@ -48,9 +49,15 @@ def _fit(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
         inputs, target, extra = _found(names)
         system = SYSTEM
 
+    asked = [name for name in inputs if len(inputs) == 1 or name.lower() not in _CONTEXT]
+    asked = asked or list(inputs)
+
     def content(fields: Fields) -> Content:
         # One input keeps its column's name too: tables, demos and exports show it.
-        given = {name: needed(fields, name) for name in inputs}
+        given = {name: text_in(fields, name) for name in inputs if fields.get(name) is not None}
+        if not any(given.get(name) is not None for name in asked):
+            raise Absent(f"no {asked[0]!r}")
+        given = {name: said for name, said in given.items() if said or name in asked}
         if said := text_in(fields, extra):
             given[extra] = said
         best, meta = _answer(fields, target)
@@ -68,7 +75,7 @@ def _answer(fields: Fields, target: str) -> tuple[str, dict[str, Any]]:
         return "", {}
     value = first(fields, target)
     if value is None:
-        raise RowProblem(f"no {target!r}")
+        raise Absent(f"no {target!r}")
     if target.lower() in _LISTS_OF_ANSWERS and not isinstance(value, str):
         best, known = answers(value)
         return best, {"aliases": list(known)}
@@ -128,9 +135,9 @@ def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
     return (*context, ask), target, extra if extra != ask else ""
 
 
-def _ambiguous(names: Sequence[str], cause: str) -> InputError:
+def _ambiguous(names: Sequence[str], cause: str) -> Unclear:
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    return InputError(
+    return Unclear(
         f"{cause}; columns: {shown}",
         remedy="name them: `columns: {input: COLUMN, target: COLUMN}` (input may be a list)",
     )

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any, cast
 
 from whatworks.data.formats.base import (
+    UNANSWERABLE,
     Columns,
     Content,
     Format,
     RowProblem,
     answers,
     as_text,
+    document,
     first,
     needed,
 )
@@ -82,13 +84,14 @@ def _entities(fields: Fields) -> Content:
     if not target:
         raise RowProblem("no 'answers'")
     subject = needed(fields, "subject")
+    held = document(needed(fields, "paragraph"), subject)
     return Content(
         inputs={"question": needed(fields, "question")},
         target=target,
         group=subject,
         meta={"aliases": list(known)},
-        passage=needed(fields, "paragraph"),
-        title=subject,
+        documents=(held,),
+        evidence=(held.id,),
     )
 
 
@@ -101,7 +104,7 @@ def _selfaware(fields: Fields) -> Content:
         inputs={"question": needed(fields, "question")},
         target=target,
         meta={"answerable": answerable, "aliases": list(known)},
-        note="" if answerable else "are unanswerable: their target is empty",
+        notes=() if answerable else (UNANSWERABLE,),
     )
 
 

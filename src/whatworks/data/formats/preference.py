@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, first
-from whatworks.data.formats.chat import as_turns, asking, led, prompt_turns
+from whatworks.data.formats.chat import TOOLS, as_turns, asking, led, prompt_turns, tools_of
 from whatworks.data.formats.turns import ROLES, TURNS, asked, is_turns, turn, turns
 from whatworks.data.raw_row import Fields
 from whatworks.data.task import Message, Pair
@@ -40,7 +40,7 @@ def _openai(fields: Fields) -> Content:
 def _sharegpt(fields: Fields) -> Content:
     before = led(fields, turns(first(fields, *TURNS)))
     chosen, rejected = _answer(fields, "chosen"), _answer(fields, "rejected")
-    return _pair(before, chosen, rejected, fields.get("tools"))
+    return _pair(before, chosen, rejected, tools_of(fields))
 
 
 def _trl(fields: Fields) -> Content:
@@ -60,7 +60,7 @@ def _trl(fields: Fields) -> Content:
                 raise RowProblem("no 'prompt', and the two answers share no beginning")
             before = [Message(role="user", content=good[:cut].strip())]
             good, bad = good[cut:].lstrip(), bad[cut:].lstrip()
-    return _pair(led(fields, before), good, bad, fields.get("tools"))
+    return _pair(led(fields, before), good, bad, tools_of(fields))
 
 
 def _shared(one: str, other: str) -> int:
@@ -107,7 +107,7 @@ def _kto(fields: Fields) -> Content:
         raise RowProblem("a 'label' other than true and false")
     before, answer, _ = asked((*led(fields, prompt), *as_turns(completion, "assistant")))
     one, other = (answer, None) if good else (None, answer)
-    return asking(before, fields.get("tools"), target=one or "", chosen=one, rejected=other)
+    return asking(before, tools_of(fields), target=one or "", chosen=one, rejected=other)
 
 
 _LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -155,7 +155,7 @@ SHAREGPT_PREFERENCE = Format(
     {
         "input": TURNS,
         "system": SYSTEM,
-        "tools": ("tools",),
+        "tools": TOOLS,
         "chosen": ("chosen",),
         "rejected": ("rejected",),
     },
@@ -172,7 +172,7 @@ TRL_PREFERENCE = Format(
     {
         "input": (*_PROMPTS, "input"),
         "system": SYSTEM,
-        "tools": ("tools",),
+        "tools": TOOLS,
         "chosen": ("chosen",),
         "rejected": ("rejected",),
     },
@@ -185,7 +185,7 @@ KTO = Format(
     {
         "input": ("prompt", "input"),
         "system": SYSTEM,
-        "tools": ("tools",),
+        "tools": TOOLS,
         "target": ("completion",),
         "label": ("label",),
     },

@@ -2,7 +2,7 @@
 
 An example made of a conversation asks for its **last assistant turn**; the turns before it are its
 messages. ``every_turn`` makes one example of each assistant turn where all are wanted (``turns:
-every`` in a study file), whatever its weight.
+every`` in a study file), except those of weight 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.data.formats.base import LeftOut, RowProblem, as_text
-from whatworks.data.raw_rows import parse
+from whatworks.data.json_text import parse
+from whatworks.data.raw_row import Fields
 from whatworks.data.task import Example, Message, Role
 
 ROLES: dict[str, Role] = {
@@ -38,6 +39,9 @@ TURNS = ("messages", "conversations", "conversation")
 _ASKS = ("user", "tool")
 _ROLE_KEYS = ("role", "from", "speaker", "type")
 _TEXT_KEYS = ("content", "value", "text")
+_READ = {*_ROLE_KEYS, *_TEXT_KEYS, "tool_calls", "function_call", "weight"}
+SILENT = "silent_turns"
+"""In ``meta``: positions of the messages that are read and not learned."""
 
 
 def is_turns(value: Any) -> bool:
@@ -76,6 +80,24 @@ def counted(value: Any) -> tuple[Message, ...]:
     if answers and not learned:
         raise LeftOut("all answers have weight 0")
     return said if answers[-1:] == learned[-1:] else said[: learned[-1] + 1]
+
+
+def silent(value: Any) -> tuple[int, ...]:
+    """Positions of the answers that ``weight: 0`` keeps from being learned."""
+    items = _unpacked(value)
+    return tuple(i for i, item in enumerate(items) if item.get("weight") == 0)
+
+
+def unread(fields: Fields) -> tuple[str, ...]:
+    """Names of what turns hold beside role, text, calls and weight: the model is not shown it."""
+    names: dict[str, None] = {}
+    for value in fields.values():
+        inner = cast("Any", value).get("messages") if isinstance(value, dict) else value
+        if isinstance(inner, str | list) and is_turns(inner):
+            for item in _unpacked(inner):
+                held = (name for name, said in item.items() if said not in (None, "", [], {}))
+                names |= dict.fromkeys(name for name in held if name not in _READ)
+    return tuple(names)
 
 
 def turn(value: Any) -> Message:
@@ -129,8 +151,8 @@ def said_text(value: Any) -> str:
     return "\n".join(texts)
 
 
-def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
-    """A conversation as (turns before the last answer, that answer, note on turns left out).
+def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, tuple[str, ...]]:
+    """A conversation as (turns before the last answer, that answer, notes on turns left out).
 
     A conversation without any assistant turn is a question without an answer.
 
@@ -142,8 +164,8 @@ def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
     if not any(m.role in _ASKS for m in before):
         raise RowProblem("no user turn before the last answer")
     target = messages[last].content if last >= 0 else ""
-    note = "" if last in (-1, len(messages) - 1) else "end after the last answer with a user turn"
-    return before, target, note and f"{note}, which was left out"
+    note = "end after the last answer with a user turn, which was left out"
+    return before, target, () if last in (-1, len(messages) - 1) else (note,)
 
 
 def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
@@ -155,10 +177,11 @@ def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
     made: list[Example] = []
     for example in examples:
         first = next((i for i, m in enumerate(example.messages) if m.role in _ASKS), 0)
+        muted = example.meta.get(SILENT) or ()
         answers = [
             i
             for i, m in enumerate(example.messages)
-            if m.role == "assistant" and m.content.strip() and i > first
+            if m.role == "assistant" and m.content.strip() and i > first and i not in muted
         ]
         if not answers:
             made.append(example)

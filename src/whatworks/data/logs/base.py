@@ -14,7 +14,7 @@ from typing import Any, cast
 from whatworks.base.errors import InputError
 from whatworks.data.formats.base import RowProblem, as_text
 from whatworks.data.formats.turns import ROLES, turn
-from whatworks.data.raw_rows import parse
+from whatworks.data.json_text import parse
 from whatworks.data.task import Message, Role
 
 Node = Mapping[str, Any]

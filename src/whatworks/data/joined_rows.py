@@ -1,0 +1,163 @@
+"""Rows that stand in several records or files: answers apart from questions, threads in pieces.
+
+Each of these is a public layout: BEIR's folders (Thakur et al. 2021), the Berkeley Function Calling
+Leaderboard's ``possible_answer`` beside its questions, OpenAssistant's message trees.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+from whatworks.base.errors import InputError
+from whatworks.data import file_text as text
+from whatworks.data.raw_row import Fields, Row, split_of
+
+ANSWERS = "possible_answer"
+"""Folder beside a file of questions that holds, under the same name, what is right for each."""
+_TURNS = {"prompter": "user", "assistant": "assistant"}
+
+Read = Callable[[Path], Iterator[Row]]
+
+
+def is_beir(folder: Path) -> bool:
+    """Whether a folder holds a corpus, queries and what is relevant to them."""
+    files = (folder / "corpus.jsonl", folder / "queries.jsonl")
+    return all(file.is_file() for file in files) and (folder / "qrels").is_dir()
+
+
+def beir_rows(folder: Path, read: Read) -> Iterator[Row]:
+    """A row for each judged query of each split, with its relevant documents, the best first.
+
+    Raises:
+        InputError: If a judgement names a query or document that is not there.
+    """
+    files = sorted((folder / "qrels").glob("*.tsv"))
+    judged = {file: _judgements(file) for file in files}
+    wanted = {name for queries in judged.values() for names in queries.values() for name in names}
+    corpus = folder / "corpus.jsonl"
+    documents = {
+        name: dict(row.fields)
+        for row in read(corpus)
+        if (name := str(row.fields.get("_id"))) in wanted
+    }
+    queries = {str(row.fields.get("_id")): row for row in read(folder / "queries.jsonl")}
+    for file, relevant in judged.items():
+        for name, found in relevant.items():
+            absent = [one for one in found if one not in documents]
+            if name not in queries or absent:
+                what = f"document {absent[0]!r}" if absent else f"query {name!r}"
+                raise InputError(
+                    f"a judgement names the {what}, which is not there",
+                    place=str(file),
+                    remedy="give corpus, queries and qrels of the same version",
+                )
+            row = queries[name]
+            fields = {
+                "_id": f"{file.stem}-{name}",
+                "query": row.fields.get("text"),
+                "relevant": [documents[one] for one in found],
+            }
+            yield Row(fields, row.place, row.name, split_of(file.stem))
+
+
+def _judgements(file: Path) -> dict[str, list[str]]:
+    """Relevant documents by query: those with a score above 0, the highest first."""
+    found = defaultdict[str, list[tuple[float, str]]](list)
+    lines = (line for _, line in text.lines(file))
+    for number, cells in enumerate(csv.reader(lines, delimiter="\t"), start=1):
+        if not cells or (number == 1 and "id" in cells[0].lower()):
+            continue
+        try:
+            query, document, score = cells[0], cells[-2], float(cells[-1])
+        except (IndexError, ValueError) as error:
+            raise InputError(
+                "no judgement: wanted are a query, a document and a score",
+                place=f"{file}:{number}",
+                remedy="write them as `query-id<TAB>corpus-id<TAB>score`",
+            ) from error
+        if score > 0:
+            found[query].append((-score, document))
+    return {query: [name for _, name in sorted(names)] for query, names in found.items()}
+
+
+def with_answers(path: Path, rows: Iterator[Row], read: Read) -> Iterator[Row]:
+    """Rows with the columns that a file of the same name in ``possible_answer`` has for their id.
+
+    Rows of a file that has none beside it are given as they are.
+    """
+    beside = path.parent / ANSWERS / path.name
+    if not beside.is_file():
+        yield from rows
+        return
+    answers = {str(row.fields.get("id")): row.fields for row in read(beside)}
+    for row in rows:
+        yield replace(row, fields={**answers.get(str(row.fields.get("id")), {}), **row.fields})
+
+
+def is_answers(path: Path) -> bool:
+    """Whether a file holds answers to the questions of a file beside its folder."""
+    return path.parent.name == ANSWERS and (path.parent.parent / path.name).is_file()
+
+
+def threads(rows: Iterator[Row]) -> Iterator[Row]:
+    """OpenAssistant's messages as conversations, one for each tree; other rows as they are.
+
+    A conversation goes from the first message to its best-ranked reply, and on from there.
+    """
+    first = next(rows, None)
+    if first is None:
+        return
+    every = chain([first], rows)
+    if {"message_id", "parent_id", "role", "text"} <= first.fields.keys():
+        yield from _from_messages(every)
+    elif isinstance(first.fields.get("prompt"), Mapping) and "replies" in first.fields["prompt"]:
+        yield from (
+            _thread(row, str(row.fields.get("message_tree_id") or row.name), _best(prompt))
+            for row in every
+            if isinstance(prompt := row.fields.get("prompt"), Mapping)
+        )
+    else:
+        yield from every
+
+
+def _from_messages(rows: Iterable[Row]) -> Iterator[Row]:
+    replies = defaultdict[Any, list[dict[str, Any]]](list)
+    roots: list[tuple[Row, dict[str, Any]]] = []
+    for row in rows:
+        message = dict(row.fields)
+        message["replies"] = replies[row.fields.get("message_id")]
+        if row.fields.get("parent_id") is None:
+            roots.append((row, message))
+        else:
+            replies[row.fields["parent_id"]].append(message)
+    for row, message in roots:
+        name = str(row.fields.get("message_tree_id") or row.fields.get("message_id"))
+        yield _thread(row, name, _best(message))
+
+
+def _best(message: Mapping[str, Any]) -> list[Fields]:
+    """The turns from a message on, each reply the best-ranked one that was not deleted."""
+    turns: list[Fields] = []
+    while message:
+        role = str(message.get("role"))
+        turns.append({"role": _TURNS.get(role, role), "content": message.get("text")})
+        replies = cast("list[Mapping[str, Any]]", message.get("replies") or [])
+        kept = [reply for reply in replies if not reply.get("deleted")]
+        message = min(kept, key=_rank, default={})
+    return turns
+
+
+def _rank(message: Mapping[str, Any]) -> float:
+    rank = message.get("rank")
+    return float(rank) if isinstance(rank, int | float) else float("inf")
+
+
+def _thread(row: Row, name: str, turns: list[Fields]) -> Row:
+    known = {key: row.fields[key] for key in ("lang",) if row.fields.get(key)}
+    return replace(row, fields={"id": name, "messages": turns, **known})

@@ -1,0 +1,164 @@
+"""The metric of a first study: guessed by what the targets look like, and then tried.
+
+A metric is taken when it gives nearly all targets of a sample full marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from whatworks.base.errors import InputError, nearest
+from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.registry import NAMES, load, unscorable
+from whatworks.studies.first_files import Files
+
+ACCEPTED = 0.95
+"""Share of targets that a metric must give full marks."""
+SHORT, CLASSES = 6, 100
+"""Most words of a short target, and most different targets that look like categories."""
+CLASS_COLUMNS, COUNTED = ("label", "category", "class", "intent"), 20
+"""Target columns whose numbers are ids, and most ids that are told by being counted through."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One metric with the reason for it."""
+
+    metric: MetricSpec
+    why: str
+
+
+def guess_metric(files: Files, name: str = "") -> Guess:
+    """The first metric that fits the targets and gives them full marks, or the one asked for.
+
+    Args:
+        files: What there is.
+        name: A metric by name.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if name:
+        if name not in NAMES:
+            raise InputError(f"there is no metric {name!r}", remedy=nearest(name, NAMES))
+        return Guess(MetricSpec(name=name), "as asked for")
+    rows = [row for row in files.rows if row.target.strip()] or list(files.rows)
+    train = files.task["train"][1].examples
+    for candidate, looks, why in _CANDIDATES:
+        if candidate not in NAMES or not looks(files, rows):
+            continue
+        spec = MetricSpec(name=candidate)
+        try:
+            metric = load(spec, train)
+            missed = unscorable(metric, rows)
+        except InputError:
+            continue
+        if len(missed) <= (1 - ACCEPTED) * len(rows):
+            return Guess(spec, why)
+    return Guess(MetricSpec(name="exact"), "the answer must be the target, letter by letter")
+
+
+Rows = Sequence[Example]
+
+
+def _share(rows: Rows, holds: Callable[[Example], bool]) -> float:
+    return sum(map(holds, rows)) / len(rows) if rows else 0.0
+
+
+def _words(rows: Rows) -> float:
+    return sum(len(row.target.split()) for row in rows) / max(1, len(rows))
+
+
+def _is(*formats: str) -> Callable[[Files, Rows], bool]:
+    return lambda files, rows: files.task["train"][1].format in formats
+
+
+def _json(files: Files, rows: Rows) -> bool:
+    return _share(rows, lambda row: row.target.lstrip()[:1] in ("{", "[")) >= ACCEPTED
+
+
+def _sql(files: Files, rows: Rows) -> bool:
+    begins = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
+    return _share(rows, lambda row: bool(begins.match(row.target))) >= ACCEPTED
+
+
+def _mr(files: Files, rows: Rows) -> bool:
+    shape = re.compile(r"\s*\w+\(.*\)\s*", re.DOTALL)
+    return _share(rows, lambda row: bool(shape.fullmatch(row.target))) >= ACCEPTED
+
+
+def _numeric(files: Files, rows: Rows) -> bool:
+    number = re.compile(r"(?:.*####)?\s*[-+$€]?\d[\d,]*(?:\.\d+)?\s*%?\s*", re.DOTALL)
+    return _share(rows, lambda row: bool(number.fullmatch(row.target))) >= ACCEPTED
+
+
+def _category(files: Files, rows: Rows) -> bool:
+    targets = [row.target.strip() for row in files.task["train"][1].examples]
+    distinct = len(set(targets))
+    return 2 <= distinct <= CLASSES and 4 * distinct <= len(targets) and _words(rows) <= SHORT
+
+
+def _class_ids(files: Files, rows: Rows) -> bool:
+    """Categories that are whole numbers: by the name of their column, or counted from 0 or 1.
+
+    Sums with few different results look counted too, but ask, or hold numbers themselves.
+    """
+    data = files.task["train"][1]
+    targets = {row.target.strip() for row in data.examples}
+    if not _category(files, rows) or not all(re.fullmatch(r"-?\d+", one) for one in targets):
+        return False
+    if data.columns.get("target", "").lower() in CLASS_COLUMNS:
+        return True
+    counted = any({str(n + at) for n in range(len(targets))} == targets for at in (0, 1))
+    sums = _share(rows, lambda row: bool(re.search(r"\d|\?\s*$", row.text)))
+    return counted and len(targets) <= COUNTED and sums < 0.5
+
+
+def _facts(files: Files, rows: Rows) -> bool:
+    asks = _share(rows, lambda row: row.text.rstrip().endswith("?") or bool(row.evidence))
+    told = files.documents is not None or bool(files.task["train"][1].documents)
+    return _words(rows) <= SHORT and (told or asks >= 0.8)
+
+
+def _talks(files: Files, rows: Rows) -> bool:
+    return _words(rows) > SHORT
+
+
+def _short(files: Files, rows: Rows) -> bool:
+    return _words(rows) <= SHORT
+
+
+_ASKED = "short answers to questions: right, wrong or abstained, aliases accepted"
+
+_CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
+    ("category", _is("multiple-choice"), "the targets are labels of the choices shown"),
+    ("tool_call", _is("bfcl"), "the targets are calls: compared by name and arguments"),
+    ("facts", _is("squad", "hotpotqa"), _ASKED),
+    (
+        "facts",
+        _is("beir"),
+        "BEIR judges documents and has no answers: asked for is the title of a\n"
+        "    # relevant document, each of them being right",
+    ),
+    ("json", _json, "the targets are JSON: it is parsed and compared field by field"),
+    ("sql", _sql, "the targets are SQL: it is run, and the results are compared"),
+    ("mr", _mr, "the targets are meaning representations: compared act by act, slot by slot"),
+    (
+        "category",
+        _class_ids,
+        "few whole numbers come again and again: they are class ids (`numeric` would take them\n"
+        "    # for amounts)",
+    ),
+    ("numeric", _numeric, "the targets are numbers"),
+    ("category", _category, "few different targets come again and again: they are categories"),
+    ("facts", _facts, _ASKED),
+    (
+        "chat",
+        _talks,
+        "the targets are free text, of which only form is scored: the turn is ended, in its role,\n"
+        "    # of fitting length, and uses what was said; `judge` and `style` score more",
+    ),
+    ("normalised", _short, "short answers, case and punctuation do not count"),
+)
