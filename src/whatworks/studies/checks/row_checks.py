@@ -71,7 +71,7 @@ def _sizes(splits: Splits) -> Finding:
 
 
 def _notes(task: Task) -> list[Finding]:
-    """What reading left out or guessed: missing values, turns' fields, pairs that prefer nothing."""
+    """What reading left out or guessed: missing values, fields of turns, pairs without a better."""
     if not task.notes:
         return []
     remedy = "complete the rows, or mind that they are not part of the study as they stand"
