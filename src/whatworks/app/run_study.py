@@ -78,6 +78,8 @@ def _run(opened: Opened, prompts: Sequence[str], watcher: Watcher | None, takeov
             bars.say(takeover)
         if opened.task.documents_fault:
             bars.say(f"the documents cannot be used: {opened.task.documents_fault}")
+        for note in opened.task.notes:
+            bars.say(note)
         runs = study.run(bars)
         forgotten = measure_forgetting(study, runs, prompts, bars)
     for run in runs:

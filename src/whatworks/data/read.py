@@ -279,10 +279,15 @@ def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
         for item in items
         if item.content.chosen is not None or item.content.rejected is not None
     ]
-    pairs = join_labelled(found)
+    joined = join_labelled(found)
+    pairs = tuple(pair for pair in joined if pair.chosen.strip() != pair.rejected.strip())
     single = sum(not (pair.chosen and pair.rejected) for pair in pairs)
-    note = f"{single} labelled answers have no partner: pairs with an empty side"
-    return pairs, ((note,) if single else ())
+    counts = {
+        "labelled answers have no partner: pairs with an empty side": single,
+        "pairs have the same answer twice: they are rows, and prefer nothing": len(joined)
+        - len(pairs),
+    }
+    return pairs, tuple(f"{count} {note}" for note, count in counts.items() if count)
 
 
 def _names(column: str | Sequence[str]) -> tuple[str, ...]:

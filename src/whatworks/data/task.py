@@ -153,7 +153,8 @@ class Task(Frozen):
     """Instructions, frozen splits, a metric and, perhaps, documents and preference pairs.
 
     ``aside`` are rows that no arm sees: what a metric such as ``style`` learns its measure from.
-    ``documents_fault`` says why there are no documents although the study names some.
+    ``documents_fault`` says why there are no documents although the study names some. ``notes``
+    say what reading left out or guessed, a line each.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Task(Frozen):
     documents_fault: str = ""
     preferences: tuple[Pair, ...] = ()
     aside: tuple[Example, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def examples_key(examples: Iterable[Example]) -> str:

@@ -15,6 +15,7 @@ from whatworks.models.engine import Engine
 from whatworks.models.helper import HelperModel
 from whatworks.models.open_engine import open_engine
 from whatworks.models.weights import Weights
+from whatworks.studies.checks.template_checks import without_refused
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, StudyFile, read_arms, read_study
 from whatworks.studies.study_task import read_task
@@ -95,7 +96,8 @@ def open_study(
         model: Instead of the study's model; a folder is seen from the working folder.
         only: Names of the arms to take; all by default.
         out: Folder of the results; ``runs/NAME-MODEL`` by default.
-        checked: Refuse rows that stand twice, as a run must; ``whatworks check`` lists them.
+        checked: Refuse rows that stand twice, and leave out those that the chat template refuses,
+            as a run must; ``whatworks check`` lists them.
 
     Raises:
         InputError: If the study, its data or the model cannot be used.
@@ -110,6 +112,8 @@ def open_study(
     task = read_task(file, root, checked=checked)
     template = switch_thinking(file.template, file.enable_thinking)
     engine, weights = open_engine(located, template=template, prices=file.prices)
+    if checked:
+        task = without_refused(task, weights)
     helper = None
     if file.helper is not None:  # one that is the model itself shares its engine
         other = model_at(file.helper, root)

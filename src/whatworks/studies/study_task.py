@@ -33,11 +33,13 @@ DEFAULT_INSTRUCTIONS = {
 
 @dataclass(frozen=True)
 class _Source:
-    """What the files of rows hold: the splits that they name, pairs of train, documents."""
+    """What the files of rows hold: the splits that they name, pairs of train, documents, and what
+    reading left out."""
 
     splits: Splits
     pairs: tuple[Pair, ...]
     documents: tuple[Document, ...]
+    notes: tuple[str, ...]
 
 
 def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
@@ -56,7 +58,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     splits, aside = _set_aside(splits, section.split)
     splits = _limit(splits, section.limit, section.split.seed)
     documents, fault = _read_documents(section, root, source.documents)
-    preferences = _read_preferences(section, root, source.pairs, splits, aside)
+    preferences, more = _read_preferences(section, root, source.pairs, splits, aside)
     if section.turns == "every":  # whole conversations were split, so none stands in two splits
         splits = splits.replace(train=every_turn(splits.train))
         splits = _separate(splits, section.split, checked)
@@ -73,6 +75,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         preferences=preferences,
         documents_fault=fault,
         aside=aside,
+        notes=(*source.notes, *more),
     )
 
 
@@ -94,7 +97,9 @@ def _read_source(section: TaskSection, root: Path) -> _Source:
         if parts:
             pairs = tuple(pair for pair in pairs if pair.example.meta.get("split") == "train")
     splits = Splits(train=train, dev=parts.get("dev", ()), test=parts.get("test", ()))
-    return _Source(splits, pairs, tuple(documents.values()))
+    named = {"train": data, **others}
+    notes = tuple(f"{part}: {note}" for part, one in named.items() for note in one.notes)
+    return _Source(splits, pairs, tuple(documents.values()), notes)
 
 
 def _read_rows(section: TaskSection, root: Path, name: str) -> Data:
@@ -133,16 +138,20 @@ def _read_documents(
 
 def _read_preferences(
     section: TaskSection, root: Path, pairs: tuple[Pair, ...], splits: Splits, aside: _Rows
-) -> tuple[Pair, ...]:
-    """The pairs that the section names, else those of the train rows; none of a held-out row."""
+) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
+    """The pairs that the section names, else those of the train rows; none of a held-out row.
+
+    With them, what reading left out.
+    """
     held = (*splits.dev, *splits.test, *aside)
     if section.preferences:
-        return for_training(read(path_of(root, section.preferences)).pairs, held)
+        data = read(path_of(root, section.preferences), missing=section.missing)
+        return for_training(data.pairs, held), tuple(f"preferences: {n}" for n in data.notes)
     of_row = {pair.example.id: pair for pair in pairs}
     own = tuple(of_row[row.id] for row in splits.train if row.id in of_row)
     # A bad answer without a good one to the same input is no row, so that no split has it.
     bad = for_training([pair for pair in pairs if not pair.chosen], held)
-    return own + _sample(bad, section.limit.train, section.split.seed)
+    return own + _sample(bad, section.limit.train, section.split.seed), ()
 
 
 def _by_column(

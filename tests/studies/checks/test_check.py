@@ -294,3 +294,58 @@ def test_of_many_rows_a_figure_says_how_many_and_what_is_dropped_is_all(tiny_mod
     assert f"{len(ends.drop)} of {count} " in ends.says
     assert found["prompt tokens"].says.endswith("; 5,000 of 6,000 train rows looked at")
     assert "looked at" not in found["room for the answer"].says
+
+
+SAME: dict[str, list[dict[str, Any]]] = {
+    "texts": [{"prompt": "p{}", "chosen": "yes {}", "rejected": "yes {}"}],
+    "space": [{"prompt": "p{}", "chosen": "yes {}", "rejected": " yes {}\n"}],
+    "turns": [
+        {
+            "prompt": [{"role": "user", "content": "p{}"}],
+            "chosen": [{"role": "assistant", "content": "yes {}"}],
+            "rejected": [{"role": "assistant", "content": "yes {}"}],
+        }
+    ],
+    "labelled": [
+        {"prompt": "p{}", "completion": "yes {}", "label": True},
+        {"prompt": "p{}", "completion": "yes {}", "label": False},
+    ],
+    "openai": [
+        {
+            "input": {"messages": [{"role": "user", "content": "p{}"}]},
+            "preferred_output": [{"role": "assistant", "content": "yes {}"}],
+            "non_preferred_output": [{"role": "assistant", "content": "yes {}"}],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_pairs_that_prefer_nothing_are_counted_and_no_pairs(
+    study: Write, tmp_path: Path, name: str
+) -> None:
+    def rows(i: int, better: str) -> list[str]:
+        lines = [json.dumps(row).replace("{}", str(i * 7919)) for row in SAME[name]]
+        lines[0] = lines[0].replace('"yes ', f'"{better} ', 1)
+        return lines
+
+    kept = [line for i in range(4) for line in rows(i, "indeed")]
+    alike = [line for i in range(4, 7) for line in rows(i, "yes")]
+    (tmp_path / "liked.jsonl").write_text("\n".join([*kept, *alike]))
+    data = read(tmp_path / "liked.jsonl")
+    assert len(data.pairs) == 4 and len(data.examples) == 7
+    found = findings(study(metric="json, preferences: liked.jsonl"))["reading"]
+    assert found.level == "doubt"
+    assert "preferences: 3 pairs have the same answer twice" in found.says
+
+
+@pytest.mark.parametrize("value", [None, "nan", "NaN", "None", "null"])
+def test_rows_left_out_for_missing_values_are_counted(study: Write, value: Any) -> None:
+    def plant(parts: Parts) -> None:
+        for row in parts["train"][:3]:
+            row["target"] = value
+        parts["test"][0]["input"] = value
+
+    found = findings(study(plant, metric="json, missing: drop"))["reading"]
+    assert "train: 3 rows were left out: no 'target'" in found.says
+    assert "test: 1 rows were left out: no 'input'" in found.says

@@ -82,4 +82,6 @@ def _tell(cleaned: Cleaned) -> None:
     for part, reasons in cleaned.dropped.items():
         said = ", ".join(f"{count} ({why})" for why, count in reasons.items()) or "nothing"
         print(f"dropped from {part}: {said}; {cleaned.kept[part]} rows are left")
+    if cleaned.mended:
+        print(f"mended: {cleaned.mended} rows")
     print(f"written: {cleaned.study}")

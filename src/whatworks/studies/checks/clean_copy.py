@@ -26,11 +26,13 @@ class Cleaned:
         study: The new study file, beside the old one.
         dropped: Rows left out by split and by check; a row counts for the first that names it.
         kept: Rows left by split.
+        mended: Number of rows written otherwise than they were.
     """
 
     study: Path
     dropped: dict[str, Counter[str]]
     kept: dict[str, int]
+    mended: int
 
 
 def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = False) -> Cleaned:
@@ -55,7 +57,8 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
         )
     why = {name: f.check for f in reversed(findings) for name in f.drop}
     parts = {name: getattr(task.splits, name) for name in ("train", "dev", "test")}
-    kept = {name: _without(rows, why) for name, rows in parts.items()}
+    better = {name: row for f in findings for name, row in f.mend.items()}
+    kept = {name: _without(rows, why, better) for name, rows in parts.items()}
     empty = next((name for name, rows in kept.items() if not rows), None)
     if empty:
         raise InputError(
@@ -77,8 +80,11 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
     dropped = {
         name: Counter(why[row.id] for row in rows if row.id in why) for name, rows in parts.items()
     }
-    return Cleaned(study, dropped, {name: len(rows) for name, rows in kept.items()})
+    mended = sum(row.id in better for rows in kept.values() for row in rows)
+    return Cleaned(study, dropped, {name: len(rows) for name, rows in kept.items()}, mended)
 
 
-def _without(rows: tuple[Example, ...], why: dict[str, str]) -> tuple[Example, ...]:
-    return tuple(row for row in rows if row.id not in why)
+def _without(
+    rows: tuple[Example, ...], why: dict[str, str], better: dict[str, Example]
+) -> tuple[Example, ...]:
+    return tuple(better.get(row.id, row) for row in rows if row.id not in why)

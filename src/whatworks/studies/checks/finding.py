@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from whatworks.data.task import Example
 
 Level = Literal["fine", "doubt", "spoils"]
 """``spoils``: figures of this study would not mean what they say, or it would not run. ``doubt``:
@@ -24,6 +26,7 @@ class Finding:
         reason: What is wrong with the first of them, where rows differ in that.
         remedy: What can be done.
         drop: Ids of rows without which the finding would be gone; what ``--fix`` leaves out.
+        mend: Rows by id as they should be; what ``--fix`` writes in their place.
         detail: Lines to show below: a histogram, a preview.
     """
 
@@ -34,6 +37,7 @@ class Finding:
     reason: str = ""
     remedy: str = ""
     drop: Sequence[str] = ()
+    mend: Mapping[str, Example] = field(default_factory=dict[str, Example])
     detail: Sequence[str] = ()
 
 

@@ -42,6 +42,7 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
     found = find(lambda: (row for _, row in rows))
     return [
         _sizes(splits),
+        *_notes(task),
         *_ids(rows),
         *_leaks(rows, found, min_effect),
         *_groups(rows),
@@ -67,6 +68,14 @@ def _sizes(splits: Splits) -> Finding:
         "smaller ones when answers go together",
         remedy="more test rows show smaller differences" if visible > 0.3 else "",
     )
+
+
+def _notes(task: Task) -> list[Finding]:
+    """What reading left out or guessed: missing values, fields of turns, pairs without a better."""
+    if not task.notes:
+        return []
+    remedy = "complete the rows, or mind that they are not part of the study as they stand"
+    return [Finding("reading", "doubt", "; ".join(task.notes), remedy=remedy)]
 
 
 def _ids(rows: Placed) -> list[Finding]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from whatworks.data.task import Example, Message, Task
 from whatworks.models import chat_templates as templates
-from whatworks.models import files as models
 from whatworks.models import reasoning
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine, ModelFiles
@@ -19,6 +18,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
 from whatworks.studies.checks.finding import Finding, graded, percent
+from whatworks.studies.checks.template_checks import local_tokenizer, mend, refused_rows
 
 LOOKED_AT = 5_000
 """Most rows of a split that are tokenised for a figure, from a reproducible shuffle. A check that
@@ -44,7 +44,12 @@ def check_tokens(
         min_effect: As in ``check_rows``.
     """
     reader = _Reader(task, engine, weights)
-    parts = {part: getattr(task.splits, part) for part in ("train", "dev", "test")}
+    whole = {part: getattr(task.splits, part) for part in ("train", "dev", "test")}
+    refused: dict[str, str] = {}
+    if reader.tokenizer is not None:
+        rows = [row for held in whole.values() for row in held]
+        refused = refused_rows(rows, reader.tokenizer, reader.prompt)
+    parts = {part: [r for r in held if r.id not in refused] for part, held in whole.items()}
     looked = {part: reader.read(_some(rows)) for part, rows in parts.items()}
     of = _looked_at(parts)
     findings = [
@@ -58,6 +63,7 @@ def check_tokens(
         return [*findings, Finding("chat template", "fine", said)]
     return [
         *findings,
+        *_refusals(whole, refused, reader, min_effect),
         _mask(task, looked["train"].rows, reader.tokenizer),
         *_reasoning(task.splits.train, reader.tokenizer),
         _ending(task.splits.train, reader.tokenizer, decoding),
@@ -83,15 +89,15 @@ class _Reader:
     """Rows to lengths, by the local tokenizer where there is one, else as the engine counts."""
 
     def __init__(self, task: Task, engine: Engine, weights: Weights) -> None:
-        self._prompt = Prompt(instructions=task.instructions)
+        self.prompt = Prompt(instructions=task.instructions)
         self._engine = engine
         self._files = ModelFiles(base=weights.base, template=weights.template)
         self.context = engine.context_length(self._files)
-        self.tokenizer = _local_tokenizer(weights)
+        self.tokenizer = local_tokenizer(weights)
         self.exact = self.tokenizer is not None
 
     def read(self, rows: Sequence[Example]) -> _Read:
-        prompts = [render(self._prompt, row, exclude=()).messages for row in rows]
+        prompts = [render(self.prompt, row, exclude=()).messages for row in rows]
         targets = [row.target for row in rows]
         if self.tokenizer is not None:
             tokenizer = self.tokenizer
@@ -103,14 +109,6 @@ class _Reader:
         asked = self._engine.prompt_tokens(self._files, prompts)
         counted = self._engine.count_tokens(self._files, targets)
         return _Read(rows, asked, [count + 1 for count in counted])
-
-
-def _local_tokenizer(weights: Weights) -> Any | None:
-    """The tokenizer with the study's template; None where the model is served or scripted."""
-    if weights.base.startswith(("http://", "https://", "fake")):
-        return None
-
-    return templates.use(models.load_tokenizer(models.resolve(weights.base)), weights.template)
 
 
 def _some(rows: Sequence[Example]) -> Sequence[Example]:
@@ -127,6 +125,38 @@ def _looked_at(parts: Mapping[str, Sequence[Example]]) -> str:
 
 def _characters(row: Example) -> int:
     return len(row.text) + len(row.target)
+
+
+def _refusals(
+    parts: Mapping[str, Sequence[Example]],
+    refused: Mapping[str, str],
+    reader: _Reader,
+    min_effect: float,
+) -> list[Finding]:
+    """Rows that the template refuses: a run leaves them out. Their order is mended where it can."""
+    rows = [(part, row) for part, held in parts.items() for row in held if row.id in refused]
+    if not rows:
+        return []
+    better = {row.id: mend(row) for _, row in rows}
+    still = refused_rows(list(better.values()), reader.tokenizer, reader.prompt)
+    asked = sum(part != "train" for part, _ in rows)
+    total = max(1, len(parts["dev"]) + len(parts["test"]))
+    level = graded(asked / total, min_effect)
+    mendable = {name: row for name, row in better.items() if name not in still}
+    return [
+        Finding(
+            "rows that the template refuses",
+            "doubt" if level == "fine" else level,
+            f"{percent(len(rows), sum(map(len, parts.values())))}: a run leaves them out; "
+            f"{len(mendable)} can be mended by their order",
+            [row.id for _, row in rows],
+            reason=refused[rows[0][1].id],
+            remedy="`--fix` joins turns of one role and takes off a greeting, and leaves out the "
+            "others; or choose another template: `template: chatml`",
+            drop=list(still),
+            mend=mendable,
+        )
+    ]
 
 
 def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, of: str) -> Finding:
