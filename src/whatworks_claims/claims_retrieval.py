@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from whatworks.analysis.result_rows import Row
 from whatworks.base.phrasing import percent, span
 from whatworks.data.task import MetricSpec, Splits, Task
+from whatworks.metrics.fact_counts import answerable
 from whatworks.prompts.prompt import Context, Prompt
 from whatworks.prompts.render import render_each
 from whatworks.prompts.retrieval import chunk, recall_at_k
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence, Need, Table
-from whatworks_claims.fact_figures import answerable, figures
+from whatworks_claims.fact_figures import figures
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.material import documents, examples
 from whatworks_claims.outcome import Outcome

@@ -3,36 +3,22 @@
 Every figure is a ratio of two sums over answers, so one bootstrap serves all: whole groups are
 drawn again, and with several seeds the seeds as well (Efron and Tibshirani 1993; Field and Welsh
 2007 for clusters). Intervals hold 95% of the draws.
-
-================== =============================================================================
-accuracy           right answers among all
-abstention_rate    abstentions among all
-wrong_rate         wrong answers among all
-attempted_accuracy right among the answerable questions that were not abstained from
-f_score            harmonic mean of that and the share right of all answerable ones (SimpleQA,
-                   Wei et al. 2024, section 4)
-made_up_rate       answers to questions that have none
-score_at_50, ...   points a question: right 1, abstained 0, wrong -t / (1 - t), t = .5, .75, .9
-                   (Kalai et al. 2025, "Why Language Models Hallucinate", section 4.2)
-================== =============================================================================
+The figures are those of ``whatworks.metrics.fact_counts``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from whatworks.analysis.comparison import Estimate
 from whatworks.analysis.result_rows import Row
 from whatworks.data.task import Example
+from whatworks.metrics.fact_counts import FIGURES, Pair, answerable
 
 DRAWS = 2000
 FEW = 5
-LEVELS = (50, 75, 90)
-Pair = tuple[float, float]
-Count = Callable[[Row, Example], Pair | None]
-"""What one answer adds to the numerator and the denominator; None where it does not count."""
 
 
 @dataclass(frozen=True)
@@ -41,53 +27,6 @@ class Figure:
 
     estimate: Estimate
     answers: int
-
-
-def answerable(example: Example) -> bool:
-    """Whether the question has an answer."""
-    return example.meta.get("answerable") is not False
-
-
-def _all(test: Callable[[Row], float]) -> Count:
-    return lambda row, _: (test(row), 1.0)
-
-
-def _attempted(row: Row, example: Example) -> Pair | None:
-    if not answerable(example) or row.kind == "abstained":
-        return None
-    return row.value, 1.0
-
-
-def _f(row: Row, example: Example) -> Pair | None:
-    if not answerable(example):
-        return None
-    return 2 * row.value, 1.0 + (row.kind != "abstained")
-
-
-def _made_up(row: Row, example: Example) -> Pair | None:
-    return None if answerable(example) else (1 - row.value, 1.0)
-
-
-def points(row: Row, example: Example, level: int) -> float:
-    """What an answer earns where a wrong one costs t / (1 - t), t = ``level`` percent."""
-    if row.kind in ("wrong", "malformed"):
-        return -level / (100 - level)
-    return float(row.kind == "correct" and answerable(example))
-
-
-def _at(level: int) -> Count:
-    return lambda row, example: (points(row, example, level), 1.0)
-
-
-FIGURES: Mapping[str, Count] = {
-    "accuracy": _all(lambda row: row.value),
-    "abstention_rate": _all(lambda row: row.parts.get("abstained", 0.0)),
-    "wrong_rate": _all(lambda row: float(row.kind in ("wrong", "malformed"))),
-    "attempted_accuracy": _attempted,
-    "f_score": _f,
-    "made_up_rate": _made_up,
-    **{f"score_at_{level}": _at(level) for level in LEVELS},
-}
 
 
 def _within(name: str) -> tuple[float, float]:
@@ -110,7 +49,7 @@ def figures(
     mine = [row for row in rows if row.status == "scored" and row.example in asked]
     found: dict[str, Figure] = {}
     for name in names:
-        pairs = [(row, FIGURES[name](row, asked[row.example])) for row in mine]
+        pairs = [(row, FIGURES[name](row, answerable(asked[row.example]))) for row in mine]
         counted = [(row, pair) for row, pair in pairs if pair is not None]
         if counted:
             found[name] = Figure(ratio(counted, within=_within(name)), len(counted))

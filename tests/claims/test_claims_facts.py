@@ -11,6 +11,7 @@ import pytest
 
 from whatworks.analysis.result_rows import Row
 from whatworks.data.task import Example
+from whatworks.metrics.fact_counts import answerable
 from whatworks.models.open_engine import open_engine
 from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims import claims_hallucination as hallucination
@@ -20,7 +21,6 @@ from whatworks_claims import likelihood
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Finding
-from whatworks_claims.fact_figures import answerable
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.registry import claims, needed, steps
 from whatworks_claims.run_studies import conduct

@@ -13,13 +13,15 @@ from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.bench.known_facts import CLASSES, classify, shares, with_classes
+from whatworks.metrics.fact_counts import FIGURES, answerable
 from whatworks.metrics.registry import load
+from whatworks.metrics.score import Kind, Score
 from whatworks.models.fake import FakeEngine, happens
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
 from whatworks_claims.calibration import calibration
-from whatworks_claims.fact_figures import FIGURES, answerable, figures
+from whatworks_claims.fact_figures import figures
 from whatworks_claims.unsupported import unsupported
 
 METRIC = load(MetricSpec(name="facts"))
@@ -209,3 +211,21 @@ def test_too_few_answers_have_no_calibration():
 )
 def test_names_and_numbers_that_the_passage_lacks(answer: str, made_up: list[str]):
     assert unsupported(answer, "A mill in Lyon closed in 1911.") == made_up
+
+
+def test_the_metric_and_the_claims_say_the_same_of_the_same_answers() -> None:
+    """One answer of each kind: -4.25 points on average where a wrong one costs 9."""
+    rows = [question(i) for i in range(4)]
+    kinds: list[Kind] = ["correct", "wrong", "abstained", "malformed"]
+    values = [float(kind == "correct") for kind in kinds]
+    parts = [{"abstained": float(kind == "abstained")} for kind in kinds]
+    scores = [Score(v, k, parts=p) for v, k, p in zip(values, kinds, parts, strict=True)]
+    answers = [
+        Row("a", 0, "scored", example=r.id, group=r.group or "", value=v, kind=k, parts=p)
+        for r, v, k, p in zip(rows, values, kinds, parts, strict=True)
+    ]
+    own = METRIC.summary(rows, scores)
+    claimed = {name: figure.estimate.value for name, figure in figures(answers, rows).items()}
+    assert {name: own[name] for name in claimed} == pytest.approx(claimed)
+    assert own["score_at_90"] == pytest.approx((1 - 9 - 9) / 4)
+    assert own["wrong_rate"] == 0.5 and own["lenient_accuracy"] == 0.25

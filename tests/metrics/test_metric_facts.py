@@ -123,6 +123,7 @@ def test_summary_keeps_answerable_and_unanswerable_apart():
         "f_score": pytest.approx(2 * 0.5 * (1 / 3) / (0.5 + 1 / 3)),
         "score_at_50": pytest.approx((1 - 1 - 1) / 5),
         "score_at_75": pytest.approx((1 - 3 - 3) / 5),
+        "wrong_rate": pytest.approx(2 / 5),
         "score_at_90": pytest.approx((1 - 9 - 9) / 5),
     }
     assert "made_up_rate" not in FACTS.summary([known], scores[:1])
