@@ -68,3 +68,46 @@ def test_numbers():
 def test_names(name: str):
     metric = load(MetricSpec(name=name))
     assert [w for pair in pairs("names") if (w := judged_otherwise(metric, pair))] == []
+
+
+def test_categories():
+    family = pairs("categories")
+    metrics = {
+        labels: load(MetricSpec(name="category", options={"labels": labels.split(",")}))
+        for labels in {pair.setting for pair in family}
+    }
+    assert [w for p in family if (w := judged_otherwise(metrics[p.setting], p))] == []
+
+
+def test_json():
+    metric = load(MetricSpec(name="json"))
+    assert [w for pair in pairs("json") if (w := judged_otherwise(metric, pair))] == []
+
+
+TABLES = """
+CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, city TEXT, salary REAL);
+CREATE TABLE orders (id INTEGER PRIMARY KEY, person INTEGER, item TEXT, amount REAL);
+"""
+ROWS = {
+    "people": [
+        [1, "Ann", 34, "Oslo", 5200.5],
+        [2, "Bo", 28, "Rome", 4100],
+        [3, "Cy", 34, "Oslo", 3900],
+        [4, "Di", 45, "Paris", 7000],
+        [5, "Ed", 28, "Rome", 4100],
+        [6, "Flo", None, "Oslo", None],
+    ],
+    "orders": [
+        [1, 1, "pen", 3],
+        [2, 1, "book", 12],
+        [3, 2, "pen", 5],
+        [4, 4, "lamp", 40],
+        [5, 4, "pen", 3],
+        [6, 5, "book", 12],
+    ],
+}
+
+
+def test_sql():
+    metric, meta = load(MetricSpec(name="sql")), {"context": TABLES, "rows": ROWS}
+    assert [w for pair in pairs("sql") if (w := judged_otherwise(metric, pair, meta))] == []

@@ -46,6 +46,11 @@ def contained(needle: str, text: str) -> bool:
     return False
 
 
+def part_words(text: str) -> str:
+    """The words of a text, case-folded and parted by single spaces, articles among them."""
+    return _fold(text.replace("_", " "), " ", " ")
+
+
 def _fold(text: str, close: str, wide: str) -> str:
     """Case-folded, single spaces; points and apostrophes as ``close``, others as ``wide``."""
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)

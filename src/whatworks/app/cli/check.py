@@ -82,4 +82,7 @@ def _tell(cleaned: Cleaned) -> None:
     for part, reasons in cleaned.dropped.items():
         said = ", ".join(f"{count} ({why})" for why, count in reasons.items()) or "nothing"
         print(f"dropped from {part}: {said}; {cleaned.kept[part]} rows are left")
+    if cleaned.rewritten:
+        said = ", ".join(f"{target!r} in {count}" for target, count in cleaned.rewritten.items())
+        print(f"targets written anew: {said}")
     print(f"written: {cleaned.study}")

@@ -116,7 +116,8 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
         return Score(0.0, "malformed", "; ".join(broken), parts=parts)
     if _agrees(said, wanted, schema, order):
         return Score(1.0, "correct", parts=parts)
-    return Score(0.0, "wrong", problem, parts=parts)
+    inner = find(said.value, like=wanted) if isinstance(said.value, str) else None
+    return Score(0.0, "wrong", problem, _agrees(inner, wanted, schema, order), parts)
 
 
 class MalformedJSON(ValueError):

@@ -26,11 +26,13 @@ class Cleaned:
         study: The new study file, beside the old one.
         dropped: Rows left out by split and by check; a row counts for the first that names it.
         kept: Rows left by split.
+        rewritten: Targets that were written anew, and in how many rows.
     """
 
     study: Path
     dropped: dict[str, Counter[str]]
     kept: dict[str, int]
+    rewritten: Counter[str]
 
 
 def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = False) -> Cleaned:
@@ -55,7 +57,8 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
         )
     why = {name: f.check for f in reversed(findings) for name in f.drop}
     parts = {name: getattr(task.splits, name) for name in ("train", "dev", "test")}
-    kept = {name: _without(rows, why) for name, rows in parts.items()}
+    targets = {name: target for f in findings for name, target in f.rewrite.items()}
+    kept = {name: _rewritten(_without(rows, why), targets) for name, rows in parts.items()}
     empty = next((name for name, rows in kept.items() if not rows), None)
     if empty:
         raise InputError(
@@ -77,7 +80,14 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
     dropped = {
         name: Counter(why[row.id] for row in rows if row.id in why) for name, rows in parts.items()
     }
-    return Cleaned(study, dropped, {name: len(rows) for name, rows in kept.items()})
+    written = Counter(
+        targets[row.id] for rows in kept.values() for row in rows if row.id in targets
+    )
+    return Cleaned(study, dropped, {name: len(rows) for name, rows in kept.items()}, written)
+
+
+def _rewritten(rows: tuple[Example, ...], targets: dict[str, str]) -> tuple[Example, ...]:
+    return tuple(row.replace(target=targets[row.id]) if row.id in targets else row for row in rows)
 
 
 def _without(rows: tuple[Example, ...], why: dict[str, str]) -> tuple[Example, ...]:

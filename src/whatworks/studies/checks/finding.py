@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Level = Literal["fine", "doubt", "spoils"]
@@ -24,6 +24,7 @@ class Finding:
         reason: What is wrong with the first of them, where rows differ in that.
         remedy: What can be done.
         drop: Ids of rows without which the finding would be gone; what ``--fix`` leaves out.
+        rewrite: Ids of rows to the target that ``--fix`` writes for them.
         detail: Lines to show below: a histogram, a preview.
     """
 
@@ -34,6 +35,7 @@ class Finding:
     reason: str = ""
     remedy: str = ""
     drop: Sequence[str] = ()
+    rewrite: Mapping[str, str] = field(default_factory=dict[str, str])
     detail: Sequence[str] = ()
 
 

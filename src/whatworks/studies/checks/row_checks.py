@@ -10,7 +10,8 @@ from whatworks.base.errors import InputError
 from whatworks.data.duplicates import Duplicates, find
 from whatworks.data.near_duplicates import repeats
 from whatworks.data.task import Example, MetricSpec, Splits, Task
-from whatworks.metrics.registry import of, refused, unscorable
+from whatworks.metrics.normalise import part_words
+from whatworks.metrics.registry import doubtful, of, refused, unscorable
 from whatworks.metrics.score import Metric
 from whatworks.studies.checks.finding import LEVELS, Finding, Level, graded, percent
 
@@ -48,7 +49,9 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
         *_conflicts(rows, found, metric, min_effect),
         *_repeats(rows, found),
         *_targets(splits, metric, min_effect),
+        *_doubtful(splits, metric),
         *_labels(splits, task.metric),
+        *_alike(splits, task.metric),
         *_classes(splits),
         *_documents(task),
         *_evidence(task, min_effect),
@@ -283,6 +286,59 @@ def _labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
             reason=f"the first is {foreign[0][1].target!r}" if foreign else "",
             remedy="correct these targets, or add the label" if names else "",
             drop=names,
+        )
+    ]
+
+
+def _doubtful(splits: Splits, metric: Metric) -> list[Finding]:
+    """Targets of dev and test that decide less than they seem to."""
+    rows = (*splits.dev, *splits.test)
+    found = doubtful(metric, rows)
+    if not found:
+        return []
+    return [
+        Finding(
+            "targets that hang on chance",
+            "doubt",
+            f"{percent(len(found), len(rows))} of dev and test",
+            list(found),
+            reason=next(iter(found.values())),
+            remedy="order them by more, so that one answer is right",
+        )
+    ]
+
+
+def _alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
+    """Classes that differ in case, blanks or punctuation alone."""
+    if spec.name != "category":
+        return []
+    rows = placed(splits)
+    spellings = defaultdict[str, Counter[str]](Counter)
+    for _, row in rows:
+        spellings[part_words(row.target)][row.target.strip()] += 1
+    commonest = {
+        words: max(names, key=lambda n: (names[n], n)) for words, names in spellings.items()
+    }
+    several = {words for words, names in spellings.items() if len(names) > 1}
+    other = {
+        row.id: commonest[words]
+        for _, row in rows
+        if (words := part_words(row.target)) in several and row.target.strip() != commonest[words]
+    }
+    if not several:
+        return []
+    first = min(several)
+    folded = bool(spec.options.get("fold"))
+    return [
+        Finding(
+            "classes spelt alike",
+            "fine" if folded else "spoils",
+            f"{len(several)} classes stand in several spellings, as {len(other)} rows show"
+            + ("; the metric folds them" if folded else ", and each counts as a class of its own"),
+            list(other),
+            reason="the first: " + ", ".join(map(repr, sorted(spellings[first]))),
+            remedy="" if folded else "--fix writes the commonest spelling; or set `fold: true`",
+            rewrite=other,
         )
     ]
 
