@@ -66,7 +66,7 @@ class MetricDefinition(Generic[O]):
         learn: Options that the user may leave out because the rows say them: train, and set aside.
         form: The constraint that ``auto`` stands for, by the train rows.
         label: What an answer means, whatever the target; "" where it means nothing.
-        doubt: What makes a target decide less than it seems to, for `whatworks check`; "" if nothing.
+        doubt: What makes a target decide less than it seems to, "" if nothing.
         cut_off: A score once it is known that the model did not end its turn.
         blind: Whether a score takes the request and the answer alone, so that it can choose among
             answers to one request.

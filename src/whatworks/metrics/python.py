@@ -1,7 +1,7 @@
 """A metric of the user's own: ``metric: {python: my_metric.py:score}``.
 
-A function ``score(example, text)`` in a file beside the study file that returns a float in [0, 1] or
-a ``Score``. It runs wherever a metric runs, and counts by the content of that file. The file is
+A function ``score(example, text)`` in a file beside the study file, which returns a float in [0, 1]
+or a ``Score``. It runs wherever a metric runs, and counts by the content of that file. The file is
 run when the first answer is scored, never when a study file is read, and a line on the error stream
 says so.
 """

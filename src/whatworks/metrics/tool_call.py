@@ -1,10 +1,10 @@
 """Calls of tools: the name and the arguments. Empty answers are malformed.
 
 Compared as the AST check of the Berkeley Function Calling Leaderboard does (Patil et al. 2025,
-"BFCL", section 4): the same number of calls, in any order; the same name; every wanted argument and
-no other; numbers by value, texts up to case, spaces and the signs ``, . / - _ * ^``. A target and an
-answer are one call or a list of calls, each ``{"name": ..., "arguments": {...}}``, as OpenAI writes
-``tool_calls``, or between ``<tool_call>`` tags as templates write them.
+"BFCL", section 4): the same number of calls, in any order; the same name; every wanted argument
+and no other; numbers by value, texts up to case, spaces and the signs ``, . / - _ * ^``. A target
+and an answer are one call or a list of calls, each ``{"name": ..., "arguments": {...}}``, as OpenAI
+writes ``tool_calls``, or between ``<tool_call>`` tags as templates write them.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
     ``arguments`` (share of the wanted arguments that are right, where the tool is).
 
     Args:
-        example: Its target is a call or a list of calls. ``meta["allowed"]`` maps an argument's
-            name to other values that are right; the value "" among them lets it be left out.
+        example: Its target is a call or a list of calls. ``meta["accepted"]`` may hold, for
+            each call, its arguments with every value that is right, as BFCL's answers do; "" among
+            them lets an argument be left out.
         text: The answer.
         options: None.
 
@@ -112,27 +113,26 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
         InputError: If the target is no call.
     """
     del options
-    place = f"example {example.id!r}"
-    allowed = _allowed(example)
     try:
         wanted = read_calls(example.target)
     except NoCalls as error:
         raise InputError(
             f"the target is no call of a tool: {error}",
-            place=place,
+            place=f"example {example.id!r}",
             remedy='write {"name": ..., "arguments": {...}}, or a list of them',
         ) from None
+    accepted = _accepted(example, wanted)
     try:
         said, problem = read_calls(text), ""
     except NoCalls as error:
         said, problem = _within(text, wanted), str(error)
-        right = bool(said) and not _differences(said, wanted, allowed)
+        right = bool(said) and not _differences(said, wanted, accepted)
         parts = dict.fromkeys(("parsed", "names", "arguments"), 0.0)
         feedback = f"no call of a tool: {problem}; wanted {brief('; '.join(map(str, wanted)), 200)}"
         return Score(0.0, "malformed", feedback, lenient=float(right), parts=parts)
-    wrong = _differences(said, wanted, allowed)
+    wrong = _differences(said, wanted, accepted)
     names = sorted(c.name for c in said) == sorted(c.name for c in wanted)
-    parts = {"parsed": 1.0, "names": float(names), "arguments": _share(said, wanted, allowed)}
+    parts = {"parsed": 1.0, "names": float(names), "arguments": _share(said, wanted, accepted)}
     if not wrong:
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", "; ".join(wrong), parts=parts)
@@ -150,58 +150,70 @@ def _within(text: str, wanted: Sequence[Call]) -> list[Call]:
         return []
 
 
-Allowed = Mapping[str, Sequence[Any]]
+Values = Mapping[str, Sequence[Any]]
+"""Every value that is right for an argument; "" among them: it may be left out."""
 
 
-def _allowed(example: Example) -> Allowed:
-    given: Any = example.meta.get("allowed") or {}
-    if not isinstance(given, Mapping) or not all(
-        isinstance(v, list | tuple) for v in given.values()
-    ):
+def _accepted(example: Example, wanted: Sequence[Call]) -> list[Values]:
+    """What is right for each wanted call beside its own arguments, as BFCL writes it."""
+    given: Any = example.meta.get("accepted")
+    if given is None:
+        return [{} for _ in wanted]
+    listed = cast("list[Any]", given) if isinstance(given, list) else []
+    found = [one.get(call.name) for one, call in zip(listed, wanted, strict=False)]
+    fits = all(
+        isinstance(one, Mapping) and all(isinstance(values, list) for values in one.values())
+        for one in found
+    )
+    if len(listed) != len(wanted) or not fits:
         raise InputError(
-            "`allowed` does not map arguments to lists of values",
+            "`accepted` does not say for each call which values are right",
             place=f"example {example.id!r}",
-            remedy='write {"unit": ["celsius", "c", ""]}',
+            remedy='write one for each call: [{"weather": {"unit": ["celsius", ""]}}]',
         )
-    return cast("Allowed", given)
+    return [cast("Values", one) for one in found]
 
 
-def _differences(said: Sequence[Call], wanted: Sequence[Call], allowed: Allowed) -> list[str]:
+def _differences(
+    said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]
+) -> list[str]:
     """What is wrong with the calls, each wanted one paired with the likest that is left."""
     if len(said) != len(wanted):
         return [f"{len(said)} calls, wanted {len(wanted)}"]
     left, wrong = list(said), list[str]()
-    for call in wanted:
-        best = min(left, key=lambda one: len(_wrong(one, call, allowed)))
+    for call, values in zip(wanted, accepted, strict=True):
+        best = min(left, key=lambda one: len(_wrong(one, call, values)))
         left.remove(best)
-        wrong += _wrong(best, call, allowed)
+        wrong += _wrong(best, call, values)
     return wrong
 
 
-def _wrong(said: Call, wanted: Call, allowed: Allowed) -> list[str]:
+def _wrong(said: Call, wanted: Call, accepted: Values) -> list[str]:
     if said.name != wanted.name:
         return [f"calls {said.name!r}, wanted {wanted.name!r}"] * (1 + len(wanted.arguments))
     wrong: list[str] = []
-    for name, value in wanted.arguments.items():
-        others = allowed.get(name, ())
-        if name not in said.arguments:
-            if "" not in others:
+    for name in dict.fromkeys((*wanted.arguments, *said.arguments)):
+        right = [*accepted.get(name, ())]
+        right += [wanted.arguments[name]] if name in wanted.arguments else []
+        if not right:
+            wrong.append(f"{name!r} is not wanted")
+        elif name not in said.arguments:
+            if "" not in accepted.get(name, ()):
                 wrong.append(f"leaves out {name!r}")
-        elif not any(_same(said.arguments[name], one) for one in (value, *others)):
+        elif not any(_same(said.arguments[name], one) for one in right):
             told = brief(json.dumps(said.arguments[name]))
-            wrong.append(f"{name!r} is {told}, wanted {brief(json.dumps(value))}")
-    wrong += [f"{n!r} is not wanted" for n in said.arguments if n not in wanted.arguments]
+            wrong.append(f"{name!r} is {told}, wanted {brief(json.dumps(right[-1]))}")
     return wrong
 
 
-def _share(said: Sequence[Call], wanted: Sequence[Call], allowed: Allowed) -> float:
+def _share(said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]) -> float:
     """The share of the wanted arguments that are right in some call of their tool."""
     total = right = 0
-    for call in wanted:
+    for call, values in zip(wanted, accepted, strict=True):
         same = [one for one in said if one.name == call.name]
         total += max(1, len(call.arguments))
         if same:
-            least = min(len(_wrong(one, call, allowed)) for one in same)
+            least = min(len(_wrong(one, call, values)) for one in same)
             right += max(0, max(1, len(call.arguments)) - least)
     return right / total
 

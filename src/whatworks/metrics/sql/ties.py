@@ -1,8 +1,8 @@
 """Rows that a query leaves in no order: ties under ORDER BY, and what LIMIT takes of them.
 
 A query that orders by a column with equal values says nothing of the order among those, and with a
-LIMIT not even which of them it returns. Such rows count as equally right. To tell, the target is run
-once more with its sort keys beside its columns, and without its limit.
+LIMIT not even which of them it returns. Such rows count as equally right. To tell, the target is
+run once more with its sort keys beside its columns, and without its limit.
 """
 
 from __future__ import annotations

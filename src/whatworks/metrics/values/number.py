@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import lru_cache
 
+from babel import Locale
 from babel.numbers import NumberFormatError, is_currency, parse_decimal
 
 MOST_DIGITS = 1_000
@@ -27,12 +29,13 @@ _NUMERAL = (
     r"(?:[eE][-+]?\d{1,3}(?!\d)|\s?[x×*]\s?10\^\{?[-+]?\d{1,3}\}?)?"
 )
 _AMOUNT = rf"(?:(?:\d{{1,4}}\s)?\d{{1,4}}/\d{{1,4}}(?![/\d])|{_NUMERAL})"
-_BEFORE = r"(?:US\$|[$€£¥₹]|[A-Z]{3}(?=\s?[-+\d]))"
+_SYMBOL = r"[A-Z]{0,3}[$€£¥₹₩₽][A-Z]{0,3}"
+_BEFORE = rf"(?:{_SYMBOL}|[A-Z]{{3}}(?=\s?[-+\d]))"
 _SCALE = (
     r"(?:(?-i:[kKM])(?!\w)|bn\b|(?:thousand|tsd|mio|mln|mrd|millions?|millionen|milliarden?"
     r"|milliards?|billions?|billionen|trillions?)\b)\.?"
 )
-_UNIT = r"(?:%|‰|US\$|[$€£¥₹]|per\s?cent\b|pct\b|prozent\b|pour\s?cent\b|[A-Z]{3}\b|\w+\b)"
+_UNIT = rf"(?:%|‰|{_SYMBOL}|per\s?cent\b|pct\b|prozent\b|pour\s?cent\b|[A-Z]{{3}}\b|\w+\b)"
 _KNOWN_UNIT = _UNIT.replace(r"|\w+\b", r"|(?:dollars?|euros?|pounds?|yen|rupees?)\b")
 _PARTS = (
     r"(?P<sign>[-+])?\s?(?P<before>{before})?\s?(?P<inner>[-+])?\s?(?P<amount>{amount})"
@@ -44,7 +47,7 @@ def _expression(unit: str) -> str:
     return _PARTS.format(before=_BEFORE, amount=_AMOUNT, scale=_SCALE, unit=unit)
 
 
-_WHOLE = re.compile(_expression(r"(?:%|‰|°\w?|US\$|[$€£¥₹]|[^\W\d_][^\d\n]{0,30}+)"), re.IGNORECASE)
+_WHOLE = re.compile(_expression(rf"(?:%|‰|°\w?|{_SYMBOL}|[^\W\d_][^\d\n]{{0,30}}+)"), re.IGNORECASE)
 # A number within a text is not part of a word or of a longer number.
 _WITHIN = re.compile(rf"(?<![\w.,]){_expression(_KNOWN_UNIT)}", re.IGNORECASE)
 
@@ -145,7 +148,7 @@ def _number(match: re.Match[str], locale: str) -> Number | None:
         return None
     scale = (match["scale"] or "").rstrip(".").casefold()
     power = _power(scale, locale)
-    unit = _unit(match["unit"] or "") or _unit(match["before"] or "")
+    unit = _unit(match["unit"] or "", locale) or _unit(match["before"] or "", locale)
     amount = _EXACT.scaleb(amount, power)
     return Number(amount.copy_negate() if "-" in (match["sign"], match["inner"]) else amount, unit)
 
@@ -155,14 +158,22 @@ def _power(scale: str, locale: str) -> int:
     return powers.get(scale, powers.get(scale.removesuffix("s"), 0))
 
 
-def _unit(written: str) -> str:
+def _unit(written: str, locale: str) -> str:
     unit = " ".join(written.casefold().split()).rstrip(".")
     if unit in _PERCENT:
         return "%"
     unit = unit if len(unit) < 3 else unit.removesuffix("s")
     if len(unit) == 3 and written.isupper() and is_currency(written):
         return written
-    return _CURRENCIES.get(unit, unit)
+    return _symbols(locale).get(written.upper()) or _CURRENCIES.get(unit, unit)
+
+
+@lru_cache(maxsize=16)
+def _symbols(locale: str) -> Mapping[str, str]:
+    """Signs of currencies, as the locale and as English have them, with their codes."""
+    known = {sign.upper(): code for code, sign in Locale.parse("en").currency_symbols.items()}
+    own = {sign.upper(): code for code, sign in Locale.parse(locale).currency_symbols.items()}
+    return {sign: code for sign, code in {**known, **own}.items() if not sign.isalpha()}
 
 
 def _amount(written: str, locale: str) -> Decimal | None:
