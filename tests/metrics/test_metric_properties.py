@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,13 +32,17 @@ TARGETS = {
     "instructions": "Bo Lind, of course",
     "judge": "Bo Lind",
     "style": "Hear, good people: Bo Lind is a baker.",
+    "set": "billing; urgent",
+    "tool_call": '{"name": "weather", "arguments": {"city": "Oslo"}}',
+    "python": "Bo Lind",
 }
 STYLE = {
     "wanted": [f"Hear, good people: {name} is a baker." for name in "abcdefghijklmnopqrst"],
     "others": [f"{name} works as a baker." for name in "abcdefghijklmnopqrst"],
     "embedder": "lexical",
 }
-OPTIONS = {"style": STYLE, "judge": {"model": "fake:"}}
+OWN = {"file": str(Path(__file__).with_name("own_metric.py")), "function": "score"}
+OPTIONS = {"style": STYLE, "judge": {"model": "fake:"}, "python": OWN}
 CONSTRAINTS = [
     {"kind": "words", "at_least": 2, "at_most": 8},
     {"kind": "starts", "phrase": "bo"},
@@ -119,7 +124,7 @@ def test_degenerate_texts(name: str, text: str):
     score = METRICS[name](EXAMPLES[name], text)
     check(score)
     assert score.value == 0.0
-    structured = name in ("category", "json", "mr", "sql")
+    structured = name in ("category", "json", "mr", "sql", "set", "tool_call")
     if not text.strip():
         assert score.kind == ("malformed" if structured else "wrong")
 

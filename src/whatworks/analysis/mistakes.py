@@ -23,8 +23,8 @@ from whatworks.metrics.abstention import abstains
 from whatworks.metrics.citations import EVIDENCE
 from whatworks.metrics.json.metric import MalformedJSON, fields_of
 from whatworks.metrics.json.metric import parse as parse_json
+from whatworks.metrics.normalise import normalise
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import normalise
 
 PatternName = Literal[
     "not asked",

@@ -130,10 +130,13 @@ class MetricSpec(Frozen):
 
     @classmethod
     def read(cls, value: str | Mapping[str, Any]) -> MetricSpec:
-        """As files write it: ``NAME``, ``{name: NAME, option: ...}``, ``{NAME: {option: ...}}``.
+        """As files write it.
+
+        ``NAME``, ``{name: NAME, option: ...}``, ``{NAME: {option: ...}}``, and for a function of
+        the user's own ``{python: FILE.py:FUNCTION}``.
 
         Raises:
-            InputError: If there is no name.
+            InputError: If there is no name, or no function in a text.
         """
         if isinstance(value, str):
             return cls(name=value)
@@ -141,12 +144,24 @@ class MetricSpec(Frozen):
         name = options.pop("name", None)
         if name is None and len(options) == 1:
             name, inner = next(iter(options.items()))
-            options = dict(inner or {})
+            options = _of_function(inner) if isinstance(inner, str) else dict(inner or {})
         if not isinstance(name, str):
             raise InputError(
                 "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
             )
         return cls(name=name, options=options)
+
+
+def _of_function(text: str) -> dict[str, str]:
+    """``my_metric.py:score`` as options; the content of the file is what counts in a key."""
+    file, mark, function = text.rpartition(":")
+    if not mark or not file.endswith(".py") or not function.isidentifier():
+        raise InputError(
+            f"{text!r} names no function of a Python file",
+            place="metric",
+            remedy="write `metric: {python: my_metric.py:score}`",
+        )
+    return {"file": file, "function": function}
 
 
 class Task(Frozen):

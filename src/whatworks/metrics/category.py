@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,10 +14,9 @@ from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
+from whatworks.metrics.normalise import part_words
 from whatworks.metrics.score import Score
 from whatworks.models.constraint import Constraint
-
-_GAPS = re.compile(r"[\W_]+")
 
 
 class Labels:
@@ -44,18 +42,23 @@ class Labels:
         """The ids by their words, the longest first."""
         spoken: dict[str, list[str]] = {}
         for name in sorted(self.names):
-            if words := _words(name):
+            if words := part_words(name):
                 spoken.setdefault(words, []).append(name)
         return {words: tuple(spoken[words]) for words in sorted(spoken, key=len, reverse=True)}
 
     def within(self, text: str) -> frozenset[str]:
         """The ids that the text names; an id inside a longer named one is not counted."""
-        rest, found = f" {_words(text)} ", set[str]()
+        rest, found = f" {part_words(text)} ", set[str]()
         for words, names in self._spoken.items():
             if f" {words} " in rest:
                 found.update(names)
                 rest = rest.replace(f" {words} ", " \0 ")
         return frozenset(found)
+
+    def folded(self, name: str) -> str:
+        """The first id with the words of this one; itself where there is none."""
+        same = self._spoken.get(part_words(name))
+        return same[0] if same else name.strip()
 
 
 def _labels(given: Any) -> Labels:
@@ -67,9 +70,11 @@ class CategoryOptions(Options):
 
     Attributes:
         labels: The valid ids; the targets of the training rows unless given.
+        fold: Whether ids that differ in case, blanks and punctuation alone are one.
     """
 
     labels: Annotated[Labels, BeforeValidator(_labels)]
+    fold: bool = False
 
 
 def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
@@ -80,20 +85,26 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
 
 def _label(text: str, options: CategoryOptions) -> str:
     """The id that the answer is."""
-    said = text.strip()
+    said = options.labels.folded(text) if options.fold else text.strip()
     return said if said in options.labels.names else ""
 
 
 def _form(train: Sequence[Example], options: CategoryOptions) -> Constraint:
     """One of the labels."""
     del train
-    return Constraint(kind="choices", choices=tuple(sorted(options.labels.names)))
+    names = options.labels.names
+    if options.fold:
+        names = frozenset(map(options.labels.folded, names))
+    return Constraint(kind="choices", choices=tuple(sorted(names)))
 
 
-def confusion(examples: Sequence[Example], scores: Sequence[Score]) -> Counter[tuple[str, str]]:
+def _confusion(
+    examples: Sequence[Example], scores: Sequence[Score], options: CategoryOptions
+) -> Counter[tuple[str, str]]:
     """Counts of (wanted id, said id); an invalid answer counts as the id ""."""
+    read = options.labels.folded if options.fold else str.strip
     pairs = zip(examples, scores, strict=True)
-    return Counter((example.target.strip(), score.label) for example, score in pairs)
+    return Counter((read(example.target), score.label) for example, score in pairs)
 
 
 def _figures(
@@ -105,8 +116,7 @@ def _figures(
     arms on the same examples average over the same ids whatever they answer. An invalid answer is
     a miss of the wanted id.
     """
-    del options
-    table = confusion(examples, scores)
+    table = _confusion(examples, scores, options)
     wanted, said = Counter[str](), Counter[str]()
     for (one, other), count in table.items():
         wanted[one] += count
@@ -134,16 +144,16 @@ def category(example: Example, text: str, options: CategoryOptions) -> Score:
     """
     labels = options.labels
     said, wanted = text.strip(), example.target.strip()
+    if options.fold:
+        said, wanted = labels.folded(said), labels.folded(wanted)
     if said == wanted:
         return Score(1.0, "correct", parts={"valid": 1.0}, label=said)
     if said in labels.names:
         feedback = f"said {brief(said)}, wanted {brief(wanted)}"
         return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=said)
-    named = labels.within(said) or {name for name in [wanted] if _words(said) == _words(name)}
+    named = labels.within(said) or {
+        name for name in [wanted] if part_words(said) == part_words(name)
+    }
     feedback = f"{brief(said)} is no category id, wanted {brief(wanted)} and nothing else"
     lenient = float(named == {wanted})
     return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})
-
-
-def _words(text: str) -> str:
-    return _GAPS.sub(" ", text).strip().casefold()

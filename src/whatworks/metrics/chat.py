@@ -18,8 +18,9 @@ from whatworks.base.phrasing import brief
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.names_and_numbers import entities
+from whatworks.metrics.normalise import contained, normalise
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import contained, normalise, overlap, part_means
+from whatworks.metrics.text_overlap import overlap, part_means
 
 SLACK = 8
 """Words by which any answer may be longer than ``length`` allows: short targets vary more."""

@@ -66,6 +66,7 @@ class MetricDefinition(Generic[O]):
         learn: Options that the user may leave out because the rows say them: train, and set aside.
         form: The constraint that ``auto`` stands for, by the train rows.
         label: What an answer means, whatever the target; "" where it means nothing.
+        doubt: What makes a target decide less than it seems to, "" if nothing.
         cut_off: A score once it is known that the model did not end its turn.
         blind: Whether a score takes the request and the answer alone, so that it can choose among
             answers to one request.
@@ -80,6 +81,7 @@ class MetricDefinition(Generic[O]):
     learn: Callable[[Examples, Examples], Mapping[str, Any]] | None = None
     form: Callable[[Examples, O], Constraint | None] | None = None
     label: Callable[[str, O], str] | None = None
+    doubt: Callable[[Example, O], str] | None = None
     cut_off: Callable[[Score, O], Score] | None = None
     blind: Callable[[O], bool] | None = None
     asks: bool = False
@@ -131,6 +133,7 @@ def metric(
     learn: Callable[[Examples, Examples], Mapping[str, Any]] | None = None,
     form: Callable[[Examples, O], Constraint | None] | None = None,
     label: Callable[[str, O], str] | None = None,
+    doubt: Callable[[Example, O], str] | None = None,
     cut_off: Callable[[Score, O], Score] | None = None,
     blind: Callable[[O], bool] | None = None,
     asks: bool = False,
@@ -140,7 +143,7 @@ def metric(
 
     def declare(score: ScoreFunction[O]) -> MetricDefinition[O]:
         return MetricDefinition(
-            score, options, figures, learn, form, label, cut_off, blind, asks, seconds
+            score, options, figures, learn, form, label, doubt, cut_off, blind, asks, seconds
         )
 
     return declare

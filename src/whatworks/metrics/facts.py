@@ -18,9 +18,9 @@ from whatworks.data.task import Example
 from whatworks.metrics.abstention import abstains
 from whatworks.metrics.definition import NoOptions, metric
 from whatworks.metrics.fact_counts import answerable, compute_figures
+from whatworks.metrics.normalise import contained, normalise
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import contained, normalise
 
 
 def _figures(

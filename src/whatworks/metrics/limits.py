@@ -8,6 +8,7 @@ function is a user's own.
 from __future__ import annotations
 
 import ctypes
+import gc
 import signal
 import threading
 import time
@@ -19,6 +20,9 @@ from whatworks.data.task import Example
 
 LONGEST = 100_000
 """Characters of an answer that are read; a row with a longer target allows twice its length."""
+
+_AGAIN = 0.5
+"""Seconds after which a call is broken off again, if it went on."""
 
 T = TypeVar("T")
 
@@ -57,13 +61,15 @@ def _call_with_signal(seconds: float, function: Callable[..., T], *arguments: An
     running = True
 
     def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if running:
+        del number
+        # What a callback of the garbage collector raises is lost: the next tick raises it then.
+        lost = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+        if running and (frame is None or frame.f_code not in lost):
             raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
     began = time.monotonic()
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         return function(*arguments)
     finally:

@@ -1,12 +1,12 @@
-"""Numbers. Empty answers are wrong."""
+"""Numbers, ranges, times and dates, read in the locale of the column. Empty answers are wrong."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import brief
@@ -14,13 +14,19 @@ from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
+from whatworks.metrics.values.number import Number, find_numbers, plain
+from whatworks.metrics.values.value import (
+    Value,
+    find_value,
+    guess_locale,
+    is_close,
+    known_locale,
+    read_value,
+)
 
 _Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-_NUMBER = r"[-+\u2212]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
-_WHOLE = re.compile(rf"[$€£¥]?\s*({_NUMBER})\s*[%$€£¥]?\.?", re.ASCII)
-_MOST_DIGITS = 1_000
-_WITHIN = re.compile(rf"(?<![\w.])({_NUMBER})", re.ASCII)
+_END = "####"
+"""What GSM8K writes before a target's number."""
 
 
 class NumericOptions(Options):
@@ -29,50 +35,60 @@ class NumericOptions(Options):
     Attributes:
         tolerance: Largest difference that counts as equal.
         relative: The same as a share of the wanted number; the larger of the two holds.
+        locale: In which numbers and dates are written, ``de`` or ``en_GB``; guessed over all
+            targets of train unless given.
     """
 
     tolerance: _Allowance = 0.0
     relative: _Allowance = 0.0
+    locale: Annotated[str, AfterValidator(known_locale)] = "en"
+
+
+def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
+    """The locale that the training rows are written in."""
+    del aside
+    return {"locale": guess_locale(row.target for row in train)} if train else {}
 
 
 def _label(text: str, options: NumericOptions) -> str:
-    """The last number of an answer."""
-    del options
-    found = _last_number(text)
-    return "" if found is None else str(found.normalize())
+    """The value of an answer, or the last number within it."""
+    value = read_value(text, options.locale)
+    if value is None:
+        numbers = list(find_numbers(plain(text), options.locale))
+        value = numbers[-1] if numbers else None
+    return "" if value is None else str(value)
 
 
-@metric(NumericOptions, label=_label)
+@metric(NumericOptions, learn=_learn, label=_label)
 def numeric(example: Example, text: str, options: NumericOptions) -> Score:
-    """The target's number; thousands separators, a currency sign and a % sign are read over.
+    """The target's number, however it is written; so with ranges, times and dates.
 
     Strict: the answer is one number; where the target itself is a text around a number, as in
-    "#### 42", the last number of any text. Lenient: the last number of the answer.
+    "#### 42", the last number of any text. Lenient: the last number of the answer. A currency or a
+    unit that only one of the two names is that of both; per cent may be written as a share.
 
     Args:
-        example: Its target is a number, or a text whose last number is meant ("#### 42").
+        example: Its target is a number, or a text that has one ("#### 42": the one behind it).
         text: The answer.
-        options: The differences that count as equal.
+        options: The differences that count as equal, and the locale.
 
     Raises:
-        InputError: If the target has no number.
+        InputError: If the target has no number, or several.
     """
-    alone = _only_number(example.target)
-    wanted = _last_number(example.target) if alone is None else alone
-    if wanted is None:
-        raise InputError(
-            f"the target {brief(example.target)} has no number",
-            place=f"example {example.id!r}",
-            remedy="use a text metric, or give the number as target",
-        )
-    allowed = max(Decimal(options.tolerance), Decimal(options.relative) * abs(wanted))
-
-    def close(said: Decimal | None) -> bool:
-        return said is not None and abs(said - wanted) <= allowed
-
-    only = _only_number(text)
-    last = _last_number(text) if only is None else only
-    score = match(close(last if alone is None else only), close(last), text, str(wanted))
+    alone = read_value(example.target, options.locale)
+    wanted = _within(example, options) if alone is None else alone
+    allowed = Decimal(options.tolerance), Decimal(options.relative)
+    only = read_value(text, options.locale)
+    if isinstance(only, Number) and isinstance(alone, Number) and not _fits(only, alone):
+        only = None  # "42 apples" where a number is asked for: the number stands within it
+    last = find_value(text, wanted, options.locale) if only is None else only
+    strict = last if alone is None else only
+    score = match(
+        strict is not None and is_close(strict, wanted, *allowed),
+        last is not None and is_close(last, wanted, *allowed),
+        text,
+        str(wanted),
+    )
     return Score(
         score.value,
         score.kind,
@@ -83,18 +99,23 @@ def numeric(example: Example, text: str, options: NumericOptions) -> Score:
     )
 
 
-def _only_number(text: str) -> Decimal | None:
-    found = _WHOLE.fullmatch(text.strip())
-    return _decimal(found[1]) if found else None
+def _fits(said: Number, wanted: Number) -> bool:
+    """Whether a unit is one that the target has too, or that a plain number may bear."""
+    return bool(wanted.unit) or not said.unit or said.unit == "%" or said.unit.isupper()
 
 
-def _last_number(text: str) -> Decimal | None:
-    found = _WITHIN.findall(text)
-    return _decimal(found[-1]) if found else None
-
-
-def _decimal(number: str) -> Decimal | None:
-    # Exponents have three digits at most, so the value stays far within Decimal's range.
-    if len(number) > _MOST_DIGITS:
-        return None
-    return Decimal(number.replace(",", "").replace("\u2212", "-"))
+def _within(example: Example, options: NumericOptions) -> Value:
+    """The number that a longer target has: the one behind "####", or the only one."""
+    head, mark, tail = example.target.rpartition(_END)
+    found = list(find_numbers(plain(tail), options.locale))
+    if mark and (value := read_value(tail, options.locale)):
+        return value
+    if len(found) == 1 or (mark and found):
+        return found[-1]
+    del head
+    several = f"{len(found)} numbers, and nothing says which is meant" if found else "no number"
+    raise InputError(
+        f"the target {brief(example.target)} has {several}",
+        place=f"example {example.id!r}",
+        remedy="give the number alone, end the target with `#### NUMBER`, or use a text metric",
+    )

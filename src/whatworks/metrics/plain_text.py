@@ -5,8 +5,8 @@ from __future__ import annotations
 from whatworks.base.phrasing import brief
 from whatworks.data.task import Example
 from whatworks.metrics.definition import NoOptions, metric
+from whatworks.metrics.normalise import contained, normalise
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import contained, normalise
 
 
 def match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:

@@ -49,6 +49,9 @@ _BUILT_IN: Mapping[str, str] = {
     "judge": "judge:judge",
     "reward": "reward:reward",
     "instructions": "instructions:instructions",
+    "set": "label_set:label_set",
+    "tool_call": "tool_call:tool_call",
+    "python": "python:python",
 }
 
 NAMES: tuple[str, ...] = tuple(_BUILT_IN)
@@ -163,6 +166,10 @@ class _Bound:
         except OutOfTime:
             return ""
 
+    def doubt(self, example: Example) -> str:
+        doubt = self.definition.doubt
+        return "" if doubt is None else doubt(example, self.options)
+
     def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
         figures = self.definition.figures
         return figures(examples, scores, self.options) if figures and scores else {}
@@ -234,6 +241,19 @@ def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
         else:
             if score.value < 1.0:
                 reasons[example.id] = score.feedback
+    return reasons
+
+
+def doubtful(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+    """Rows whose target decides less than it seems to: example id to the reason."""
+    reasons: dict[str, str] = {}
+    for example in examples:
+        try:
+            reason = metric.doubt(example)
+        except InputError:
+            continue  # told by ``refused``
+        if reason:
+            reasons[example.id] = reason
     return reasons
 
 

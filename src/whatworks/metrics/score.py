@@ -104,6 +104,10 @@ class Metric(Protocol):
         """
         ...
 
+    def doubt(self, example: Example) -> str:
+        """What makes an example's target decide less than it seems to, "" if nothing."""
+        ...
+
     def summary(self, examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, float]:
         """Figures of a whole set of answers, in the order of the examples; {} if none."""
         ...

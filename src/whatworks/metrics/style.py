@@ -30,8 +30,9 @@ from whatworks.data.task import Example
 from whatworks.metrics.character_model import CharacterModel
 from whatworks.metrics.definition import FILE, Options, metric
 from whatworks.metrics.names_and_numbers import entities
+from whatworks.metrics.normalise import contained
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import contained, part_means
+from whatworks.metrics.text_overlap import part_means
 from whatworks.prompts.retrieval import embedder as named
 
 PIECE = 30

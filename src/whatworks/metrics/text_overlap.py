@@ -1,9 +1,7 @@
-"""What several metrics share: normalised text, overlap of multisets, short quotations."""
+"""What several metrics share: overlap of multisets, targets that can be read, means of parts."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,9 +10,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from whatworks.data.task import Example
 from whatworks.metrics.score import Score
-
-_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
-
 
 T = TypeVar("T")
 
@@ -43,30 +38,6 @@ def overlap(said: Counter[Any], wanted: Counter[Any]) -> Overlap:
     )
 
 
-def normalise(text: str) -> str:
-    """Case, punctuation, articles and spaces removed (SQuAD, Rajpurkar et al. 2016, section 6.1).
-
-    Unlike there, Unicode forms and punctuation are treated as ASCII's, and a text that consists
-    of articles or punctuation alone keeps them, so that the option "A" is not the empty answer.
-    """
-    return _without_articles(_folded(text, gap=""))
-
-
-def contained(needle: str, text: str) -> bool:
-    """Whether the words of ``needle`` stand in ``text`` in one piece, both normalised.
-
-    Punctuation may join words ("U.S." is "us") or separate them ("Paris-based" has "paris"). A
-    needle of articles alone, the option "A", must stand there as it is written.
-    """
-    if not _ARTICLE.sub(" ", _folded(needle, " ")).strip():
-        return _as_written(needle, text)
-    for gap in ("", " "):
-        inner = _without_articles(_folded(needle, gap))
-        if inner and f" {inner} " in f" {_without_articles(_folded(text, gap))} ":
-            return True
-    return False
-
-
 def readable(examples: Sequence[Example], parse: Callable[[str], T]) -> list[T]:
     """The targets that ``parse`` reads without a ``ValueError``; `whatworks check` tells others."""
     found: list[T] = []
@@ -83,28 +54,3 @@ def part_means(
     del examples, options
     names = dict.fromkeys(name for score in scores for name in score.parts)
     return {name: fmean(s.parts[name] for s in scores if name in s.parts) for name in names}
-
-
-def _folded(text: str, gap: str) -> str:
-    """Case-folded, punctuation replaced by ``gap``, single spaces."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    kept = "".join(gap if _is_punctuation(character) else character for character in plain)
-    return " ".join(kept.split()) or " ".join(plain.split())
-
-
-def _without_articles(folded: str) -> str:
-    return " ".join(_ARTICLE.sub(" ", folded).split()) or folded
-
-
-def _as_written(needle: str, text: str) -> bool:
-    """Whether words stand in a text in their own case; in small letters before no other word."""
-    words = r"\W+".join(re.findall(r"\w+", unicodedata.normalize("NFKC", needle)))
-    after = r"(?!\s+\w)" if needle.islower() else ""
-    said = unicodedata.normalize("NFKC", text)
-    return bool(words) and re.search(rf"\b{words}\b{after}", said) is not None
-
-
-def _is_punctuation(character: str) -> bool:
-    if character.isascii():
-        return not (character.isalnum() or character.isspace())
-    return unicodedata.category(character)[0] == "P"

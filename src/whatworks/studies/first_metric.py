@@ -6,12 +6,17 @@ A metric is taken when it gives nearly all targets of a sample full marks.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.data.task import Example, MetricSpec
+from whatworks.metrics.label_set import guess_divider, read_set
 from whatworks.metrics.registry import NAMES, load, unscorable
+from whatworks.metrics.tool_call import NoCalls, read_calls
+from whatworks.metrics.values.number import Number
+from whatworks.metrics.values.value import describe_locale, guess_locale, read_value
 from whatworks.studies.first_files import Files
 
 ACCEPTED = 0.95
@@ -56,8 +61,17 @@ def guess_metric(files: Files, name: str = "") -> Guess:
         except InputError:
             continue
         if len(missed) <= (1 - ACCEPTED) * len(rows):
-            return Guess(spec, why)
+            return Guess(spec, why + _learned(metric.spec))
     return Guess(MetricSpec(name="exact"), "the answer must be the target, letter by letter")
+
+
+def _learned(spec: MetricSpec) -> str:
+    """What the metric took from the whole column, where that decides how a target is read."""
+    if locale := spec.options.get("locale"):
+        return f" {describe_locale(str(locale))}; another by `locale:`"
+    if divider := spec.options.get("divider"):
+        return f" {divider!r}"
+    return ""
 
 
 Rows = Sequence[Example]
@@ -90,8 +104,40 @@ def _mr(files: Files, rows: Rows) -> bool:
 
 
 def _numeric(files: Files, rows: Rows) -> bool:
-    number = re.compile(r"(?:.*####)?\s*[-+$€]?\d[\d,]*(?:\.\d+)?\s*%?\s*", re.DOTALL)
-    return _share(rows, lambda row: bool(number.fullmatch(row.target))) >= ACCEPTED
+    """Numbers, ranges, times or dates, with a unit at most: not a name that begins with one."""
+    locale = guess_locale(row.target for row in rows)
+
+    def fits(row: Example) -> bool:
+        value = read_value(row.target.rpartition("####")[2], locale)
+        return value is not None and (not isinstance(value, Number) or len(value.unit) <= 4)
+
+    return _share(rows, fits) >= ACCEPTED
+
+
+def _calls(files: Files, rows: Rows) -> bool:
+    return _share(rows, lambda row: _is_call(row.target)) >= ACCEPTED
+
+
+def _is_call(text: str) -> bool:
+    try:
+        return bool(read_calls(text)) and "arguments" in text
+    except NoCalls:
+        return False
+
+
+def _sets(files: Files, rows: Rows) -> bool:
+    """Several short labels in a target, each of them in many targets."""
+    divider = guess_divider(row.target for row in rows)
+    sets = [read_set(row.target, divider) for row in rows]
+    counts = Counter(label for one in sets for label in one)
+    several = sum(len(one) > 1 for one in sets)
+    longest = max((len(label.split()) for label in counts), default=0)
+    return (
+        several >= 0.2 * len(sets)
+        and longest <= SHORT // 2
+        and len(counts) <= CLASSES
+        and 4 * len(counts) <= counts.total()
+    )
 
 
 def _category(files: Files, rows: Rows) -> bool:
@@ -142,6 +188,7 @@ _CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
         "BEIR judges documents and has no answers: asked for is the title of a\n"
         "    # relevant document, each of them being right",
     ),
+    ("tool_call", _calls, "the targets are calls of tools: compared by name and arguments"),
     ("json", _json, "the targets are JSON: it is parsed and compared field by field"),
     ("sql", _sql, "the targets are SQL: it is run, and the results are compared"),
     ("mr", _mr, "the targets are meaning representations: compared act by act, slot by slot"),
@@ -151,7 +198,12 @@ _CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
         "few whole numbers come again and again: they are class ids (`numeric` would take them\n"
         "    # for amounts)",
     ),
-    ("numeric", _numeric, "the targets are numbers"),
+    ("numeric", _numeric, "the targets are numbers, times or dates, written as in"),
+    (
+        "set",
+        _sets,
+        "the targets hold several labels each: compared as sets, whatever their order, parted by",
+    ),
     ("category", _category, "few different targets come again and again: they are categories"),
     ("facts", _facts, _ASKED),
     (

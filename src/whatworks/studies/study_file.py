@@ -60,7 +60,8 @@ class TaskSection(_Section):
     """Where the task's data lies and how it is scored.
 
     ``where`` keeps the rows whose ``meta`` has these values. ``turns`` says which answers of a
-    train conversation are rows; dev and test ask for the last. ``cluster`` makes category ids from
+    train conversation are rows; dev and test ask for the last, or, by ``asked``, turn by turn, the
+    turns before as they stand in the data. ``cluster`` makes category ids from
     the texts of train, in place of their targets. ``missing`` says what becomes of rows without
     an input or a target.
     """
@@ -77,7 +78,7 @@ class TaskSection(_Section):
     split: SplitSection = SplitSection()
     limit: LimitSection = LimitSection()
     where: dict[str, Any] = Field(default_factory=dict)
-    turns: Literal["last", "every"] = "last"
+    turns: Literal["last", "every", "asked"] = "last"
     cluster: ClusterSection | None = None
     missing: Missing = "refuse"
 

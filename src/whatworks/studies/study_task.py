@@ -59,8 +59,9 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     splits = _limit(splits, section.limit, section.split.seed)
     documents, fault = _read_documents(section, root, source.documents)
     preferences, more = _read_preferences(section, root, source.pairs, splits, aside)
-    if section.turns == "every":  # whole conversations were split, so none stands in two splits
-        splits = splits.replace(train=every_turn(splits.train))
+    if section.turns != "last":  # whole conversations were split, so none stands in two splits
+        parts = ("train", "dev", "test") if section.turns == "asked" else ("train",)
+        splits = splits.replace(**{part: every_turn(getattr(splits, part)) for part in parts})
         splits = _separate(splits, section.split, checked)
     metric = metric_at(section.metric, root, helper=study.helper).replace(score=study.score)
     instructions = section.instructions

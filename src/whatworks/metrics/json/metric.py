@@ -120,6 +120,9 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
         return Score(0.0, "malformed", "; ".join(broken), lenient=lenient, parts=parts)
     if _agrees(said, wanted, schema, order):
         return Score(1.0, "correct", parts=parts)
+    if isinstance(said.value, str):  # JSON that was written as a text
+        inner = _right_in_content(find(said.value, like=wanted), wanted, schema, order)
+        lenient = max(lenient, inner)
     return Score(0.0, "wrong", problem, lenient=lenient, parts=parts)
 
 

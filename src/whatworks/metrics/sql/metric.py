@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import PositiveFloat, PositiveInt
 from sqlglot import exp
@@ -35,6 +35,7 @@ from whatworks.metrics.sql.exact_set import clauses
 from whatworks.metrics.sql.made_up_rows import fill
 from whatworks.metrics.sql.parse import MalformedSQL, find, orders, read, read_within
 from whatworks.metrics.sql.sandbox import Database, Failure, Limits, Row, run, run_known
+from whatworks.metrics.sql.ties import Keyed, agree, cut_within_ties, with_keys
 from whatworks.metrics.text_overlap import part_means
 from whatworks.models.constraint import Constraint
 
@@ -73,6 +74,15 @@ def _label(text: str, options: SQLOptions) -> str:
         return ""
 
 
+def _doubt(example: Example, options: SQLOptions) -> str:
+    """A target whose limit cuts through ties: other rows are as right."""
+    gold = _gold(example, options.database, Limits(options.seconds, options.max_rows))
+    for one in gold.results:
+        if one.keyed is not None and cut_within_ties(len(one.rows), one.keyed, one.whole):
+            return "its LIMIT cuts through rows that ORDER BY leaves tied: any of them counts"
+    return ""
+
+
 def _form(train: Sequence[Example], options: SQLOptions) -> Constraint:
     """A SELECT query; the tables and columns are not checked."""
     del train, options
@@ -85,6 +95,7 @@ def _form(train: Sequence[Example], options: SQLOptions) -> Constraint:
     figures=part_means,
     form=_form,
     label=_label,
+    doubt=_doubt,
     # Its own limits come first: this is for what they do not cover.
     seconds=lambda options: 60 + 20 * options.seconds,
 )
@@ -130,8 +141,17 @@ class _Gold:
     """A target, run: its databases, what it returns on each, and whether that tells anything."""
 
     query: exp.Expr
-    results: Sequence[tuple[Database, Sequence[Row]]]
+    results: Sequence[_Result]
     telling: bool
+
+
+class _Result(NamedTuple):
+    """What a target returns on a database, and its rows with their sort keys, where they tell."""
+
+    database: Database
+    rows: Sequence[Row]
+    keyed: Keyed | None
+    whole: Sequence[Row]
 
 
 @dataclass(frozen=True)
@@ -150,14 +170,14 @@ def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _O
     """Run a query on every database until a result differs."""
     exact_set = query is not None and _same_clauses(query, gold.query)
     problem, parsed, executed = "", True, True
-    for database, wanted in gold.results:
-        said = run(database, text, limits)
+    for one in gold.results:
+        said = run(one.database, text, limits)
         if isinstance(said, Failure):
             executed = False
             parsed = query is not None and not any(hint in said.reason for hint in _SYNTAX)
             problem = f"the query does not run: {said.reason}"
         else:
-            problem = _difference(said, wanted, ordered=orders(gold.query))
+            problem = _difference(said, one, ordered=orders(gold.query))
         if problem:
             break
     same = not problem
@@ -184,7 +204,8 @@ def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
             remedy="mend it, or leave the row out: `whatworks check --fix` does",
         ) from None
     databases, given = _databases(example, query, option)
-    results: list[tuple[Database, Sequence[Row]]] = []
+    results: list[_Result] = []
+    keyed = with_keys(query)
     for database in databases:
         rows = run_known(database, example.target, limits)
         if isinstance(rows, Failure):
@@ -194,11 +215,15 @@ def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
                 place=place,
                 remedy="correct the row or leave it out, or raise `seconds` and `max_rows`",
             )
-        results.append((database, rows))
+        whole = run_known(database, keyed.text, limits) if keyed else []
+        if isinstance(whole, Failure):  # more rows than allowed: their order is taken as it is
+            results.append(_Result(database, rows, None, []))
+        else:
+            results.append(_Result(database, rows, keyed, [_rounded(row) for row in whole]))
     if given:
         return _Gold(query, results, telling=True)
-    nothing = run_known(replace(results[0][0], rows="{}"), example.target, limits)
-    return _Gold(query, results, telling=any(rows != nothing for _, rows in results))
+    nothing = run_known(replace(results[0].database, rows="{}"), example.target, limits)
+    return _Gold(query, results, telling=any(one.rows != nothing for one in results))
 
 
 def _databases(
@@ -236,10 +261,13 @@ def _filled(script: str, query: exp.Expr) -> tuple[Database, ...]:
     return tuple(Database.build(script, rows, loose=True) for rows in filled)
 
 
-def _difference(said: Sequence[Row], wanted: Sequence[Row], *, ordered: bool) -> str:
+def _difference(said: Sequence[Row], gold: _Result, *, ordered: bool) -> str:
     """What is wrong with a result, "" if nothing."""
+    wanted = gold.rows
     ours, theirs = [_rounded(row) for row in said], [_rounded(row) for row in wanted]
     if ours == theirs or (not ordered and Counter(ours) == Counter(theirs)):
+        return ""
+    if gold.keyed is not None and agree(ours, len(theirs), gold.keyed, gold.whole):
         return ""
     if ours and theirs and len(ours[0]) != len(theirs[0]):
         return f"returns {len(ours[0])} columns, wanted {len(theirs[0])}"

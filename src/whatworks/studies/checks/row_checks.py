@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.data.duplicates import Duplicates, find
 from whatworks.data.near_duplicates import repeats
-from whatworks.data.task import Example, MetricSpec, Splits, Task
-from whatworks.metrics.registry import of, refused, unscorable
+from whatworks.data.task import Example, Splits, Task
+from whatworks.metrics.registry import doubtful, of, refused, unscorable
 from whatworks.metrics.score import Metric
 from whatworks.studies.checks.finding import LEVELS, Finding, Level, graded, percent
-
-PARTS = ("train", "dev", "test")
-CLASSES = 200
-"""Most different targets that are looked at as classes."""
-RARE, UNEVEN = 5, 20
-"""Fewest train rows of a class, and most between the commonest and the rarest, without doubt."""
-
-Placed = Sequence[tuple[str, Example]]
-"""Rows with the split that they stand in: train's, then dev's, then test's."""
-
-
-def placed(splits: Splits) -> list[tuple[str, Example]]:
-    """All rows with their split."""
-    return [(part, row) for part in PARTS for row in getattr(splits, part)]
+from whatworks.studies.checks.label_checks import PARTS, Placed, check_labels, placed
 
 
 def check_rows(task: Task, min_effect: float) -> list[Finding]:
@@ -49,8 +34,8 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
         *_conflicts(rows, found, metric, min_effect),
         *_repeats(rows, found),
         *_targets(splits, metric, min_effect),
-        *_labels(splits, task.metric),
-        *_classes(splits),
+        *_doubtful(splits, metric),
+        *check_labels(splits, task.metric),
         *_documents(task),
         *_evidence(task, min_effect),
     ]
@@ -274,50 +259,22 @@ def _worse(level: Level, doubt: bool) -> Level:
     return "doubt" if level == "fine" and doubt else level
 
 
-def _labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
-    """Targets outside of the labels that a category metric was given."""
-    given: Any = spec.options.get("labels")
-    if spec.name != "category" or not isinstance(given, list):
+def _doubtful(splits: Splits, metric: Metric) -> list[Finding]:
+    """Targets of dev and test that decide less than they seem to."""
+    rows = (*splits.dev, *splits.test)
+    found = doubtful(metric, rows)
+    if not found:
         return []
-    known = {str(label).strip() for label in cast("list[Any]", given)}
-    foreign = [(part, row) for part, row in placed(splits) if row.target.strip() not in known]
-    names = [row.id for _, row in foreign]
-    asked = any(part != "train" for part, _ in foreign)
     return [
         Finding(
-            "targets among the labels",
-            "spoils" if asked else "doubt" if names else "fine",
-            f"{percent(len(names), sum(splits.counts().values()))} are not in the metric's labels",
-            names,
-            reason=f"the first is {foreign[0][1].target!r}" if foreign else "",
-            remedy="correct these targets, or add the label" if names else "",
-            drop=names,
+            "targets that hang on chance",
+            "doubt",
+            f"{percent(len(found), len(rows))} of dev and test",
+            list(found),
+            reason=next(iter(found.values())),
+            remedy="order them by more, so that one answer is right",
         )
     ]
-
-
-def _classes(splits: Splits) -> list[Finding]:
-    """How often each target occurs, where targets look like classes."""
-    train = Counter(row.target.strip() for row in splits.train)
-    asked = Counter(row.target.strip() for row in (*splits.dev, *splits.test))
-    if not 2 <= len(train) <= min(CLASSES, len(splits.train) // 2):
-        return []
-    unseen = [name for name in asked if name not in train]
-    rare = [name for name, count in train.items() if count < RARE]
-    common, most = train.most_common(1)[0]
-    uneven = most > UNEVEN * min(train.values())
-    said = f"{len(train)} classes, from {min(train.values())} to {most} train rows"
-    if asked:
-        always = asked[common] / asked.total()
-        said += f"; always {common!r} would be right in {always:.0%} of dev and test"
-    if unseen:
-        said += f"; {len(unseen)} classes of dev and test are not in train: {_some(unseen)}"
-    if rare:
-        said += f"; fewer than {RARE} train rows: {_some(rare)}"
-    bars = _bars(train)
-    level: Level = "doubt" if unseen or rare or uneven else "fine"
-    remedy = "balance them, or mind the macro-F1" if level == "doubt" else ""
-    return [Finding("class balance", level, said, remedy=remedy, detail=bars)]
 
 
 def _documents(task: Task) -> list[Finding]:
@@ -360,19 +317,3 @@ def _evidence(task: Task, min_effect: float) -> list[Finding]:
             else "",
         )
     ]
-
-
-def _some(names: Iterable[str], most: int = 3) -> str:
-    listed = list(names)
-    return ", ".join(map(repr, listed[:most])) + (", ..." if len(listed) > most else "")
-
-
-def _bars(counts: Mapping[str, int], most: int = 8) -> list[str]:
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = ordered if len(ordered) <= most else [*ordered[: most // 2], *ordered[-most // 2 :]]
-    top = ordered[0][1]
-    width = max(len(name[:24]) for name, _ in shown)
-    lines = [f"{n[:24]:<{width}} {c:>6} {'█' * max(1, round(20 * c / top))}" for n, c in shown]
-    if len(ordered) > most:
-        lines.insert(most // 2, f"{'...':<{width}}")
-    return lines

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from whatworks.base.errors import InputError
+from whatworks.base.phrasing import brief
 from whatworks.data.task import Example, Message, Task
+from whatworks.metrics.registry import of
 from whatworks.models import chat_templates as templates
 from whatworks.models import reasoning
 from whatworks.models.decoding import Decoding
@@ -67,6 +70,7 @@ def check_tokens(
         _mask(task, looked["train"].rows, reader.tokenizer),
         *_reasoning(task.splits.train, reader.tokenizer),
         _ending(task.splits.train, reader.tokenizer, decoding),
+        _returned(task, looked, reader.tokenizer),
     ]
 
 
@@ -291,6 +295,40 @@ def _reasoning(train: Sequence[Example], tokenizer: Any) -> list[Finding]:
     else:
         said = f"{share}, learned as it stands"
     return [Finding("reasoning", level, said, holding if remedy else [], remedy=remedy)]
+
+
+def _returned(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> Finding:
+    """Targets that encoding and decoding change, such as those with special tokens in them.
+
+    A model that says such a target to the letter is read otherwise: what comes back is scored.
+    """
+    metric = of(task)
+    short: dict[str, str] = {}
+    total = 0
+    for row in (row for read in looked.values() for row in read.rows):
+        total += 1
+        ids = templates.completion_ids(tokenizer, row.target, end=False)
+        text = templates.decode(tokenizer, ids)
+        if text == row.target:
+            continue
+        try:
+            worth = float(text.strip() == row.target.strip()) if metric.asks else None
+            worth = metric(row, text).value if worth is None else worth
+            if worth < 1.0 <= (1.0 if metric.asks else metric(row, row.target).value):
+                short[row.id] = f"{brief(row.target)} comes back as {brief(text)}"
+        except InputError:
+            continue  # told by the checks of rows
+    return Finding(
+        "targets that come back",
+        "spoils" if short else "fine",
+        f"{percent(len(short), total)} score less once the tokenizer has written and read them"
+        if short
+        else "all score the same once the tokenizer has written and read them",
+        list(short),
+        reason=next(iter(short.values()), ""),
+        remedy="they hold special tokens or signs that it changes: rewrite them" if short else "",
+        drop=list(short),
+    )
 
 
 def preview(tokenizer: Any, messages: Sequence[Message], target: str) -> str:
