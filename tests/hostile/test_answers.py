@@ -278,3 +278,25 @@ def test_sql_is_parsed_within_its_seconds(depth: str):
     assert metric(example, depth).kind == "malformed"
     # To parse, to run, to look for a query within it; and until a process is killed (GRACE).
     assert time.monotonic() - began < 3 * 0.5 + 2.5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        "return sum(i for i in range(10**12))",
+        "import re; return float(bool(re.match('^(a+)+$', 'a' * 50 + 'b')))",
+        "import time; time.sleep(60)",
+        "x = []\n    while len(x) < 10**12: x.append(1) if len(x) < 9 else None",
+        "try:\n        while True: pass\n    except Exception: return 1.0",
+    ],
+)
+def test_a_function_of_the_users_own_is_broken_off(tmp_path: Path, body: str):
+    (tmp_path / "m.py").write_text(f"def f(example, text):\n    {body}\n")
+    options = {"file": str(tmp_path / "m.py"), "function": "f", "seconds": 0.3}
+    metric = load(MetricSpec(name="python", options=options))
+    began = time.monotonic()
+    example = Example(id="e", target="x")
+    found = metric(example, "y")
+    assert time.monotonic() - began < 2 * SECONDS
+    assert (found.kind, found.feedback) == ("malformed", "not scored in 0.3 s")

@@ -25,6 +25,12 @@ def ask(i: int) -> str:
     return f"Where did {NAMES[i]} {i * 7919} live in those days?"
 
 
+def some(i: int, divider: str) -> str:
+    """One to three of five labels."""
+    kinds = ("billing", "urgent", "refund", "card lost", "other")
+    return divider.join(kinds[(i + n) % 5] for n in range(i % 3 + 1))
+
+
 SHAPES: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
     "json": (lambda i: {"input": ask(i), "target": json.dumps({"city": NAMES[i]})}, "json"),
     "category": (lambda i: {"text": ask(i), "label": f"class {i % 4}"}, "category"),
@@ -34,6 +40,24 @@ SHAPES: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
     "how many": (lambda i: {"question": f"{NAMES[i]} has how many?", "answer": i % 5}, "numeric"),
     "scales": (lambda i: {"text": f"{NAMES[i]} is well", "label": i % 5 / 2}, "numeric"),
     "numeric": (lambda i: {"question": ask(i), "answer": f"{i * 38}"}, "numeric"),
+    "commas": (lambda i: {"question": ask(i), "answer": f"{i * 38},{i % 9}5"}, "numeric"),
+    "ranges": (lambda i: {"question": ask(i), "answer": f"{i}-{i * 2 + 1}"}, "numeric"),
+    "times": (lambda i: {"question": ask(i), "answer": f"{i % 24}:{i + 10}"}, "numeric"),
+    "days": (lambda i: {"question": ask(i), "answer": f"2024-05-{i % 28 + 1:02}"}, "numeric"),
+    "shares": (lambda i: {"question": ask(i), "answer": f"{i * 2}.5%"}, "numeric"),
+    "euros": (lambda i: {"question": ask(i), "answer": f"{i * 38},50 €"}, "numeric"),
+    "semicolons": (lambda i: {"text": ask(i), "labels": some(i, "; ")}, "set"),
+    "bars": (lambda i: {"text": ask(i), "labels": some(i, "|")}, "set"),
+    "commas between": (lambda i: {"text": ask(i), "labels": some(i, ", ")}, "set"),
+    "lists": (lambda i: {"input": ask(i), "target": some(i, ",").replace(",", "\n")}, "set"),
+    "one or two": (lambda i: {"input": ask(i), "target": some(i if i % 3 else 0, "; ")}, "set"),
+    "calls": (
+        lambda i: {
+            "input": ask(i),
+            "target": json.dumps({"name": "find", "arguments": {"who": NAMES[i]}}),
+        },
+        "tool_call",
+    ),
     "questions": (lambda i: {"question": ask(i), "answer": NAMES[i]}, "facts"),
     "viggo": (lambda i: {"mr": f"inform(name[{NAMES[i]}])", "ref": f"{NAMES[i]} it is"}, "mr"),
     "sql": (
@@ -98,6 +122,26 @@ def test_the_written_file_reads_and_its_metric_fits(
     assert "cut from train" in out.read_text()
     assert ("turns: every" in out.read_text()) == (name == "turns")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "study.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("commas", "1.234,5 (de"),
+        ("numeric", "1,234.5 (en)"),
+        ("euros", "1.234,5 (de"),
+        ("semicolons", "parted by ';'"),
+        ("bars", "parted by '|'"),
+        ("commas between", "parted by ','"),
+    ],
+)
+def test_how_a_column_is_read_is_said(
+    tmp_path: Path, command: Command, name: str, says: str
+) -> None:
+    save(tmp_path / "rows.jsonl", [SHAPES[name][0](i) for i in N])
+    out = tmp_path / "study.yaml"
+    assert command("init", tmp_path / "rows.jsonl", "--out", out)[0] == 0
+    assert says in out.read_text()
 
 
 def test_splits_documents_and_pairs_are_told_apart(tmp_path: Path, command: Command) -> None:

@@ -324,6 +324,14 @@ def test_every_turn_of_a_train_conversation_is_a_row(tmp_path: Path) -> None:
     every = read_task(read_study(path), tmp_path).splits
     assert (every.dev, every.test) == (last.dev, last.test)
     assert len(last.train) == 12 and len(every.train) == 36
+    path.write_text(MINIMAL.replace("metric: exact", "metric: exact, turns: asked"))
+    asked = read_task(read_study(path), tmp_path).splits
+    assert asked.train == every.train
+    for rows, whole in ((asked.dev, last.dev), (asked.test, last.test)):
+        assert len(rows) == 3 * len(whole)
+        assert {row.group for row in rows} == {row.id for row in whole}
+        assert all(row.messages[-1].role == "user" for row in rows)
+    path.write_text(MINIMAL.replace("metric: exact", "metric: exact, turns: every"))
     assert {row.group for row in every.train} == {row.id for row in last.train}
     assert {row.target for row in every.train} >= {row.target for row in last.train}
     assert {len(row.messages) for row in every.train} == {1, 3, 5}

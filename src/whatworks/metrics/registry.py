@@ -16,6 +16,7 @@ Empty answers are ``malformed`` for structured metrics (category, json, mr, sql,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -153,7 +154,12 @@ class _Bound:
 
     def _unread(self, example: Example, reason: str) -> Score:
         """The score of an answer that passes a limit; the parts are those of an empty one."""
-        parts = {} if self.asks else self.definition.score(example, "", self.options).parts
+        parts: Mapping[str, float] = {}
+        if not self.asks:
+            seconds = self.definition.seconds(self.options)
+            with suppress(OutOfTime):
+                empty = call_within(seconds, self.definition.score, example, "", self.options)
+                parts = empty.parts
         return Score(0.0, "malformed", reason, parts=parts)
 
     def label(self, text: str) -> str:

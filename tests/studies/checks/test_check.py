@@ -349,3 +349,62 @@ def test_rows_left_out_for_missing_values_are_counted(study: Write, value: Any) 
     found = findings(study(plant, metric="json, missing: drop"))["reading"]
     assert "train: 3 rows were left out: no 'target'" in found.says
     assert "test: 1 rows were left out: no 'input'" in found.says
+
+
+@pytest.mark.parametrize(
+    "other", ["Class1", "CLASS1", " class1 ", "class1.", "class-1", "Class 1", "class_1"]
+)
+def test_classes_that_are_spelt_alike(study: Write, other: str) -> None:
+    name = "class 1" if other in ("class-1", "Class 1", "class_1") else "class1"
+
+    def label(parts: Parts) -> None:
+        for part, rows in parts.items():
+            for at, row in enumerate(rows):
+                row["target"] = name if at % 2 else "class two"
+            rows[1]["target"] = other if part == "train" else name
+
+    found = findings(study(label, metric="category"))
+    if other.strip() == name:  # space around a label has never counted
+        assert "classes spelt alike" not in found
+        return
+    spelt = found["classes spelt alike"]
+    assert (spelt.level, list(spelt.rows)) == ("spoils", ["train-1"])
+    assert dict(spelt.rewrite) == {"train-1": name}
+    folded = findings(study(label, metric="{category: {fold: true}}"))["classes spelt alike"]
+    assert folded.level == "fine"
+
+
+def test_fix_writes_the_commonest_spelling(
+    study: Write, command: Command, tiny_model: Path
+) -> None:
+    def label(parts: Parts) -> None:
+        for rows in parts.values():
+            for at, row in enumerate(rows):
+                row["target"] = "lost card" if at % 2 else "other"
+        parts["train"][1]["target"] = parts["test"][3]["target"] = "Lost Card"
+
+    path = study(label, metric="category")
+    code, said = command("check", path, "--fix")
+    assert code == 1 and "targets written anew: 'lost card' in 2" in said
+    cleaned = path.with_name(f"{path.stem}-clean.yaml")
+    assert "classes spelt alike" not in findings(cleaned)
+    targets = {row.target for row in open_study(cleaned).task.splits.train}
+    assert targets == {"lost card", "other"}
+
+
+@pytest.mark.parametrize("token", ["<|end|>", "<|pad|>", "<|user|>", "<|system|>", "<|assistant|>"])
+def test_targets_with_special_tokens_do_not_come_back(token: str) -> None:
+    engine, weights = open_engine("lab")
+    rows = [Example(id=f"r{i}", inputs={"q": f"say {i}"}, target=f"shop {i}") for i in range(6)]
+    marked = rows[2].replace(target=f"{token}shop3")
+    splits = Splits(train=(*rows[:2], marked), dev=(rows[3],), test=(rows[4],))
+    task = Task(name="t", splits=splits, metric=MetricSpec(name="exact"))
+    found = {f.check: f for f in check_tokens(task, engine, weights, Decoding(), 0.02)}
+    back = found["targets that come back"]
+    assert (back.level, list(back.rows), list(back.drop)) == ("spoils", ["r2"], ["r2"])
+    assert "comes back as" in back.reason
+    plain = Task(
+        name="t", splits=splits.replace(train=tuple(rows[:3])), metric=MetricSpec(name="exact")
+    )
+    found = {f.check: f for f in check_tokens(plain, engine, weights, Decoding(), 0.02)}
+    assert found["targets that come back"].level == "fine"
