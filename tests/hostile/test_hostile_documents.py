@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data import documents as reader
+from whatworks.data import pdf_text
 from whatworks.data import read_documents
 from whatworks.data.html_page import read_page
 from whatworks.data.task import Document
@@ -99,7 +100,7 @@ def test_a_pdf_that_takes_too_long_is_named(
         writer.add_blank_page(100, 100)
     path = tmp_path / "slow.pdf"
     writer.write(path)
-    monkeypatch.setattr(reader, "LONGEST", 0.0)
+    monkeypatch.setattr(pdf_text, "LONGEST", 0.0)
     with pytest.raises(InputError, match="took more than 0 seconds") as caught:
         read_documents(path)
     assert caught.value.place == str(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +9,12 @@ from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
 from whatworks.data.formats.base import as_text, first
 from whatworks.data.html_page import read_page
+from whatworks.data.pdf_text import read_pdf
 from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
 from whatworks.data.task import Document
 
 LARGEST = 32 << 20
 """Bytes of one document's file; books have one or two million."""
-LONGEST = 120.0
-"""Seconds that the pages of one PDF may take."""
 
 _HTML_ENDINGS = (".html", ".htm")
 _ROWS_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")
@@ -81,7 +78,7 @@ def _file(path: Path, name: str) -> Iterator[Document]:
     if ending in _HTML_ENDINGS:
         yield _document(name, *read_page(text.whole(path), str(path)), path)
     elif ending == ".pdf":
-        body, title = _pdf(path)
+        body, title = read_pdf(path)
         yield _document(name, body, title, path)
     elif ending in TEXT_ENDINGS or not ending:
         body = text.whole(path)
@@ -94,52 +91,6 @@ def _file(path: Path, name: str) -> Iterator[Document]:
             place=str(path),
             remedy="convert it to .txt, .md, .html or .pdf, or move it out of the folder",
         )
-
-
-def _pdf(path: Path) -> tuple[str, str]:
-    """Text and title of a PDF, a paragraph per page."""
-    try:
-        from pypdf import PdfReader
-    except ImportError as error:
-        raise InputError(
-            "reading PDF needs pypdf, which is not installed",
-            place=str(path),
-            remedy="pip install 'whatworks[rag]', or convert it to .txt",
-        ) from error
-    logging.getLogger("pypdf").setLevel(logging.ERROR)
-    try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise InputError(
-                "the PDF is encrypted", place=str(path), remedy="save it without a password"
-            )
-        pages: list[str] = []
-        late = time.monotonic() + LONGEST
-        for page in reader.pages:
-            if time.monotonic() > late:
-                raise InputError(
-                    f"its first {len(pages)} pages took more than {LONGEST:.0f} seconds to read",
-                    place=str(path),
-                    remedy="split it, or convert it to .txt",
-                )
-            pages.append(page.extract_text().strip())
-        title = str((reader.metadata and reader.metadata.title) or "").strip()
-    except InputError:
-        raise
-    except Exception as error:  # damaged files raise whatever the reader meets in them
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"the PDF cannot be read: {reason}",
-            place=str(path),
-            remedy="print it to a new PDF, convert it to .txt, or move it out of the folder",
-        ) from error
-    if not any(pages):
-        raise InputError(
-            f"there is no text on the {len(pages)} pages of the PDF, perhaps only pictures of it",
-            place=str(path),
-            remedy="run text recognition (OCR) over it, or move it out of the folder",
-        )
-    return "\n\n".join(page for page in pages if page), title
 
 
 def _document(name: str, body: str, title: str, path: Path) -> Document:

@@ -170,6 +170,14 @@ def _check(folder: Path) -> None:
         ) from error
     if not isinstance(settings, dict) or "model_type" not in settings:
         raise refuse("config.json names no model_type")
+    if (folder / "adapter_config.json").is_file():
+        # transformers would put the adapter on top, though merged weights hold it already.
+        raise InputError(
+            "a whole model with an adapter_config.json beside it: which of the two is meant?",
+            place=place,
+            remedy="move adapter_config.json and adapter_model.* out if they are merged into the "
+            "weights; else merge them first (`merge_and_unload`)",
+        )
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHT_FILES):
         raise refuse("not a complete model folder: it has no weights")
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
