@@ -69,7 +69,15 @@ def test_short_answers_are_asked_for_shortly_and_unanswerable_rows_for_saying_so
     assert "number or date" in write_prompts("facts", rows(["1969"] * 4))[0]
 
 
-@pytest.mark.parametrize("metric", ["category", "json", "mr", "sql", "facts", "numeric", "chat"])
+def test_the_labels_of_sets_are_named_with_what_parts_them() -> None:
+    for prompt in write_prompts("set", rows(["billing; urgent", "urgent", "access; billing"])):
+        assert '";"' in prompt and all(one in prompt for one in ("billing", "urgent", "access"))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["category", "set", "json", "tool_call", "mr", "sql", "python", "facts", "numeric", "chat"],
+)
 def test_there_are_two_or_three_variants_whatever_the_rows(metric: str) -> None:
     for targets in (["{}", "{}"], ["x", "y z"], ["", "-"], ["[1]", "3"]):
         found = write_prompts(metric, rows(targets))

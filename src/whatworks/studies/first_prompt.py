@@ -17,11 +17,14 @@ from whatworks.base.phrasing import listed
 from whatworks.data.meaning_representation import parse as parse_mr
 from whatworks.data.task import Counted, Example
 from whatworks.metrics.json.metric import parse as parse_json
+from whatworks.metrics.label_set import guess_divider, read_set
 from whatworks.metrics.text_overlap import readable
 
 BUDGET = 1500
 """Most tokens that names may take in a prompt, at ``CHARACTERS`` a token."""
 CHARACTERS = 4
+FORMAL = frozenset({"category", "set", "json", "tool_call", "mr", "sql", "python"})
+"""Metrics of answers that a program reads."""
 VALUES = 8
 """Most different values of a JSON field that are listed."""
 DO_NOT_KNOW = "If there is no answer, or you do not know it, say: I don't know."
@@ -53,7 +56,7 @@ def guess_score(metric: str, rows: Rows) -> tuple[Counted, str]:
         return "lenient", (
             "free answers to questions are judged by content; `strict` where a program reads them"
         )
-    if metric in ("json", "sql", "mr", "category"):
+    if metric in FORMAL:
         return "strict", (
             "a program reads the answers, so their form counts too; `lenient`: content alone"
         )
@@ -76,6 +79,39 @@ def _categories(rows: Rows) -> list[str]:
         f"You label texts. The {among}:\n{lines}\n"
         "Ask yourself what the writer wants, pick the one label that says it best, and write that "
         "label only.",
+    ]
+
+
+def _sets(rows: Rows) -> list[str]:
+    divider = guess_divider(row.target for row in rows)
+    labels = _by_frequency(one for row in rows for one in sorted(read_set(row.target, divider)))
+    shown = _within(labels)
+    among = f"{'These are some of the labels' if len(shown) < len(labels) else 'The labels'}"
+    parted = f"with {json.dumps(divider)} between them"
+    return [
+        f"Which labels fit the text? Answer with all that do, {parted}, and with nothing else.\n"
+        f"{among}: {', '.join(shown)}.",
+        f"{among}: {', '.join(shown)}.\nWrite those that the text calls for, one or more, exactly "
+        f"as here, {parted}: no sentence, no explanation.",
+    ]
+
+
+def _calls(rows: Rows) -> list[str]:
+    del rows
+    return [
+        'Answer with the call, as JSON and nothing else: {"name": ..., "arguments": {...}}; with a '
+        "list of these where it takes several.",
+        "Choose the function that does what is asked, take its arguments from the request, and "
+        'write {"name": ..., "arguments": {...}}. No sentence, no code fence.',
+    ]
+
+
+def _code(rows: Rows) -> list[str]:
+    del rows
+    return [
+        "Answer with Python code that runs as it stands, and nothing else.",
+        "Write the Python function that is asked for, with the imports that it needs: no "
+        "explanation, no example of its use.",
     ]
 
 
@@ -151,6 +187,9 @@ def _free(rows: Rows) -> list[str]:
 
 _WRITERS: Mapping[str, Callable[[Rows], list[str]]] = {
     "category": _categories,
+    "set": _sets,
+    "tool_call": _calls,
+    "python": _code,
     "json": _json,
     "mr": _meaning,
     "sql": _sql,

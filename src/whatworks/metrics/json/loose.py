@@ -1,9 +1,11 @@
-"""JSON read for its content alone: another notation, other types, other case."""
+"""JSON read for its content alone: another notation, or another case."""
 
 from __future__ import annotations
 
 import ast
+import math
 import re
+import warnings
 from typing import Any
 
 LONGEST = 20_000
@@ -23,19 +25,45 @@ def read_literal(text: str) -> Any:
     names = {"true": "True", "false": "False", "null": "None"}
     for candidate in (body, re.sub(r"\b(?:true|false|null)\b", lambda m: names[m[0]], body)):
         try:
-            value = ast.literal_eval(candidate)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not know
+                return _value(ast.parse(candidate, mode="eval").body)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-        if isinstance(value, dict | list) and _is_json(value):
-            return value
     return None
 
 
-def fold(value: Any) -> Any:
-    """A value in which only content is left: scalars as text in small letters, keys too.
+def _value(node: ast.expr) -> Any:
+    """The JSON value that is written; nothing is evaluated.
 
-    ``3``, ``3.0`` and ``"3"`` are one; ``null`` stays apart from every text. Keys that differ in
-    case alone keep theirs, so that nothing is lost.
+    Raises:
+        ValueError: If it is none, or a key stands twice in one object.
+    """
+    match node:
+        case ast.Constant(value=str() | bool() | int() | None as value):
+            return value
+        case ast.Constant(value=float(value)) if math.isfinite(value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if (
+            math.isfinite(value)
+        ):
+            return -value
+        case ast.List(elts=items):
+            return [_value(item) for item in items]
+        case ast.Dict(keys=keys, values=values):
+            names = [key.value for key in keys if isinstance(key, ast.Constant)]
+            texts = [name for name in names if isinstance(name, str)]
+            if len(set(texts)) < len(keys):
+                raise ValueError("a key is no text, or stands twice")
+            return {name: _value(one) for name, one in zip(texts, values, strict=True)}
+        case _:
+            raise ValueError("no JSON value")
+
+
+def fold(value: Any) -> Any:
+    """A value in which the case and the spaces of texts and of keys are no difference.
+
+    Keys that differ in case alone keep theirs, so that nothing is lost. Another type is another
+    value: ``"3"`` is not 3.
     """
     if isinstance(value, dict):
         names = [_text(name) for name in value]
@@ -44,42 +72,8 @@ def fold(value: Any) -> Any:
         return {name: fold(one) for name, one in zip(names, value.values(), strict=True)}
     if isinstance(value, list):
         return [fold(one) for one in value]
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).casefold()
-    if isinstance(value, int | float):
-        return _number(value)
-    text = _text(value)
-    if re.fullmatch(r"[-+]?\d{1,15}(?:\.\d{1,15})?", text, re.ASCII):
-        return _number(float(text))
-    return text
+    return _text(value) if isinstance(value, str) else value
 
 
-def _text(value: Any) -> str:
-    return " ".join(str(value).split()).casefold()
-
-
-def _number(value: int | float) -> str:
-    whole = isinstance(value, int) or value.is_integer()
-    return str(int(value)) if whole else repr(value)
-
-
-def _is_json(value: Any) -> bool:
-    """Whether Python's notation held nothing but JSON: no tuple, set, bytes or complex number."""
-    level = [value]
-    for _ in range(64):
-        inner: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                if not all(isinstance(name, str) for name in one):
-                    return False
-                inner += one.values()
-            elif isinstance(one, list):
-                inner += one
-            elif not isinstance(one, str | bool | int | float | None):
-                return False
-        if not inner:
-            return True
-        level = inner
-    return False
+def _text(value: str) -> str:
+    return " ".join(value.split()).casefold()

@@ -2,7 +2,8 @@
 
 Strict: the whole answer is one JSON value (RFC 8259; no ``NaN``, no number beyond double range, no
 key twice in one object) and equals the target's, the order of keys aside. Lenient: the first JSON
-value within the answer equals it, a code fence or words around it notwithstanding.
+value within the answer equals it up to case, a code fence or words around it notwithstanding;
+Python's notation and a comma too many are read as well.
 """
 
 from __future__ import annotations
@@ -242,7 +243,7 @@ def _literal(text: str) -> Parsed | None:
 def _right_in_content(
     said: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
 ) -> float:
-    """Whether a value says what the target says: in other types and cases too."""
+    """Whether a value says what the target says, in another case too."""
     if said is None or _too_deep(said.value):
         return 0.0
     if wanted is None:
