@@ -145,3 +145,28 @@ def test_an_empty_lock_folder_is_a_new_study(folder: Path) -> None:
     (out / "study.json.77.tmp").write_text("{")
     run_study(folder / "study.yaml", out=out, watcher=Silent())
     assert StudyFolder(out).has_run
+
+
+def test_claims_known_and_import_hold_what_they_write(folder: Path, command: Command) -> None:
+    held = "process 1 on node17.cluster holds "
+    for name in ("claims", "known"):
+        (folder / name).mkdir()
+        (folder / name / LOCK).write_text("1\nnode17.cluster\n")
+    (folder / ".new.jsonl.lock").write_text("1\nnode17.cluster\n")
+    logs = folder / "logs.jsonl"
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]
+    logs.write_text(json.dumps({"messages": turns}) + "\n")
+    for words, what in (
+        (("claims", "--quick", "--out", folder / "claims"), "this folder"),
+        (("known", folder / "study.yaml", "--out", folder / "known"), "this folder"),
+        (("import", logs, "--out", folder / "new.jsonl"), "new.jsonl"),
+    ):
+        code, said = command(*words)
+        assert code == 2 and held + what in said, (words, said)
+    assert [path.name for path in (folder / "claims").iterdir()] == [LOCK]
+    assert [path.name for path in (folder / "known").iterdir()] == [LOCK]
+    assert not (folder / "new.jsonl").exists()
+    (folder / ".new.jsonl.lock").unlink()
+    code, said = command("import", logs, "--out", folder / "new.jsonl")
+    assert code == 0 and (folder / "new.jsonl").exists(), said
+    assert not (folder / ".new.jsonl.lock").exists()

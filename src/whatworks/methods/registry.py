@@ -1,4 +1,7 @@
-"""The methods, listed in one tuple; a new one is a file and an entry here."""
+"""The methods, listed in one tuple; a new one is a file and an entry here.
+
+Other packages register theirs by an entry point of the group ``whatworks.methods``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from whatworks.base.errors import InputError, nearest
+from whatworks.base.plugins import load_plugins, refuse_plugin
 from whatworks.base.validation import explain
 from whatworks.methods.augment import Augment
 from whatworks.methods.best_of_n import BestOfN
@@ -55,6 +59,23 @@ METHODS: tuple[type[Method], ...] = (
 __all__ = ["METHODS", "Chain", "Method", "chain"]
 
 
+GROUP = "whatworks.methods"
+
+
+def known_methods() -> dict[str, type[Method]]:
+    """Every method by its name, those of other packages included.
+
+    Raises:
+        InputError: If another package registers what is none.
+    """
+    own = {method.name: method for method in METHODS}
+    for name, kind in load_plugins(GROUP, frozenset(own)).items():
+        if not (isinstance(kind, type) and issubclass(kind, Method) and kind.name == name):
+            raise refuse_plugin(name, GROUP, "no method of that name")
+        own[name] = kind
+    return own
+
+
 def chain(
     spec: str,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -72,7 +93,7 @@ def chain(
 
 
 def _chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
-    known = {method.name: method for method in METHODS}
+    known = known_methods()
     names = [name.strip() for name in spec.split("+")]
     for name in [*names, *settings]:
         if name not in known:

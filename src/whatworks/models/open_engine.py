@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whatworks.base.file_digest import digest
+from whatworks.base.plugins import load_plugins
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import Engine
 from whatworks.models.fake import FakeEngine
@@ -12,6 +13,10 @@ from whatworks.models.files import resolve
 from whatworks.models.local.engine import LocalEngine
 from whatworks.models.prices import Price
 from whatworks.models.weights import Weights
+
+GROUP = "whatworks.engines"
+"""Other packages register a function from a model's name to its engine, under the name's scheme:
+``model: SCHEME:...``."""
 
 
 def open_engine(
@@ -34,6 +39,11 @@ def open_engine(
     if model.startswith(("http://", "https://")):
         endpoint = EndpointEngine.from_name(model, prices=prices)
         return endpoint, Weights(base=model, digest=endpoint.identity, template=template)
+
+    scheme = model.partition(":")[0]
+    if opener := load_plugins(GROUP, ("fake", "http", "https", "hf")).get(scheme):
+        other = opener(model)
+        return other, Weights(base=model, digest=other.identity, template=template)
 
     folder = resolve(model)
     weights = Weights(base=model, digest=digest(folder), template=template)

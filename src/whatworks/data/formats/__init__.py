@@ -1,10 +1,15 @@
-"""The formats that rows are recognised as, most specific first."""
+"""The formats that rows are recognised as, most specific first.
+
+Other packages register theirs by an entry point of the group ``whatworks.formats``; they come
+first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from whatworks.base.errors import InputError, nearest
+from whatworks.base.plugins import load_plugins, refuse_plugin
 from whatworks.data.formats.base import Columns, Content, Format, RowProblem
 from whatworks.data.formats.chat import (
     ALPACA,
@@ -59,6 +64,22 @@ SAMPLE = 100
 """Rows from which a format is recognised."""
 
 
+GROUP = "whatworks.formats"
+
+
+def known_formats() -> tuple[Format, ...]:
+    """Every format in the order in which rows are held against them.
+
+    Raises:
+        InputError: If another package registers what is none.
+    """
+    others = load_plugins(GROUP, frozenset(form.name for form in FORMATS))
+    for name, form in others.items():
+        if not isinstance(form, Format) or form.name != name:
+            raise refuse_plugin(name, GROUP, "no format of that name")
+    return (*others.values(), *FORMATS)
+
+
 def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format:
     """The format of a file, by name or by its first rows, adjusted to all that are given.
 
@@ -70,7 +91,7 @@ def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format
     """
     own_columns = "input" in columns or "target" in columns
     if name is not None:
-        known = {form.name: form for form in FORMATS}
+        known = {form.name: form for form in known_formats()}
         if name not in known:
             raise InputError(f"unknown format {name!r}", remedy=nearest(name, known))
         if own_columns and name != GENERIC.name:
@@ -81,5 +102,7 @@ def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format
         return known[name].fitted(rows, columns)
     if own_columns:
         return GENERIC.fitted(rows, columns)
-    found = next((form for form in FORMATS if form.recognise(rows[:SAMPLE]) >= 0.5), GENERIC)
+    found = next(
+        (form for form in known_formats() if form.recognise(rows[:SAMPLE]) >= 0.5), GENERIC
+    )
     return found.fitted(rows, columns)
