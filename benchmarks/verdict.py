@@ -147,8 +147,24 @@ class Advice:
         return f"{self.rows:9,.0f}{100 * self.settles:6.0f}"
 
 
-def measure(design: Design, procedure: Procedure, studies: int, seed: int = 0) -> Figures:
-    """Figures of a procedure over so many studies of each kind."""
+def measure(
+    design: Design,
+    procedure: Procedure,
+    studies: int,
+    *,
+    follow: int | None = None,
+    seed: int = 0,
+) -> Figures:
+    """Figures of a procedure over so many studies of each kind.
+
+    Args:
+        design: What the studies look like.
+        procedure: Judges them.
+        studies: How many of each kind.
+        follow: Of how many the advice is followed; a sixteenth by default.
+        seed: Seed of the draws.
+    """
+    follow = max(5, studies // 16) if follow is None else follow
     gain = min(EFFECT, 0.8 * (1 - design.base))
     none, small = [0.0] * design.arms, [MIN_EFFECT + 0.01] * design.arms
     alarms = hits = dismissed = 0
@@ -164,7 +180,7 @@ def measure(design: Design, procedure: Procedure, studies: int, seed: int = 0) -
         said = procedure(draw(design, small, _rng(seed, 2, number)))
         dismissed += any(call.verdict.label == "does not work" for call in said.values())
     shares = (alarms / studies, hits / studies, float(np.mean(covered)), dismissed / studies)
-    return Figures(*shares, *advice(design, procedure, max(5, studies // 16), seed))
+    return Figures(*shares, *advice(design, procedure, follow, seed))
 
 
 def advice(

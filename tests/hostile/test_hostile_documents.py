@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data import documents as reader
-from whatworks.data import pdf_text
-from whatworks.data import read_documents
+from whatworks.data import pdf_text, read_documents
 from whatworks.data.html_page import read_page
 from whatworks.data.task import Document
 from whatworks.prompts.retrieval.chunking import chunk

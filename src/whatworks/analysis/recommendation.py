@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from whatworks.analysis.aspects import USABLE, Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
+from whatworks.analysis.contenders import Duel
 from whatworks.analysis.verdict import MIN_EFFECT, Label, Verdict
 from whatworks.base.phrasing import count, duration, listed, percent, points, span
 
@@ -72,6 +73,7 @@ def recommend(
     min_effect: float = MIN_EFFECT,
     ways: Ways | None = None,
     constant: str = "",
+    duel: Duel | None = None,
 ) -> Recommendation:
     """Say what works, what does not and what it costs, without hiding what is not known.
 
@@ -82,6 +84,7 @@ def recommend(
         min_effect: Smallest difference that matters.
         ways: What could be put on top of an arm, or before it.
         constant: The best constant answer and its score, in words.
+        duel: The winner against its runner-up, where neither is the baseline.
     """
     by_name = {s.name: s for s in standings}
     base, chosen = by_name.get(baseline), by_name.get(winner or "")
@@ -94,6 +97,7 @@ def recommend(
         headline = f"{headline} Of {chosen.name} {chosen.lost}."
     details = [
         *chosen.shipped,
+        _which(duel, by_name) if duel else "",
         _roll_call(standings, chosen),
         _next_arm(standings, chosen, ways or Ways()),
         _cost(chosen, base),
@@ -107,6 +111,18 @@ _NOTHING = (
     "No arm gives one right answer on test, not even in content. The patterns of the mistakes say "
     "how far off they are."
 )
+
+
+def _which(duel: Duel, arms: Mapping[str, Standing]) -> str:
+    """Which of the two best, with the price where scores do not decide."""
+    if duel.answer in ("better", "worse"):
+        return duel.words
+    return f"{duel.words} {_price(arms[duel.first])}; {_price(arms[duel.second])}."
+
+
+def _price(arm: Standing) -> str:
+    after = f"after {duration(arm.training_seconds)} of training" if arm.training_seconds else ""
+    return f"{arm.name} reads {count(arm.prompt_tokens)} tokens a request, {after or 'untrained'}"
 
 
 def _right(arm: Standing) -> bool:

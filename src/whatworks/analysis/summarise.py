@@ -20,6 +20,7 @@ from whatworks.analysis.aspects import (
     with_aspects,
 )
 from whatworks.analysis.comparison import Comparison, compare, mean_interval
+from whatworks.analysis.contenders import Duel, compare_two
 from whatworks.analysis.cut_answers import cut_share, warn_of_cuts
 from whatworks.analysis.exported import judge_exported
 from whatworks.analysis.figures import (
@@ -102,6 +103,7 @@ def summarise(
         min_effect=study.min_effect,
         ways=study.ways,
         constant=_beside(always, shown),
+        duel=_duel(shown, study, scores, groups),
     )
     trained = [arm.name for arm in arms if arm.training_seconds]
     only = [arm.name for arm in arms if arm.passages == "gold" and arm.name not in trained]
@@ -310,6 +312,29 @@ def _winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
     if study.winner in {arm.name for arm in scored}:
         return study.winner
     return choose([_option(arm) for arm in scored], min_effect=study.min_effect)
+
+
+def _duel(
+    arms: Sequence[ArmSummary],
+    study: StudyInfo,
+    scores: Mapping[str, Scores],
+    groups: Mapping[str, str],
+) -> Duel | None:
+    """The winner against the best of the others on dev; None where one of them is the baseline."""
+    winner = _winner(arms, study)
+    others = [
+        (arm.info.dev_score, arm.name)
+        for arm in arms
+        if arm.score and not arm.info.oracle and arm.info.dev_score is not None
+        if arm.name != winner
+    ]
+    if not others or winner in (None, study.baseline):
+        return None
+    second = max(others, key=lambda one: one[0])[1]
+    if second == study.baseline or winner is None:
+        return None
+    pair = (winner, scores[winner]), (second, scores[second])
+    return compare_two(*pair, groups, margin=study.min_effect)
 
 
 def _option(arm: ArmSummary) -> Option:
