@@ -239,6 +239,21 @@ def test_the_long_prompt_can_be_left_out(save: Save) -> None:
         assembled("OPENAI_API", "_KEY=", "abc123def456ghi"),
         assembled("client_", "secret: ", "a1b2c3d4e5f6"),
         assembled('"client', 'Secret": "', 'a1b2c3d4e5f6"'),
+        assembled("npm", "_", "a1B2" * 9),
+        assembled("gsk", "_", "a1B2c3" * 8, "abcd"),
+        assembled("xai", "-", "a1B2c3D4" * 10),
+        assembled("SG.", "a1" * 11, ".", "b" * 43),
+        assembled("pypi", "-AgEIcHlwaS5vcmc", "a1" * 45),
+        assembled("dop", "_v1_", "a1" * 32),
+        assembled("pat", "-na1-", "12345678-1234-1234-1234-123456789abc"),
+        assembled("123456789", ":AAF", "a1" * 16),
+        assembled("https://hooks.slack", ".com/services/T00000000/B00000000/", "X1" * 12),
+        assembled("AccountName=x;Account", "Key=", "a1" * 43, "==;EndpointSuffix=x"),
+        assembled("Authorization: Ba", "sic ", "dXNlcjpwYXNzd29yZDEyMw=="),
+        assembled("https://b.s3.amazonaws.com/k?X-Amz-", "Signature=", "a1" * 32),
+        assembled("https://x.blob.core.windows.net/k?sv=1&s", "ig=", "a1%2B" * 8),
+        assembled("the pass", "word is ", "hunter2go"),
+        assembled("user:", "pass@", "host"),
     ],
 )
 def test_secrets_are_dropped(save: Save, secret: str) -> None:
@@ -263,6 +278,10 @@ def test_secrets_are_dropped(save: Save, secret: str) -> None:
         "the secret of good bread: patience",
         "password_changed_at: 2024-05-01T10:00:00Z, secretary: room101-b",
         "passwords: " + "_a" * 500,
+        "mailto:joanna@example.com or E-mail:joanna@example.com, at 12:30@home",
+        "the password is wrong, and the password is never 12345",
+        "see https://example.com/list?sort=up&sig=none, version 10:20",
+        "Basic training and the basic authorization form",
     ],
 )
 def test_ordinary_talk_is_no_secret(text: str) -> None:

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from whatworks.data.contents import Data
+from whatworks.data.logs.secret_shapes import find_kind
 from whatworks.data.task import Example, Message
-
-SECRETS: dict[str, re.Pattern[str]] = {
-    "API key": re.compile(
-        r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant|lf|or)?[-_]?[A-Za-z0-9_-]{20,}"
-        r"|\bAIza[A-Za-z0-9_-]{35}|\bhf_[A-Za-z0-9]{30,}|\blsv2_[a-z]{2}_[A-Za-z0-9_]{30,}"
-    ),
-    "AWS key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "GitHub or GitLab token": re.compile(
-        r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
-    ),
-    "Slack token": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
-    "web token": re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}"),
-    "bearer token": re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{20,}"),
-    "password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:[^\s:/@]{3,}@"),
-    "password or key in a setting": re.compile(
-        # DB_PASSWORD=..., "clientSecret": "...", AWS_SECRET_ACCESS_KEY=...; not a date beside it.
-        r"(?i)(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))"
-        r"(?:password|passwd|secret|api[_-]?key|(?:access|auth|api|refresh)[_-]?token)"
-        r"\d*(?:[_-][\w-]*)?[\"']?\s*[:=]\s*"
-        r"[\"']?(?!\d{4}-\d\d-\d\d)(?=\S*[0-9])[^\s\"',;]{8,}"
-    ),
-}
-"""Shapes of strings that must not end up in a model, by kind."""
 
 _SHARED_BY = 5
 """Calls that must begin alike before the beginning counts as a template."""
@@ -60,9 +36,7 @@ def secret_in(example: Example) -> str:
     texts = [m.content for m in example.messages] + [*example.inputs.values(), example.target]
     aside = json.dumps(dict(example.meta), ensure_ascii=False, default=str)
     texts.append(aside.replace('\\"', '"'))
-    return next(
-        (kind for kind, shape in SECRETS.items() if any(shape.search(t) for t in texts)), ""
-    )
+    return next((kind for text in texts if (kind := find_kind(text))), "")
 
 
 def without_system(data: Data, instead: str = "") -> Data:
