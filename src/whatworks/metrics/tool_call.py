@@ -127,7 +127,7 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
     except NoCalls as error:
         said, problem = _within(text, wanted), str(error)
         right = bool(said) and not _differences(said, wanted, accepted)
-        parts = dict.fromkeys(("parsed", "names", "arguments"), 0.0)
+        parts: dict[str, float] = dict.fromkeys(("parsed", "names", "arguments"), 0.0)
         feedback = f"no call of a tool: {problem}; wanted {brief('; '.join(map(str, wanted)), 200)}"
         return Score(0.0, "malformed", feedback, lenient=float(right), parts=parts)
     wrong = _differences(said, wanted, accepted)
