@@ -155,7 +155,7 @@ class Search(Method):
             price = (spent - began) / max(1, at)
             if at and price * (1 if here == 1 else 1 + 1 / here) > 1 - spent:
                 return going[:at]
-            tried.run(start, replace(part, notes={}), here)
+            tried.run(start, replace(part, outcomes=[]), here)
         return going
 
 
