@@ -77,7 +77,7 @@ def _file(path: Path, name: str) -> Iterator[Document]:
         )
     if ending in _HTML_ENDINGS:
         yield _document(name, *read_page(text.whole(path), str(path)), path)
-    elif ending == ".pdf":
+    elif ending == ".pdf" or text.head(path).startswith(b"%PDF-"):
         body, title = read_pdf(path)
         yield _document(name, body, title, path)
     elif ending in TEXT_ENDINGS or not ending:

@@ -59,7 +59,13 @@ def object_of(value: Any, place: str) -> Fields:
 
 
 def array_row(value: Any) -> Any:
-    """An array of at least two cells as a row with numbered columns; anything else as it is."""
+    """An array as a row: of turns, a conversation; of two cells or more, numbered columns.
+
+    Anything else is given as it is.
+    """
+    turns = cast("list[Any]", value) if isinstance(value, list) else []
+    if turns and all(isinstance(turn, dict) and {"role", "from"} & turn.keys() for turn in turns):
+        return {"conversations": turns}
     if not isinstance(value, list) or len(cast("list[Any]", value)) < 2:
         return value
     cells = cast("list[Any]", value)

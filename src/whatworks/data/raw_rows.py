@@ -72,7 +72,7 @@ def _file(path: Path) -> Iterator[Row]:
         return parquet(path)
     if ending in TABLE_ENDINGS:
         return table_rows(path)
-    if ending in TEXT_ENDINGS:
+    if ending in TEXT_ENDINGS and not _is_jsonl(path):
         return passages(path)
     if ending in JSON_ENDINGS or start.removeprefix(text.MARK).lstrip()[:1] in (b"{", b"["):
         found = _jsonl(path) if _is_jsonl(path) else _json(path)
