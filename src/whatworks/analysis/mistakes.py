@@ -23,6 +23,7 @@ from whatworks.metrics.abstention import abstains
 from whatworks.metrics.citations import EVIDENCE
 from whatworks.metrics.json.metric import MalformedJSON, fields_of
 from whatworks.metrics.json.metric import parse as parse_json
+from whatworks.metrics.language import SURE, find_language
 from whatworks.metrics.normalise import normalise
 from whatworks.metrics.score import Score
 
@@ -55,18 +56,11 @@ _TOO_LONG = 2.0
 _LONG_WORDS = 8
 """A wrong answer is too long when it has twice the target's words and this many more."""
 
-_FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
-    language: frozenset(words.split())
-    for language, words in {
-        "English": "the and is of to in that it was for with as are this you not have be",
-        "German": "der die das und ist nicht ein eine von zu mit den sie auf für dem im auch",
-        "French": "le la les et est des un une du dans que pour pas sur avec ce il qui",
-        "Spanish": "el los las y es una por con para que del se no lo su como más pero",
-        "Italian": "il gli e è di che una per non con sono della nel le si come più ma",
-        "Dutch": "de het een en is van niet op te dat zijn voor met die aan ook maar bij",
-        "Portuguese": "o os as e é um uma de não para com que do da em por mais se",
-    }.items()
+_LANGUAGES = {
+    **{"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian"},
+    **{"nl": "Dutch", "pt": "Portuguese", "pl": "Polish", "sv": "Swedish", "tr": "Turkish"},
 }
+"""Names of frequent languages; others go by their code."""
 
 
 @dataclass(frozen=True)
@@ -278,11 +272,9 @@ _SCRIPTS = (
 
 
 def _language(text: str) -> str:
-    """The language of a text where its most frequent words tell, else nothing."""
-    words = re.findall(r"\w+", text.casefold())
-    hits = {name: sum(w in known for w in words) for name, known in _FUNCTION_WORDS.items()}
-    (best, most), (_, second) = Counter(hits).most_common(2)
-    return best if most >= 3 and most >= 2 * second and most >= len(words) / 8 else ""
+    """The language of a text where it is sure, else nothing."""
+    code = find_language(text, sure=SURE)
+    return _LANGUAGES.get(code, code)
 
 
 def _rounded(words: int) -> int:

@@ -12,9 +12,10 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-import py3langid
+import py3langid  # noqa: F401  # here, so that loading the metric says what is missing
 
 from whatworks.base.phrasing import brief
+from whatworks.metrics.language import find_language
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 # Each takes time in proportion to an answer's length, whatever the answer: possessive quantifiers
@@ -127,13 +128,8 @@ def postscript(text: str, *, marker: str = "P.S.") -> str:
 
 def language(text: str, *, language: str) -> str:
     """The language, as a code of ISO 639-1 (``de``), told by py3langid (Lui and Baldwin 2012)."""
-    told = language_of(text)
+    told = find_language(text)
     return "" if told == language else f"reads as {told!r}, wanted the language {language!r}"
-
-
-def language_of(text: str) -> str:
-    """The likeliest language of a text."""
-    return str(py3langid.classify(text.encode("utf-8", "ignore").decode("utf-8"))[0])
 
 
 # -- in which form -------------------------------------------------------------------------------

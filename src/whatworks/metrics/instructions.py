@@ -14,8 +14,9 @@ from typing import Any
 
 from whatworks.base.errors import InputError, nearest
 from whatworks.data.task import Example
-from whatworks.metrics.constraints import KINDS, bullets, language_of, numbered
+from whatworks.metrics.constraints import KINDS, bullets, numbered
 from whatworks.metrics.definition import Options, metric
+from whatworks.metrics.language import find_language
 from whatworks.metrics.options import checked
 from whatworks.metrics.score import Score
 
@@ -147,5 +148,5 @@ def _shown(target: str) -> list[dict[str, Any]]:
     if not numbered(target, at_least=2):
         found.append({"kind": "numbered", "at_least": 2})
     if count >= 10:  # the language of shorter texts cannot be told
-        found.append({"kind": "language", "language": language_of(target)})
+        found.append({"kind": "language", "language": find_language(target)})
     return found

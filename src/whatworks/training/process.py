@@ -18,6 +18,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from whatworks.base.errors import ArmFailure
+
 GRACE_SECONDS = 5.0
 THREADS = "OMP_NUM_THREADS"
 
@@ -89,7 +91,15 @@ def started(
         environment: Its environment.
         launcher: A module, with its arguments, that starts the worker, as several processes; they
             have its standard input and output.
+
+    Raises:
+        ArmFailure: On Windows, which has no sessions of processes to end.
     """
+    if sys.platform == "win32":
+        raise ArmFailure(
+            "training runs on Linux and macOS, not on Windows",
+            remedy="use the Windows Subsystem for Linux, or arms that do not train",
+        )
     if not launcher and _forks() and _using.acquire(blocking=False):
         try:
             server = _of_server(worker, environment, log)
