@@ -45,7 +45,7 @@ def claims(
     if listed:
         explain(tuple(ids or ()))
         return
-    from whatworks.app.report.terminal import RichWatcher
+    from whatworks.app.report.progress import RichWatcher
     from whatworks.base.lock import hold_folder
     from whatworks.base.paths import slug
     from whatworks_claims.measure import measure, save

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from whatworks.app.report import charts
 from whatworks.app.report.html import environment, whole
-from whatworks.app.report.terminal import clean
+from whatworks.app.report.progress import clean
 from whatworks.base.phrasing import duration, points, span
 from whatworks.version import __version__
 from whatworks_claims.evidence import Measured, Plot

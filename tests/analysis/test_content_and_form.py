@@ -70,7 +70,6 @@ def test_seeds_and_groups_are_in_the_interval() -> None:
     assert alone.n_items == alone.n_groups == 45 and grouped.n_groups == 6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "form"),
     [((0.4, 0.4), 0.3), ((0.37, 0.1), 0.5), ((0.9, 0.1), 0.1), ((0.9, 0.1), 0.9)],

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from whatworks.app.report.terminal import RichWatcher
+from whatworks.app.report.progress import RichWatcher
 from whatworks.app.run_study import report_study, run_study
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks.methods.bench import rehearsal

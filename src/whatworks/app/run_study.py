@@ -14,7 +14,7 @@ from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report.html import write_html
-from whatworks.app.report.terminal import RichWatcher
+from whatworks.app.report.progress import RichWatcher
 from whatworks.base.phrasing import listed, percent
 from whatworks.base.progress import Watcher
 from whatworks.data.task import transcript

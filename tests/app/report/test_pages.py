@@ -20,7 +20,8 @@ from whatworks.analysis.method_outcomes import Losses, Note, ReinforcementStep, 
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report import training_charts as learning
 from whatworks.app.report.html import page, write_html
-from whatworks.app.report.terminal import RichWatcher, print_summary
+from whatworks.app.report.progress import RichWatcher
+from whatworks.app.report.terminal import print_summary
 
 HOSTILE = "</script><script>document.title='owned'</script>\"'&<b>\ud800\u2028" + "x" * 3000
 

@@ -23,7 +23,7 @@ def known(
     data: OfFolder = "study",
 ) -> None:
     """Say how well a model knows each fact of a task, and write that as a column of its rows."""
-    from whatworks.app.report.terminal import RichWatcher
+    from whatworks.app.report.progress import RichWatcher
     from whatworks.base.phrasing import percent
     from whatworks.studies.known_facts import COLUMN, known_facts
 

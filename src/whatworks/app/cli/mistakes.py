@@ -32,7 +32,7 @@ def errors(
 ) -> None:
     """Group an arm's mistakes into patterns, and show what was fixed and broken since."""
     from whatworks.analysis.mistakes import lines, patterns_of
-    from whatworks.app.report.terminal import clean
+    from whatworks.app.report.progress import clean
     from whatworks.base.errors import InputError, nearest
     from whatworks.studies.study_folder import StudyFolder
 

@@ -25,7 +25,7 @@ def plan(
     data: OfFolder = "study",
 ) -> None:
     """Say what each arm will take: rows, tokens, memory, time and money, by rehearsing it."""
-    from whatworks.app.report.terminal import RichWatcher
+    from whatworks.app.report.progress import RichWatcher
     from whatworks.studies.open_study import open_study
     from whatworks.studies.plan import make_plan
     from whatworks.studies.study_folder import StudyFolder

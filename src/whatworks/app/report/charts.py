@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from markupsafe import Markup
@@ -26,8 +26,15 @@ GLYPH = 7.2
 """Mean width of a character of a label."""
 
 
-def forest(arms: Sequence[ArmSummary], baseline: str, min_effect: float) -> Markup:
-    """Differences to the baseline with intervals, one line per compared arm."""
+def forest(
+    arms: Sequence[ArmSummary], baseline: str, min_effect: float, *, content: bool = False
+) -> Markup:
+    """Differences to the baseline with intervals, one line per compared arm.
+
+    ``content``: of the arms' content instead of their score, with its own verdicts.
+    """
+    if content:
+        arms = [_by_content(arm) for arm in arms]
     found = [(arm, arm.difference) for arm in arms if arm.difference is not None]
     if not found:
         return Markup("")
@@ -56,7 +63,16 @@ def forest(arms: Sequence[ArmSummary], baseline: str, min_effect: float) -> Mark
         figures = f"{points(d.difference)}  {span(d.low, d.high)}"
         parts.append(draw_text(width, y + 4.5, figures, "figure", "end"))
     said = "; ".join(f"{a.name} {points(d.difference)} {span(d.low, d.high)}" for a, d in found)
-    return svg(width, bottom + 26, f"Difference to {baseline} in points: {said}", parts)
+    what = "Difference in content" if content else "Difference"
+    return svg(width, bottom + 26, f"{what} to {baseline} in points: {said}", parts)
+
+
+def _by_content(arm: ArmSummary) -> ArmSummary:
+    """The arm with difference and verdict of its content."""
+    own = arm.content
+    if own is None or own.verdict is None:
+        return replace(arm, difference=None)
+    return replace(arm, difference=own.difference, verdict=own.verdict)
 
 
 @dataclass
