@@ -177,7 +177,7 @@ class Rehearsal(Bench):
             if second > AT_ONCE * first:
                 # Of a line through both: what the rows of a batch share, and each one's own.
                 row = (second - first) / (SECOND - FIRST)
-                row = min(max(row, second / SECOND / 3), second / SECOND)
+                row = min(max(row, second / SECOND / 2), second / SECOND)
                 return Sampled(answers + more, row, second - row * SECOND)
             answers, rest = answers + more, [row for row in rest if row not in some]
         more, seconds = _timed(lambda: ask(rest)) if rest else ([], first)
