@@ -158,11 +158,12 @@ class _Planner:
 
     def _rehearsed(self, arm: Arm, seeds: int) -> ArmPlan:
         dev, test = self._study.task.splits.dev, self._study.task.splits.test
-        if not self._warm:  # loading the model
+        began = time.perf_counter()
+        if not self._warm:  # loading the model, which the first arm of a run does as well
             short = self._study.start.decoding.replace(max_tokens=2)
             self._examiner.ask(self._study.start.replace(decoding=short), dev[:FIRST])
             self._warm = True
-        total = _Cost()
+        total = _Cost(seconds=time.perf_counter() - began)
         candidate, anew = self._study.start_of(arm.name), 1
         prefix = f"{candidate.key} {arm.rows}"
         bench = self._bench(arm)
