@@ -43,7 +43,9 @@ def test_steady_arms_lend_their_degrees_of_freedom() -> None:
     assert together.p < alone.p / 5
     apart = {name: compare(own, base) for name, own in arms.items()}
     joint, single = judge(compare_all(arms, base))["good"], judge(apart)["good"]
-    assert joint.label == "works" and joint.matters and not single.matters
+    assert joint.label == "works" and joint.matters
+    assert joint.p_adjusted is not None and single.p_adjusted is not None
+    assert joint.p_adjusted < single.p_adjusted / 10
 
 
 def test_an_unstable_arm_is_judged_by_its_own_seeds() -> None:
