@@ -228,10 +228,12 @@ def _rng(seed: int, kind: int, number: int) -> np.random.Generator:
     return np.random.default_rng([seed, kind, number])
 
 
-def _line(name: str, design: Design, studies: int, procedures: Sequence[str]) -> list[str]:
+def _line(
+    name: str, design: Design, studies: int, procedures: Sequence[str], follow: int | None
+) -> list[str]:
     lost = regret(design, studies)
     return [
-        f"{name:<30}{how:<7}{measure(design, PROCEDURES[how], studies)}{lost:8.1f}"
+        f"{name:<30}{how:<7}{measure(design, PROCEDURES[how], studies, follow=follow)}{lost:8.1f}"
         for how in procedures
     ]
 
@@ -239,6 +241,9 @@ def _line(name: str, design: Design, studies: int, procedures: Sequence[str]) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000)
+    parser.add_argument(
+        "--follow", type=int, help="studies whose advice is followed: the slow part"
+    )
     parser.add_argument("--only", default="", help="designs whose name holds this")
     parser.add_argument("--procedures", nargs="*", default=list(PROCEDURES))
     parser.add_argument("--processes", type=int, default=2)
@@ -252,7 +257,7 @@ def main() -> None:
         + f"{'regret':>8}"
     )
     designs = {name: design for name, design in DESIGNS.items() if args.only in name}
-    work = partial(_line, studies=args.studies, procedures=args.procedures)
+    work = partial(_line, studies=args.studies, procedures=args.procedures, follow=args.follow)
     with ProcessPoolExecutor(args.processes) as pool:
         for lines in pool.map(work, designs.keys(), designs.values()):
             print(*lines, sep="\n", flush=True)

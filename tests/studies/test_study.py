@@ -118,7 +118,7 @@ def build(folder: Path, out: Path, engine: FakeEngine | None = None, **more: Any
     file = read_study(folder / "study.yaml")
     script = FakeEngine.from_name(f"fake:{folder / 'script.json'}")
     return Study(
-        read_task(file, folder),
+        more.pop("task", None) or read_task(file, folder),
         more.pop("arms", read_arms(file)),
         engine or script,
         Weights(base="fake", digest="f"),
@@ -191,6 +191,27 @@ def test_test_is_opened_once_after_the_decisions(folder: Path, tmp_path: Path) -
     other = build(folder, out, arms=[Arm(name="knn2", chain=study.arms[2].chain)])
     other.run(Quiet())
     assert other.folder.openings == 2
+
+
+def test_more_test_rows_are_another_look_and_fewer_another_study(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    whole = read_task(read_study(folder / "study.yaml"), folder)
+
+    def look(count: int) -> Study:
+        splits = whole.splits.replace(test=whole.splits.test[:count])
+        study = build(folder, out, task=whole.replace(splits=splits))
+        study.run(Quiet())
+        return study
+
+    assert look(12).folder.looks == 1
+    assert look(12).folder.looks == 1, "the same rows and candidates are nothing new"
+    grown = look(20)
+    assert grown.folder.looks == 2 and grown.folder.openings == 2
+    assert len({row.example for row in grown.folder.results.rows()}) == 20
+    with pytest.raises(InputError, match="8 test rows are gone"):
+        look(12)
 
 
 class Fails:
