@@ -17,6 +17,7 @@ study's report says. For each design, in percent of the studies unless said othe
 
     python benchmarks/verdict.py                       # all designs, 1,000 studies of each kind
     python benchmarks/verdict.py --studies 200 --only "3 seeds"
+    python benchmarks/verdict.py --looks               # the same studies looked at four times
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from verdict_world import Design, Draw, draw
+from verdict_world import Design, Draw, begin, draw
 
 from whatworks.analysis.comparison import Comparison, compare, compare_all
 from whatworks.analysis.verdict import (
@@ -99,9 +100,9 @@ def apart(study: Draw) -> dict[str, Call]:
     return _calls({n: compare(own, study.base, study.groups) for n, own in study.arms.items()})
 
 
-def joint(study: Draw) -> dict[str, Call]:
+def joint(study: Draw, look: int = 1) -> dict[str, Call]:
     """All arms together, as a study's report does it."""
-    return _calls(compare_all(study.arms, study.base, study.groups))
+    return _calls(compare_all(study.arms, study.base, study.groups, look=look))
 
 
 def _calls(compared: Mapping[str, Comparison]) -> dict[str, Call]:
@@ -210,6 +211,23 @@ def advice(
     return least, most
 
 
+def look_again(design: Design, studies: int, *, spending: bool, looks: int = 4) -> float:
+    """Share of studies without a difference that alarm at one of so many looks.
+
+    Each look has as many rows more as the first; ``spending`` counts the looks.
+    """
+    alarms = 0
+    for number in range(studies):
+        rng = _rng(0, 6, number)
+        whole = draw(replace(design, rows=looks * design.rows), [0.0] * design.arms, rng)
+        alarms += any(
+            call.significant
+            for look in range(1, looks + 1)
+            for call in joint(begin(whole, look * design.rows), look if spending else 1).values()
+        )
+    return alarms / studies
+
+
 def regret(design: Design, studies: int, seed: int = 0) -> float:
     """Mean shortfall in points of the arm that dev chooses."""
     lost: list[float] = []
@@ -246,9 +264,15 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="designs whose name holds this")
     parser.add_argument("--procedures", nargs="*", default=list(PROCEDURES))
+    parser.add_argument("--looks", action="store_true", help="only: four looks, more rows each")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     began = time.monotonic()
+    if args.looks:
+        for spending in (False, True):
+            share = look_again(Design(rows=60), args.studies, spending=spending)
+            print(f"four looks, {'counted' if spending else 'not counted'}: {100 * share:.1f}%")
+        return
     heads = ("alarm", "power", "cover", "dismiss")
     print(
         f"{'':<37}"

@@ -83,6 +83,17 @@ def draw(design: Design, effects: Sequence[float], rng: Rng) -> Draw:
     return Draw(arms, base, groups, dict(zip(names, effects, strict=True)))
 
 
+def begin(study: Draw, rows: int) -> Draw:
+    """The study's first rows."""
+    names = {f"r{i}" for i in range(rows)}
+
+    def some(own: Scores) -> Scores:
+        return {key: value for key, value in own.items() if key[1] in names}
+
+    arms = {name: some(own) for name, own in study.arms.items()}
+    return Draw(arms, some(study.base), study.groups, study.truth)
+
+
 def scores(table: Array) -> Scores:
     """A (seeds, rows) table as the package takes it."""
     return {
