@@ -67,10 +67,6 @@ class World:
         """The surnames of the world's people."""
         return _surnames(self.seed)
 
-    def facts_of(self, name: str) -> tuple[Fact, ...]:
-        """The facts whose subject is `name`."""
-        return tuple(fact for fact in self.facts if fact.subject == name)
-
     def unknown_names(self, count: int, seed: int = 0) -> list[str]:
         """Names of people who don't exist, with surnames that nobody in the world carries.
 

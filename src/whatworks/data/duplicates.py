@@ -28,7 +28,7 @@ from whatworks.data.near_duplicates import NEAR_DUPLICATE, forget_texts, plain, 
 from whatworks.data.task import Example, Pair
 
 SHINGLE = 5
-HASHES, BAND = 128, 8
+HASHES = 128
 BATCH = 2_000
 """Rows whose shingles are hashed together: as many as the processor's cache holds."""
 HELD = 20_000
