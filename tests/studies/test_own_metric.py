@@ -1,0 +1,50 @@
+"""A function of the user's own as a metric: it runs where metrics run, its errors name rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from whatworks.app.run_study import run_study
+from whatworks.base.errors import InputError
+
+OWN = """
+def score(example, text):
+    if "7" in example.id and FAULT:
+        raise KeyError("seven")
+    return 1.0 if text.strip().lower() == example.target.lower() else 0.25
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    rows = [
+        {"id": f"row {i}", "input": f"say {i * 7919} back to me", "target": f"word {i}"}
+        for i in range(40)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "own.py").write_text(OWN.replace("FAULT", "False"))
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "task: {train: rows.jsonl, metric: {python: own.py:score}}\n"
+        "model: 'fake:'\narms: [zero-shot, few-shot]\nseeds: 1\n"
+    )
+    return path
+
+
+def test_it_scores_a_study(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary, _ = run_study(study, out=tmp_path / "run")
+    assert not any(arm.failures for arm in summary.arms)
+    lines = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
+    scores = {json.loads(line)["value"] for line in lines}
+    assert scores and scores <= {0.25, 1.0}
+    assert "own.py" in capsys.readouterr().err
+
+
+def test_an_error_in_it_names_the_row_before_anything_runs(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN.replace("FAULT", "True"))
+    with pytest.raises(InputError, match=r"row \d*7"):
+        run_study(study, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "results.jsonl").exists()
