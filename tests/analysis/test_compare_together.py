@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatworks.analysis.comparison import compare, compare_all, holm
-from whatworks.analysis.contenders import compare_two, tied_set
+from whatworks.analysis.contenders import compare_runs, compare_two, is_no_worse, tied_set
 from whatworks.analysis.exported import choose_seed, judge_exported
 from whatworks.analysis.looks import spend
 from whatworks.analysis.lost_seeds import count_lost
@@ -153,3 +153,16 @@ def test_the_tied_set_holds_the_best_and_its_like() -> None:
     found = tied_set({**arms, "none": {}})
     assert set(found) == {"a", "b"}
     assert tied_set({}) == []
+
+
+def test_a_run_that_lost_rows_pays_for_them() -> None:
+    old = answers([0.6], 300, 1)
+    assert compare_runs(old, old).difference == 0
+    assert is_no_worse(compare_runs(old, old, alpha=0.1), 0.02)
+    part = {key: value for key, value in old.items() if int(key[1][1:]) < 200}
+    found = compare_runs(part, old)
+    lost = sum(value for key, value in old.items() if key not in part) / 300
+    assert found.difference == pytest.approx(-lost) and not is_no_worse(found, 0.02)
+    assert compare_runs({**old, (0, "new"): 1.0}, old).n_items == 300
+    with pytest.raises(ValueError, match="share no example"):
+        compare_runs({(0, "z"): 1.0}, old)

@@ -95,6 +95,36 @@ def compare_two(
     return Duel(first[0], second[0], answer, found, margin, needs)
 
 
+def compare_runs(
+    new: Scores, old: Scores, groups: Mapping[str, str] | None = None, *, alpha: float = ALPHA
+) -> Comparison:
+    """A new run of an arm against an old one, on the rows of the old; those it lacks are wrong.
+
+    Args:
+        new: Its scores.
+        old: The old run's.
+        groups: Example id to group.
+        alpha: The interval covers 1 - alpha.
+
+    Raises:
+        ValueError: If the new run has none of the old run's rows.
+    """
+    items = {item for _, item in old}
+    seeds = {seed for seed, _ in new}
+    if items.isdisjoint(item for _, item in new):
+        raise ValueError("the two runs share no example")
+    whole = {(seed, item): new.get((seed, item), 0.0) for seed in seeds for item in items}
+    return compare(whole, old, groups, alpha=alpha)
+
+
+def is_no_worse(found: Comparison, margin: float) -> bool:
+    """Whether a fall by ``margin`` or more is ruled out: the interval lies above it.
+
+    With an interval at 90% (``alpha=0.1``) this is the one-sided test of non-inferiority at 5%.
+    """
+    return found.low > -margin
+
+
 def tied_set(
     arms: Mapping[str, Scores],
     groups: Mapping[str, str] | None = None,
