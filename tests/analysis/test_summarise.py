@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -79,3 +80,37 @@ def test_the_verdict_is_that_of_the_interval_shown() -> None:
     assert found is not None and found.difference is not None
     assert found.difference.high > 0.02
     assert found.verdict.label == "cannot tell"
+
+
+def test_the_first_lines_say_what_is_shipped_and_what_failed() -> None:
+    """Three seeds of which one failed: it counts as wrong, and the adapter is judged by itself."""
+    ids = range(120)
+    rng = random.Random(4)
+    right = {
+        ("base", 0): {i for i in ids if rng.random() < 0.3},
+        ("sft", 0): {i for i in ids if rng.random() < 0.7},
+        ("sft", 1): {i for i in ids if rng.random() < 0.8},
+    }
+    made = [
+        Row(arm, seed, "scored", example=str(i), group=str(i), value=float(i in known))
+        for (arm, seed), known in right.items()
+        for i in ids
+    ]
+    made = [replace(row, lenient=row.value) for row in made] + [failure("sft", 2)]
+    arms = [
+        ArmInfo("base", dev_score=0.3),
+        ArmInfo("sft", dev_score=0.5, training_seconds=9.0, seeds=3, exported=1),
+    ]
+    found = summarise(made, arms=arms, study=study(baseline="base", winner="sft"))
+    sft = found.arm("sft")
+    assert sft is not None and sft.score is not None and sft.exported is not None
+    kept = sum(len(known) for (arm, _), known in right.items() if arm == "sft")
+    assert sft.score.value == pytest.approx(kept / (3 * len(ids)))
+    assert sft.lost == 1 and sft.verdict.label == "cannot tell"
+    assert sft.verdict.reason.startswith("1 of 3 seeds failed and counts as wrong")
+    assert sft.exported.seed == 1 and sft.exported.verdict.label == "works"
+    said = found.recommendation
+    assert said.headline.endswith("Of sft 1 of 3 seeds failed and counts as wrong.")
+    this, again = said.details[:2]
+    assert this.startswith("This adapter works: seed 1, best on dev")
+    assert again.startswith("Whether training again will work cannot be told: +")
