@@ -140,7 +140,7 @@ class Server:
 
     def __init__(self, worker: str, environment: Mapping[str, str], log: Path) -> None:
         self.worker = worker
-        self._process = _python([f"{__package__}.forkserver", worker], environment, log)
+        self._process = _python([f"{__package__}.fork_server", worker], environment, log)
         atexit.register(self.close)
         self._listen()  # until it is ready, or has ended
 
