@@ -331,7 +331,7 @@ def _duel(
     if not others or winner in (None, study.baseline):
         return None
     second = max(others, key=lambda one: one[0])[1]
-    if second == study.baseline or winner is None:
+    if second == study.baseline:
         return None
     pair = (winner, scores[winner]), (second, scores[second])
     return compare_two(*pair, groups, margin=study.min_effect)

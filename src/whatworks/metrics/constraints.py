@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-import py3langid  # noqa: F401  # here, so that loading the metric says what is missing
+import py3langid  # noqa: F401  # pyright: ignore[reportUnusedImport]  # says what is missing
 
 from whatworks.base.phrasing import brief
 from whatworks.metrics.language import find_language
