@@ -47,7 +47,7 @@ def found(path: Path) -> list[tuple[str, str]]:
         ("x.csv", b'\xef\xbb\xbftext;label\n"a, b";x\n"c\nd";y'),
         ("x.csv", ',text,label\n0,"a, b",x\n1,"c\nd",y\n'),
         ("x.tsv", 'text\tlabel\na, b\tx\n"c\nd"\ty\n'),
-        ("x.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode())),
+        ("x.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode(), mtime=0)),
         ("x.jsonl.xz", lzma.compress("\n".join(map(json.dumps, ROWS)).encode())),
     ],
 )
