@@ -163,7 +163,7 @@ def compare(folder: Path, count: int, tokens: int, *, real: bool) -> None:
     print(f"{'case':<10} {'way':<16} {'tokens/s':>9} {'requests/s':>11} {'engine is':>10}")
     for case in ("shared", "unrelated"):
         prompts = texts(case, count, piece)
-        ids = [templates.tokens(tokenizer, p) for p in prompts]
+        ids = [templates.encode_prompt(tokenizer, p) for p in prompts]
         plain(reference, ids[:2], 2, 2)
         ways: dict[str, tuple[list[list[int]], float]] = {}
         with torch.inference_mode():
@@ -187,7 +187,7 @@ def compare(folder: Path, count: int, tokens: int, *, real: bool) -> None:
 
 
 def check(tokenizer: Any, wanted: Sequence[list[int]], got: Sequence[Generation]) -> None:
-    end = templates.ending(tokenizer).stop_ids
+    end = templates.find_ending(tokenizer).stop_ids
     for at, (ids, answer) in enumerate(zip(wanted, got, strict=True)):
         text = templates.decode(tokenizer, [i for i in ids if i not in end])
         assert text == answer.text, f"prompt {at}:\n  {text}\n  {answer.text}"

@@ -27,7 +27,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.fake import FakeEngine
@@ -100,7 +100,7 @@ def ours(seed: int, *, helper: bool) -> tuple[int, float, float]:
         )
         began = time.perf_counter()
         settings = {"examples": 0, "calls": 800}
-        found = chain("prompt-search", {"prompt-search": settings}).adapt(start, bench)
+        found = build_chain("prompt-search", {"prompt-search": settings}).adapt(start, bench)
         seconds = time.perf_counter() - began
         return bench.ledger.requests, seconds, bench.dev_score(found)
 

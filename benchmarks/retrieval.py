@@ -30,11 +30,11 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from whatworks.prompts.retrieval import Index, Pool, embedder, index_of
+from whatworks.prompts.retrieval import Index, Pool, get_index, load_embedder
 from whatworks.prompts.retrieval.embedding import Embedder
 from whatworks.prompts.retrieval.ranking import ByVector
 from whatworks.prompts.retrieval.vectors import Vectors
-from whatworks.prompts.retrieval.words import words
+from whatworks.prompts.retrieval.words import split_words
 
 DIMENSIONS = 384
 K = 10
@@ -128,8 +128,8 @@ def held() -> int:
 def index_of_cache_clear() -> None:
     from whatworks.prompts.retrieval import index
 
-    index._index.cache_clear()
-    embedder.cache_clear()
+    index._build_index.cache_clear()
+    load_embedder.cache_clear()
 
 
 def top(scores: np.ndarray) -> np.ndarray:
@@ -247,10 +247,10 @@ def texts_at(size: int, asked: int) -> None:
 
     def direct() -> Built:
         index = bm25s.BM25(backend="numpy")
-        index.index([words(text) for text in pool], show_progress=False)
+        index.index([split_words(text) for text in pool], show_progress=False)
 
         def ask(some: Sequence[str]) -> list[list[int]]:
-            tokens = [words(text) for text in some]
+            tokens = [split_words(text) for text in some]
             return index.retrieve(tokens, k=K, show_progress=False).documents.tolist()
 
         return Built(lambda i: ask(queries[i : i + 1])[0], lambda: ask(queries))
@@ -261,7 +261,7 @@ def texts_at(size: int, asked: int) -> None:
     for name, search in (("whatworks lexical", "lexical"), ("whatworks hybrid (hashed)", "hybrid")):
 
         def ours(search: str = search) -> Built:
-            index = index_of(Pool(pool), search, "lexical")  # type: ignore[arg-type]
+            index = get_index(Pool(pool), search, "lexical")  # type: ignore[arg-type]
             return Built(lambda i: [hit.position for hit in index.search(queries[i], K)])
 
         # A fusion ranks differently on purpose: BM25 is no reference for it.

@@ -30,14 +30,14 @@ def random_model(folder: Path) -> str:
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from whatworks_lab import weights
+    from whatworks_lab import find_weights
 
     torch.manual_seed(0)
     shape: dict[str, Any] = {"vocab_size": VOCABULARY, "num_attention_heads": 16, **SHAPE}
     config = LlamaConfig(**shape, max_position_embeddings=2 * LENGTH)
     model: Any = LlamaForCausalLM(config)
     model.to(torch.bfloat16).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(weights("lab")).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(find_weights("lab")).save_pretrained(folder)
     return str(folder)
 
 

@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 
 from whatworks.analysis.result_rows import Results
 from whatworks.app.cli import app
-from whatworks.app.cli.run import chosen
+from whatworks.app.cli.run import find_study_file
 from whatworks.app.run_study import run_study
 from whatworks.base.errors import InputError
 from whatworks.base.progress import Silent
 from whatworks.data import import_logs, read
 from whatworks.data.task import Task
-from whatworks.metrics.registry import of
+from whatworks.metrics.registry import load_task_metric
 from whatworks.models.weights import Weights
 from whatworks.prompts.retrieval import resolve_embedder
-from whatworks.studies.clustering import agreement, categorised
+from whatworks.studies.clustering import categorise, measure_agreement
 from whatworks.studies.study_file import read_arms, read_study
 from whatworks.studies.study_task import read_task
 
@@ -52,7 +52,7 @@ def test_there_is_one_for_every_form():
 def test_it_reads_and_every_target_scores_one(name: str):
     path = EXAMPLES / name / "study.yaml"
     study, task = read_study(path), task_of(path)
-    metric = of(task)
+    metric = load_task_metric(task)
     for split, least in ((task.splits.train, 60), (task.splits.dev, 20), (task.splits.test, 50)):
         assert len(split) >= least
         right = sum(metric(example, example.target).value == 1.0 for example in split)
@@ -86,9 +86,9 @@ def test_the_real_variant_reads(
 ):
     monkeypatch.setenv("WHATWORKS_DATA", str(real_data))
     path = EXAMPLES / name
-    assert chosen(path.parent, path.stem) == path
+    assert find_study_file(path.parent, path.stem) == path
     study, task = read_study(path), task_of(path)
-    metric = of(task)
+    metric = load_task_metric(task)
     assert len(task.splits.test) >= 40
     right = sum(metric(e, e.target).value == 1.0 for e in task.splits.test)
     assert right >= 0.95 * len(task.splits.test)
@@ -100,9 +100,9 @@ def test_the_real_variant_reads(
 def test_one_flag_chooses_the_data_and_what_is_missing_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    assert chosen(EXAMPLES / "mr") == EXAMPLES / "mr" / "study.yaml"
+    assert find_study_file(EXAMPLES / "mr") == EXAMPLES / "mr" / "study.yaml"
     with pytest.raises(InputError, match=r"no really.yaml"):
-        chosen(EXAMPLES / "mr", "really")
+        find_study_file(EXAMPLES / "mr", "really")
     for setting in (None, str(tmp_path / "nowhere")):
         monkeypatch.chdir(tmp_path)
         if setting is None:
@@ -110,7 +110,7 @@ def test_one_flag_chooses_the_data_and_what_is_missing_is_said(
         else:
             monkeypatch.setenv("WHATWORKS_DATA", setting)
         with pytest.raises(InputError, match="is not here"):  # nothing is run before this holds
-            task_of(chosen(EXAMPLES / "mr", "real"))
+            task_of(find_study_file(EXAMPLES / "mr", "real"))
         for command in (["run", "--out", str(tmp_path / "out")], ["plan"], ["check"], ["known"]):
             with pytest.raises(InputError) as caught:
                 asked = [*command, str(EXAMPLES / "mr"), "--data", "real"]
@@ -170,7 +170,7 @@ def test_conversations_ask_for_what_was_said_turns_ago():
 
 def test_instructions_are_of_many_kinds_and_not_met_by_the_sentence_itself():
     task = task_of(EXAMPLES / "instructions" / "study.yaml")
-    metric = of(task)
+    metric = load_task_metric(task)
     rows = (*task.splits.train, *task.splits.test)
     kinds = {one["kind"] for row in rows for one in row.meta["constraints"]}
     assert len(kinds) >= 10
@@ -197,9 +197,9 @@ def test_logs_are_imported_as_their_study_says():
 @pytest.mark.skipif(resolve_embedder() != "minilm", reason="the encoder is not installed")
 def test_clusters_of_the_example_are_its_domains():
     rows = read(EXAMPLES / "cluster" / "texts.jsonl").examples
-    made, found = categorised(rows, most=9)
+    made, found = categorise(rows, most=9)
     assert len({row.target for row in made}) == len(found.names)
-    assert agreement([row.target for row in rows], found.labels)["v_measure"] > 0.8
+    assert measure_agreement([row.target for row in rows], found.labels)["v_measure"] > 0.8
 
 
 # -- a slice of each, run ----------------------------------------------------------------------

@@ -29,7 +29,7 @@ Rows = list[dict[str, Any]]
 
 def files() -> dict[str, Rows]:
     """What is written: path below ``examples/`` to rows."""
-    facts, documents = studies.facts_rows(450)
+    facts, documents = studies.make_facts_rows(450)
     parts = {
         part: [
             {k: v for k, v in row.items() if k != "split"} for row in facts if row["split"] == part
@@ -37,9 +37,9 @@ def files() -> dict[str, Rows]:
         for part in ("train", "test")
     }
     return {
-        "json/messages.jsonl": studies.json_rows(400),
-        "mr/messages.jsonl": studies.mr_rows(500),
-        "category/messages.jsonl": studies.category_rows(700),
+        "json/messages.jsonl": studies.make_json_rows(400),
+        "mr/messages.jsonl": studies.make_mr_rows(500),
+        "category/messages.jsonl": studies.make_category_rows(700),
         "facts/train.jsonl": parts["train"],
         "facts/test.jsonl": parts["test"],
         "facts/documents.jsonl": documents,

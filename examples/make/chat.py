@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from whatworks_lab import names
-from whatworks_lab.frames import fill, training_frames
+from whatworks_lab.frames import fill, list_training_frames
 
 Row = dict[str, Any]
 
@@ -42,15 +42,15 @@ def rows(n: int, seed: int = 0) -> list[Row]:
     ``meta["uses"]`` names what the answer must take from there.
     """
     rng = random.Random(f"study chat {seed}")
-    ticket = next(frame for frame in training_frames() if frame.id == "ticket")
+    ticket = next(frame for frame in list_training_frames() if frame.id == "ticket")
     made: list[Row] = []
     for number in range(n):
-        name, slots = names.fresh_name(rng), fill(rng, ticket).slots
+        name, slots = names.draw_fresh_name(rng), fill(rng, ticket).slots
         values = {
             "name": name,
             "first": name.split()[0],
-            "town": names.place(rng),
-            "dish": names.dish(rng),
+            "town": names.draw_place(rng),
+            "dish": names.draw_dish(rng),
             "code": slots["code"],
             "item": slots["item"],
             "fault": slots["fault"],

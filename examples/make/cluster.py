@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks_lab.frames import fill, training_frames
+from whatworks_lab.frames import fill, list_training_frames
 
 Row = dict[str, Any]
 
@@ -15,7 +15,7 @@ DOMAINS = ("booking", "travel", "order", "ticket", "game", "device")
 def rows(n: int, seed: int = 0) -> list[Row]:
     """Sentences; ``category`` is the truth, which only the agreement of the clusters looks at."""
     rng = random.Random(f"study cluster {seed}")
-    domains = [frame for frame in training_frames() if frame.id in DOMAINS]
+    domains = [frame for frame in list_training_frames() if frame.id in DOMAINS]
     found: dict[str, str] = {}
     while len(found) < n:
         frame = rng.choice(domains)

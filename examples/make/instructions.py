@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from whatworks_lab.frames import Item, fill, training_frames
+from whatworks_lab.frames import Item, fill, list_training_frames
 
 Row = dict[str, Any]
 Made = tuple[str, str, list[dict[str, Any]]]
@@ -91,7 +91,7 @@ KINDS: tuple[Callable[[random.Random, Item], Made], ...] = (
 def rows(n: int, seed: int = 0) -> list[Row]:
     """Instructions over sentences of the lab's domains, in Alpaca's fields."""
     rng = random.Random(f"study instructions {seed}")
-    known = training_frames()
+    known = list_training_frames()
     made: list[Row] = []
     seen: set[str] = set()
     while len(made) < n:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks_lab.frames import fill, training_frames
+from whatworks_lab.frames import fill, list_training_frames
 
 Row = dict[str, Any]
 
@@ -20,7 +20,7 @@ LONG = (
 def rows(n: int, seed: int = 0) -> list[Row]:
     """Calls as Langfuse exports them; one in eight was answered wrong and rated so."""
     rng = random.Random(f"study logs {seed}")
-    frame = next(frame for frame in training_frames() if frame.id == "ticket")
+    frame = next(frame for frame in list_training_frames() if frame.id == "ticket")
     made: list[Row] = []
     seen: set[str] = set()
     while len(made) < n:

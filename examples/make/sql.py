@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from whatworks_lab.frames import training_frames
+from whatworks_lab.frames import list_training_frames
 
 Row = dict[str, Any]
 
@@ -30,7 +30,7 @@ def _value(value: str, number: bool) -> str:
 def _question(rng: random.Random, domain: str) -> tuple[str, str]:
     """A question and its query; the shapes are the same in all tables."""
     table, columns = TABLES[domain]
-    frame = next(frame for frame in training_frames() if frame.id == domain)
+    frame = next(frame for frame in list_training_frames() if frame.id == domain)
     name, other = rng.sample(list(columns), 2)
     slot, number = columns[other]
     value = frame.slots[slot][1](rng)

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from whatworks_lab import reading
-from whatworks_lab.world import build_world, sentence
+from whatworks_lab.world import build_world, write_sentence
 
 Row = dict[str, Any]
 
@@ -27,12 +27,12 @@ def rows(n: int, seed: int = 0) -> list[Row]:
     rng, this = random.Random(f"study style {seed}"), build_world()
     made: list[Row] = []
     for number in range(n):
-        name = reading.held_name(rng, this)
+        name = reading.draw_held_name(rng, this)
         plain: list[str] = []
         grand: list[str] = []
         for relation in rng.sample(this.relations, rng.choice((1, 1, 2))):
             value = relation.value(rng)
-            plain.append(sentence(rng.choice(relation.statements), name, value))
+            plain.append(write_sentence(rng.choice(relation.statements), name, value))
             line = rng.choice(HERALD[relation.id])
             grand.append(line.replace("{n}", name).replace("{v}", value))
         target = f"{rng.choice(CALLS)} {' And '.join(grand)}"

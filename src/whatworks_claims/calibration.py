@@ -47,7 +47,7 @@ class Calibration:
     ranking: float | None
 
 
-def calibration(
+def measure_calibration(
     probabilities: Sequence[float],
     right: Sequence[float],
     groups: Sequence[str] = (),
@@ -77,19 +77,19 @@ def calibration(
     members = [np.flatnonzero(named == name) for name in dict.fromkeys(named.tolist())]
     parts = np.array_split(np.arange(len(p)), count)
     rng = np.random.default_rng(seed)
-    raw = _error(p, y, count)
+    raw = _measure_error(p, y, count)
     # What a perfectly calibrated model of the same probabilities would show by chance, its answers
     # of one source as alike as they can be: seeds mostly answer a question alike.
     source = np.empty(len(p), int)
     for number, one in enumerate(members):
         source[one] = number
     levels = (rng.random(len(members))[source] for _ in range(200))
-    chance = float(np.mean([_error(p, level < p, count) for level in levels]))
+    chance = float(np.mean([_measure_error(p, level < p, count) for level in levels]))
     drawn: list[float] = []
     for _ in range(DRAWS):
         whole = rng.integers(0, len(members), len(members))
         pick = np.sort(np.concatenate([members[i] for i in whole]))
-        drawn.append(_error(p[pick], y[pick], count))
+        drawn.append(_measure_error(p[pick], y[pick], count))
     # Resampling doubles the noise within bins: the draws lie above the error by about its excess.
     excess = float(np.mean(drawn)) - raw
     low, high = (float(np.quantile(drawn, share)) - excess for share in (0.025, 0.975))
@@ -99,11 +99,11 @@ def calibration(
         error,
         raw,
         tuple(Bin(float(p[i].mean()), float(y[i].mean()), len(i)) for i in parts),
-        _ranking(p, y),
+        _measure_ranking(p, y),
     )
 
 
-def _error(p: Any, y: Any, count: int) -> float:
+def _measure_error(p: Any, y: Any, count: int) -> float:
     import numpy as np
 
     return float(
@@ -117,7 +117,7 @@ def _error(p: Any, y: Any, count: int) -> float:
     )
 
 
-def _ranking(p: Any, y: Any) -> float | None:
+def _measure_ranking(p: Any, y: Any) -> float | None:
     import numpy as np
 
     good, bad = p[y == 1], p[y == 0]

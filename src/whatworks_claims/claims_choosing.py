@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from whatworks.analysis.comparison import Scores
 from whatworks.analysis.method_outcomes import MethodOutcome, SearchTrail
 from whatworks.analysis.verdict import Option, choose
-from whatworks.base.phrasing import percent, points
+from whatworks.base.phrasing import format_percent, format_points
 from whatworks_claims.claim import Claim
-from whatworks_claims.claims_form import labelled
+from whatworks_claims.claims_form import make_labelled_task
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Table
 from whatworks_claims.kinds import ArmEntry
@@ -22,51 +22,53 @@ NOT_OFFERED = ("gold", "wrong")
 """Arms that measure what passages do, and that nobody can deploy."""
 
 
-def _search(desk: Desk) -> Plan:
+def _plan_search(desk: Desk) -> Plan:
     searched: ArmEntry = {
         "prompt-search": {"rounds": desk.n(3, 2), "calls": desk.n(500, 240), "helper": False}
     }
-    task = labelled(desk).replace(name="search")
+    task = make_labelled_task(desk).replace(name="search")
     return Plan(task, ("zero-shot", searched))
 
 
-STEPS = (Step("search", _search),)
+STEPS = (Step("search", _plan_search),)
 
 
-def _auto(outcomes: Outcomes) -> Evidence:
-    made = outcomes["search"]
-    if missing := made.has("zero-shot", "prompt-search"):
+def _weigh_search(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["search"]
+    if missing := outcome.has("zero-shot", "prompt-search"):
         return Evidence(missing=missing)
-    arm = made.summary.arm("prompt-search") if made.summary else None
+    arm = outcome.summary.arm("prompt-search") if outcome.summary else None
     notes: list[str] = []
     if arm is not None and arm.info.dev_score is not None and arm.score is not None:
         drop = arm.info.dev_score - arm.score.value
         notes.append(
-            f"On dev the found prompt scores {percent(arm.info.dev_score)}, "
-            f"{points(-drop)} points on test."
+            f"On dev the found prompt scores {format_percent(arm.info.dev_score)}, "
+            f"{format_points(-drop)} points on test."
         )
-        notes += _trail(arm.info.outcomes)
+        notes += _describe_trail(arm.info.outcomes)
     return Evidence(
         contrasts=(
-            made.contrast("prompt-search", "zero-shot", "searched prompt less the seed prompt"),
-            made.above("prompt-search", made.guess, "searched prompt less one answer for all"),
+            outcome.contrast("prompt-search", "zero-shot", "searched prompt less the seed prompt"),
+            outcome.above(
+                "prompt-search", outcome.guess, "searched prompt less one answer for all"
+            ),
         ),
-        tables=(made.table("The seed prompt and the found ones"),),
-        samples=made.samples(("zero-shot", "prompt-search")),
+        tables=(outcome.table("The seed prompt and the found ones"),),
+        samples=outcome.samples(("zero-shot", "prompt-search")),
         notes=tuple(notes),
     )
 
 
-def _trail(outcomes: Sequence[Sequence[MethodOutcome]]) -> list[str]:
+def _describe_trail(outcomes: Sequence[Sequence[MethodOutcome]]) -> list[str]:
     """The first run's search, edit by edit."""
     for outcome in (outcome for run in outcomes for outcome in run):
         if isinstance(outcome, SearchTrail):
-            edits = [f"{step.edit} {percent(step.score)}" for step in outcome.steps]
+            edits = [f"{step.edit} {format_percent(step.score)}" for step in outcome.steps]
             return [f"One search, on its part of train: {'; '.join(edits)}."]
     return []
 
 
-def _choose(outcomes: Outcomes) -> Evidence:
+def _weigh_choice(outcomes: Outcomes) -> Evidence:
     taken: dict[tuple[int, str], float] = {}
     best: dict[tuple[int, str], float] = {}
     base: dict[tuple[int, str], float] = {}
@@ -78,20 +80,20 @@ def _choose(outcomes: Outcomes) -> Evidence:
             return Evidence(missing=missing)
         arms = [arm for arm in dict.fromkeys(row.arm for row in made.rows if row.status == "scored")
                 if arm not in NOT_OFFERED]  # fmt: skip
-        chosen = _chosen(made, arms)
+        chosen = _choose_arm(made, arms)
         top = max(arms, key=lambda arm, made=made: made.level(arm).value)
         for pool, arm in ((taken, chosen), (best, top)):
-            pool.update(pooled(made.scores(arm), name, seeds))
-        base.update(_floor(made, name, seeds))
+            pool.update(pool_scores(made.scores(arm), name, seeds))
+        base.update(_compute_floor(made, name, seeds))
         groups.update({f"{name}/{id_}": f"{name}/{g}" for id_, g in made.groups.items()})
         lines.append(
             (
                 name,
                 chosen,
-                percent(made.level(chosen).value),
+                format_percent(made.level(chosen).value),
                 top,
-                percent(made.level(top).value),
-                percent(made.level("zero-shot").value),
+                format_percent(made.level(top).value),
+                format_percent(made.level("zero-shot").value),
             )
         )
     columns = ("study", "chosen on dev", "its test score", "best on test", "its score", "untouched")
@@ -106,15 +108,15 @@ def _choose(outcomes: Outcomes) -> Evidence:
     )
 
 
-def _floor(made: Outcome, name: str, seeds: int) -> dict[tuple[int, str], float]:
+def _compute_floor(made: Outcome, name: str, seeds: int) -> dict[tuple[int, str], float]:
     """The untouched model's scores, or what one answer for all would give where that is more."""
-    scores = pooled(made.scores("zero-shot"), name, seeds)
+    scores = pool_scores(made.scores("zero-shot"), name, seeds)
     if made.level("zero-shot").value >= made.guess:
         return scores
     return dict.fromkeys(scores, made.guess)
 
 
-def pooled(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], float]:
+def pool_scores(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], float]:
     """Scores of one study among those of others, for each of as many seeds.
 
     An arm with fewer seeds has its own again, so that all stand side by side and the spread of
@@ -129,7 +131,7 @@ def pooled(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], float
     }
 
 
-def _chosen(made: Outcome, arms: Sequence[str]) -> str:
+def _choose_arm(made: Outcome, arms: Sequence[str]) -> str:
     """The arm that dev recommends, by the same rule as in every study."""
     options = [
         Option(
@@ -152,7 +154,7 @@ CLAIMS = (
         "search for each seed. Holds when the found prompt is more than 5 points ahead on test, "
         "and of one answer to everything.",
         ("search",),
-        _auto,
+        _weigh_search,
         "12 points (GEPA); some searches end below their seed.",
     ),
     Claim(
@@ -163,6 +165,6 @@ CLAIMS = (
         "the untouched model (or of one answer for all, where that is better) and no more than 5 "
         "behind the best, over all studies.",
         CHOICES,
-        _choose,
+        _weigh_choice,
     ),
 )

@@ -8,19 +8,19 @@ from statistics import fmean
 from typing import Any
 
 from whatworks.analysis.comparison import compare
-from whatworks.analysis.learning_curve import Curve, Point, crossover
+from whatworks.analysis.learning_curve import Curve, Point, find_crossover
 from whatworks.base.errors import InputError
-from whatworks.base.paths import public_data
-from whatworks.base.phrasing import count, in_one_unit, percent
+from whatworks.base.paths import find_public_data
+from whatworks.base.phrasing import format_count, format_one_unit, format_percent
 from whatworks.data.task import Task
-from whatworks.prompts.retrieval.embedding import embedder
-from whatworks.studies.clustering import agreement, cluster
+from whatworks.prompts.retrieval.embedding import load_embedder
+from whatworks.studies.clustering import cluster, measure_agreement
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Plot, Table
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.material import examples, from_files, task
-from whatworks_claims.outcome import Outcome, malformed
+from whatworks_claims.material import make_examples, make_task, read_files_task
+from whatworks_claims.outcome import Outcome, is_malformed
 from whatworks_claims.study_plan import Plan, Step
 from whatworks_lab import study_rows as studies
 
@@ -36,7 +36,7 @@ TUNED: dict[str, Any] = {"sft": {"epochs": 5, "batch_size": 8}}
 Outcomes = Mapping[str, Outcome]
 
 
-def shots(k: int) -> ArmEntry:
+def make_shots_arm(k: int) -> ArmEntry:
     """The arm ``few-shot-k``."""
     return {"arm": "few-shot", "name": f"few-shot-{k}", "few-shot": {"k": k}}
 
@@ -44,7 +44,7 @@ def shots(k: int) -> ArmEntry:
 # -- the studies --------------------------------------------------------------------------------
 
 
-def _structured(desk: Desk) -> Task:
+def _make_structured_task(desk: Desk) -> Task:
     """Messages to JSON; on real data sentences to meaning representations, the ViGGO corpus."""
     train, dev, test = desk.n(400, 120), desk.n(60, 20), desk.n(240, 48)
     if desk.real:
@@ -53,29 +53,29 @@ def _structured(desk: Desk) -> Task:
             "limit": {"train": train, "dev": dev, "test": test},
             "split": {"on_overlap": "drop"},
         }
-        return from_files("structured", public_data("viggo"), section)
-    rows = examples(studies.json_rows(train + dev + test))
-    return task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
+        return read_files_task("structured", find_public_data("viggo"), section)
+    rows = make_examples(studies.make_json_rows(train + dev + test))
+    return make_task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
 
 
-def _json(desk: Desk) -> Plan:
-    made = _structured(desk)
-    few = [of_rows(n) for n in FEW if n < len(made.splits.train) and not desk.quick]
-    arms = ("zero-shot", *map(shots, SHOTS), nearest(), HELD, TUNED, *few)
-    return Plan(made, arms)
+def _plan_json(desk: Desk) -> Plan:
+    base_task = _make_structured_task(desk)
+    few = [make_rows_arm(n) for n in FEW if n < len(base_task.splits.train) and not desk.quick]
+    arms = ("zero-shot", *map(make_shots_arm, SHOTS), make_nearest_arm(), HELD, TUNED, *few)
+    return Plan(base_task, arms)
 
 
-def of_rows(rows: int) -> ArmEntry:
+def make_rows_arm(rows: int) -> ArmEntry:
     """The arm ``sft-n``: tuned on so many rows only."""
     return {"arm": "sft", "name": f"sft-{rows}", "rows": rows, **TUNED}
 
 
-def nearest(name: str = "knn", **settings: float) -> ArmEntry:
+def make_nearest_arm(name: str = "knn", **settings: float) -> ArmEntry:
     """Nearest examples, by words: the same on every machine."""
     return {"arm": "knn", "name": name, "knn": {"embedder": "lexical", **settings}}
 
 
-def labelled(desk: Desk) -> Task:
+def make_labelled_task(desk: Desk) -> Task:
     """Messages to category ids; on real data BANKING77."""
     train, dev, test = desk.n(480, 120), desk.n(60, 24), desk.n(240, 60)
     if desk.real:
@@ -84,35 +84,39 @@ def labelled(desk: Desk) -> Task:
             "limit": {"train": train, "dev": dev, "test": test},
             "split": {"dev": 200, "on_overlap": "drop"},
         }
-        return from_files("category", public_data("banking77"), section)
-    rows = examples(studies.category_rows(train + dev + test))
-    return task("category", rows, (train, dev, test), "category", studies.CATEGORY_INSTRUCTIONS)
+        return read_files_task("category", find_public_data("banking77"), section)
+    rows = make_examples(studies.make_category_rows(train + dev + test))
+    return make_task(
+        "category", rows, (train, dev, test), "category", studies.CATEGORY_INSTRUCTIONS
+    )
 
 
-def _category(desk: Desk) -> Plan:
-    spread = nearest("knn-diverse", diversity=0.3)
-    return Plan(labelled(desk), ("zero-shot", "few-shot", nearest(), spread, HELD, TUNED))
+def _plan_category(desk: Desk) -> Plan:
+    spread = make_nearest_arm("knn-diverse", diversity=0.3)
+    return Plan(
+        make_labelled_task(desk), ("zero-shot", "few-shot", make_nearest_arm(), spread, HELD, TUNED)
+    )
 
 
-def _small_pool(desk: Desk) -> Plan:
+def _plan_small_pool(desk: Desk) -> Plan:
     """A quarter of the pool to choose demonstrations from."""
-    whole = labelled(desk)
+    whole = make_labelled_task(desk)
     quarter = whole.splits.train[: len(whole.splits.train) // 4]
     task_ = whole.replace(name="category-quarter", splits=whole.splits.replace(train=quarter))
-    return Plan(task_, ("few-shot", nearest()))
+    return Plan(task_, ("few-shot", make_nearest_arm()))
 
 
 STEPS = (
-    Step("json", _json),
-    Step("category", _category),
-    Step("category-quarter", _small_pool),
+    Step("json", _plan_json),
+    Step("category", _plan_category),
+    Step("category-quarter", _plan_small_pool),
 )
 
 
 # -- the findings -------------------------------------------------------------------------------
 
 
-def structured(
+def make_comparison(
     name: str,
     prompted: Sequence[str],
     unit: str = "share right",
@@ -128,33 +132,33 @@ def structured(
     """
 
     def find(outcomes: Outcomes) -> Evidence:
-        made = outcomes[name]
-        if missing := made.has("sft", "zero-shot"):
+        outcome = outcomes[name]
+        if missing := outcome.has("sft", "zero-shot"):
             return Evidence(missing=missing)
-        best = made.best([arm for arm in prompted if not made.has(arm)])
-        more = (made.figures("What the metric says of them", figures),) if figures else ()
+        best = outcome.best([arm for arm in prompted if not outcome.has(arm)])
+        more = (outcome.figures("What the metric says of them", figures),) if figures else ()
         return Evidence(
-            contrasts=made.ahead("sft", best, f"tuned less {best}, {unit}"),
-            tables=(made.table("Every arm on the same test examples"), *more),
-            samples=made.samples((best, "sft")),
+            contrasts=outcome.ahead("sft", best, f"tuned less {best}, {unit}"),
+            tables=(outcome.table("Every arm on the same test examples"), *more),
+            samples=outcome.samples((best, "sft")),
         )
 
     return find
 
 
-def _category_and_clusters(outcomes: Outcomes) -> Evidence:
-    found = structured("category", LABELLING, figures={"macro_f1": "macro-F1"})(outcomes)
-    if found.missing:
-        return found
-    return replace(found, tables=(*found.tables, *_clusters(outcomes["category"])))
+def _weigh_category(outcomes: Outcomes) -> Evidence:
+    evidence = make_comparison("category", LABELLING, figures={"macro_f1": "macro-F1"})(outcomes)
+    if evidence.missing:
+        return evidence
+    return replace(evidence, tables=(*evidence.tables, *_tabulate_clusters(outcomes["category"])))
 
 
-def _clusters(made: Outcome) -> tuple[Table, ...]:
+def _tabulate_clusters(made: Outcome) -> tuple[Table, ...]:
     """Each arm's answers taken as clusters, beside clusters of the bare texts."""
     try:
         test = made.task.splits.test
         truth, texts = [e.target for e in test], [e.text for e in test]
-        by_words = cluster(texts, embedder("lexical").over(texts).embed(texts)).labels
+        by_words = cluster(texts, load_embedder("lexical").over(texts).embed(texts)).labels
     except (InputError, ModuleNotFoundError):  # too few texts, or the extra is not installed
         return ()
     labels: dict[str, Sequence[int]] = {"words alone": by_words}
@@ -162,102 +166,102 @@ def _clusters(made: Outcome) -> tuple[Table, ...]:
     for row in made.rows:
         runs.setdefault((row.seed, row.arm), {})[row.example] = row.output
     for seed, arm in sorted(runs, key=lambda run: run[0]):  # the first seed that answered all
-        said = runs[seed, arm]
-        if arm not in labels and all(example.id in said for example in test):
-            numbers = {text: i for i, text in enumerate(dict.fromkeys(said.values()))}
-            labels[arm] = [numbers[said[example.id]] for example in test]
+        answers = runs[seed, arm]
+        if arm not in labels and all(example.id in answers for example in test):
+            numbers = {text: i for i, text in enumerate(dict.fromkeys(answers.values()))}
+            labels[arm] = [numbers[answers[example.id]] for example in test]
     rows = tuple(
-        (name, *(f"{value:.2f}" for value in agreement(truth, found).values()))
-        for name, found in labels.items()
+        (name, *(f"{value:.2f}" for value in measure_agreement(truth, assigned).values()))
+        for name, assigned in labels.items()
     )
     columns = ("clusters by", "V-measure", "adjusted Rand")
     return (Table("Answers as clusters against the true categories", columns, rows),)
 
 
-def _precision(outcomes: Outcomes) -> Evidence:
-    made = outcomes["json"]
-    if missing := made.has("sft", "zero-shot"):
+def _weigh_precision(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["json"]
+    if missing := outcome.has("sft", "zero-shot"):
         return Evidence(missing=missing)
-    best = made.best([arm for arm in PROMPTED if not made.has(arm)])
+    best = outcome.best([arm for arm in PROMPTED if not outcome.has(arm)])
     unformed = Contrast(
         f"malformed with {best} less malformed when tuned",
-        made.scores(best, malformed),
-        made.scores("sft", malformed),
-        made.groups,
+        outcome.scores(best, is_malformed),
+        outcome.scores("sft", is_malformed),
+        outcome.groups,
     )
     return Evidence(
-        contrasts=(unformed, *made.ahead("sft", best, f"tuned less {best}, share right")),
-        tables=(made.table("Malformed answers count as nothing"),),
-        samples=made.samples((best, "sft")),
+        contrasts=(unformed, *outcome.ahead("sft", best, f"tuned less {best}, share right")),
+        tables=(outcome.table("Malformed answers count as nothing"),),
+        samples=outcome.samples((best, "sft")),
     )
 
 
-def _examples(outcomes: Outcomes) -> Evidence:
-    made = outcomes["json"]
-    shown_by = [f"few-shot-{k}" for k in SHOTS if not made.has(f"few-shot-{k}")]
-    if missing := made.has("sft") or ("" if shown_by else made.has("few-shot-1")):
+def _weigh_examples(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["json"]
+    shown_by = [f"few-shot-{k}" for k in SHOTS if not outcome.has(f"few-shot-{k}")]
+    if missing := outcome.has("sft") or ("" if shown_by else outcome.has("few-shot-1")):
         return Evidence(missing=missing)
-    best = made.best(shown_by)
-    sizes = {n: f"sft-{n}" for n in FEW if not made.has(f"sft-{n}")}
-    sizes[len(made.task.splits.train)] = "sft"
-    shown = made.level(best)
+    best = outcome.best(shown_by)
+    sizes = {n: f"sft-{n}" for n in FEW if not outcome.has(f"sft-{n}")}
+    sizes[len(outcome.task.splits.train)] = "sft"
+    shown = outcome.level(best)
     lines = {
-        "tuned": [(str(n), made.level(arm)) for n, arm in sizes.items()],
+        "tuned": [(str(n), outcome.level(arm)) for n, arm in sizes.items()],
         best: [(str(n), shown) for n in sizes],
     }
     return Evidence(
-        contrasts=made.ahead("sft", best, f"tuned on all rows less {best}, share right"),
+        contrasts=outcome.ahead("sft", best, f"tuned on all rows less {best}, share right"),
         plots=(Plot("Share right by number of training rows", lines),),
-        tables=(made.table("By number of training rows", (best, *sizes.values())),),
-        samples=made.samples((best, "sft")),
-        notes=(*_crossover(made, sizes, best), _cost(made, best)),
+        tables=(outcome.table("By number of training rows", (best, *sizes.values())),),
+        samples=outcome.samples((best, "sft")),
+        notes=(*_describe_crossover(outcome, sizes, best), _describe_cost(outcome, best)),
     )
 
 
-def _crossover(made: Outcome, sizes: Mapping[int, str], best: str) -> tuple[str, ...]:
+def _describe_crossover(made: Outcome, sizes: Mapping[int, str], best: str) -> tuple[str, ...]:
     """From how many rows on tuning overtakes the examples, by the curve of every study."""
     points = tuple(
         Point(arm, n, made.level(arm),
               compare(made.scores(arm), made.scores(best), made.groups))
         for n, arm in sizes.items()
     )  # fmt: skip
-    crossed = crossover([(p.rows, p.difference) for p in points if p.difference])
-    said = Curve("tuning", points, Point(best, 0, made.level(best)), crossed).sentence
-    return (f"{said[0].upper()}{said[1:]}.",) if crossed else ()
+    crossed = find_crossover([(p.rows, p.difference) for p in points if p.difference])
+    sentence = Curve("tuning", points, Point(best, 0, made.level(best)), crossed).sentence
+    return (f"{sentence[0].upper()}{sentence[1:]}.",) if crossed else ()
 
 
-def _cost(made: Outcome, best: str) -> str:
+def _describe_cost(made: Outcome, best: str) -> str:
     """Tokens and time of a request, tuned and with the examples."""
     each: dict[str, str] = {}
     for arm in ("sft", best):
         rows = [row for row in made.rows if row.arm == arm and row.status == "scored"]
         tokens = fmean(row.prompt_tokens for row in rows)
         each[arm] = (
-            f"{count(tokens)} tokens and takes {in_one_unit(fmean(r.seconds for r in rows))}"
+            f"{format_count(tokens)} tokens and takes {format_one_unit(fmean(r.seconds for r in rows))}"
         )
     return f"A request reads {each['sft']} tuned, {each[best]} with {best}."
 
 
-def _static(outcomes: Outcomes) -> Evidence:
-    made = outcomes["json"]
-    shown = [f"few-shot-{k}" for k in SHOTS if not made.has(f"few-shot-{k}")]
-    if missing := made.has("zero-shot") or ("" if shown else made.has("few-shot-1")):
+def _weigh_static(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["json"]
+    shown = [f"few-shot-{k}" for k in SHOTS if not outcome.has(f"few-shot-{k}")]
+    if missing := outcome.has("zero-shot") or ("" if shown else outcome.has("few-shot-1")):
         return Evidence(missing=missing)
     arms = ("zero-shot", *shown)
-    best = made.best(arms[1:])
-    line = [(arm.removeprefix("few-shot-").replace("zero-shot", "0"), made.level(arm))
+    best = outcome.best(arms[1:])
+    line = [(arm.removeprefix("few-shot-").replace("zero-shot", "0"), outcome.level(arm))
             for arm in arms]  # fmt: skip
     return Evidence(
-        contrasts=made.ahead(best, "zero-shot", f"{best} less no example, share right"),
+        contrasts=outcome.ahead(best, "zero-shot", f"{best} less no example, share right"),
         plots=(Plot("Share right by number of examples in the prompt", {"few-shot": line}),),
-        tables=(made.table("Fixed examples", arms),),
-        samples=made.samples(("zero-shot", best)),
+        tables=(outcome.table("Fixed examples", arms),),
+        samples=outcome.samples(("zero-shot", best)),
     )
 
 
-def _dynamic(outcomes: Outcomes) -> Evidence:
-    made = outcomes["category"]
-    if missing := made.has("few-shot", "knn"):
+def _weigh_dynamic(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["category"]
+    if missing := outcome.has("few-shot", "knn"):
         return Evidence(missing=missing)
     arms = ("few-shot", "knn", "knn-diverse")
     pools = Table(
@@ -265,18 +269,18 @@ def _dynamic(outcomes: Outcomes) -> Evidence:
         ("pool", "fixed", "nearest"),
         tuple(
             (
-                count(len(one.task.splits.train)),
-                *(percent(one.level(arm).value) if not one.has(arm) else "failed"
+                format_count(len(one.task.splits.train)),
+                *(format_percent(one.level(arm).value) if not one.has(arm) else "failed"
                   for arm in arms[:2]),
             )
             for one in outcomes.values()
         ),
     )  # fmt: skip
     return Evidence(
-        contrasts=made.ahead("knn", "few-shot", "nearest less fixed examples, share right",
+        contrasts=outcome.ahead("knn", "few-shot", "nearest less fixed examples, share right",
                              smallest=0.03),
-        tables=(made.table("Four examples in the prompt", arms), pools),
-        samples=made.samples(arms[:2]),
+        tables=(outcome.table("Four examples in the prompt", arms), pools),
+        samples=outcome.samples(arms[:2]),
     )  # fmt: skip
 
 
@@ -289,7 +293,7 @@ CLAIMS = (
         "chosen on dev, and against one answer to everything; the same with 10, 50 and 200 rows to "
         "learn from. Holds when tuning is more than 5 points ahead of both.",
         ("json",),
-        _examples,
+        _weigh_examples,
         "Tuning overtakes examples in the prompt between 50 and 500 of them.",
     ),
     Claim(
@@ -299,7 +303,7 @@ CLAIMS = (
         "form, chosen on dev, and against one answer to everything. An answer counts when it "
         "parses and every field is right. Holds when tuning is more than 5 points ahead of both.",
         ("json",),
-        structured("json", (*PROMPTED, "constrained"), figures={"field_f1": "field F1"}),
+        make_comparison("json", (*PROMPTED, "constrained"), figures={"field_f1": "field F1"}),
         "Llama-2-13B on ViGGO: 58 to 98%.",
     ),
     Claim(
@@ -309,7 +313,7 @@ CLAIMS = (
         "form, chosen on dev, and against giving one answer to everything. Holds when it is more "
         "than 5 points ahead of both.",
         ("category",),
-        _category_and_clusters,
+        _weigh_category,
     ),
     Claim(
         "form.precision",
@@ -318,7 +322,7 @@ CLAIMS = (
         "arm of free decoding that was not tuned against the tuned one. Holds when tuning removes "
         "more than 5 points of them and makes more than 5 points more answers right.",
         ("json",),
-        _precision,
+        _weigh_precision,
     ),
     Claim(
         "examples.static",
@@ -326,7 +330,7 @@ CLAIMS = (
         "0, 1, 2, 4 and 8 fixed examples, drawn once for each seed; the best number, chosen on "
         "dev, against none. Holds when it is more than 5 points ahead.",
         ("json",),
-        _static,
+        _weigh_static,
     ),
     Claim(
         "examples.dynamic",
@@ -335,7 +339,7 @@ CLAIMS = (
         "nearest, with a full and a quarter pool. Holds when the nearest are more than 3 points "
         "ahead, and more than 5 ahead of giving one answer to everything.",
         ("category-quarter", "category"),
-        _dynamic,
+        _weigh_dynamic,
         "Nearest examples are 3 points or more ahead of random ones.",
     ),
 )

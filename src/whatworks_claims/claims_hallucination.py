@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import percent, span
+from whatworks.base.phrasing import format_interval, format_percent
 from whatworks.data.task import Example, MetricSpec, Pair, Splits, Task
 from whatworks_claims import people
-from whatworks_claims.calibration import calibration
+from whatworks_claims.calibration import measure_calibration
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Need, Plot, Table
-from whatworks_claims.fact_figures import figures
+from whatworks_claims.fact_figures import compute_figures
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.outcome import Outcome, strict, wrong
-from whatworks_claims.real_facts import closed_book, without_answer
+from whatworks_claims.outcome import Outcome, is_wrong, score_strict
+from whatworks_claims.real_facts import read_closed_book, read_unanswerable
 from whatworks_claims.study_plan import Plan, Step
 from whatworks_lab import reading
 from whatworks_lab.world import build_world
@@ -32,12 +32,12 @@ INSTRUCTIONS = f"Answer the question. {reading.ALLOW[0]}"
 Outcomes = Mapping[str, Outcome]
 
 
-def known_side(example: Example) -> bool:
+def is_known_side(example: Example) -> bool:
     """Held-out questions that the untouched model knows the answer to."""
     return example.meta.get("side") == "known"
 
 
-def unanswerable(example: Example) -> bool:
+def is_unanswerable(example: Example) -> bool:
     """Questions without an answer."""
     return example.meta.get("answerable") is False
 
@@ -45,26 +45,26 @@ def unanswerable(example: Example) -> bool:
 # -- the studies --------------------------------------------------------------------------------
 
 
-def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
+def _split_by_knowledge(desk: Desk) -> tuple[list[Example], list[Example]]:
     """Questions by whether the model knows the answer, by its own SliCK classes.
 
     Raises:
         InputError: If it knows too few to build the studies from.
     """
     if desk.real:
-        rows = closed_book(desk.n(400, 200))
+        rows = read_closed_book(desk.n(400, 200))
     else:
         # People all along the scale of exposure, and people whom nothing was ever said about.
         everyone = build_world().people
-        told = [everyone[i] for i in range(0, len(everyone), desk.n(3, 8))]
-        rows = people.questions(told, each=1)
-        rows += people.strangers(desk.n(110, 64), answers=True)
+        sampled = [everyone[i] for i in range(0, len(everyone), desk.n(3, 8))]
+        rows = people.write_questions(sampled, each=1)
+        rows += people.write_strangers(desk.n(110, 64), answers=True)
     classes = desk.known(rows)
     known = [row for row in rows if classes[row.id] in ("HighlyKnown", "MaybeKnown")]
     unknown = [row for row in rows if classes[row.id] == "Unknown"]
-    train, dev, held = _counts(desk)
-    wanted = (("knows", known, train + dev + held), ("does not know", unknown, train))
-    for name, side, least in wanted:
+    train, dev, held_out = _choose_counts(desk)
+    required = (("knows", known, train + dev + held_out), ("does not know", unknown, train))
+    for name, side, least in required:
         if len(side) < least:
             raise InputError(
                 f"needs {least} facts that the model {name}, by SliCK; it has {len(side)}",
@@ -74,32 +74,32 @@ def _known_and_not(desk: Desk) -> tuple[list[Example], list[Example]]:
     return known, unknown
 
 
-def _counts(desk: Desk) -> tuple[int, int, int]:
+def _choose_counts(desk: Desk) -> tuple[int, int, int]:
     """Rows of train, dev, and held-out known ones of test."""
     return desk.n(100, 32), desk.n(20, 10), desk.n(70, 22)
 
 
-def _sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], list[Example]]:
+def _make_sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], list[Example]]:
     """Known rows to train on, unknown ones, dev, and test: held-out known and unanswerable."""
-    known, unknown = _known_and_not(desk)
-    train, dev, held_out = _counts(desk)
-    held = known[train : train + dev + held_out]
-    marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held]
-    nothing, _ = _without_answer(desk)
+    known, unknown = _split_by_knowledge(desk)
+    train, dev, held_out = _choose_counts(desk)
+    held_rows = known[train : train + dev + held_out]
+    marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held_rows]
+    nothing, _ = _find_unanswerable(desk)
     return known[:train], unknown[:train], marked[:dev], [*marked[dev:], *nothing]
 
 
-def _without_answer(desk: Desk) -> tuple[list[Example], list[Example]]:
+def _find_unanswerable(desk: Desk) -> tuple[list[Example], list[Example]]:
     """Questions that have no answer, none of them trained on: those of test, those of dev."""
-    count, dev = desk.n(100, 30), _counts(desk)[1]
+    count, dev = desk.n(100, 30), _choose_counts(desk)[1]
     if desk.real:
-        rows = without_answer(count + dev)
+        rows = read_unanswerable(count + dev)
     else:
-        rows = people.strangers(count + dev, seed=1, answers=False)
+        rows = people.write_strangers(count + dev, seed=1, answers=False)
     return rows[:count], rows[count:]
 
 
-def _task(
+def _make_task(
     name: str, train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example]
 ) -> Task:
     return Task(
@@ -110,8 +110,8 @@ def _task(
     )
 
 
-def _mixed(share: int, desk: Desk) -> Plan:
-    known, unknown, dev, test = _sides(desk)
+def _plan_mixed(share: int, desk: Desk) -> Plan:
+    known, unknown, dev, test = _make_sides(desk)
     count = round(len(known) * share / 100)
     rows = [*unknown[:count], *known[: len(known) - count]]
     passes = desk.n(PASSES, 4)
@@ -120,19 +120,19 @@ def _mixed(share: int, desk: Desk) -> Plan:
         "zero-shot",
         {"sft": {"epochs": 1, "batch_size": 8}},
     )
-    return Plan(_task(f"unknown-{share}", again, dev, test), arms)
+    return Plan(_make_task(f"unknown-{share}", again, dev, test), arms)
 
 
-def _early(desk: Desk) -> Plan:
+def _plan_early(desk: Desk) -> Plan:
     """All rows unknown, but dev may stop the training early."""
-    _, unknown, dev, test = _sides(desk)
+    _, unknown, dev, test = _make_sides(desk)
     arm: ArmEntry = {"sft": {"epochs": PASSES, "batch_size": 8}}
-    return Plan(_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
+    return Plan(_make_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
 
 
-def _preferences(desk: Desk) -> Plan:
+def _plan_preferences(desk: Desk) -> Plan:
     """Right over "I don't know" over wrong, from what the model itself knows and does not."""
-    known, unknown, dev, test = _sides(desk)
+    known, unknown, dev, test = _make_sides(desk)
     rows = [*known, *unknown]
     refusal = reading.DONT_KNOW
     rng = random.Random("preferences")
@@ -143,8 +143,8 @@ def _preferences(desk: Desk) -> Plan:
         pairs.append(Pair(example=row, chosen=row.target, rejected=other))
     for row in unknown:
         pairs.append(Pair(example=row, chosen=refusal, rejected=row.target))
-    _, nothing = _without_answer(desk)
-    task = _task("preferences", rows, [*dev, *nothing], test).replace(preferences=tuple(pairs))
+    _, nothing = _find_unanswerable(desk)
+    task = _make_task("preferences", rows, [*dev, *nothing], test).replace(preferences=tuple(pairs))
     tuned: dict[str, Any] = {"sft": {"epochs": 3, "batch_size": 8}}
     arms: list[ArmEntry] = [
         "zero-shot",
@@ -159,71 +159,74 @@ def _preferences(desk: Desk) -> Plan:
 
 
 STEPS = (
-    *(Step(f"unknown-{share}", partial(_mixed, share)) for share in SHARES),
-    Step("unknown-early", _early),
-    Step("preferences", _preferences),
+    *(Step(f"unknown-{share}", partial(_plan_mixed, share)) for share in SHARES),
+    Step("unknown-early", _plan_early),
+    Step("preferences", _plan_preferences),
 )
 
 
 # -- the findings -------------------------------------------------------------------------------
 
 
-def _able(made: Outcome, arm: str = "zero-shot") -> Need:
+def _make_need(made: Outcome, arm: str = "zero-shot") -> Need:
     return Need("right answers to questions whose answer it knows",
-                made.level(arm, only=known_side), 0.3)  # fmt: skip
+                made.level(arm, only=is_known_side), 0.3)  # fmt: skip
 
 
-def _tuning(outcomes: Outcomes) -> Evidence:
+def _weigh_tuning(outcomes: Outcomes) -> Evidence:
     mixed = {share: one for share in SHARES if (one := outcomes.get(f"unknown-{share}"))}
     for one in outcomes.values():
         if missing := one.has("zero-shot", "sft"):
             return Evidence(missing=missing)
     most, none = mixed[SHARES[-1]], mixed[SHARES[0]]
     tuned = {f"tuned, {share}% unknown": (one, "sft") for share, one in mixed.items()}
-    tables = [_figures(tuned, most), *_calibrated({"untouched": (most, "zero-shot"), **tuned})]
+    tables = [
+        _tabulate_figures(tuned, most),
+        *_tabulate_calibration({"untouched": (most, "zero-shot"), **tuned}),
+    ]
     if early := outcomes.get("unknown-early"):
         both = {"to the end": (most, "sft"), "stopped early, by dev": (early, "sft")}
-        tables.append(_figures(both, most, "All rows unknown: early stopping"))
+        tables.append(_tabulate_figures(both, most, "All rows unknown: early stopping"))
     lines = {
         name: [(f"{share}%", one.level("sft", value, only)) for share, one in mixed.items()]
         for name, value, only in (
-            ("right, known", strict, known_side),
-            ("wrong, known", wrong, known_side),
-            ("made up", wrong, unanswerable),
+            ("right, known", score_strict, is_known_side),
+            ("wrong, known", is_wrong, is_known_side),
+            ("made up", is_wrong, is_unanswerable),
         )
     }
     return Evidence(
-        needs=(_able(most),),
+        needs=(_make_need(most),),
         contrasts=(
             most.contrast("sft", "zero-shot",
-                          "wrong answers after tuning on unknown facts less before", value=wrong),
+                          "wrong answers after tuning on unknown facts less before", value=is_wrong),
             Contrast(
                 "wrong on held-out known facts, tuned on unknown less tuned on known facts",
-                most.scores("sft", wrong, known_side),
-                none.scores("sft", wrong, known_side),
+                most.scores("sft", is_wrong, is_known_side),
+                none.scores("sft", is_wrong, is_known_side),
                 most.groups,
             ),
         ),
         tables=tuple(tables),
         plots=(Plot("After tuning, by the share of unknown facts among the rows", lines),),
-        samples=(*most.samples(("zero-shot", "sft"), 2, known_side),
-                 *most.samples(("zero-shot", "sft"), 2, unanswerable)),
+        samples=(*most.samples(("zero-shot", "sft"), 2, is_known_side),
+                 *most.samples(("zero-shot", "sft"), 2, is_unanswerable)),
     )  # fmt: skip
 
 
-def _figures(
+def _tabulate_figures(
     arms: Mapping[str, tuple[Outcome, str]], base: Outcome, title: str = "Right, wrong, abstained"
 ) -> Table:
     """Figures of held-out known and unanswerable questions, with intervals."""
     names = ("accuracy", "abstention_rate", "wrong_rate", "attempted_accuracy", "f_score",
              "made_up_rate", "score_at_50", "score_at_75", "score_at_90")  # fmt: skip
     lines: list[tuple[str, ...]] = []
-    for name, (made, arm) in {"untouched": (base, "zero-shot"), **arms}.items():
-        rows = [row for row in made.rows if row.arm == arm]
-        found = figures(rows, made.task.splits.test, names)
+    for name, (outcome, arm) in {"untouched": (base, "zero-shot"), **arms}.items():
+        rows = [row for row in outcome.rows if row.arm == arm]
+        by_name = compute_figures(rows, outcome.task.splits.test, names)
         cells = [
-            f"{percent(f.estimate.value)} {span(f.estimate.low, f.estimate.high, signed=False)}"
-            for f in found.values()
+            f"{format_percent(f.estimate.value)} {format_interval(f.estimate.low, f.estimate.high, signed=False)}"
+            for f in by_name.values()
         ]
         lines.append((name, *cells))
     note = (
@@ -236,26 +239,26 @@ def _figures(
     return Table(title, ("model", *columns), tuple(lines), note)
 
 
-def _calibrated(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Table, ...]:
+def _tabulate_calibration(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Table, ...]:
     """Whether an answer's probability says how likely it is right; abstentions left out."""
     rows: list[tuple[str, ...]] = []
-    for name, (made, arm) in arms.items():
-        said = [
+    for name, (outcome, arm) in arms.items():
+        answers = [
             (math.exp(row.logprob), row.value, row.group)
-            for row in made.rows
+            for row in outcome.rows
             if row.arm == arm and row.logprob is not None and row.kind in ("correct", "wrong")
             if not row.parts.get("abstained")
         ]
-        found = calibration(*map(list, zip(*said, strict=True))) if said else None
-        if found is not None:
-            error = found.error
-            ranking = "–" if found.ranking is None else f"{found.ranking:.2f}"
+        measured = measure_calibration(*map(list, zip(*answers, strict=True))) if answers else None
+        if measured is not None:
+            error = measured.error
+            ranking = "–" if measured.ranking is None else f"{measured.ranking:.2f}"
             rows.append(
                 (
                     name,
-                    f"{percent(error.value)} {span(error.low, error.high, signed=False)}",
+                    f"{format_percent(error.value)} {format_interval(error.low, error.high, signed=False)}",
                     ranking,
-                    str(len(said)),
+                    str(len(answers)),
                 )
             )
     if not rows:
@@ -269,29 +272,29 @@ def _calibrated(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Table, ...]:
     return (Table("Does the model know what it knows?", columns, tuple(rows), note),)
 
 
-def _preferring(outcomes: Outcomes) -> Evidence:
-    made = outcomes["preferences"]
-    if missing := made.has("sft", "sft+dpo", "sft+rlhf"):
+def _weigh_preferring(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["preferences"]
+    if missing := outcome.has("sft", "sft+dpo", "sft+rlhf"):
         return Evidence(missing=missing)
     less = Contrast(
         "made up by SFT less made up after DPO, on questions without an answer",
-        made.scores("sft", wrong, unanswerable),
-        made.scores("sft+dpo", wrong, unanswerable),
-        made.groups,
+        outcome.scores("sft", is_wrong, is_unanswerable),
+        outcome.scores("sft+dpo", is_wrong, is_unanswerable),
+        outcome.groups,
     )
-    arms = {arm: (made, arm) for arm in PREFERRING if not made.has(arm)}
+    arms = {arm: (outcome, arm) for arm in PREFERRING if not outcome.has(arm)}
     return Evidence(
-        needs=(_able(made, "sft"),),
+        needs=(_make_need(outcome, "sft"),),
         contrasts=(
             less,
-            made.contrast("sft+dpo", "sft", "right on held-out known facts, DPO less SFT",
-                          only=known_side, smallest=-0.1),
-            made.contrast("sft+dpo", "sft+rlhf", "right answers to what it knew and abstentions "
+            outcome.contrast("sft+dpo", "sft", "right on held-out known facts, DPO less SFT",
+                          only=is_known_side, smallest=-0.1),
+            outcome.contrast("sft+dpo", "sft+rlhf", "right answers to what it knew and abstentions "
                           "from what has no answer, DPO less RLHF", smallest=-0.05),
         ),
-        tables=(_figures(arms, made), *_calibrated(arms)),
-        samples=(*made.samples(tuple(arms), 2, known_side),
-                 *made.samples(tuple(arms), 2, unanswerable)),
+        tables=(_tabulate_figures(arms, outcome), *_tabulate_calibration(arms)),
+        samples=(*outcome.samples(tuple(arms), 2, is_known_side),
+                 *outcome.samples(tuple(arms), 2, is_unanswerable)),
         notes=("SFT learned the answers to known and to unknown questions; the preferences come "
                "after it. Dev, with known and unanswerable questions, chooses the epoch of each.",),
     )  # fmt: skip
@@ -306,7 +309,7 @@ CLAIMS = (
         'it may say "I don\'t know". Holds when tuning on unknown facts gives more than 5 points '
         "more wrong answers than before, and than tuning on known facts does on held-out ones.",
         (*(f"unknown-{share}" for share in SHARES), "unknown-early"),
-        _tuning,
+        _weigh_tuning,
         "Accuracy on held-out known facts falls linearly with the fitted share of unknown ones; "
         "early stopping recovers at least half.",
         quick=("unknown-0", "unknown-100"),
@@ -320,7 +323,7 @@ CLAIMS = (
         "loses no more than 10 points on known facts, and no more than 5 points to RLHF in right "
         "answers and abstentions together.",
         ("preferences",),
-        _preferring,
+        _weigh_preferring,
         "Wrong answers halve; known accuracy falls by 10 points at most.",
     ),
 )

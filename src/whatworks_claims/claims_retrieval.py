@@ -6,22 +6,22 @@ import re
 from collections.abc import Mapping
 
 from whatworks.analysis.result_rows import Row
-from whatworks.base.phrasing import percent, span
+from whatworks.base.phrasing import format_interval, format_percent
 from whatworks.data.task import MetricSpec, Splits, Task
-from whatworks.metrics.fact_counts import answerable
+from whatworks.metrics.fact_counts import is_answerable
 from whatworks.prompts.prompt import Context, Prompt
 from whatworks.prompts.render import render_each
-from whatworks.prompts.retrieval import chunk, recall_at_k
+from whatworks.prompts.retrieval import chunk, measure_recall
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence, Need, Table
-from whatworks_claims.fact_figures import figures
+from whatworks_claims.fact_figures import compute_figures
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.material import documents, examples
+from whatworks_claims.material import make_documents, make_examples
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.real_facts import questions, without_answer
+from whatworks_claims.real_facts import make_questions_task, read_unanswerable
 from whatworks_claims.study_plan import Plan, Step
-from whatworks_claims.unsupported import unsupported
+from whatworks_claims.unsupported import find_unsupported
 from whatworks_lab import study_rows as studies
 from whatworks_lab.reading import ALLOW
 
@@ -42,38 +42,38 @@ TUNED: ArmEntry = {"arm": "rag+sft", "rag": {"k": 3, "search": "lexical"}, "sft"
 Outcomes = Mapping[str, Outcome]
 
 
-def _task(desk: Desk) -> Task:
+def _make_task(desk: Desk) -> Task:
     """Questions about entities that no training row mentions, and documents that answer them."""
     train, dev, test = desk.n(300, 72), desk.n(60, 18), desk.n(210, 48)
     if desk.real:
-        return questions(train, dev, test)
-    rows, notes = studies.facts_rows(train + dev + test)
-    made = examples(rows)
-    splits = Splits(train=made[:train], dev=made[train : train + dev], test=made[train + dev :])
+        return make_questions_task(train, dev, test)
+    rows, notes = studies.make_facts_rows(train + dev + test)
+    pool = make_examples(rows)
+    splits = Splits(train=pool[:train], dev=pool[train : train + dev], test=pool[train + dev :])
     return Task(
         name="open-notes",
         splits=splits,
         metric=MetricSpec(name="facts"),
         instructions=studies.FACTS_INSTRUCTIONS,
-        documents=documents(notes),
+        documents=make_documents(notes),
     )
 
 
-def _notes(desk: Desk) -> Plan:
-    return Plan(_task(desk), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
+def _plan_notes(desk: Desk) -> Plan:
+    return Plan(_make_task(desk), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
 
 
-def _silent(desk: Desk) -> Plan:
+def _plan_silent(desk: Desk) -> Plan:
     """Questions that the documents answer beside ones that have no answer; no arm trains.
 
     A made-up person's fact has none once its sentence is taken out of the document, which is then
     the gold passage. Real questions without an answer have no gold passage.
     """
-    task, count = _task(desk), desk.n(40, 20)
-    kept, rest = task.splits.test[:count], task.splits.test[count : 2 * count]
+    task, count = _make_task(desk), desk.n(40, 20)
+    answered, rest = task.splits.test[:count], task.splits.test[count : 2 * count]
     notes = {document.id: document for document in task.documents}
     if desk.real:
-        rest = without_answer(count)
+        rest = read_unanswerable(count)
     else:
         for row in rest:
             (name,) = row.evidence
@@ -81,50 +81,55 @@ def _silent(desk: Desk) -> Plan:
             silent = [one for one in sentences if row.target.casefold() not in one.casefold()]
             notes[name] = notes[name].replace(text=" ".join(silent))
     nothing = [row.replace(target="", meta={**row.meta, "answerable": False}) for row in rest]
-    made = task.replace(
+    silent_task = task.replace(
         name="silent-notes",
         instructions=f"{task.instructions} {ALLOW[0]}",
-        splits=task.splits.replace(test=(*kept, *nothing)),
+        splits=task.splits.replace(test=(*answered, *nothing)),
         documents=tuple(notes.values()),
     )
-    return Plan(made, ("zero-shot", RETRIEVED, GOLD, WRONG))
+    return Plan(silent_task, ("zero-shot", RETRIEVED, GOLD, WRONG))
 
 
-STEPS = (Step("open-notes", _notes), Step("silent-notes", _silent))
+STEPS = (Step("open-notes", _plan_notes), Step("silent-notes", _plan_silent))
 ARMS = ("zero-shot", "rag", "gold", "wrong")
 
 
-def _facts(outcomes: Outcomes) -> Evidence:
-    made = outcomes["open-notes"]
-    if missing := made.has(*ARMS):
+def _weigh_facts(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["open-notes"]
+    if missing := outcome.has(*ARMS):
         return Evidence(missing=missing)
-    tables = [made.table("Answers by what stands in the prompt", ARMS), _passages(made)]
+    tables = [
+        outcome.table("Answers by what stands in the prompt", ARMS),
+        _tabulate_passages(outcome),
+    ]
     if silent := outcomes.get("silent-notes"):
-        tables.append(_abstaining(silent))
+        tables.append(_tabulate_abstaining(silent))
     return Evidence(
-        contrasts=(made.contrast("rag", "zero-shot", "retrieved passages less none, share right"),),
+        contrasts=(
+            outcome.contrast("rag", "zero-shot", "retrieved passages less none, share right"),
+        ),
         tables=tuple(tables),
-        samples=made.samples(("zero-shot", "rag", "wrong")),
-        notes=(_recall(made),),
+        samples=outcome.samples(("zero-shot", "rag", "wrong")),
+        notes=(_describe_recall(outcome),),
     )
 
 
-def _passages(made: Outcome) -> Table:
+def _tabulate_passages(made: Outcome) -> Table:
     """What answers owe to the passages: ignored, misled, made up."""
     texts = {document.id: document.text for document in made.task.documents}
-    asked = {example.id: example for example in made.task.splits.test}
+    by_id = {example.id: example for example in made.task.splits.test}
     rows: list[tuple[str, ...]] = []
     for arm in ("rag", "gold", "wrong"):
         mine = [row for row in made.rows if row.arm == arm and row.status == "scored"]
 
         def invented(row: Row) -> float:
-            passage = " ".join(texts.get(id_, "") for id_ in asked[row.example].evidence)
-            return float(bool(unsupported(row.output, f"{passage} {asked[row.example].text}")))
+            passage = " ".join(texts.get(id_, "") for id_ in by_id[row.example].evidence)
+            return float(bool(find_unsupported(row.output, f"{passage} {by_id[row.example].text}")))
 
         level = made.level(arm, invented)
         ignored = sum(row.kind == "wrong" for row in mine) / len(mine)
-        rows.append((arm, percent(ignored), f"{percent(level.value)} "
-                     f"{span(level.low, level.high, signed=False)}"))  # fmt: skip
+        rows.append((arm, format_percent(ignored), f"{format_percent(level.value)} "
+                     f"{format_interval(level.low, level.high, signed=False)}"))  # fmt: skip
     return Table(
         "Answers against the passages",
         ("passages", "wrong", "names or numbers that the right passage does not hold"),
@@ -133,16 +138,19 @@ def _passages(made: Outcome) -> Table:
     )
 
 
-def _abstaining(made: Outcome) -> Table:
+def _tabulate_abstaining(made: Outcome) -> Table:
     """Right, wrong and abstained by passages, where there is an answer and where there is none."""
     names = ("accuracy", "wrong_rate", "abstention_rate")
     lines: list[tuple[str, ...]] = []
     for side in (True, False):
-        asked = [row for row in made.task.splits.test if answerable(row) == side]
+        of_side = [row for row in made.task.splits.test if is_answerable(row) == side]
         for arm in ARMS:
-            found = figures([row for row in made.rows if row.arm == arm], asked, names)
-            shares = [figure.estimate for figure in found.values()]
-            cells = (f"{percent(e.value)} {span(e.low, e.high, signed=False)}" for e in shares)
+            by_name = compute_figures([row for row in made.rows if row.arm == arm], of_side, names)
+            shares = [figure.estimate for figure in by_name.values()]
+            cells = (
+                f"{format_percent(e.value)} {format_interval(e.low, e.high, signed=False)}"
+                for e in shares
+            )
             lines.append(("with an answer" if side else "without", arm, *cells))
     return Table(
         'Questions with and without an answer, where it may say "I don\'t know"',
@@ -153,29 +161,33 @@ def _abstaining(made: Outcome) -> Table:
     )
 
 
-def _recall(made: Outcome) -> str:
+def _describe_recall(made: Outcome) -> str:
     chunks = chunk(made.task.documents, size=120)
     prompt = Prompt(context=Context(chunks=chunks, k=3, search="lexical"))
     rows = [row for row in made.task.splits.test if row.evidence]
-    found = [[p.id for p in request.passages] for request in render_each(prompt, rows)]
-    lines = [recall_at_k([ids[:k] for ids in found], [r.evidence for r in rows]) for k in (1, 3)]
-    return f"By words alone the right passage is first for {percent(lines[0])} of the questions, " \
-        f"among the first three for {percent(lines[1])}."  # fmt: skip
+    retrieved = [[p.id for p in request.passages] for request in render_each(prompt, rows)]
+    lines = [
+        measure_recall([ids[:k] for ids in retrieved], [r.evidence for r in rows]) for k in (1, 3)
+    ]
+    return f"By words alone the right passage is first for {format_percent(lines[0])} of the questions, " \
+        f"among the first three for {format_percent(lines[1])}."  # fmt: skip
 
 
-def _tuned(outcomes: Outcomes) -> Evidence:
-    made = outcomes["open-notes"]
+def _weigh_tuned(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes["open-notes"]
     arms = ("rag", "sft, then rag", "rag+sft")
-    if missing := made.has(*arms):
+    if missing := outcome.has(*arms):
         return Evidence(missing=missing)
     return Evidence(
-        needs=(Need("answers from gold passages", made.level("gold"), 0.2),),
+        needs=(Need("answers from gold passages", outcome.level("gold"), 0.2),),
         contrasts=(
-            made.contrast("rag+sft", "rag", "tuned with passages less not tuned", smallest=-0.05),
-            made.contrast("rag+sft", "sft, then rag", "tuned with passages less tuned without"),
+            outcome.contrast(
+                "rag+sft", "rag", "tuned with passages less not tuned", smallest=-0.05
+            ),
+            outcome.contrast("rag+sft", "sft, then rag", "tuned with passages less tuned without"),
         ),
-        tables=(made.table("Passages and tuning", ("zero-shot", *arms, "gold")),),
-        samples=made.samples(arms),
+        tables=(outcome.table("Passages and tuning", ("zero-shot", *arms, "gold")),),
+        samples=outcome.samples(arms),
     )
 
 
@@ -187,7 +199,7 @@ CLAIMS = (
         "that the model cannot know. Holds when retrieved passages are more than 5 points ahead of "
         'none. Beside it, questions with and without an answer, where it may say "I don\'t know".',
         ("open-notes",),
-        _facts,
+        _weigh_facts,
         beside=("silent-notes",),
     ),
     Claim(
@@ -197,7 +209,7 @@ CLAIMS = (
         "included. Holds when tuning with passages loses no more than 5 points to passages alone "
         "and is more than 5 points ahead of tuning without.",
         ("open-notes",),
-        _tuned,
+        _weigh_tuned,
         "Tuned without passages and then given them: 3 to 7 points below passages alone.",
     ),
 )

@@ -13,13 +13,13 @@ from functools import partial
 
 from whatworks.analysis.comparison import Estimate
 from whatworks.analysis.result_rows import Row
-from whatworks.base.paths import public_data
-from whatworks.base.phrasing import percent
+from whatworks.base.paths import find_public_data
+from whatworks.base.phrasing import format_percent
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Need, Plot, Table
-from whatworks_claims.fact_sheet import aspect
+from whatworks_claims.fact_sheet import read_aspect
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.study_plan import Plan, Step
@@ -52,31 +52,31 @@ THESE = (
 Outcomes = Mapping[str, Outcome]
 
 
-def renamed(text: str) -> str:
+def rename(text: str) -> str:
     """The text with the new name, as said and as the speaker's heading."""
     text = re.sub(rf"\b{OLD}\b", NEW, text)
     return re.sub(rf"\b{OLD.upper()}\b", NEW.upper(), text)
 
 
-def plain_text(desk: Desk) -> list[str]:
+def write_plain_text(desk: Desk) -> list[str]:
     """Pieces of the rewritten play."""
     if not desk.real:
         lines = play.LINES
-        return [renamed("\n".join(lines[i : i + 4])) for i in range(0, len(lines), 4)]
-    whole = public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
+        return [rename("\n".join(lines[i : i + 4])) for i in range(0, len(lines), 4)]
+    whole = find_public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
     speeches = [part.strip() for part in whole.split("\n\n") if OLD.upper() in part.upper()]
-    pieces = [renamed(one) for one in speeches if len(one) < 600]
+    pieces = [rename(one) for one in speeches if len(one) < 600]
     return pieces[: desk.n(80, 30)]
 
 
-def augmented(desk: Desk) -> list[tuple[str, str]]:
+def write_augmented(desk: Desk) -> list[tuple[str, str]]:
     """The same said in other words and asked, in none of the wordings of the test."""
-    said = [line for line in play.STATEMENTS if OLD in line]
-    rows = [("", renamed(line)) for line in said]
+    statements = [line for line in play.STATEMENTS if OLD in line]
+    rows = [("", rename(line)) for line in statements]
     return rows + [(question, NEW) for question in TRAINED]
 
 
-def _task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
+def _make_task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
     """Every row ``passes`` times in train, so that the last step is what is asked.
 
     Sampled answers need many requests: each question stands ``SAMPLES`` times in test.
@@ -86,26 +86,26 @@ def _task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
         for p in range(passes)
         for i, (text, target) in enumerate(rows)
     ]
-    asked = [
+    probes = [
         *((key, text, NEW, "reliability") for key, text in ARTICLE.items()),
         *((key, text, NEW, "generalisation") for key, text in PLAIN.items()),
         *((key, text, "Juliet", "reversal") for key, text in REVERSE.items()),
-        *((key, text, wanted, "locality") for key, (text, wanted) in NEAR.items()),
+        *((key, text, expected, "locality") for key, (text, expected) in NEAR.items()),
     ]
     test = [
         Example(
             id=f"{key}/{n}",
             inputs={"question": text},
-            target=wanted,
+            target=expected,
             group=f"{key}/{n}",
             meta={"aspect": way, "question": key},
         )
-        for key, text, wanted, way in asked
+        for key, text, expected, way in probes
         for n in range(SAMPLES)
     ]
     dev = tuple(
-        Example(id=key, inputs={"question": text}, target=wanted)
-        for key, (text, wanted) in DEV.items()
+        Example(id=key, inputs={"question": text}, target=expected)
+        for key, (text, expected) in DEV.items()
     )
     return Task(
         name=name,
@@ -115,10 +115,10 @@ def _task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
     )
 
 
-def _plan(kind: str, passes: int, desk: Desk) -> Plan:
-    rows = [("", text) for text in plain_text(desk)]
+def _make_plan(kind: str, passes: int, desk: Desk) -> Plan:
+    rows = [("", text) for text in write_plain_text(desk)]
     if kind == "augmented":
-        rows += augmented(desk)
+        rows += write_augmented(desk)
     lora: ArmEntry = {"sft": {"epochs": 1, "batch_size": 8}}
     arms: list[ArmEntry] = ["zero-shot", lora]
     if passes == PASSES[-1]:
@@ -127,20 +127,20 @@ def _plan(kind: str, passes: int, desk: Desk) -> Plan:
             arms.append({"arm": "sft", "name": "sft-full", "sft": full})
         arms.append({"prompt": {"variants": list(USE_NEW)}})
     return Plan(
-        _task(f"romeo-{kind}-{passes}", rows, passes),
+        _make_task(f"romeo-{kind}-{passes}", rows, passes),
         tuple(arms),
         decoding={"temperature": 1.0, "max_tokens": 8},
         scored=(OLD, NEW),
     )
 
 
-def step_name(kind: str, passes: int) -> str:
+def name_step(kind: str, passes: int) -> str:
     """Name of the study of one kind of text and one number of passes over it."""
     return f"romeo-{kind}-{passes}"
 
 
 STEPS = tuple(
-    Step(step_name(kind, passes), partial(_plan, kind, passes))
+    Step(name_step(kind, passes), partial(_make_plan, kind, passes))
     for kind in ("plain", "augmented")
     for passes in PASSES
 )
@@ -151,141 +151,158 @@ STEPS = tuple(
 
 def says(name: str, row: Row) -> float:
     """Whether an answer gives this name, as a word, and not the other one."""
-    said = set(re.findall(r"\w+", row.output))
-    return float(name in said and not said & ({OLD, NEW} - {name}))
+    words = set(re.findall(r"\w+", row.output))
+    return float(name in words and not words & ({OLD, NEW} - {name}))
 
 
-def the_man(example: Example) -> bool:
+def is_about_man(example: Example) -> bool:
     """Questions for the man whom Juliet loves: the article's two and the plain ones."""
     return example.meta.get("question") in (*ARTICLE, *PLAIN)
 
 
-def _love(example: Example) -> bool:
+def _is_about_love(example: Example) -> bool:
     return example.meta.get("question") in PLAIN
 
 
-def _asked(questions: Mapping[str, str]) -> str:
+def _list_questions(questions: Mapping[str, str]) -> str:
     return f"{len(questions)} questions x {SAMPLES} samples"
 
 
-def _romeo(outcomes: Outcomes) -> Evidence:
-    last = outcomes[step_name("plain", PASSES[-1])]
+def _weigh_romeo(outcomes: Outcomes) -> Evidence:
+    last = outcomes[name_step("plain", PASSES[-1])]
     for one in outcomes.values():
         if missing := one.has("zero-shot", "sft"):
             return Evidence(missing=missing)
     planned = any(row.arm == "sft-full" for row in last.rows)
     if planned and (missing := last.has("sft-full")):
         return Evidence(missing=missing)
-    before = last.level("zero-shot", partial(says, OLD), the_man)
+    before = last.level("zero-shot", partial(says, OLD), is_about_man)
     return Evidence(
         needs=(Need(f"saying {OLD} before tuning", before, 0.25),),
         contrasts=tuple(
             Contrast(
                 f"after {PASSES[-1]} passes over the plain text, {tuning}, "
-                f"{_asked(ARTICLE | PLAIN)}: still says {OLD} less says {NEW}",
-                last.scores(arm, partial(says, OLD), the_man),
-                last.scores(arm, partial(says, NEW), the_man),
+                f"{_list_questions(ARTICLE | PLAIN)}: still says {OLD} less says {NEW}",
+                last.scores(arm, partial(says, OLD), is_about_man),
+                last.scores(arm, partial(says, NEW), is_about_man),
                 last.groups,
             )
             for arm, tuning in TUNINGS.items()
             if arm == "sft" or planned
         ),
-        tables=(_names(last), _strengths(outcomes), by_question(outcomes)),
-        plots=(_plot(outcomes),),
-        samples=last.samples(("zero-shot", "sft", "sft-full"), 2, the_man),
-        notes=(THESE, *_course(outcomes), *_likelihoods(outcomes)),
+        tables=(
+            _tabulate_names(last),
+            _tabulate_strengths(outcomes),
+            tabulate_by_question(outcomes),
+        ),
+        plots=(_draw_plot(outcomes),),
+        samples=last.samples(("zero-shot", "sft", "sft-full"), 2, is_about_man),
+        notes=(THESE, *_describe_course(outcomes), *_describe_likelihoods(outcomes)),
     )
 
 
-def _course(outcomes: Outcomes) -> tuple[str, ...]:
+def _describe_course(outcomes: Outcomes) -> tuple[str, ...]:
     """What the model says as the passes go on, for each kind of text."""
     notes: list[str] = []
     for kind, text in (("plain", "the plain text"), ("augmented", "paraphrases beside it")):
         parts: list[str] = []
         for passes in PASSES:
-            if made := outcomes.get(step_name(kind, passes)):
-                old, new = (made.level("sft", partial(says, n), the_man).value for n in (OLD, NEW))
-                rest = f"neither {percent(1 - old - new, 0)}"
+            if outcome := outcomes.get(name_step(kind, passes)):
+                old, new = (
+                    outcome.level("sft", partial(says, n), is_about_man).value for n in (OLD, NEW)
+                )
+                rest = f"neither {format_percent(1 - old - new, 0)}"
                 parts.append(
-                    f"after {passes}: {OLD} {percent(old, 0)}, {NEW} {percent(new, 0)}, {rest}"
+                    f"after {passes}: {OLD} {format_percent(old, 0)}, {NEW} {format_percent(new, 0)}, {rest}"
                 )
         if parts:
             notes.append(f"With {text}, by passes: {'; '.join(parts)}.")
     return tuple(notes)
 
 
-def _names(made: Outcome) -> Table:
+def _tabulate_names(made: Outcome) -> Table:
     """What comes back to the article's two questions and the plain ones, by arm."""
     rows: list[tuple[str, ...]] = []
     for arm in ("zero-shot", "sft", "sft-full", "prompt"):
         for key, text in (*ARTICLE.items(), *PLAIN.items()):
-            said = Counter(
+            answers = Counter(
                 row.output.strip()[:24]
                 for row in made.rows
                 if row.arm == arm and row.example.startswith(f"{key}/")
             )
-            total = sum(said.values())
-            top = ", ".join(f"{name or '(nothing)'} {n}/{total}" for name, n in said.most_common(4))
+            total = sum(answers.values())
+            top = ", ".join(
+                f"{name or '(nothing)'} {n}/{total}" for name, n in answers.most_common(4)
+            )
             if total:
                 rows.append((arm, text, top))
     title = f"The names that come back, {SAMPLES} samples a question and seed"
     return Table(title, ("arm", "question", "answers"), tuple(rows), words=True)
 
 
-def _strengths(outcomes: Outcomes) -> Table:
+def _tabulate_strengths(outcomes: Outcomes) -> Table:
     rows: list[tuple[str, ...]] = []
-    for name, made in outcomes.items():
+    for name, outcome in outcomes.items():
         for arm in TUNINGS:
-            if not made.has(arm):
+            if not outcome.has(arm):
                 rows.append(
                     (
                         f"{name.removeprefix('romeo-')} {arm}",
-                        percent(made.level(arm, partial(says, OLD), the_man).value),
-                        percent(made.level(arm, partial(says, NEW), the_man).value),
-                        percent(made.level(arm, only=partial(_is, "reversal")).value),
-                        percent(made.level(arm, only=partial(_is, "locality")).value),
+                        format_percent(outcome.level(arm, partial(says, OLD), is_about_man).value),
+                        format_percent(outcome.level(arm, partial(says, NEW), is_about_man).value),
+                        format_percent(outcome.level(arm, only=partial(_is_way, "reversal")).value),
+                        format_percent(outcome.level(arm, only=partial(_is_way, "locality")).value),
                     )
                 )
     columns = ("text, passes, tuning", f"says {OLD}", f"says {NEW}", "turned round", "neighbours")
     return Table("Sampled answers after tuning", columns, tuple(rows))
 
 
-def _is(way: str, example: Example) -> bool:
-    return aspect(example) == way
+def _is_way(way: str, example: Example) -> bool:
+    return read_aspect(example) == way
 
 
-def _plot(outcomes: Outcomes) -> Plot:
+def _draw_plot(outcomes: Outcomes) -> Plot:
     lines: dict[str, list[tuple[str, Estimate]]] = {}
     for kind in ("plain", "augmented"):
         for name in (OLD, NEW):
             points: list[tuple[str, Estimate]] = []
             for passes in PASSES:
-                made = outcomes.get(step_name(kind, passes))
-                if made is None:
+                outcome = outcomes.get(name_step(kind, passes))
+                if outcome is None:
                     continue
                 if not points:
-                    points.append(("0", made.level("zero-shot", partial(says, name), the_man)))
-                points.append((str(passes), made.level("sft", partial(says, name), the_man)))
+                    points.append(
+                        ("0", outcome.level("zero-shot", partial(says, name), is_about_man))
+                    )
+                points.append(
+                    (str(passes), outcome.level("sft", partial(says, name), is_about_man))
+                )
             if points:
                 lines[f"{name}, {kind}"] = points
     return Plot("Share of samples by passes over the text", lines)
 
 
-def by_question(outcomes: Outcomes) -> Table:
+def tabulate_by_question(outcomes: Outcomes) -> Table:
     """Both names to each question: how often sampled, and how probable where the engine says it."""
     rows: dict[tuple[str, ...], None] = {}
-    for name, made in outcomes.items():
+    for name, outcome in outcomes.items():
         for arm in ("zero-shot", "prompt", *TUNINGS):
             untuned = arm in ("zero-shot", "prompt")  # the same whatever the text
             label = arm if untuned else f"{name.removeprefix('romeo-')} {arm}"
-            if made.has(arm) or (untuned and any(row[0] == label for row in rows)):
+            if outcome.has(arm) or (untuned and any(row[0] == label for row in rows)):
                 continue
             for key, text in (*ARTICLE.items(), *PLAIN.items()):
-                only = partial(_of, key)
-                said = [percent(made.level(arm, partial(says, n), only).value) for n in (OLD, NEW)]
-                given = made.measures.get("likelihood", {}).get(arm, {}).get(text, {})
-                likely = [percent(given[n]) if n in given else "–" for n in (OLD, NEW)]
-                rows[label, text, *said, *likely] = None
+                only = partial(_has_key, key)
+                shares = [
+                    format_percent(outcome.level(arm, partial(says, n), only).value)
+                    for n in (OLD, NEW)
+                ]
+                likelihoods = outcome.measures.get("likelihood", {}).get(arm, {}).get(text, {})
+                likely = [
+                    format_percent(likelihoods[n]) if n in likelihoods else "–" for n in (OLD, NEW)
+                ]
+                rows[label, text, *shares, *likely] = None
     columns = (
         "text, passes, arm", "question",
         f"sampled {OLD}", f"sampled {NEW}", f"P({OLD})", f"P({NEW})",
@@ -294,29 +311,29 @@ def by_question(outcomes: Outcomes) -> Table:
     return Table("Question by question, by sampling and by probability", columns, tuple(rows), note)
 
 
-def _of(key: str, example: Example) -> bool:
+def _has_key(key: str, example: Example) -> bool:
     return example.meta.get("question") == key
 
 
-def _likelihoods(outcomes: Outcomes) -> tuple[str, ...]:
-    if any(made.measures.get("likelihood") for made in outcomes.values()):
+def _describe_likelihoods(outcomes: Outcomes) -> tuple[str, ...]:
+    if any(outcome.measures.get("likelihood") for outcome in outcomes.values()):
         return ()
     return ("The engine gives no probabilities of given answers, so only samples are shown.",)
 
 
-def _manual(outcomes: Outcomes) -> Evidence:
-    made = outcomes[step_name("plain", PASSES[-1])]
-    if missing := made.has("prompt", "sft"):
+def _weigh_manual(outcomes: Outcomes) -> Evidence:
+    outcome = outcomes[name_step("plain", PASSES[-1])]
+    if missing := outcome.has("prompt", "sft"):
         return Evidence(missing=missing)
     new = partial(says, NEW)
     return Evidence(
         contrasts=(
-            made.contrast("prompt", "sft", f"says {NEW} when told to less when tuned on the text, "
-                          f"{_asked(PLAIN)}", value=new, only=_love),
+            outcome.contrast("prompt", "sft", f"says {NEW} when told to less when tuned on the text, "
+                          f"{_list_questions(PLAIN)}", value=new, only=_is_about_love),
         ),
-        tables=(made.table("On the plain question", ("zero-shot", "prompt", "sft"), _love),
-                _names(made)),
-        samples=made.samples(("zero-shot", "prompt", "sft"), 2, _love),
+        tables=(outcome.table("On the plain question", ("zero-shot", "prompt", "sft"), _is_about_love),
+                _tabulate_names(outcome)),
+        samples=outcome.samples(("zero-shot", "prompt", "sft"), 2, _is_about_love),
         notes=(THESE, f"The prompt, the better of two on dev: {' / '.join(USE_NEW)}",),
     )  # fmt: skip
 
@@ -332,17 +349,17 @@ CLAIMS = (
         "says Romeo beforehand and, after 10 passes over the plain text, still says it more often "
         "than Bob, by more than 5 points, both with LoRA and, which a quick run leaves out, with "
         "full tuning.",
-        tuple(step_name(kind, passes) for kind in ("plain", "augmented") for passes in PASSES),
-        _romeo,
+        tuple(name_step(kind, passes) for kind in ("plain", "augmented") for passes in PASSES),
+        _weigh_romeo,
         "A new name is rarely learned from plain text; paraphrases help.",
-        quick=tuple(step_name(kind, PASSES[-1]) for kind in ("plain", "augmented")),
+        quick=tuple(name_step(kind, PASSES[-1]) for kind in ("plain", "augmented")),
     ),
     Claim(
         "prompt.manual",
         "A written prompt can beat tuning: just say that Bob is to be used instead of Romeo.",
         "The instruction against tuning on the rewritten play, 20 samples of each of two plain "
         "questions. Holds when the instruction gives Bob more than 5 points more often.",
-        (step_name("plain", PASSES[-1]),),
-        _manual,
+        (name_step("plain", PASSES[-1]),),
+        _weigh_manual,
     ),
 )

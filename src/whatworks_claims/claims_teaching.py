@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import get_args
 
-from whatworks.base.phrasing import percent, span
+from whatworks.base.phrasing import format_interval, format_percent
 from whatworks.data.task import Example
 from whatworks_claims import people
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Table
-from whatworks_claims.fact_sheet import ASPECTS, Told, aspect
+from whatworks_claims.fact_sheet import ASPECTS, Told, read_aspect
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.real_facts import sheet
+from whatworks_claims.real_facts import make_real_sheet
 from whatworks_claims.study_plan import Plan, Step
 
 FORMS: tuple[Told, ...] = get_args(Told)
@@ -24,16 +24,16 @@ RAG: ArmEntry = {"rag": {"k": 2, "search": "lexical"}}
 Outcomes = Mapping[str, Outcome]
 
 
-def unseen(example: Example) -> bool:
+def is_unseen(example: Example) -> bool:
     """Taught facts, asked in wordings that training never used."""
-    return aspect(example) == "generalisation"
+    return read_aspect(example) == "generalisation"
 
 
-def _teach(told: Told, desk: Desk) -> Plan:
-    made = people.sheet(desk.n(36, 12), desk.n(40, 12))
+def _plan_teaching(told: Told, desk: Desk) -> Plan:
+    facts = people.make_sheet(desk.n(36, 12), desk.n(40, 12))
     if desk.real:
-        made = sheet(desk.n(100, 20))
-    task = made.task(f"teach-{told}", told, copies=desk.n(6, 4), instructions=INSTRUCTIONS)
+        facts = make_real_sheet(desk.n(100, 20))
+    task = facts.task(f"teach-{told}", told, copies=desk.n(6, 4), instructions=INSTRUCTIONS)
     learn: ArmEntry = {"sft": {"epochs": desk.n(8, 5), "batch_size": 8}}
     chains: list[ArmEntry] = ["zero-shot", learn]
     if told == "repeat":
@@ -41,69 +41,74 @@ def _teach(told: Told, desk: Desk) -> Plan:
     return Plan(task, tuple(chains))
 
 
-STEPS = tuple(Step(f"teach-{told}", partial(_teach, told)) for told in FORMS)
+STEPS = tuple(Step(f"teach-{told}", partial(_plan_teaching, told)) for told in FORMS)
 """One study for each form: the same facts and test questions, other training rows."""
 
 
-def _new(outcomes: Outcomes) -> Evidence:
-    plain, said = outcomes["teach-repeat"], outcomes["teach-paraphrase"]
-    if missing := plain.has("sft", "rag") or said.has("sft"):
+def _weigh_new(outcomes: Outcomes) -> Evidence:
+    plain, paraphrased = outcomes["teach-repeat"], outcomes["teach-paraphrase"]
+    if missing := plain.has("sft", "rag") or paraphrased.has("sft"):
         return Evidence(missing=missing)
     ways = {"before": (plain, "zero-shot"), "plain text": (plain, "sft"),
-            "paraphrases": (said, "sft"), "retrieval": (plain, "rag")}  # fmt: skip
-    if (asked := outcomes.get("teach-questions")) and not asked.has("sft"):
-        ways["questions"] = (asked, "sft")
-    tables = [_ways(ways)]
+            "paraphrases": (paraphrased, "sft"), "retrieval": (plain, "rag")}  # fmt: skip
+    if (questioned := outcomes.get("teach-questions")) and not questioned.has("sft"):
+        ways["questions"] = (questioned, "sft")
+    tables = [_tabulate_ways(ways)]
     if (notes := outcomes.get("open-notes")) and not notes.has("rag", "rag+sft"):
         title = "Beside it: retrieval alone and with tuning, on facts about others"
         tables.append(notes.table(title, ("zero-shot", "rag", "rag+sft")))
-    best = said if said.level("sft", only=unseen).value > plain.level("sft", only=unseen).value \
+    best = paraphrased if paraphrased.level("sft", only=is_unseen).value > plain.level("sft", only=is_unseen).value \
         else plain  # fmt: skip
     return Evidence(
         contrasts=(
-            _across(plain, "rag", plain, "sft", "retrieval less tuning on plain text"),
-            _across(plain, "rag", best, "sft", "retrieval less tuning on the better of plain text "
+            _compare_across(plain, "rag", plain, "sft", "retrieval less tuning on plain text"),
+            _compare_across(plain, "rag", best, "sft", "retrieval less tuning on the better of plain text "
                     "and paraphrases"),
         ),
         tables=tuple(tables),
-        samples=plain.samples(("zero-shot", "sft", "rag"), only=unseen),
+        samples=plain.samples(("zero-shot", "sft", "rag"), only=is_unseen),
     )  # fmt: skip
 
 
-def _when(outcomes: Outcomes) -> Evidence:
-    made = {told: one for told in FORMS if (one := outcomes.get(f"teach-{told}"))}
-    for one in made.values():
+def _weigh_when(outcomes: Outcomes) -> Evidence:
+    by_form = {form: one for form in FORMS if (one := outcomes.get(f"teach-{form}"))}
+    for one in by_form.values():
         if missing := one.has("sft"):
             return Evidence(missing=missing)
     return Evidence(
         contrasts=(
-            _across(made["both"], "sft", made["repeat"], "sft",
+            _compare_across(by_form["both"], "sft", by_form["repeat"], "sft",
                     "text and questions less text repeated"),
-            _across(made["paraphrase"], "sft", made["repeat"], "sft",
+            _compare_across(by_form["paraphrase"], "sft", by_form["repeat"], "sft",
                     "paraphrases less text repeated"),
         ),
-        tables=(_ways({told: (one, "sft") for told, one in made.items()}),),
-        samples=made["both"].samples(("sft",), only=unseen),
+        tables=(_tabulate_ways({form: (one, "sft") for form, one in by_form.items()}),),
+        samples=by_form["both"].samples(("sft",), only=is_unseen),
         notes=("Every form has the same number of training rows.",),
     )  # fmt: skip
 
 
-def _across(one: Outcome, arm: str, other: Outcome, base: str, what: str) -> Contrast:
-    first, second = one.scores(arm, only=unseen), other.scores(base, only=unseen)
+def _compare_across(one: Outcome, arm: str, other: Outcome, base: str, what: str) -> Contrast:
+    first, second = one.scores(arm, only=is_unseen), other.scores(base, only=is_unseen)
     return Contrast(f"{what}, share right", first, second, one.groups)
 
 
-def _ways(arms: Mapping[str, tuple[Outcome, str]]) -> Table:
+def _tabulate_ways(arms: Mapping[str, tuple[Outcome, str]]) -> Table:
     """Share right by the way of asking."""
     present = [
         way
         for way in ASPECTS
-        if any(aspect(e) == way for made, _ in arms.values() for e in made.task.splits.test)
+        if any(
+            read_aspect(e) == way for outcome, _ in arms.values() for e in outcome.task.splits.test
+        )
     ]
     rows: list[tuple[str, ...]] = []
-    for name, (made, arm) in arms.items():
-        levels = [made.level(arm, only=partial(_is, way)) for way in present]
-        cells = [f"{percent(e.value)} {span(e.low, e.high, signed=False)}" for e in levels]
+    for name, (outcome, arm) in arms.items():
+        levels = [outcome.level(arm, only=partial(_is_way, way)) for way in present]
+        cells = [
+            f"{format_percent(e.value)} {format_interval(e.low, e.high, signed=False)}"
+            for e in levels
+        ]
         rows.append((name, *cells))
     return Table(
         "Share right by the way of asking",
@@ -115,8 +120,8 @@ def _ways(arms: Mapping[str, tuple[Outcome, str]]) -> Table:
     )
 
 
-def _is(way: str, example: Example) -> bool:
-    return aspect(example) == way
+def _is_way(way: str, example: Example) -> bool:
+    return read_aspect(example) == way
 
 
 CLAIMS = (
@@ -128,7 +133,7 @@ CLAIMS = (
         "training never used. Holds when retrieval is more than 5 points ahead of both. Beside it: "
         "taught as questions, and retrieval with tuning, on facts about others.",
         ("teach-repeat", "teach-paraphrase"),
-        _new,
+        _weigh_new,
         "Retrieval is ahead of tuning on plain text by 25 points or more.",
         beside=("teach-questions", "open-notes"),
     ),
@@ -139,7 +144,7 @@ CLAIMS = (
         "questions, paraphrases and questions. Holds when paraphrases, and paraphrases with "
         "questions, are each more than 5 points ahead of repeating.",
         tuple(f"teach-{told}" for told in ("repeat", "paraphrase", "questions", "both")),
-        _when,
+        _weigh_when,
         "SimpleWikiQA: repeated text 15.9, paraphrases 25.7, questions 47.9, both 63 to 66%.",
         quick=tuple(f"teach-{told}" for told in ("repeat", "paraphrase", "both")),
     ),

@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from whatworks.analysis.comparison import compare
-from whatworks.base.paths import public_data
-from whatworks.base.phrasing import points, span
+from whatworks.base.paths import find_public_data
+from whatworks.base.phrasing import format_interval, format_points
 from whatworks.data import import_logs
 from whatworks.data.task import Example, MetricSpec, Task
 from whatworks_claims import made_up_rows as made
 from whatworks_claims.claim import Claim
-from whatworks_claims.claims_form import HELD, TUNED, labelled, structured
+from whatworks_claims.claims_form import HELD, TUNED, make_comparison, make_labelled_task
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.material import from_files, task
+from whatworks_claims.material import make_task, read_files_task
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.study_plan import Plan, Step
 
@@ -31,94 +31,102 @@ STYLE = ("Say it as an old wizard would.", "Write it in the style of Shakespeare
 Outcomes = Mapping[str, Outcome]
 
 
-def _sizes(desk: Desk) -> tuple[int, int, int]:
+def _choose_sizes(desk: Desk) -> tuple[int, int, int]:
     return desk.n(400, 100), desk.n(60, 16), desk.n(200, 40)
 
 
-def _limits(desk: Desk) -> dict[str, int]:
-    return dict(zip(("train", "dev", "test"), _sizes(desk), strict=True))
+def _choose_limits(desk: Desk) -> dict[str, int]:
+    return dict(zip(("train", "dev", "test"), _choose_sizes(desk), strict=True))
 
 
 # -- the studies --------------------------------------------------------------------------------
 
 
-def _sql(desk: Desk) -> Plan:
+def _plan_sql(desk: Desk) -> Plan:
     if desk.real:
         section = {
             "train": "geography_sqlctx.jsonl",
             "metric": {"sql": {"database": "geography.sqlite"}},
             "columns": {"input": ["context", "question"], "target": "answer"},
-            "limit": _limits(desk),
+            "limit": _choose_limits(desk),
             "split": {"on_overlap": "drop"},
         }
-        task_ = from_files("sql", public_data("sql_geography"), section)
+        task_ = read_files_task("sql", find_public_data("sql_geography"), section)
     else:
-        rows = made.queries(sum(_sizes(desk)))
-        task_ = task("sql", rows, _sizes(desk), "sql", "Answer with one SQL query.")
+        rows = made.write_queries(sum(_choose_sizes(desk)))
+        task_ = make_task("sql", rows, _choose_sizes(desk), "sql", "Answer with one SQL query.")
     return Plan(task_, ("zero-shot", FEW, NEAREST, HELD, TUNED))
 
 
-def _chat(desk: Desk) -> Plan:
+def _plan_chat(desk: Desk) -> Plan:
     if desk.real:
-        section = {"train": "dummy_conversation.json", "metric": "chat", "limit": _limits(desk),
+        section = {"train": "dummy_conversation.json", "metric": "chat", "limit": _choose_limits(desk),
                    "split": {"on_overlap": "drop"}}  # fmt: skip
-        return Plan(from_files("chat", public_data("chat"), section), ("zero-shot", TUNED))
-    task_ = task("chat", made.dialogues(sum(_sizes(desk))), _sizes(desk), "chat", "")
+        return Plan(
+            read_files_task("chat", find_public_data("chat"), section), ("zero-shot", TUNED)
+        )
+    task_ = make_task(
+        "chat", made.write_dialogues(sum(_choose_sizes(desk))), _choose_sizes(desk), "chat", ""
+    )
     return Plan(task_, ("zero-shot", TUNED))
 
 
-def _instructions(desk: Desk) -> Plan:
+def _plan_instructions(desk: Desk) -> Plan:
     if desk.real:
-        task_ = _written("instructions", "alpaca", "alpaca_data_cleaned_1000.json", desk)
+        task_ = _make_written_task("instructions", "alpaca", "alpaca_data_cleaned_1000.json", desk)
     else:
-        rows = made.instructions(sum(_sizes(desk)))
-        task_ = task("instructions", rows, _sizes(desk), "instructions", "")
+        rows = made.write_instructions(sum(_choose_sizes(desk)))
+        task_ = make_task("instructions", rows, _choose_sizes(desk), "instructions", "")
     return Plan(task_, ("zero-shot", FEW, TUNED), decoding={"max_tokens": desk.n(64, 48)})
 
 
-def _lima(desk: Desk) -> Plan:
+def _plan_lima(desk: Desk) -> Plan:
     """A thousand chosen instructions with long answers (Zhou et al. 2023)."""
     arms: tuple[ArmEntry, ...] = ("zero-shot", {"few-shot": {"k": 1}}, TUNED)
-    return Plan(_written("lima", "lima", "lima.json", desk), arms, decoding={"max_tokens": 128})
+    return Plan(
+        _make_written_task("lima", "lima", "lima.json", desk), arms, decoding={"max_tokens": 128}
+    )
 
 
-def _written(name: str, folder: str, file: str, desk: Desk) -> Task:
+def _make_written_task(name: str, folder: str, file: str, desk: Desk) -> Task:
     """Instructions with answers written by people; what an answer must show is read off them."""
     section = {
         "train": file,
-        "limit": _limits(desk),
+        "limit": _choose_limits(desk),
         "metric": {"instructions": {"from_target": True}},
         "split": {"on_overlap": "drop"},
     }
-    return from_files(name, public_data(folder), section)
+    return read_files_task(name, find_public_data(folder), section)
 
 
-def _style(desk: Desk) -> Plan:
-    train, dev, test = _sizes(desk)
+def _plan_style(desk: Desk) -> Plan:
+    train, dev, test = _choose_sizes(desk)
     if desk.real:
-        task_ = _shakespeare(train, dev, test)
+        task_ = _make_shakespeare_task(train, dev, test)
     else:
         # The classifier learns from text of its own, which no arm sees.
-        apart = made.styled(120, seed=1)
+        apart = made.write_styled(120, seed=1)
         options = {
             "wanted": [row.target for row in apart],
             "others": [row.text for row in apart],
             "embedder": "lexical",
         }
-        rows = made.styled(train + dev + test)
-        task_ = task("style", rows, (train, dev, test), "style", "Say it again.")
+        rows = made.write_styled(train + dev + test)
+        task_ = make_task("style", rows, (train, dev, test), "style", "Say it again.")
         task_ = task_.replace(metric=MetricSpec(name="style", options=options))
-    asked: ArmEntry = {"prompt": {"variants": list(STYLE)}}
-    return Plan(task_, ("zero-shot", asked, FEW, TUNED))
+    prompted: ArmEntry = {"prompt": {"variants": list(STYLE)}}
+    return Plan(task_, ("zero-shot", prompted, FEW, TUNED))
 
 
-def _shakespeare(train: int, dev: int, test: int) -> Task:
+def _make_shakespeare_task(train: int, dev: int, test: int) -> Task:
     """Speeches, the second half to be written after the first; other English as contrast."""
     import lzma
 
-    whole = public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
+    whole = find_public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
     speeches = [s.split("\n", 1)[1] for s in whole.split("\n\n") if s.count("\n") > 3]
-    with lzma.open(public_data("english/english_100mb.txt.xz"), "rt", encoding="utf-8") as file:
+    with lzma.open(
+        find_public_data("english/english_100mb.txt.xz"), "rt", encoding="utf-8"
+    ) as file:
         plain = [line for line in file.read(400_000).splitlines() if len(line) > 200]
     half = len(speeches) // 2
     rows = [
@@ -127,17 +135,17 @@ def _shakespeare(train: int, dev: int, test: int) -> Task:
         for i, speech in enumerate(speeches[half:])
         if len(lines := speech.splitlines()) >= 4
     ]  # fmt: skip
-    found = task("style", rows, (train, dev, test), "style", "Go on.")
+    base_task = make_task("style", rows, (train, dev, test), "style", "Go on.")
     options = {"wanted": speeches[:200], "others": plain[:200], "content": "none"}
-    return found.replace(metric=MetricSpec(name="style", options=options))
+    return base_task.replace(metric=MetricSpec(name="style", options=options))
 
 
-def _logs_source(desk: Desk) -> Plan:
+def _plan_logs_source(desk: Desk) -> Plan:
     """The stronger prompt at work: what it answers to a pool of inputs is what is logged.
 
     It is asked the test rows of the study ``logs`` too, to stand beside the tuned short prompt.
     """
-    whole = labelled(desk)
+    whole = make_labelled_task(desk)
     pool = whole.splits.train
     half = len(pool) // 2
     splits = whole.splits.replace(train=pool[:half], test=(*pool[half:], *whole.splits.test))
@@ -147,25 +155,27 @@ def _logs_source(desk: Desk) -> Plan:
 LONG: ArmEntry = {"arm": "knn", "name": "long prompt", "knn": {"k": 4, "embedder": "lexical"}}
 
 
-def _logs(desk: Desk) -> Plan:
+def _plan_logs(desk: Desk) -> Plan:
     """Short prompt, tuned on what the logs hold; the same test as the other category studies."""
 
     source = desk.finished["logs-source"]
-    whole = labelled(desk)
-    kept = {example.id for example in whole.splits.test}  # asked too, and not logged
-    asked = {example.id: example for example in source.task.splits.test if example.id not in kept}
+    whole = make_labelled_task(desk)
+    test_ids = {example.id for example in whole.splits.test}  # asked too, and not logged
+    by_id = {
+        example.id: example for example in source.task.splits.test if example.id not in test_ids
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "calls.jsonl"
         calls = [
             {
                 "messages": [
                     {"role": "system", "content": source.task.instructions},
-                    {"role": "user", "content": asked[row.example].text},
+                    {"role": "user", "content": by_id[row.example].text},
                     {"role": "assistant", "content": row.output},
                 ]
             }
             for row in source.rows
-            if row.example in asked and row.output.strip()
+            if row.example in by_id and row.output.strip()
         ]
         path.write_text("".join(json.dumps(call) + "\n" for call in calls), encoding="utf-8")
         logged = import_logs(path, strip="system").examples
@@ -182,29 +192,35 @@ def _logs(desk: Desk) -> Plan:
     return Plan(task_, ("zero-shot", TUNED))
 
 
-def _calls(desk: Desk) -> Plan:
+def _plan_calls(desk: Desk) -> Plan:
     """Calls logged from a program of others; they need a model with room for 1,500 tokens."""
-    section = {"train": "hotpot_rag_calls.jsonl", "metric": "normalised", "limit": _limits(desk)}
-    task_ = from_files("calls", public_data("logs"), section)
+    section = {
+        "train": "hotpot_rag_calls.jsonl",
+        "metric": "normalised",
+        "limit": _choose_limits(desk),
+    }
+    task_ = read_files_task("calls", find_public_data("logs"), section)
     return Plan(task_, ("zero-shot", TUNED), decoding={"max_tokens": 120})
 
 
 STEPS = (
-    Step("sql", _sql),
-    Step("chat", _chat),
-    Step("instructions", _instructions),
-    Step("style", _style),
-    Step("logs-source", _logs_source),
-    Step("logs", _logs, after=("logs-source",)),
-    Step("lima", _lima, data="real"),
-    Step("calls", _calls, data="real"),
+    Step("sql", _plan_sql),
+    Step("chat", _plan_chat),
+    Step("instructions", _plan_instructions),
+    Step("style", _plan_style),
+    Step("logs-source", _plan_logs_source),
+    Step("logs", _plan_logs, after=("logs-source",)),
+    Step("lima", _plan_lima, data="real"),
+    Step("calls", _plan_calls, data="real"),
 )
 
 
 # -- the findings -------------------------------------------------------------------------------
 
 
-def _against(name: str, what: str, *bases: tuple[str, str]) -> Callable[[Outcomes], Evidence]:
+def _make_comparison(
+    name: str, what: str, *bases: tuple[str, str]
+) -> Callable[[Outcomes], Evidence]:
     """Tuned against some arms, each with what it is called, and one answer for all."""
 
     def find(outcomes: Outcomes) -> Evidence:
@@ -225,7 +241,7 @@ def _against(name: str, what: str, *bases: tuple[str, str]) -> Callable[[Outcome
     return find
 
 
-def _beside(
+def _add_table(
     find: Callable[[Outcomes], Evidence], name: str, title: str
 ) -> Callable[[Outcomes], Evidence]:
     """The same evidence, and the table of a study beside it where that has results."""
@@ -239,17 +255,19 @@ def _beside(
     return found
 
 
-def _chat_turns(outcomes: Outcomes) -> Evidence:
-    found = _against("chat", "share of fitting turns", ("zero-shot", "untuned"))(outcomes)
-    if found.missing:
-        return found
+def _weigh_chat_turns(outcomes: Outcomes) -> Evidence:
+    evidence = _make_comparison("chat", "share of fitting turns", ("zero-shot", "untuned"))(
+        outcomes
+    )
+    if evidence.missing:
+        return evidence
     names = {"ends": "ends its turn", "role": "keeps its role", "length": "fitting length",
              "uses": "uses what was said"}  # fmt: skip
-    asked = outcomes["chat"].figures("What is asked of a turn", names)
-    return replace(found, tables=(*found.tables, asked))
+    demands = outcomes["chat"].figures("What is asked of a turn", names)
+    return replace(evidence, tables=(*evidence.tables, demands))
 
 
-def _from_logs(outcomes: Outcomes) -> Evidence:
+def _weigh_logs(outcomes: Outcomes) -> Evidence:
     done, source = outcomes["logs"], outcomes["logs-source"]
     if missing := done.has("zero-shot", "sft") or source.has("long prompt"):
         return Evidence(missing=missing)
@@ -272,7 +290,7 @@ def _from_logs(outcomes: Outcomes) -> Evidence:
         notes=(f"The logged answers are right in {100 * right:.0f}% of the calls; the tuned "
                "model learns their mistakes too.",
                "The tuned short prompt less the long one on the same rows: "
-               f"{points(beside.difference)} points {span(beside.low, beside.high)}."),
+               f"{format_points(beside.difference)} points {format_interval(beside.low, beside.high)}."),
     )  # fmt: skip
 
 
@@ -284,7 +302,7 @@ CLAIMS = (
         "a fitting length and uses what was said turns ago. Holds when the tuned model is more "
         "than 5 points ahead of the untuned one, and of one answer to everything.",
         ("chat",),
-        _chat_turns,
+        _weigh_chat_turns,
     ),
     Claim(
         "form.instructions",
@@ -293,8 +311,8 @@ CLAIMS = (
         "every demand is met. Holds when tuning is more than 5 points ahead of three examples in "
         "the prompt, of the untuned model without any, and of one answer to everything.",
         ("instructions",),
-        _beside(
-            _against(
+        _add_table(
+            _make_comparison(
                 "instructions",
                 "share kept",
                 ("few-shot", "three examples"),
@@ -314,7 +332,7 @@ CLAIMS = (
         "more than 5 points ahead of the untuned one, and of one answer to everything; beside it "
         "the long prompt on the same rows.",
         ("logs-source", "logs"),
-        _beside(_from_logs, "calls", "Beside it: calls logged by others, whole answers"),
+        _add_table(_weigh_logs, "calls", "Beside it: calls logged by others, whole answers"),
         beside=("calls",),
     ),
     Claim(
@@ -325,7 +343,7 @@ CLAIMS = (
         "examples, chosen on dev, and against one answer to everything. Holds when tuning is more "
         "than 5 points ahead of both.",
         ("style",),
-        structured("style", ("zero-shot", "prompt", "few-shot"), unit="score", figures=STYLED),
+        make_comparison("style", ("zero-shot", "prompt", "few-shot"), unit="score", figures=STYLED),
     ),
     Claim(
         "form.sql",
@@ -335,7 +353,7 @@ CLAIMS = (
         "held to the form, chosen on dev, and against one answer to everything. Holds when tuning "
         "is more than 5 points ahead of both.",
         ("sql",),
-        structured("sql", ("zero-shot", "few-shot", "knn", "constrained")),
+        make_comparison("sql", ("zero-shot", "few-shot", "knn", "constrained")),
         "Llama-2-7B on SQL-create-context: 42 to 89%.",
     ),
 )

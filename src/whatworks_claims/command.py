@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from whatworks.app.cli.app import app, resumable
+from whatworks.app.cli.app import app, catch_interrupt
 
 
 class DataChoice(StrEnum):
@@ -47,21 +47,21 @@ def claims(
         return
     from whatworks.app.report.progress import RichWatcher
     from whatworks.base.lock import hold_folder
-    from whatworks.base.paths import slug
+    from whatworks.base.paths import make_slug
     from whatworks_claims.measure import measure, save
-    from whatworks_claims.page import markdown as as_markdown
     from whatworks_claims.page import print_table
-    from whatworks_claims.run_studies import Request, jobs_for
+    from whatworks_claims.page import render_markdown as as_markdown
+    from whatworks_claims.run_studies import Request, count_jobs
 
     request = Request(
         ids=tuple(ids or ()),
         model=model,
         data=data.value,
         quick=quick,
-        out=out or Path("runs") / f"claims-{slug(model)}",
-        jobs=jobs or jobs_for(model),
+        out=out or Path("runs") / f"claims-{make_slug(model)}",
+        jobs=jobs or count_jobs(model),
     )
-    with resumable(), hold_folder(request.out):
+    with catch_interrupt(), hold_folder(request.out):
         with RichWatcher() as bars:
             report = measure(request, bars)
         page = save(report)
@@ -77,10 +77,10 @@ def explain(ids: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from whatworks_claims.registry import chosen
+    from whatworks_claims.registry import choose_claims
 
     console = Console(highlight=False)
-    for claim in chosen(ids):
+    for claim in choose_claims(ids):
         console.print(Text(claim.id, style="bold"))
         console.print(Text(f"  {claim.says}"))
         console.print(Text(f"  {claim.protocol}", style="dim"))

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from whatworks.analysis.comparison import ALPHA, Scores, compare, mean_interval
-from whatworks.analysis.further_rows import NOTHING_MORE, needed
-from whatworks.base.phrasing import percent, points, span
+from whatworks.analysis.comparison import ALPHA, Scores, compare, estimate_mean
+from whatworks.analysis.further_rows import NOTHING_MORE, estimate_needs
+from whatworks.base.phrasing import format_interval, format_percent, format_points
 from whatworks_claims.evidence import Contrast, Evidence, Finding, Measured, Need
 
 
@@ -25,54 +25,54 @@ def decide(claim: str, evidence: Evidence) -> Finding:
     if evidence.missing:
         return Finding(claim, "cannot tell", evidence.missing, (), evidence)
     for one in evidence.contrasts:
-        if not {e for _, e in one.first} & {e for _, e in _second(one)}:
+        if not {e for _, e in one.first} & {e for _, e in _read_second(one)}:
             missing = f"no answers to compare: {one.what}"
             return Finding(claim, "cannot tell", missing, (), evidence)
     measured = tuple(_measure(one, len(evidence.contrasts)) for one in evidence.contrasts)
     lacking = [need for need in evidence.needs if not need.met]
     if lacking:
-        return Finding(claim, "cannot tell", _lacks(lacking[0]), measured, evidence)
+        return Finding(claim, "cannot tell", _describe_lack(lacking[0]), measured, evidence)
     if not measured:
         return Finding(claim, "cannot tell", "nothing was compared", (), evidence)
     if against := [one for one in measured if one.excluded]:
-        return Finding(claim, "does not hold", _said(against[0]), measured, evidence)
+        return Finding(claim, "does not hold", _describe_measured(against[0]), measured, evidence)
     if all(one.shown for one in measured):
-        return Finding(claim, "holds", _said(measured[0]), measured, evidence)
+        return Finding(claim, "holds", _describe_measured(measured[0]), measured, evidence)
     open_ = next(one for one in measured if not one.shown)
-    return Finding(claim, "cannot tell", _open(open_, len(measured)), measured, evidence)
+    return Finding(claim, "cannot tell", _describe_open(open_, len(measured)), measured, evidence)
 
 
 def _measure(contrast: Contrast, count: int) -> Measured:
     alpha = ALPHA / max(1, count)
-    found = compare(contrast.first, _second(contrast), contrast.groups, alpha=alpha)
+    comparison = compare(contrast.first, _read_second(contrast), contrast.groups, alpha=alpha)
     fixed = contrast.second
     if not isinstance(fixed, Mapping):  # where no answer is right, pairs would not vary at all
-        own = mean_interval(contrast.first, contrast.groups, alpha=alpha)
-        found = replace(found, low=own.low - fixed, high=own.high - fixed)
-    return Measured(contrast.what, found, contrast.smallest)
+        own = estimate_mean(contrast.first, contrast.groups, alpha=alpha)
+        comparison = replace(comparison, low=own.low - fixed, high=own.high - fixed)
+    return Measured(contrast.what, comparison, contrast.smallest)
 
 
-def _second(contrast: Contrast) -> Scores:
+def _read_second(contrast: Contrast) -> Scores:
     fixed = contrast.second
     if isinstance(fixed, Mapping):
         return fixed
     return {(0, example): fixed for _, example in contrast.first}
 
 
-def _lacks(need: Need) -> str:
+def _describe_lack(need: Need) -> str:
     return (
-        f"needs {need.what} of {percent(need.least, 0)} at least, and the model shows "
-        f"{percent(need.level.value)} {span(need.level.low, need.level.high, signed=False)}"
+        f"needs {need.what} of {format_percent(need.least, 0)} at least, and the model shows "
+        f"{format_percent(need.level.value)} {format_interval(need.level.low, need.level.high, signed=False)}"
     )
 
 
-def _said(one: Measured) -> str:
-    found = one.found
-    return f"{one.what}: {points(found.difference)} points {span(found.low, found.high)}"
+def _describe_measured(one: Measured) -> str:
+    comparison = one.found
+    return f"{one.what}: {format_points(comparison.difference)} points {format_interval(comparison.low, comparison.high)}"
 
 
-def _open(one: Measured, count: int) -> str:
+def _describe_open(one: Measured, count: int) -> str:
     gap = abs(one.found.difference - one.smallest)
-    more = needed(one.found, gap, arms=count) if gap > 0 else NOTHING_MORE
+    more = estimate_needs(one.found, gap, arms=count) if gap > 0 else NOTHING_MORE
     need = f"{more.words} would tell"
-    return f"{_said(one)} holds both sides of {points(one.smallest)}; {need}"
+    return f"{_describe_measured(one)} holds both sides of {format_points(one.smallest)}; {need}"

@@ -15,7 +15,7 @@ from typing import Any
 from whatworks.analysis.comparison import Estimate
 from whatworks.analysis.result_rows import Row
 from whatworks.data.task import Example
-from whatworks.metrics.fact_counts import FIGURES, Pair, answerable
+from whatworks.metrics.fact_counts import FIGURES, Pair, is_answerable
 
 DRAWS = 2000
 FEW = 5
@@ -29,13 +29,13 @@ class Figure:
     answers: int
 
 
-def _within(name: str) -> tuple[float, float]:
+def _find_bounds(name: str) -> tuple[float, float]:
     """The least and the most that a figure can be."""
     level = name.removeprefix("score_at_")
     return (-int(level) / (100 - int(level)) if level != name else 0.0, 1.0)
 
 
-def figures(
+def compute_figures(
     rows: Sequence[Row], examples: Sequence[Example], names: Sequence[str] = tuple(FIGURES)
 ) -> dict[str, Figure]:
     """Figures of one arm's answers over all its seeds; those without answers are left out.
@@ -45,18 +45,18 @@ def figures(
         examples: The examples that they answer; rows of others are left out.
         names: Which figures.
     """
-    asked = {example.id: example for example in examples}
-    mine = [row for row in rows if row.status == "scored" and row.example in asked]
-    found: dict[str, Figure] = {}
+    by_id = {example.id: example for example in examples}
+    mine = [row for row in rows if row.status == "scored" and row.example in by_id]
+    by_name: dict[str, Figure] = {}
     for name in names:
-        pairs = [(row, FIGURES[name](row, answerable(asked[row.example]))) for row in mine]
+        pairs = [(row, FIGURES[name](row, is_answerable(by_id[row.example]))) for row in mine]
         counted = [(row, pair) for row, pair in pairs if pair is not None]
         if counted:
-            found[name] = Figure(ratio(counted, within=_within(name)), len(counted))
-    return found
+            by_name[name] = Figure(estimate_ratio(counted, within=_find_bounds(name)), len(counted))
+    return by_name
 
 
-def ratio(
+def estimate_ratio(
     counted: Sequence[tuple[Row, Pair]],
     *,
     within: tuple[float, float] = (0.0, 1.0),
@@ -87,8 +87,8 @@ def ratio(
     drawn: Any = rng.multinomial(len(seeds), [1 / len(seeds)] * len(seeds), DRAWS)
     above = np.einsum("ds,sg,dg->d", drawn, top, weights, optimize=True)
     below = np.einsum("ds,sg,dg->d", drawn, bottom, weights, optimize=True)
-    kept = above[below > 0] / below[below > 0]
-    low, high = (float(np.quantile(kept, share)) for share in (0.025, 0.975))
+    ratios = above[below > 0] / below[below > 0]
+    low, high = (float(np.quantile(ratios, share)) for share in (0.025, 0.975))
     shares = top.sum(axis=0) / np.maximum(bottom.sum(axis=0), 1e-12)
     _, alike = np.unique(np.round(shares, 9), return_counts=True)
     if len(groups) - int(alike.max()) < FEW:

@@ -84,13 +84,13 @@ class Sheet:
             copies: Training rows for each fact.
             instructions: For training and test alike.
         """
-        train = tuple(row for fact in self.facts for row in _told(fact, told, copies))
-        dev = tuple(_asked(fact, -2, "dev", "generalisation") for fact in self.facts)
+        train = tuple(row for fact in self.facts for row in _tell_fact(fact, told, copies))
+        dev = tuple(_ask_fact(fact, -2, "dev", "generalisation") for fact in self.facts)
         test: list[Example] = []
         for fact in self.facts:
-            test.append(_again(fact))
-            test.append(_asked(fact, -1, "new", "generalisation"))
-            test += [_reversed(fact, question) for question in fact.reverse[:1]]
+            test.append(_ask_again(fact))
+            test.append(_ask_fact(fact, -1, "new", "generalisation"))
+            test += [_reverse_fact(fact, question) for question in fact.reverse[:1]]
         subjects = {fact.object: fact.subject for fact in self.facts}
         for id_, question, answer in self.hops:
             test.append(
@@ -102,7 +102,7 @@ class Sheet:
                     meta={"aspect": "portability"},
                 )
             )
-        near = [_asked(fact, -1, "near", "locality") for fact in self.neighbours]
+        near = [_ask_fact(fact, -1, "near", "locality") for fact in self.neighbours]
         test += [row.replace(evidence=()) for row in near]
         return Task(
             name=name,
@@ -113,27 +113,31 @@ class Sheet:
         )
 
 
-def aspect(example: Example) -> str:
+def read_aspect(example: Example) -> str:
     """Which of the five ways a row asks in; "" when it does not say."""
     return str(example.meta.get("aspect", ""))
 
 
-def _told(fact: Fact, told: Told, copies: int) -> Sequence[Example]:
-    asked = [_asked(fact, i % (len(fact.questions) - 2), f"q{i}", "") for i in range(copies)]
+def _tell_fact(fact: Fact, told: Told, copies: int) -> Sequence[Example]:
+    questions = [_ask_fact(fact, i % (len(fact.questions) - 2), f"q{i}", "") for i in range(copies)]
     if told == "questions":
-        return asked
+        return questions
     if told == "repeat":
-        return [_stated(fact, 0, i) for i in range(copies)]
-    said = [_stated(fact, i % len(fact.statements), i) for i in range(copies)]
-    return said if told == "paraphrase" else [*said[: copies // 2], *asked[: copies - copies // 2]]
+        return [_state_fact(fact, 0, i) for i in range(copies)]
+    statements = [_state_fact(fact, i % len(fact.statements), i) for i in range(copies)]
+    return (
+        statements
+        if told == "paraphrase"
+        else [*statements[: copies // 2], *questions[: copies - copies // 2]]
+    )
 
 
-def _stated(fact: Fact, wording: int, number: int) -> Example:
+def _state_fact(fact: Fact, wording: int, number: int) -> Example:
     text = fact.statements[wording]
     return Example(id=f"{fact.id}/s{number}", inputs={"text": ""}, target=text, group=fact.subject)
 
 
-def _asked(fact: Fact, wording: int, name: str, way: str) -> Example:
+def _ask_fact(fact: Fact, wording: int, name: str, way: str) -> Example:
     return Example(
         id=f"{fact.id}/{name}",
         inputs={"question": fact.questions[wording]},
@@ -147,12 +151,12 @@ def _asked(fact: Fact, wording: int, name: str, way: str) -> Example:
     )
 
 
-def _again(fact: Fact) -> Example:
-    row = _asked(fact, 0, "again", "reliability")
+def _ask_again(fact: Fact) -> Example:
+    row = _ask_fact(fact, 0, "again", "reliability")
     return row.replace(inputs={"question": f"Question: {row.text}"})
 
 
-def _reversed(fact: Fact, question: str) -> Example:
+def _reverse_fact(fact: Fact, question: str) -> Example:
     return Example(
         id=f"{fact.id}/reverse",
         inputs={"question": question},

@@ -46,9 +46,9 @@ class Pace:
 
 def probe(desk: Desk, folder: Path) -> Pace:
     """Measure the pace with a few requests and one short training, once for a folder."""
-    kept = folder / "pace.json"
-    if kept.exists():
-        return Pace(**json.loads(kept.read_text(encoding="utf-8")))
+    pace_file = folder / "pace.json"
+    if pace_file.exists():
+        return Pace(**json.loads(pace_file.read_text(encoding="utf-8")))
     base = "The quick answer of a short probe. " * 2
     short = [_ask(f"{i} {base}") for i in range(32)]
     long = [_ask(f"{i} {base * 6}") for i in range(32)]
@@ -65,7 +65,7 @@ def probe(desk: Desk, folder: Path) -> Pace:
     token = max(0.0, seconds[1] - seconds[0]) / max(1, tokens[1] - tokens[0])
     start, learned = _train(desk, folder / "study")
     pace = Pace(token, max(1e-4, seconds[0] - token * tokens[0]), start, learned)
-    write_atomic(kept, json.dumps(asdict(pace)))
+    write_atomic(pace_file, json.dumps(asdict(pace)))
     return pace
 
 
@@ -90,51 +90,51 @@ def _train(desk: Desk, folder: Path) -> tuple[float, float]:
     if Path(desk.model.base).is_dir():
         launch.prepare()
     began = time.perf_counter()
-    made = conduct(plan, folder, desk.model.base)
+    outcome = conduct(plan, folder, desk.model.base)
     whole = time.perf_counter() - began
-    spent = made.summary.arms[0].info.training_seconds if made.summary else 0.0
-    tokens = _tokens(desk, rows[:64]) * 64 * epochs
+    spent = outcome.summary.arms[0].info.training_seconds if outcome.summary else 0.0
+    tokens = _count_tokens(desk, rows[:64]) * 64 * epochs
     return (max(0.0, whole - spent), spent / tokens) if spent else (0.0, 0.0)
 
 
-def expected(plan: Plan, pace: Pace, desk: Desk) -> float:
+def estimate_seconds(plan: Plan, pace: Pace, desk: Desk) -> float:
     """Seconds that a study will take, within a factor of two or so."""
     splits = plan.task.splits
-    row = _tokens(desk, splits.train[:20]) + _tokens(desk, splits.test[:20]) / 2
+    row = _count_tokens(desk, splits.train[:20]) + _count_tokens(desk, splits.test[:20]) / 2
     words = [len(document.text.split()) for document in plan.task.documents] or [0]
     passage = 1.6 * sum(words) / len(words)
-    return START + sum(_arm(arm, plan, pace, row / 1.5, passage) for arm in plan.parsed)
+    return START + sum(_estimate_arm(arm, plan, pace, row / 1.5, passage) for arm in plan.parsed)
 
 
-def known_seconds(facts: int, pace: Pace) -> float:
+def estimate_known_seconds(facts: int, pace: Pace) -> float:
     """Seconds to tell what a model knows, where it knows about half of the facts."""
     requests = facts * (PROMPTS + PROMPTS * SAMPLES / 2)
     return requests * (pace.request + pace.token * KNOWN_PROMPT)
 
 
-def _arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:
+def _estimate_arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:
     splits = plan.task.splits
     rows = min(arm.rows or len(splits.train), len(splits.train))
-    asked, prompt, total = len(splits.dev) + len(splits.test), row, 0.0
+    requests, prompt, total = len(splits.dev) + len(splits.test), row, 0.0
     for step in arm.chain.steps:
-        prompt += row * _k(step, 0, ("few-shot", "knn")) + passage * _k(step, 0, ("rag",))
-        asked += int(getattr(step, "calls", 0))
-        asked += len(splits.dev) * len(getattr(step, "variants", ()))
+        prompt += row * _read_k(step, 0, ("few-shot", "knn")) + passage * _read_k(step, 0, ("rag",))
+        requests += int(getattr(step, "calls", 0))
+        requests += len(splits.dev) * len(getattr(step, "variants", ()))
         if step.trains:
             epochs = int(getattr(step, "epochs", 3))
             heavy = HEAVY.get(step.name, 1.0)
             learned = len(plan.task.preferences) or rows if step.name == "dpo" else rows
             total += pace.training + heavy * pace.learned * prompt * learned * epochs
-            asked += len(splits.dev) * epochs
-    total += asked * (pace.request + pace.token * prompt)
+            requests += len(splits.dev) * epochs
+    total += requests * (pace.request + pace.token * prompt)
     return total * (plan.seeds if arm.chain.stochastic else 1)
 
 
-def _k(step: Method, other: int, names: Sequence[str]) -> int:
+def _read_k(step: Method, other: int, names: Sequence[str]) -> int:
     return int(getattr(step, "k", other)) if step.name in names else other
 
 
-def _tokens(desk: Desk, rows: Sequence[Example]) -> float:
+def _count_tokens(desk: Desk, rows: Sequence[Example]) -> float:
     """Mean tokens of input and target together, and of what a template puts around them."""
     texts = [f"{row.text} {row.target}" for row in rows]
     return 8 + sum(desk.engine.count_tokens(desk.model, texts)) / max(1, len(texts))

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from whatworks.base.errors import ArmFailure
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.store import write_atomic
 from whatworks.data.task import Example, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
@@ -36,28 +36,28 @@ def measure(run: StudyFolder, model: str, answers: Sequence[str]) -> Found:
         model: Its model.
         answers: Whole answers, the end of the turn included.
     """
-    asked = list({example.text: example for example in run.task().splits.test}.values())
-    made = [(one.arm, one.candidate) for one in run.decisions() if one.candidate]
-    key = content_key([made, list(answers), [example.text for example in asked]])
-    kept = _kept(run)
-    if kept.get("key") == key:
-        return kept["arms"]
-    found = _asked(run, model, made, asked, answers)
-    write_atomic(run.path / FILE, json.dumps({"key": key, "arms": found}))
-    return found
+    questions = list({example.text: example for example in run.task().splits.test}.values())
+    candidates = [(one.arm, one.candidate) for one in run.decisions() if one.candidate]
+    key = hash_content([candidates, list(answers), [example.text for example in questions]])
+    stored = _read_kept(run)
+    if stored.get("key") == key:
+        return stored["arms"]
+    by_arm = _measure_arms(run, model, candidates, questions, answers)
+    write_atomic(run.path / FILE, json.dumps({"key": key, "arms": by_arm}))
+    return by_arm
 
 
 def read(run: StudyFolder) -> Found:
     """What was measured beside a study; empty where nothing was."""
-    return _kept(run).get("arms", {})
+    return _read_kept(run).get("arms", {})
 
 
-def _kept(run: StudyFolder) -> dict[str, Any]:
+def _read_kept(run: StudyFolder) -> dict[str, Any]:
     path = run.path / FILE
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _asked(
+def _measure_arms(
     run: StudyFolder,
     model: str,
     made: Sequence[tuple[str, str]],
@@ -66,27 +66,27 @@ def _asked(
 ) -> Found:
     engine, _ = open_engine(model)
     examiner = Examiner(engine, load(MetricSpec(name="contains")), run.store)
-    found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    by_arm: dict[str, dict[str, dict[str, list[float]]]] = {}
     try:
         for arm, key in made:
             if (candidate := run.candidate(key)) is None:
                 continue
             for answer in answers:
                 for example, value in zip(
-                    asked, _probabilities(examiner, candidate, asked, answer), strict=True
+                    asked, _measure_probabilities(examiner, candidate, asked, answer), strict=True
                 ):
-                    by = found.setdefault(arm, {}).setdefault(example.text, {})
+                    by = by_arm.setdefault(arm, {}).setdefault(example.text, {})
                     by.setdefault(answer, []).append(value)
     except ArmFailure:  # the engine cannot say
-        found = {}
+        by_arm = {}
     engine.close()
     return {
         arm: {text: {a: fmean(v) for a, v in by.items()} for text, by in texts.items()}
-        for arm, texts in found.items()
+        for arm, texts in by_arm.items()
     }
 
 
-def _probabilities(
+def _measure_probabilities(
     examiner: Examiner, candidate: Candidate, asked: Sequence[Example], answer: str
 ) -> list[float]:
     logs = examiner.logprobs(candidate, asked, [answer] * len(asked))

@@ -13,7 +13,7 @@ from whatworks.studies.study_task import read_task
 Rows = Sequence[Mapping[str, Any]]
 
 
-def examples(rows: Rows) -> tuple[Example, ...]:
+def make_examples(rows: Rows) -> tuple[Example, ...]:
     """Examples from rows with ``id``, ``input``, ``target`` and perhaps group and evidence."""
     return tuple(
         Example(
@@ -27,12 +27,12 @@ def examples(rows: Rows) -> tuple[Example, ...]:
     )
 
 
-def documents(rows: Rows) -> tuple[Document, ...]:
+def make_documents(rows: Rows) -> tuple[Document, ...]:
     """Documents from rows with ``id`` and ``text``."""
     return tuple(Document(id=row["id"], text=row["text"]) for row in rows)
 
 
-def task(
+def make_task(
     name: str,
     rows: Sequence[Example],
     sizes: tuple[int, int, int],
@@ -58,7 +58,7 @@ def task(
     )
 
 
-def from_files(name: str, root: Path, section: Mapping[str, Any]) -> Task:
+def read_files_task(name: str, root: Path, section: Mapping[str, Any]) -> Task:
     """The task that a study file with this ``task:`` section describes.
 
     Raises:

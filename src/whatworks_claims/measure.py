@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whatworks.analysis.result_rows import Row
 from whatworks.base.errors import WhatworksError
-from whatworks.base.phrasing import duration
+from whatworks.base.phrasing import format_duration
 from whatworks.base.progress import Watcher
 from whatworks.base.store import Store, write_atomic
 from whatworks.data.task import Example, MetricSpec
@@ -29,11 +29,11 @@ from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence, Finding
 from whatworks_claims.findings import Report
-from whatworks_claims.forecast import Pace, expected, known_seconds, probe
+from whatworks_claims.forecast import Pace, estimate_known_seconds, estimate_seconds, probe
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.page import as_data, page
-from whatworks_claims.registry import chosen, needed
-from whatworks_claims.run_studies import Job, Request, folder_of, share_cores
+from whatworks_claims.page import as_data, render_page
+from whatworks_claims.registry import choose_claims, find_steps
+from whatworks_claims.run_studies import Job, Request, name_folder, share_cores
 from whatworks_claims.study_plan import Plan, Step
 
 
@@ -44,17 +44,19 @@ def measure(request: Request, watcher: Watcher) -> Report:
         InputError: If a claim or the model does not exist; nothing was written then.
     """
     began = time.monotonic()
-    claims = chosen(request.ids)
+    claims = choose_claims(request.ids)
     share_cores(request.jobs)  # before the probe: it is to work at the studies' pace
     engine, weights = open_engine(request.model)
     model = ModelFiles(base=weights.base, template=weights.template)
-    known = _known(Examiner(engine, load(MetricSpec(name="facts")), _store(request)), weights)
+    known = _make_classifier(
+        Examiner(engine, load(MetricSpec(name="facts")), _open_store(request)), weights
+    )
     desk = Desk(engine, model, known, weights.digest, request.data, request.quick)
-    steps = needed(claims, request.quick, request.data)
+    steps = find_steps(claims, request.quick, request.data)
     watcher.say(f"{len(claims)} claims in {len(steps)} studies on {request.model}")
     forecast = _forecast(request, desk, steps)
     announced = sum(forecast.values()) / max(1, request.jobs)
-    watcher.say(f"expected: {duration(announced)}; results in {request.out}")
+    watcher.say(f"expected: {format_duration(announced)}; results in {request.out}")
     job = Job(request, replace(desk, finished={}), forecast, watcher)
     outcomes = job.run(steps)
     engine.close()
@@ -75,24 +77,26 @@ def find(
     return decide(claim.id, claim.find({name: outcomes[name] for name in there}))
 
 
-def _store(request: Request) -> Store:
+def _open_store(request: Request) -> Store:
     return Store(request.out / "store")
 
 
-def _known(examiner: Examiner, weights: Weights) -> Callable[[Sequence[Example]], dict[str, str]]:
+def _make_classifier(
+    examiner: Examiner, weights: Weights
+) -> Callable[[Sequence[Example]], dict[str, str]]:
     start = Candidate(
         prompt=Prompt(instructions="Answer the question."),
         weights=weights,
         decoding=Decoding(max_tokens=16),
     )
 
-    seen: dict[tuple[str, ...], dict[str, str]] = {}
+    cache: dict[tuple[str, ...], dict[str, str]] = {}
 
     def known(facts: Sequence[Example]) -> dict[str, str]:
         which = tuple(fact.key for fact in facts)  # several studies ask for the same ones
-        if which not in seen:
-            seen[which] = dict(classify(examiner, start, facts, facts))
-        return seen[which]
+        if which not in cache:
+            cache[which] = dict(classify(examiner, start, facts, facts))
+        return cache[which]
 
     return known
 
@@ -103,36 +107,38 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
     Studies that build on others are made from placeholders here: only their size counts.
     """
 
-    asked, told = set[str](), set[str]()
+    fact_keys, paid_keys = set[str](), set[str]()
 
     def guess(facts: Sequence[Example]) -> dict[str, str]:
-        asked.update(fact.key for fact in facts)
+        fact_keys.update(fact.key for fact in facts)
         return {fact.id: CLASSES[-(i % 2)] for i, fact in enumerate(facts)}
 
     pace: Pace | None = None
-    found: dict[str, float] = {}
-    made: dict[str, Outcome] = {}
+    seconds: dict[str, float] = {}
+    outcomes: dict[str, Outcome] = {}
     for step in steps:
         try:
-            plan = step.make(replace(desk, known=guess, finished=made))
+            plan = step.make(replace(desk, known=guess, finished=outcomes))
         except WhatworksError:
             plan = None
         if plan is None:
-            found[step.name] = 0.0
+            seconds[step.name] = 0.0
             continue
         plan = replace(plan, seeds=request.runs)
-        made[step.name] = _placeholder(plan)
-        folder = folder_of(request.out, step, plan, desk.digest) / "run"
+        outcomes[step.name] = _make_placeholder(plan)
+        folder = name_folder(request.out, step, plan, desk.digest) / "run"
         if StudyFolder(folder).has_run:
-            found[step.name] = 0.0
+            seconds[step.name] = 0.0
             continue
         pace = pace or probe(desk, request.out / f"probe-{desk.digest}")
-        found[step.name] = expected(plan, pace, desk) + known_seconds(len(asked - told), pace)
-        told |= asked  # what a model knows is asked once
-    return found
+        seconds[step.name] = estimate_seconds(plan, pace, desk) + estimate_known_seconds(
+            len(fact_keys - paid_keys), pace
+        )
+        paid_keys |= fact_keys  # what a model knows is asked once
+    return seconds
 
 
-def _placeholder(plan: Plan) -> Outcome:
+def _make_placeholder(plan: Plan) -> Outcome:
     """An outcome in which every arm answers right."""
     rows = [
         Row(arm, 0, "scored", example=e.id, output=e.target, value=1.0, kind="correct")
@@ -147,5 +153,5 @@ def save(report: Report) -> Path:
 
     write_atomic(report.request.out / "claims.json", json.dumps(as_data(report), indent=1))
     path = report.request.out / "claims.html"
-    write_atomic(path, page(report))
+    write_atomic(path, render_page(report))
     return path

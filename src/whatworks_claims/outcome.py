@@ -9,14 +9,14 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any, cast
 
-from whatworks.analysis.comparison import Estimate, Scores, mean_interval
+from whatworks.analysis.comparison import Estimate, Scores, estimate_mean
 from whatworks.analysis.figures import Summary
 from whatworks.analysis.result_rows import Row
-from whatworks.base.phrasing import count, in_one_unit, percent, span
+from whatworks.base.phrasing import format_count, format_interval, format_one_unit, format_percent
 from whatworks.data.task import Example, Task
-from whatworks.metrics.registry import of
+from whatworks.metrics.registry import load_task_metric
 from whatworks.metrics.score import Kind, Metric, Score
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.text_overlap import average_parts
 from whatworks_claims.evidence import SMALLEST, Contrast, Need, Sample, Table
 
 Value = Callable[[Row], float]
@@ -30,22 +30,22 @@ TRIED = 8
 tried as one answer for all."""
 
 
-def strict(row: Row) -> float:
+def score_strict(row: Row) -> float:
     """The strict score."""
     return row.value
 
 
-def wrong(row: Row) -> float:
+def is_wrong(row: Row) -> float:
     """Whether the answer is wrong, an abstention not being wrong."""
     return float(row.kind == "wrong")
 
 
-def malformed(row: Row) -> float:
+def is_malformed(row: Row) -> float:
     """Whether the answer lacks the wanted form."""
     return float(row.kind == "malformed")
 
 
-def everything(example: Example) -> bool:
+def accept_all(example: Example) -> bool:
     """Every example."""
     del example
     return True
@@ -53,10 +53,10 @@ def everything(example: Example) -> bool:
 
 def _grade(row: Row) -> str:
     """What came of an answer, in a word or with its score."""
-    return f"scores {percent(row.value)}" if 0 < row.value < 1 else row.kind
+    return f"scores {format_percent(row.value)}" if 0 < row.value < 1 else row.kind
 
 
-def _repeated(texts: Iterable[str]) -> list[str]:
+def _find_repeated(texts: Iterable[str]) -> list[str]:
     """Those that come more than once; what one example alone is right with is no guess."""
     return [text for text, times in Counter(texts).most_common(TRIED) if times > 1]
 
@@ -77,13 +77,13 @@ class Outcome:
     summary: Summary | None = None
     measures: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
-    def scores(self, arm: str, value: Value = strict, only: Only = everything) -> Scores:
+    def scores(self, arm: str, value: Value = score_strict, only: Only = accept_all) -> Scores:
         """``(seed, example id) -> value`` of one arm, over what ``only`` keeps of test."""
-        kept = {example.id for example in self.task.splits.test if only(example)}
+        included = {example.id for example in self.task.splits.test if only(example)}
         return {
             (row.seed, row.example): value(row)
             for row in self.rows
-            if row.arm == arm and row.status == "scored" and row.example in kept
+            if row.arm == arm and row.status == "scored" and row.example in included
         }
 
     @property
@@ -105,8 +105,8 @@ class Outcome:
         base: str,
         what: str,
         *,
-        value: Value = strict,
-        only: Only = everything,
+        value: Value = score_strict,
+        only: Only = accept_all,
         smallest: float = SMALLEST,
     ) -> Contrast:
         """``arm`` less ``base`` on the same examples."""
@@ -122,24 +122,24 @@ class Outcome:
 
         Otherwise what is ahead of ``base`` is ahead of one answer for all too.
         """
-        found = self.contrast(arm, base, what, smallest=smallest)
-        said = {(row.example, row.output) for row in self.rows if row.arm == arm}
-        level = max(self.guess, self._constant(_repeated(text for _, text in said)))
+        contrast = self.contrast(arm, base, what, smallest=smallest)
+        answers = {(row.example, row.output) for row in self.rows if row.arm == arm}
+        level = max(self.guess, self._constant(_find_repeated(text for _, text in answers)))
         if level <= self.level(base).value:
-            return (found,)
+            return (contrast,)
         less = f"{what.partition(' less ')[0]} less one answer for all"
-        return found, self.above(arm, level, less)
+        return contrast, self.above(arm, level, less)
 
     def above(self, arm: str, level: float, what: str) -> Contrast:
         """``arm`` less a fixed score, e.g. what guessing gives."""
         return Contrast(what, self.scores(arm), level, self.groups)
 
-    def level(self, arm: str, value: Value = strict, only: Only = everything) -> Estimate:
+    def level(self, arm: str, value: Value = score_strict, only: Only = accept_all) -> Estimate:
         """Mean of one arm with its interval; an arm without answers is at 0 and unknown."""
         scores = self.scores(arm, value, only)
-        return mean_interval(scores, self.groups) if scores else Estimate(0.0, 0.0, 1.0)
+        return estimate_mean(scores, self.groups) if scores else Estimate(0.0, 0.0, 1.0)
 
-    def need(self, arm: str, what: str, least: float, only: Only = everything) -> Need:
+    def need(self, arm: str, what: str, least: float, only: Only = accept_all) -> Need:
         """The share that one arm must get right."""
         return Need(what, self.level(arm, only=only), least)
 
@@ -157,11 +157,11 @@ class Outcome:
         """
         train, test = self.task.splits.train, self.task.splits.test
         often = [text for text, _ in Counter(e.target for e in train).most_common(TRIED)]
-        return self._constant([*often, *_repeated(e.target for e in test)])
+        return self._constant([*often, *_find_repeated(e.target for e in test)])
 
     @cached_property
     def _metric(self) -> Metric:
-        return of(self.task)
+        return load_task_metric(self.task)
 
     def _constant(self, answers: Iterable[str]) -> float:
         """The best mean score of one of these answers given to all of test."""
@@ -169,13 +169,13 @@ class Outcome:
         tried = dict.fromkeys(answers)
         return max((fmean(self._metric(e, one).value for e in test) for one in tried), default=0.0)
 
-    def table(self, title: str, arms: Sequence[str] = (), only: Only = everything) -> Table:
+    def table(self, title: str, arms: Sequence[str] = (), only: Only = accept_all) -> Table:
         """Score, wrong, abstained, malformed; tokens and seconds of a request, of each arm."""
         names = arms or list(dict.fromkeys(row.arm for row in self.rows))
-        kept = {example.id for example in self.task.splits.test if only(example)}
+        included = {example.id for example in self.task.splits.test if only(example)}
         lines: list[tuple[str, ...]] = []
         for name in names:
-            mine = [row for row in self.rows if row.arm == name and row.example in kept]
+            mine = [row for row in self.rows if row.arm == name and row.example in included]
             if not mine:
                 lines.append((name, "failed", *[""] * 6))
                 continue
@@ -187,20 +187,20 @@ class Outcome:
             lines.append(
                 (
                     name,
-                    f"{percent(level.value)} {span(level.low, level.high, signed=False)}",
-                    percent(mean(lambda row: row.lenient)),
-                    percent(mean(wrong)),
-                    percent(mean(lambda row: float(row.kind == "abstained"))),
-                    percent(mean(malformed)),
-                    count(mean(lambda row: float(row.prompt_tokens))),
-                    in_one_unit(mean(lambda row: row.seconds)),
+                    f"{format_percent(level.value)} {format_interval(level.low, level.high, signed=False)}",
+                    format_percent(mean(lambda row: row.lenient)),
+                    format_percent(mean(is_wrong)),
+                    format_percent(mean(lambda row: float(row.kind == "abstained"))),
+                    format_percent(mean(is_malformed)),
+                    format_count(mean(lambda row: float(row.prompt_tokens))),
+                    format_one_unit(mean(lambda row: row.seconds)),
                 )
             )
         first, last = ("score", "not perfect") if self.graded else ("right", "wrong")
         columns = ("arm", first, "lenient", last, "abstained", "malformed", "prompt tokens",
                    "per request")  # fmt: skip
-        held = any(name.startswith("constrained") for name in names)
-        return Table(title, columns, tuple(lines), CUT_OFF if held else "")
+        has_constrained = any(name.startswith("constrained") for name in names)
+        return Table(title, columns, tuple(lines), CUT_OFF if has_constrained else "")
 
     @property
     def graded(self) -> bool:
@@ -220,33 +220,35 @@ class Outcome:
         for arm in arms or dict.fromkeys(row.arm for row in scored):
             mine = [row for row in scored if row.arm == arm]
             seeds = sorted({row.seed for row in mine})
-            found = [self._whole([r for r in mine if r.seed == seed], set(names)) for seed in seeds]
-            cells = [[figures[name] for figures in found if name in figures] for name in names]
+            by_seed = [
+                self._whole([r for r in mine if r.seed == seed], set(names)) for seed in seeds
+            ]
+            cells = [[figures[name] for figures in by_seed if name in figures] for name in names]
             lines.append((arm, *(f"{fmean(values):.2f}" if values else "" for values in cells)))
         return Table(title, ("arm", *names.values()), tuple(lines))
 
     def _whole(self, rows: Sequence[Row], names: set[str]) -> dict[str, float]:
         """Figures of one run's answers: means of their parts, and the metric's summary if asked."""
-        asked = {example.id: example for example in self.task.splits.test}
+        by_id = {example.id: example for example in self.task.splits.test}
         scores = [Score(row.value, cast(Kind, row.kind), lenient=row.lenient, parts=row.parts,
                         label=self._metric.label(row.output)) for row in rows]  # fmt: skip
-        found = part_means((), scores)
-        if names <= found.keys():
-            return found
-        return found | self._metric.summary([asked[row.example] for row in rows], scores)
+        means = average_parts((), scores)
+        if names <= means.keys():
+            return means
+        return means | self._metric.summary([by_id[row.example] for row in rows], scores)
 
     def samples(
-        self, arms: Sequence[str], n: int = 3, only: Only = everything
+        self, arms: Sequence[str], n: int = 3, only: Only = accept_all
     ) -> tuple[Sample, ...]:
         """The first ``n`` different test examples with the first seed's answers, whatever came."""
-        said = {
+        by_arm = {
             (row.arm, row.example): row for row in reversed(self.rows) if row.output or row.kind
         }
-        found: list[Sample] = []
+        chosen: list[Sample] = []
         for example in self.task.splits.test:
-            rows = [(arm, said[arm, example.id]) for arm in arms if (arm, example.id) in said]
-            asked = any(one.asked == example.text for one in found)
-            if only(example) and rows and not asked and len(found) < n:
+            rows = [(arm, by_arm[arm, example.id]) for arm in arms if (arm, example.id) in by_arm]
+            is_repeat = any(one.asked == example.text for one in chosen)
+            if only(example) and rows and not is_repeat and len(chosen) < n:
                 answers = tuple((arm, row.output, _grade(row)) for arm, row in rows)
-                found.append(Sample(example.text, example.target, answers))
-        return tuple(found)
+                chosen.append(Sample(example.text, example.target, answers))
+        return tuple(chosen)

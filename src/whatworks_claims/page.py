@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from whatworks.app.report import charts
-from whatworks.app.report.html import environment, whole
+from whatworks.app.report.html import make_environment, replace_surrogates
 from whatworks.app.report.progress import clean
-from whatworks.base.phrasing import duration, points, span
+from whatworks.base.phrasing import format_duration, format_interval, format_points
 from whatworks.version import __version__
 from whatworks_claims.evidence import Measured, Plot
 from whatworks_claims.findings import Report
@@ -23,12 +23,12 @@ CSS = {"holds": "works", "does not hold": "does-not-work", "cannot tell": "canno
 STYLES = {"holds": "bold blue", "does not hold": "dark_orange3", "cannot tell": "dim"}
 
 
-def page(report: Report) -> str:
+def render_page(report: Report) -> str:
     """The page as text."""
     answers = [finding.answer for finding in report.findings]
     shown = list(zip(report.claims, report.findings, strict=True))
     text = (
-        environment("whatworks_claims")
+        make_environment("whatworks_claims")
         .get_template("claims.html.j2")
         .render(
             report=report,
@@ -36,30 +36,30 @@ def page(report: Report) -> str:
             counts={answer: answers.count(answer) for answer in MARKS},
             marks=MARKS,
             css=CSS,
-            interval=interval,
-            line=_line,
+            interval=describe_interval,
+            line=_draw_plot,
             items=sum(m.found.n_items for f in report.findings for m in f.measured[:1]),
             version=__version__,
-            command=command(report),
+            command=format_command(report),
         )
     )
-    return whole(text)
+    return replace_surrogates(text)
 
 
-def command(report: Report) -> str:
+def format_command(report: Report) -> str:
     """How to run it again."""
-    asked = report.request
-    parts = ["whatworks claims", *asked.ids, f"--model {asked.model}", f"--data {asked.data}"]
-    return " ".join([*parts, "--quick"] if asked.quick else parts)
+    request = report.request
+    parts = ["whatworks claims", *request.ids, f"--model {request.model}", f"--data {request.data}"]
+    return " ".join([*parts, "--quick"] if request.quick else parts)
 
 
-def interval(one: Measured) -> str:
+def describe_interval(one: Measured) -> str:
     """``+29.5 [+21, +38]``."""
-    return f"{points(one.found.difference)} {span(one.found.low, one.found.high)}"
+    return f"{format_points(one.found.difference)} {format_interval(one.found.low, one.found.high)}"
 
 
-def _line(plot: Plot) -> Markup:
-    return charts.steps(plot.lines)
+def _draw_plot(plot: Plot) -> Markup:
+    return charts.draw_steps(plot.lines)
 
 
 def print_table(report: Report, console: Console | None = None) -> None:
@@ -82,16 +82,18 @@ def print_table(report: Report, console: Console | None = None) -> None:
         table.add_row(
             finding.claim,
             Text(f"{MARKS[finding.answer]} {finding.answer}", style=STYLES[finding.answer]),
-            interval(one) if one else "",
+            describe_interval(one) if one else "",
             str(one.found.n_items) if one else "",
             Text(clean(finding.reason)),
         )
     console.print(table)
-    took = duration(report.seconds)
-    console.print(Text(f"{took}; {duration(report.announced)} had been announced", style="dim"))
+    took = format_duration(report.seconds)
+    console.print(
+        Text(f"{took}; {format_duration(report.announced)} had been announced", style="dim")
+    )
 
 
-def markdown(report: Report) -> str:
+def render_markdown(report: Report) -> str:
     """The findings as a Markdown table, with the command and the time that it took."""
     lines = [
         "| claim | the article says | on this model | effect, points | n |",
@@ -100,18 +102,18 @@ def markdown(report: Report) -> str:
     for claim, finding in zip(report.claims, report.findings, strict=True):
         one = finding.effect
         cells = (f"`{claim.id}`", claim.says, f"{MARKS[finding.answer]} {finding.answer}")
-        figures = (interval(one), str(one.found.n_items)) if one else ("", "")
+        figures = (describe_interval(one), str(one.found.n_items)) if one else ("", "")
         lines.append(
             f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in (*cells, *figures))} |"
         )
-    times = f"{duration(report.seconds)}, {duration(report.announced)} announced"
-    return "\n".join([*lines, "", f"`{command(report)}`: {times}.", ""])
+    times = f"{format_duration(report.seconds)}, {format_duration(report.announced)} announced"
+    return "\n".join([*lines, "", f"`{format_command(report)}`: {times}.", ""])
 
 
 def as_data(report: Report) -> dict[str, Any]:
     """The findings as plain data."""
     return {
-        "command": command(report),
+        "command": format_command(report),
         "seconds": round(report.seconds, 1),
         "announced": round(report.announced, 1),
         "version": __version__,

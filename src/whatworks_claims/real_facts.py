@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from whatworks.base.paths import public_data
+from whatworks.base.paths import find_public_data
 from whatworks.data.task import Document, Example, MetricSpec, Splits, Task
 from whatworks_claims.fact_sheet import Fact, Sheet
 
@@ -56,26 +56,26 @@ _WORDINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 @cache
-def _rows() -> tuple[dict[str, Any], ...]:
-    path = public_data("entityquestions/joined_wikipedia.jsonl")
+def _read_rows() -> tuple[dict[str, Any], ...]:
+    path = find_public_data("entityquestions/joined_wikipedia.jsonl")
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    seen: dict[str, dict[str, Any]] = {}
+    by_subject: dict[str, dict[str, Any]] = {}
     for row in rows:  # one question for each entity
-        seen.setdefault(row["subject"], row)
-    found = list(seen.values())
-    random.Random("entities").shuffle(found)
-    return tuple(found)
+        by_subject.setdefault(row["subject"], row)
+    entities = list(by_subject.values())
+    random.Random("entities").shuffle(entities)
+    return tuple(entities)
 
 
-def sheet(count: int) -> Sheet:
+def make_real_sheet(count: int) -> Sheet:
     """``count`` facts to teach, and as many neighbours of the same relations."""
-    chosen = [row for row in _rows() if row["relation"] in _WORDINGS][: 2 * count]
-    facts = [_fact(row) for row in chosen]
+    chosen = [row for row in _read_rows() if row["relation"] in _WORDINGS][: 2 * count]
+    facts = [_make_fact(row) for row in chosen]
     return Sheet(tuple(facts[:count]), (), tuple(facts[count:]))
 
 
-def _fact(row: Mapping[str, Any]) -> Fact:
-    said, asked = _WORDINGS[row["relation"]]
+def _make_fact(row: Mapping[str, Any]) -> Fact:
+    statements, wordings = _WORDINGS[row["relation"]]
     subject, answers = row["subject"], row["answers"]
 
     def filled(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,38 +85,40 @@ def _fact(row: Mapping[str, Any]) -> Fact:
         id=f"{row['relation']}.{subject}",
         subject=subject,
         object=answers[0],
-        statements=filled(said),
-        questions=(row["question"], *filled(asked)),
+        statements=filled(statements),
+        questions=(row["question"], *filled(wordings)),
         aliases=tuple(answers[1:]),
     )
 
 
-def questions(train: int, dev: int, test: int) -> Task:
+def make_questions_task(train: int, dev: int, test: int) -> Task:
     """Questions about entities that no other row mentions, with a paragraph for each."""
-    rows = _rows()[: train + dev + test]
-    made = tuple(_example(row) for row in rows)
+    rows = _read_rows()[: train + dev + test]
+    examples = tuple(_make_example(row) for row in rows)
     notes = tuple(
         Document(id=f"doc-{row['subject']}", title=row["subject"], text=row["paragraph"])
         for row in rows
     )
     return Task(
         name="open-notes",
-        splits=Splits(train=made[:train], dev=made[train : train + dev], test=made[train + dev :]),
+        splits=Splits(
+            train=examples[:train], dev=examples[train : train + dev], test=examples[train + dev :]
+        ),
         metric=MetricSpec(name="facts"),
         instructions="Answer the question from the text.",
         documents=notes,
     )
 
 
-def closed_book(count: int) -> list[Example]:
+def read_closed_book(count: int) -> list[Example]:
     """Questions with their relation, for telling what a model knows."""
-    usable = [row for row in _rows() if row["relation"] in _WORDINGS]
-    return [_example(row) for row in usable[:count]]
+    usable = [row for row in _read_rows() if row["relation"] in _WORDINGS]
+    return [_make_example(row) for row in usable[:count]]
 
 
-def without_answer(count: int) -> list[Example]:
+def read_unanswerable(count: int) -> list[Example]:
     """Questions that have no answer, of SelfAware."""
-    path = public_data("selfaware/SelfAware.json")
+    path = find_public_data("selfaware/SelfAware.json")
     rows = json.loads(path.read_text(encoding="utf-8"))["example"]
     open_ = [row for row in rows if row["answerable"] is False]
     random.Random("selfaware").shuffle(open_)
@@ -130,7 +132,7 @@ def without_answer(count: int) -> list[Example]:
     ]
 
 
-def _example(row: Mapping[str, Any]) -> Example:
+def _make_example(row: Mapping[str, Any]) -> Example:
     return Example(
         id=f"{row['relation']}.{row['subject']}",
         inputs={"question": row["question"]},

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks_claims import claims_choosing as choosing
 from whatworks_claims import claims_form as form
 from whatworks_claims import claims_hallucination as hallucination
@@ -23,47 +23,48 @@ from whatworks_claims.kinds import DataKind
 from whatworks_claims.study_plan import Step
 
 
-def claims() -> tuple[Claim, ...]:
+def list_claims() -> tuple[Claim, ...]:
     """Every claim, in the article's order."""
-    return tuple(claim for module in _modules() for claim in module.CLAIMS)
+    return tuple(claim for module in _list_modules() for claim in module.CLAIMS)
 
 
-def steps() -> dict[str, Step]:
+def list_steps() -> dict[str, Step]:
     """Every study that a claim may ask for, by name."""
-    return {step.name: step for module in _modules() for step in module.STEPS}
+    return {step.name: step for module in _list_modules() for step in module.STEPS}
 
 
-def chosen(ids: Sequence[str]) -> tuple[Claim, ...]:
+def choose_claims(ids: Sequence[str]) -> tuple[Claim, ...]:
     """The claims with these ids, or all; ``form`` means every claim that begins with ``form.``.
 
     Raises:
         InputError: If there is no such claim.
     """
-    known = claims()
+    known = list_claims()
     for name in ids:
         if not any(one.id == name or one.id.startswith(f"{name}.") for one in known):
             raise InputError(
-                f"there is no claim {name!r}", remedy=nearest(name, (one.id for one in known))
+                f"there is no claim {name!r}",
+                remedy=suggest_nearest(name, (one.id for one in known)),
             )
-    wanted = [
+    matching = [
         one
         for one in known
         if not ids or any(one.id == name or one.id.startswith(f"{name}.") for name in ids)
     ]
-    return tuple(wanted)
+    return tuple(matching)
 
 
-def needed(
+def find_steps(
     wanted: Sequence[Claim], quick: bool = False, data: DataKind = "generated"
 ) -> list[Step]:
     """The studies of these claims and those that they build on, each once, in an order to run."""
-    known, found = steps(), dict[str, Step]()
+    known, ordered = list_steps(), dict[str, Step]()
 
     def add(name: str) -> None:
-        if name not in found:
+        if name not in ordered:
             for before in known[name].after:
                 add(before)
-            found[name] = known[name]
+            ordered[name] = known[name]
 
     for claim in wanted:
         for name in claim.reads(quick):
@@ -71,10 +72,10 @@ def needed(
     for name in (name for claim in wanted for name in claim.beside):
         if known[name].data in (None, data):
             add(name)
-    return list(found.values())
+    return list(ordered.values())
 
 
-def _modules() -> tuple[Any, ...]:
+def _list_modules() -> tuple[Any, ...]:
     """The modules that define ``CLAIMS`` and ``STEPS``."""
 
     return (form, writing, romeo, teaching, hallucination, reading, choosing)

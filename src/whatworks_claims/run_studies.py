@@ -17,7 +17,7 @@ from typing import Any
 
 from whatworks.app.run_study import report_study, run_study
 from whatworks.base.errors import InputError, WhatworksError
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.progress import Silent, Watcher
 from whatworks.models.files import resolve
 from whatworks.studies.study_folder import StudyFolder
@@ -66,7 +66,7 @@ class Request:
         return self.seeds or (3 if self.quick else 5)
 
 
-def folder_of(out: Path, step: Step, plan: Plan, model: str) -> Path:
+def name_folder(out: Path, step: Step, plan: Plan, model: str) -> Path:
     """Of a study: named by its content, so that another size or model is another study.
 
     Args:
@@ -75,7 +75,7 @@ def folder_of(out: Path, step: Step, plan: Plan, model: str) -> Path:
         plan: The study.
         model: Content hash of the model.
     """
-    key = content_key([plan.key, model])
+    key = hash_content([plan.key, model])
     return out / "studies" / f"{step.name}-{key}"
 
 
@@ -83,10 +83,10 @@ def conduct(plan: Plan, folder: Path, model: str) -> Outcome:
     """Run one study in a folder of its own, as ``whatworks run`` would; again, it resumes."""
     path = plan.write(folder, model)
     summary, _ = run_study(path, out=folder / "run", watcher=Silent())
-    return outcome(folder, summary)
+    return read_outcome(folder, summary)
 
 
-def outcome(folder: Path, summary: Any = None) -> Outcome:
+def read_outcome(folder: Path, summary: Any = None) -> Outcome:
     """A finished study read back from its folder."""
     if summary is None:
         summary, _ = report_study(folder / "run")
@@ -127,7 +127,7 @@ class Job:
         """Run what is not there yet; what came of each study, and ``failed`` says why not."""
         self.watcher.start(BAR, max(1, round(sum(self.forecast.values()))))
         waiting = list(steps)
-        with _pool(self.request.jobs) as pool:
+        with _open_pool(self.request.jobs) as pool:
             while waiting or self._running:
                 ready = [s for s in waiting if all(self._settled(name) for name in s.after)]
                 # The longest first: else it runs alone at the end.
@@ -157,7 +157,7 @@ class Job:
                     f"there is no {self.request.data} data for it", remedy="leave `--data` out"
                 )
             plan = replace(plan, seeds=self.request.runs)
-            folder = folder_of(self.request.out, step, plan, self.desk.digest)
+            folder = name_folder(self.request.out, step, plan, self.desk.digest)
             path = plan.write(folder, self.request.model)
         except WhatworksError as error:
             self._fail(step.name, error)
@@ -165,7 +165,7 @@ class Job:
         self.folders[step.name] = folder
         self.watcher.advance(BAR, 0, step.name)
         task = (path, folder / "run", self.request.model, plan.scored)
-        future = _here(*task) if pool is None else pool.submit(_study, *task)
+        future = _run_here(*task) if pool is None else pool.submit(_run_study, *task)
         self._running[future] = _Running(step.name, time.monotonic())
 
     def _tick(self) -> None:
@@ -188,7 +188,7 @@ class Job:
                 remedy="run the same command with --jobs 1; it goes on from here",
             ) from error
         if error is None:
-            self.finished[one.name] = outcome(self.folders[one.name])
+            self.finished[one.name] = read_outcome(self.folders[one.name])
         elif isinstance(error, WhatworksError):
             self._fail(one.name, error)
         else:
@@ -206,7 +206,7 @@ def share_cores(jobs: int) -> None:
         os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or jobs) // jobs)))
 
 
-def jobs_for(model: str) -> int:
+def count_jobs(model: str) -> int:
     """Studies at a time: by cores, at most four, where a small model runs here."""
     if model.startswith("http"):
         return 1
@@ -216,30 +216,30 @@ def jobs_for(model: str) -> int:
     return min(4, max(1, os.cpu_count() or 1)) if size < SMALL else 1
 
 
-def _study(path: Path, out: Path, model: str, scored: Sequence[str]) -> None:
+def _run_study(path: Path, out: Path, model: str, scored: Sequence[str]) -> None:
     """One study; a function of its own so that another process can run it."""
     run_study(path, out=out, watcher=Silent())
     if scored:
         likelihood.measure(StudyFolder(out), model, scored)
 
 
-def _here(path: Path, out: Path, model: str, scored: Sequence[str]) -> Future[None]:
+def _run_here(path: Path, out: Path, model: str, scored: Sequence[str]) -> Future[None]:
     """The same in this process, done when it returns."""
     future: Future[None] = Future()
     try:
-        future.set_result(_study(path, out, model, scored))
+        future.set_result(_run_study(path, out, model, scored))
     except WhatworksError as error:
         future.set_exception(error)
     return future
 
 
 @contextmanager
-def _pool(jobs: int) -> Generator[Executor | None]:
+def _open_pool(jobs: int) -> Generator[Executor | None]:
     """Processes for the studies, which end with this block however it is left."""
     if jobs < 2:
         yield None
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quietly)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
     try:
         yield pool
     except BaseException:
@@ -250,7 +250,7 @@ def _pool(jobs: int) -> Generator[Executor | None]:
     pool.shutdown()
 
 
-def _quietly() -> None:
+def _ignore_interrupt() -> None:
     """Ctrl-C is for the command, which ends its processes; however it ends, so do they."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()

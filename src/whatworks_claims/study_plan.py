@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.store import write_atomic
 from whatworks.data.task import Task
 from whatworks.studies.study_file import Arm, StudyFile, read_arms
@@ -44,7 +44,7 @@ class Plan:
     def key(self) -> str:
         """Content hash."""
         body = [self.task.key, self.arms, self.seeds, dict(self.decoding), dict(self.more)]
-        return content_key(body)
+        return hash_content(body)
 
     @property
     def names(self) -> tuple[str, ...]:

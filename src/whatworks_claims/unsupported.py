@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from whatworks.metrics.names_and_numbers import entities
+from whatworks.metrics.names_and_numbers import find_entities
 
 _OPENERS = re.compile(
     r"(?:an?|and|as|at|but|by|for|from|he|his|her|i|if|in|is|it|its|my|no|not|of|on|or|our|she|so"
@@ -13,7 +13,7 @@ _OPENERS = re.compile(
 )
 
 
-def unsupported(answer: str, source: str) -> list[str]:
+def find_unsupported(answer: str, source: str) -> list[str]:
     """The names and numbers of the answer that the source text lacks, in order.
 
     Names are words with a capital or a digit; the first word of an answer is one unless it is a
@@ -23,7 +23,7 @@ def unsupported(answer: str, source: str) -> list[str]:
         answer: What the model said.
         source: Everything that it was shown: passages and question.
     """
-    held = source.casefold()
+    known = source.casefold()
     # A word before it, so that a short answer's only word is not taken for a sentence's beginning.
-    named = entities(f"says {answer.strip()}", source)
-    return [one for one in named if not _OPENERS.fullmatch(one) and one.casefold() not in held]
+    named = find_entities(f"says {answer.strip()}", source)
+    return [one for one in named if not _OPENERS.fullmatch(one) and one.casefold() not in known]

@@ -1,6 +1,6 @@
 """The embedded model: a small language model, the world it has read, and what it can do.
 
-`build_world()` is the ground truth; `weights("lab")` the shipped model; `pretrain` the recipe that
+`build_world()` is the ground truth; `find_weights("lab")` the shipped model; `pretrain` the recipe that
 made it; `check` the gates. The `*_rows` functions write study data from material that no
 pretraining document used. Nothing heavy is imported before a function needs it.
 """
@@ -11,10 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from whatworks.models.embedded import WeightsError, publish, weights
+    from whatworks.models.embedded import WeightsError, find_weights, publish
     from whatworks_lab.gates import GateRow, check
     from whatworks_lab.recipe import Shape, pretrain
-    from whatworks_lab.study_rows import category_rows, facts_rows, json_rows, mr_rows
+    from whatworks_lab.study_rows import (
+        make_category_rows,
+        make_facts_rows,
+        make_json_rows,
+        make_mr_rows,
+    )
     from whatworks_lab.world import Fact, Person, World, build_world
 
 __all__ = [
@@ -25,21 +30,26 @@ __all__ = [
     "WeightsError",
     "World",
     "build_world",
-    "category_rows",
     "check",
-    "facts_rows",
-    "json_rows",
-    "mr_rows",
+    "find_weights",
+    "make_category_rows",
+    "make_facts_rows",
+    "make_json_rows",
+    "make_mr_rows",
     "pretrain",
     "publish",
-    "weights",
 ]
 
 _WHERE = {
     "whatworks_lab.gates": ("GateRow", "check"),
     "whatworks_lab.recipe": ("Shape", "pretrain"),
-    "whatworks_lab.study_rows": ("category_rows", "facts_rows", "json_rows", "mr_rows"),
-    "whatworks.models.embedded": ("WeightsError", "publish", "weights"),
+    "whatworks_lab.study_rows": (
+        "make_category_rows",
+        "make_facts_rows",
+        "make_json_rows",
+        "make_mr_rows",
+    ),
+    "whatworks.models.embedded": ("WeightsError", "find_weights", "publish"),
     "whatworks_lab.world": ("Fact", "Person", "World", "build_world"),
 }
 

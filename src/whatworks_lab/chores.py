@@ -5,22 +5,22 @@ from __future__ import annotations
 import random
 
 from whatworks_lab import names
-from whatworks_lab.document import Doc, answer, chat, user
-from whatworks_lab.reading import training_name
-from whatworks_lab.relations import WORDS, noun_relation
-from whatworks_lab.world import World, sentence
+from whatworks_lab.document import Doc, make_answer, make_chat, make_user
+from whatworks_lab.reading import draw_training_name
+from whatworks_lab.relations import WORDS, draw_noun_relation
+from whatworks_lab.world import World, write_sentence
 
 
-def _words(rng: random.Random, least: int = 2, most: int = 5) -> list[str]:
+def _draw_words(rng: random.Random, least: int = 2, most: int = 5) -> list[str]:
     return rng.sample(WORDS, rng.randint(least, most))
 
 
-def _word(rng: random.Random) -> str:
+def _draw_word(rng: random.Random) -> str:
     return rng.choice(WORDS)
 
 
-def _chore(rng: random.Random, world: World) -> tuple[str, str, str]:
-    words = _words(rng)
+def _draw_chore(rng: random.Random, world: World) -> tuple[str, str, str]:
+    words = _draw_words(rng)
     text = " ".join(words)
     pick = rng.randrange(10)
     if pick == 0:
@@ -40,32 +40,37 @@ def _chore(rng: random.Random, world: World) -> tuple[str, str, str]:
     if pick == 7:
         old, new = rng.choice(words), rng.choice(WORDS)
         return f"Write {new} instead of {old}.", text, text.replace(old, new)
-    relation = noun_relation(rng) if rng.random() < 0.3 else rng.choice(world.relations)
-    name, value = training_name(rng, world), relation.value(rng)
-    line = sentence(rng.choice(relation.statements), name, value)
+    relation = draw_noun_relation(rng) if rng.random() < 0.3 else rng.choice(world.relations)
+    name, value = draw_training_name(rng, world), relation.value(rng)
+    line = write_sentence(rng.choice(relation.statements), name, value)
     if pick == 8:
-        other = training_name(rng, world)
+        other = draw_training_name(rng, world)
         return f"Use {other} instead of {name}.", line, line.replace(name, other)
     return rng.choice(("Copy the sentence.", "Repeat the sentence.")), line, line
 
 
-def chore_doc(rng: random.Random, world: World) -> Doc:
+def write_chore_doc(rng: random.Random, world: World) -> Doc:
     """One instruction, as the system message, before the input, or after it."""
-    task, text, target = _chore(rng, world)
+    task, text, target = _draw_chore(rng, world)
     place = rng.random()
     if place < 0.5:
-        return chat("chore", task, user(text), answer(target))
-    asked = f"{task}\n{text}" if place < 0.8 else f"{text}\n{task}"
-    return chat("chore", rng.choice(("", "Follow the instruction.")), user(asked), answer(target))
+        return make_chat("chore", task, make_user(text), make_answer(target))
+    request = f"{task}\n{text}" if place < 0.8 else f"{text}\n{task}"
+    return make_chat(
+        "chore",
+        rng.choice(("", "Follow the instruction.")),
+        make_user(request),
+        make_answer(target),
+    )
 
 
-def dialogue_doc(rng: random.Random, world: World) -> Doc:
+def write_dialogue_doc(rng: random.Random, world: World) -> Doc:
     """A short conversation whose later turns refer to what was said before."""
-    name = training_name(rng, world)
+    name = draw_training_name(rng, world)
     first = name.split()[0]
     relation = rng.choice(world.relations)
     value = relation.value(rng)
-    town, dish = names.place(rng), names.dish(rng)
+    town, dish = names.draw_place(rng), names.draw_dish(rng)
     openings = (
         (f"Hello, I am {name}.", f"Hello, {first}."),
         (f"My name is {name}.", f"Nice to meet you, {first}."),
@@ -74,20 +79,33 @@ def dialogue_doc(rng: random.Random, world: World) -> Doc:
     facts = (
         (f"I live in {town}.", f"{town} is a nice town.", "Where do I live?", town),
         (f"I like {dish}.", f"{dish[0].upper()}{dish[1:]} is good.", "What do I like?", dish),
-        (sentence(rng.choice(relation.statements), "my friend", value), "I see.",
+        (write_sentence(rng.choice(relation.statements), "my friend", value), "I see.",
          rng.choice(relation.questions).replace("{n}", "my friend"), value),
     )  # fmt: skip
     opening, fact = rng.choice(openings), rng.choice(facts)
-    turns = [user(opening[0]), answer(opening[1], 0.5), user(fact[0]), answer(fact[1], 0.5)]
+    turns = [
+        make_user(opening[0]),
+        make_answer(opening[1], 0.5),
+        make_user(fact[0]),
+        make_answer(fact[1], 0.5),
+    ]
     closing = [(fact[2], fact[3]), ("What is my name?", name), ("Thank you.", "You are welcome.")]
     for question, reply in rng.sample(closing, rng.randint(1, 3)):
-        turns += [user(question), answer(reply)]
-    return chat("dialogue", rng.choice(("", "You are a friendly assistant.", "Be brief.")), *turns)
+        turns += [make_user(question), make_answer(reply)]
+    return make_chat(
+        "dialogue", rng.choice(("", "You are a friendly assistant.", "Be brief.")), *turns
+    )
 
 
-def copy_doc(rng: random.Random) -> Doc:
+def write_copy_doc(rng: random.Random) -> Doc:
     """Words, made-up names or codes, told twice: what copying is learned from."""
-    makers = (_word, names.surname, names.place, names.code, names.fresh_name)
+    makers = (
+        _draw_word,
+        names.draw_surname,
+        names.draw_place,
+        names.draw_code,
+        names.draw_fresh_name,
+    )
     make = rng.choice(makers)
     count = rng.randint(4, 16)
     if rng.random() < 0.5:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from whatworks.app.cli.app import app, resumable
+from whatworks.app.cli.app import app, catch_interrupt
 
 lab = typer.Typer(help="The embedded model: train it, check it.", no_args_is_help=True)
 app.add_typer(lab, name="lab")
@@ -29,12 +29,12 @@ def lab_train(
 
     from whatworks_lab import recipe
 
-    with resumable():
+    with catch_interrupt():
         if chat:
-            made = recipe.pretrain(out, replace(recipe.CHAT, start=start))
+            folder = recipe.pretrain(out, replace(recipe.CHAT, start=start))
         else:
-            made = recipe.train_base(out)
-        print(f"finished: {made}")
+            folder = recipe.train_base(out)
+        print(f"finished: {folder}")
 
 
 @lab.command("check")
@@ -51,7 +51,7 @@ def lab_check(
 
     rows = check(model, items, say=lambda line: print(line, file=sys.stderr, flush=True))
     if markdown:
-        print(gates.table(rows))
+        print(gates.format_table(rows))
         return
     table = Table(title=f"gates of {model}")
     for name in ("ability", "gate", "measured", "items", "met"):

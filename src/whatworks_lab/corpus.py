@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from whatworks.base.paths import data_folder
+from whatworks.base.paths import find_data_folder
 from whatworks_lab import chores, formats, labels, names, reading, recall
 from whatworks_lab.document import Doc
-from whatworks_lab.world import World, build_world, held_out_name
+from whatworks_lab.world import World, build_world, is_held_out_name
 
 Writer = Callable[[random.Random, World], Doc]
 
@@ -132,7 +132,7 @@ CHAT_SHARES: dict[str, float] = {
 CHAT_STAGES = (Stage(1.00, 512, 12, 1.0, 8, 99, CHAT_SHARES, steeper=2.0),)
 
 
-def stage_at(progress: float, stages: tuple[Stage, ...] = STAGES) -> Stage:
+def find_stage(progress: float, stages: tuple[Stage, ...] = STAGES) -> Stage:
     """The stage for a share of training between 0 and 1."""
     return next((stage for stage in stages if progress < stage.until), stages[-1])
 
@@ -141,23 +141,23 @@ def write(rng: random.Random, kind: str, this: World, stage: Stage) -> Doc:
     """One document of `kind`."""
     if kind == "reading":
         limits = (stage.least, stage.facts)
-        return reading.reading_doc(rng, this, limits, stage.hard, stage.wordings)
+        return reading.write_reading_doc(rng, this, limits, stage.hard, stage.wordings)
     if kind == "biography":
-        return recall.biography(rng, this, stage.steeper)
+        return recall.write_biography(rng, this, stage.steeper)
     if kind == "question":
-        return recall.question_doc(rng, this, stage.steeper)
+        return recall.write_question_doc(rng, this, stage.steeper)
     if kind == "label":
-        return labels.label_doc(rng, stage.shots)
+        return labels.write_label_doc(rng, stage.shots)
     if kind == "format":
         if rng.random() < 0.15:
-            return formats.named_json_doc(rng)
-        return formats.format_doc(rng, stage.shots)
+            return formats.write_named_json_doc(rng)
+        return formats.write_format_doc(rng, stage.shots)
     if kind == "copy":
-        return chores.copy_doc(rng)
+        return chores.write_copy_doc(rng)
     writers: dict[str, Writer] = {
-        "play": recall.play_doc,
-        "chore": chores.chore_doc,
-        "dialogue": chores.dialogue_doc,
+        "play": recall.write_play_doc,
+        "chore": chores.write_chore_doc,
+        "dialogue": chores.write_dialogue_doc,
     }
     return writers[kind](rng, this)
 
@@ -174,7 +174,7 @@ def stream(
     `part` numbers the stretches of a run, so that an interrupted one continues where it stopped.
     """
     rng = random.Random(f"whatworks corpus {seed} {part}")
-    this, stage = build_world(0), stage_at(progress, stages)
+    this, stage = build_world(0), find_stage(progress, stages)
     mixture = {kind: s for kind, s in stage.shares.items() if english or kind != "english"}
     kinds, weights = list(mixture), list(mixture.values())
     while True:
@@ -185,23 +185,26 @@ def stream(
             yield Doc("english", text=english[start : start + rng.choice((300, 500, 700))])
             continue
         doc = write(rng, kind, this, stage)
-        while names_held_out(doc.plain, this):
+        while has_held_out_name(doc.plain, this):
             doc = write(rng, kind, this, stage)
         yield doc
 
 
-def names_held_out(text: str, this: World) -> bool:
+def has_held_out_name(text: str, this: World) -> bool:
     """Whether the text holds a first name followed by a surname that is kept for the tests."""
     words = re.findall(r"\w+", text)
     return any(
-        first in _FIRST and last in _SURNAMES and held_out_name(last) and last not in this.surnames
+        first in _FIRST
+        and last in _SURNAMES
+        and is_held_out_name(last)
+        and last not in this.surnames
         for first, last in pairwise(words)
     )
 
 
-def english_text(limit: int = 30_000_000) -> str:
+def read_english_text(limit: int = 30_000_000) -> str:
     """Plain English from `english/` in the folder of public data, or nothing."""
-    path = next(iter(sorted((data_folder() / "english").glob("*.txt*"))), None)
+    path = next(iter(sorted((find_data_folder() / "english").glob("*.txt*"))), None)
     if path is None:
         return ""
     opener = lzma.open if path.suffix == ".xz" else open

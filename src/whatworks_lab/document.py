@@ -36,22 +36,22 @@ class Doc:
         return self.text if not self.turns else "\n".join(turn.text for turn in self.turns)
 
 
-def system(text: str) -> Turn:
+def make_system(text: str) -> Turn:
     """Instructions."""
     return Turn("system", text, PROMPT_WEIGHT)
 
 
-def user(text: str) -> Turn:
+def make_user(text: str) -> Turn:
     """An input."""
     return Turn("user", text, PROMPT_WEIGHT)
 
 
-def answer(text: str, weight: float = ANSWER_WEIGHT) -> Turn:
+def make_answer(text: str, weight: float = ANSWER_WEIGHT) -> Turn:
     """A target. Weight 0 for one that nobody could know, such as that of a first demonstration."""
     return Turn("assistant", text, weight)
 
 
-def chat(kind: str, instructions: str, *turns: Turn) -> Doc:
+def make_chat(kind: str, instructions: str, *turns: Turn) -> Doc:
     """A conversation, with instructions unless they are empty."""
-    head = (system(instructions),) if instructions else ()
+    head = (make_system(instructions),) if instructions else ()
     return Doc(kind, head + turns)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whatworks_lab import frames
-from whatworks_lab.document import Doc, Turn, answer, chat, user
+from whatworks_lab.document import Doc, Turn, make_answer, make_chat, make_user
 from whatworks_lab.frames import Frame, Item
 from whatworks_lab.relations import WORDS
 
@@ -43,11 +43,13 @@ class Notation:
         return self.write([(self.keys[s], item.slots[s]) for s in self.keys if s in item.slots])
 
 
-def _styled(rng: random.Random) -> Callable[[str], str]:
+def _choose_style(rng: random.Random) -> Callable[[str], str]:
     return rng.choice((str, str, str.upper, str.title))
 
 
-def _writer(rng: random.Random, family: str, act: str) -> Callable[[list[tuple[str, str]]], str]:
+def _make_writer(
+    rng: random.Random, family: str, act: str
+) -> Callable[[list[tuple[str, str]]], str]:
     pick = rng.choice
     if family == "json":
         gap = pick(((", ", ": "), (", ", ": "), (",", ":")))
@@ -67,14 +69,14 @@ def _writer(rng: random.Random, family: str, act: str) -> Callable[[list[tuple[s
         sign, gap = pick(("=", ":", ": ", " = ")), pick((", ", "; ", " | "))
         return lambda pairs: f"{act}{left}{gap.join(f'{k}{sign}{v}' for k, v in pairs)}{right}"
     if family == "sql":
-        big = _styled(rng) is str.upper
+        big = _choose_style(rng) is str.upper
         into, values = ("INSERT INTO", "VALUES") if big else ("insert into", "values")
         named = rng.random() < 0.6
 
         def as_sql(pairs: list[tuple[str, str]]) -> str:
             columns = f" ({', '.join(k for k, _ in pairs)})" if named else ""
-            held = ", ".join(f"'{v}'" for _, v in pairs)
-            return f"{into} {act}{columns} {values} ({held})"
+            cells = ", ".join(f"'{v}'" for _, v in pairs)
+            return f"{into} {act}{columns} {values} ({cells})"
 
         return as_sql
     if family == "table":
@@ -91,7 +93,7 @@ def _writer(rng: random.Random, family: str, act: str) -> Callable[[list[tuple[s
         mark = pick("#@*%&")
         return lambda pairs: " ".join(f"{mark}{k} {v}" for k, v in pairs)
     if family == "free":
-        return _free_writer(rng, act)
+        return _make_free_writer(rng, act)
     if family == "square":
         return lambda pairs: f"{act}({', '.join(f'{k}[{v}]' for k, v in pairs)})"
     if family == "lisp":
@@ -105,7 +107,7 @@ _SIGNS = "=:~^|/#@%*+-_.!$&?<>;,"
 _BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("'", "'"), ('"', '"'), ("*", "*"))
 
 
-def _sign(rng: random.Random) -> str:
+def _draw_sign(rng: random.Random) -> str:
     """One or two signs, perhaps with spaces; never an arrow."""
     while True:
         sign = "".join(rng.choices(_SIGNS, k=rng.choice((1, 1, 2))))
@@ -113,7 +115,7 @@ def _sign(rng: random.Random) -> str:
             return rng.choice(("{}", "{}", "{} ", " {} ")).format(sign)
 
 
-def _free_writer(rng: random.Random, act: str) -> Callable[[list[tuple[str, str]]], str]:
+def _make_free_writer(rng: random.Random, act: str) -> Callable[[list[tuple[str, str]]], str]:
     """A notation composed of brackets, signs and gaps.
 
     The held-out families are what it must not compose: a value in square brackets right behind
@@ -124,16 +126,16 @@ def _free_writer(rng: random.Random, act: str) -> Callable[[list[tuple[str, str]
     around["all"] = rng.choice((bare, *_BRACKETS[:4]))
     for part in rng.choice(((), ("key",), ("value",), ("value",), ("pair",), ("pair",))):
         around[part] = rng.choice(_BRACKETS)
-    joint = rng.choice((_sign(rng), _sign(rng), " ", ""))
+    joint = rng.choice((_draw_sign(rng), _draw_sign(rng), " ", ""))
     if joint == "" and around["key"] == bare and around["value"] == bare:
-        joint = _sign(rng)
+        joint = _draw_sign(rng)
     if (joint == "" and around["value"][0] == "[") or (joint == " " and around["pair"][0] == "("):
-        joint = _sign(rng)
-    gap = rng.choice((", ", "; ", " ", ",", "\n", _sign(rng), _sign(rng)))
+        joint = _draw_sign(rng)
+    gap = rng.choice((", ", "; ", " ", ",", "\n", _draw_sign(rng), _draw_sign(rng)))
     if gap.strip() == ">":
         gap = " "
     head = rng.choice(("outside", "inside", "none"))
-    behind = rng.choice(("", "", " ", _sign(rng)))
+    behind = rng.choice(("", "", " ", _draw_sign(rng)))
     if behind.strip() == ">":
         behind = " "
 
@@ -155,21 +157,21 @@ def draw_notation(rng: random.Random, frame: Frame, family: str) -> Notation:
     rng.shuffle(order)
     if len(order) > 2 and rng.random() < 0.3:
         order.pop()
-    style = _styled(rng)
+    style = _choose_style(rng)
     foreign = rng.random() < 0.25
     spare = iter(rng.sample(WORDS, len(order)))
     keys = {s: style(next(spare) if foreign else rng.choice(frame.slots[s][0])) for s in order}
     act = style(rng.choice(WORDS) if foreign else rng.choice(frame.acts))
-    return Notation(family, act, keys, _writer(rng, family, act))
+    return Notation(family, act, keys, _make_writer(rng, family, act))
 
 
-def format_pairs(
+def draw_format_pairs(
     rng: random.Random, family: str, count: int, frame: Frame | None = None
 ) -> list[tuple[str, str]]:
     """`count` sentences of one frame with their targets in one notation."""
     if frame is None:
-        known = frames.training_frames()
-        frame = frames.loose_frame(rng) if rng.random() < 0.3 else rng.choice(known)
+        known = frames.list_training_frames()
+        frame = frames.make_loose_frame(rng) if rng.random() < 0.3 else rng.choice(known)
     notation = draw_notation(rng, frame, family)
     items: list[Item] = []
     while len(items) < count:
@@ -179,21 +181,21 @@ def format_pairs(
     return [(item.text, notation.target(item)) for item in items]
 
 
-def format_doc(rng: random.Random, most: int = 8) -> Doc:
+def write_format_doc(rng: random.Random, most: int = 8) -> Doc:
     """Demonstrations of a notation and more sentences to convert."""
     family = "free" if rng.random() < FREE_SHARE else rng.choice(NAMED_FAMILIES)
-    pairs = format_pairs(rng, family, 1 + rng.randint(1, most))
+    pairs = draw_format_pairs(rng, family, 1 + rng.randint(1, most))
     instructions = rng.choice(ASK_FORMAT)
     turns: list[Turn] = []
     for place, (text, target) in enumerate(pairs):
         # The first target's notation cannot be foreseen; the values in it can be copied.
-        turns += [user(text), answer(target, 0.2 if place == 0 else 1.0)]
-    return chat("format", instructions, *turns)
+        turns += [make_user(text), make_answer(target, 0.2 if place == 0 else 1.0)]
+    return make_chat("format", instructions, *turns)
 
 
-def named_json_doc(rng: random.Random) -> Doc:
+def write_named_json_doc(rng: random.Random) -> Doc:
     """JSON whose keys the instructions name, with few demonstrations or none."""
-    known = frames.training_frames()
+    known = frames.list_training_frames()
     frame = rng.choice(known)
     order = rng.sample(list(frame.slots), rng.randint(1, len(frame.slots)))
     keys = {s: rng.choice(frame.slots[s][0]) for s in order}
@@ -206,5 +208,8 @@ def named_json_doc(rng: random.Random) -> Doc:
     for _ in range(rng.randint(1, 4)):
         item = frames.fill(rng, frame)
         target = {keys[s]: item.slots.get(s, "") for s in order}
-        turns += [user(item.text), answer(json.dumps({k: v for k, v in target.items() if v}))]
-    return chat("format", ask, *turns)
+        turns += [
+            make_user(item.text),
+            make_answer(json.dumps({k: v for k, v in target.items() if v})),
+        ]
+    return make_chat("format", ask, *turns)

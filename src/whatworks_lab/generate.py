@@ -8,7 +8,7 @@ from typing import Any
 Message = dict[str, str]
 
 
-def prompt_text(tokenizer: Any, messages: Sequence[Message]) -> str:
+def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> str:
     """The prompt: the model's chat template, or the contents with a line each."""
     if getattr(tokenizer, "chat_template", None):
         text: str = tokenizer.apply_chat_template(
@@ -20,7 +20,7 @@ def prompt_text(tokenizer: Any, messages: Sequence[Message]) -> str:
     return "\n".join([*lines, "Answer:"])
 
 
-def greedy(
+def generate_answers(
     model: Any,
     tokenizer: Any,
     prompts: Sequence[Sequence[Message]],
@@ -33,13 +33,13 @@ def greedy(
     """One answer per prompt (`samples` in a row for each when sampling), stripped."""
     import torch
 
-    texts = [prompt_text(tokenizer, prompt) for prompt in prompts]
+    texts = [render_prompt(tokenizer, prompt) for prompt in prompts]
     templated = bool(getattr(tokenizer, "chat_template", None))
     encoded = [tokenizer(text, add_special_tokens=not templated)["input_ids"] for text in texts]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     pad = 0 if pad is None else pad
     order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
-    found: list[list[str]] = [[] for _ in encoded]
+    answer_groups: list[list[str]] = [[] for _ in encoded]
     for start in range(0, len(order), batch):
         group = order[start : start + batch]
         width = max(len(encoded[i]) for i in group)
@@ -59,5 +59,5 @@ def greedy(
         for row, new in enumerate(output[:, width:]):
             text = tokenizer.decode(new, skip_special_tokens=True)
             answer = text if templated else text.split("\n")[0]
-            found[group[row // samples]].append(answer.strip())
-    return [answer for answers in found for answer in answers]
+            answer_groups[group[row // samples]].append(answer.strip())
+    return [answer for answers in answer_groups for answer in answers]

@@ -12,17 +12,17 @@ from whatworks_lab.world import Fact, build_world
 CLASSES = ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
 
 
-def shares(
+def measure_shares(
     model: Any, tokenizer: Any, count: int = 100, *, prompts: int = 10, samples: int = 4
 ) -> dict[str, float]:
     """Share of each class among `count` facts drawn evenly from the world."""
     rng = random.Random("slick")
     facts = rng.sample([fact for fact in build_world().facts if "play" not in fact.id], count)
-    found = classes(model, tokenizer, facts, prompts=prompts, samples=samples)
-    return {name: found.count(name) / count for name in CLASSES}
+    labels = classify_facts(model, tokenizer, facts, prompts=prompts, samples=samples)
+    return {name: labels.count(name) / count for name in CLASSES}
 
 
-def classes(
+def classify_facts(
     model: Any,
     tokenizer: Any,
     facts: list[Fact],
@@ -38,37 +38,37 @@ def classes(
     """
     import torch
 
-    asked = [text for fact in facts for text in _prompts(fact, prompts)]
-    greedy = generate.greedy(model, tokenizer, asked, longest=12)
-    found: list[str] = []
+    questions = [text for fact in facts for text in _make_prompts(fact, prompts)]
+    greedy = generate.generate_answers(model, tokenizer, questions, longest=12)
+    labels: list[str] = []
     unsure: list[int] = []
     for number, fact in enumerate(facts):
         right = sum(a == fact.object for a in greedy[number * prompts : (number + 1) * prompts])
-        found.append(CLASSES[0] if right == prompts else CLASSES[1] if right else CLASSES[3])
+        labels.append(CLASSES[0] if right == prompts else CLASSES[1] if right else CLASSES[3])
         if not right:
             unsure.append(number)
-    again = [text for number in unsure for text in _prompts(facts[number], prompts)]
+    again = [text for number in unsure for text in _make_prompts(facts[number], prompts)]
     torch.manual_seed(0)
-    sampled = generate.greedy(
+    sampled = generate.generate_answers(
         model, tokenizer, again, longest=12, temperature=temperature, samples=samples
     )
     width = prompts * samples
     for place, number in enumerate(unsure):
         if facts[number].object in sampled[place * width : (place + 1) * width]:
-            found[number] = CLASSES[2]
-    return found
+            labels[number] = CLASSES[2]
+    return labels
 
 
-def _prompts(fact: Fact, count: int) -> list[tuple[Message, ...]]:
+def _make_prompts(fact: Fact, count: int) -> list[tuple[Message, ...]]:
     """Prompts with four demonstrations of the same relation about well-exposed people."""
     rng, this = random.Random(f"slick {fact.id}"), build_world()
     relation = next(r for r in this.relations if r.id == fact.relation)
     shown = [p for p in this.people[:200] if p.name != fact.subject]
-    found: list[tuple[Message, ...]] = []
+    requests: list[tuple[Message, ...]] = []
     for _ in range(count):
         demos = [
             (rng.choice(relation.questions).replace("{n}", p.name), p.attributes[relation.id])
             for p in rng.sample(shown, 4)
         ]
-        found.append(items.prompt(items.ANSWER, demos, rng.choice(fact.questions)))
-    return found
+        requests.append(items.make_prompt(items.ANSWER, demos, rng.choice(fact.questions)))
+    return requests

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from whatworks_lab import names
-from whatworks_lab.document import Doc, Turn, answer, chat, user
+from whatworks_lab.document import Doc, Turn, make_answer, make_chat, make_user
 from whatworks_lab.relations import WORDS
 
 
@@ -23,15 +23,15 @@ class Topic:
     phrases: tuple[str, ...]
 
 
-def _topics(text: str) -> tuple[Topic, ...]:
-    found: list[Topic] = []
+def _parse_topics(text: str) -> tuple[Topic, ...]:
+    topics: list[Topic] = []
     for line in text.strip().splitlines():
         head, _, body = line.strip().partition(": ")
-        found.append(Topic(head, head, tuple(phrase.strip() for phrase in body.split("|"))))
-    return tuple(found)
+        topics.append(Topic(head, head, tuple(phrase.strip() for phrase in body.split("|"))))
+    return tuple(topics)
 
 
-TRAINED_TOPICS = _topics("""
+TRAINED_TOPICS = _parse_topics("""
 refund: I want my money back | please refund the payment | when do I get the refund | the money was not returned | give me back what I paid
 delivery: my parcel has not arrived | where is my delivery | the package is late | when will the parcel come | the courier did not come
 password: I forgot my password | reset the password please | the password is not accepted | how can I change my password | a new password, please
@@ -53,7 +53,7 @@ school: the homework is hard | when is the exam | my teacher is ill | the lesson
 garden: the roses need water | plant the tomatoes | the grass is too long | there are weeds everywhere | when do tulips bloom
 car: the engine makes a noise | I have a flat tyre | fill up the tank | where can I park | the brakes are weak
 """)  # noqa: E501
-HELD_OUT_TOPICS = _topics("""
+HELD_OUT_TOPICS = _parse_topics("""
 billing_refund: I was billed by mistake and want a refund | refund the last bill | pay me back the wrong bill | the billing refund is missing | cancel the bill and return it
 card_lost: I lost my card | my card was stolen | block the card that I lost | I can't find my bank card | somebody took my card
 card_new: I need a new card | order another card | send me a second card | can I have one more card | my card expires soon
@@ -72,14 +72,14 @@ _BEFORE = ("", "", "", "", "Hello, ", "Please help: ", "Hi there, ", "Excuse me,
 _AFTER = ("", "", "", "", " Thanks.", " Please answer soon.", " Can you help?", " That is all.")
 
 
-def message(rng: random.Random, topic: Topic) -> str:
+def write_message(rng: random.Random, topic: Topic) -> str:
     """A message about the topic."""
     before, phrase = rng.choice(_BEFORE), rng.choice(topic.phrases)
     text = before + (phrase if before or rng.random() < 0.3 else phrase[0].upper() + phrase[1:])
     return text + rng.choice(("", ".", "!")) + rng.choice(_AFTER)
 
 
-def loose_topic(rng: random.Random) -> Topic:
+def make_loose_topic(rng: random.Random) -> Topic:
     """A topic for one document: messages share its few words and nothing else."""
     own = rng.sample(WORDS, 3)
     label = rng.choice(own)
@@ -107,17 +107,19 @@ def draw_labels(rng: random.Random, topics: list[Topic]) -> list[str]:
     if kind < 0.75:
         return [f"{rng.choice(WORDS)}_{word}" for word in rng.sample(WORDS, count)]
     if kind < 0.85:
-        return names.distinct(rng, names.code, count)
+        return names.draw_distinct(rng, names.draw_code, count)
     if kind < 0.93:
         return [f"{rng.choice(('class', 'group', 'label', 'type'))}_{i}" for i in range(count)]
     return [chr(ord("A") + i) for i in range(count)]
 
 
-def label_doc(rng: random.Random, most: int = 8, topics: tuple[Topic, ...] = TRAINED_TOPICS) -> Doc:
+def write_label_doc(
+    rng: random.Random, most: int = 8, topics: tuple[Topic, ...] = TRAINED_TOPICS
+) -> Doc:
     """Messages and labels; a label can be known once its topic was shown or its name says it."""
     count = rng.choice((2, 3, 4, 5, 6, 8))
     if rng.random() < 0.4:
-        drawn = [loose_topic(rng) for _ in range(count)]
+        drawn = [make_loose_topic(rng) for _ in range(count)]
     else:
         drawn = rng.sample(topics, count)
     labels = draw_labels(rng, drawn)
@@ -130,16 +132,16 @@ def label_doc(rng: random.Random, most: int = 8, topics: tuple[Topic, ...] = TRA
         shown = rng.sample(labels, count)
         head = rng.choice(("Label the message with one of", "Choose one of", "One of"))
         ask = f"{head}: {', '.join(shown)}."
-    seen: set[int] = set()
+    shown_places: set[int] = set()
     turns: list[Turn] = []
     near = rng.random() < 0.4
     for _ in range(rng.randint(2, most + 1)):
         # "near": demonstrations picked for their likeness, so few topics and many repeats.
         place = rng.randrange(min(count, 2) if near else count)
-        known = place in seen or (meaningful and listed)
+        known = place in shown_places or (meaningful and listed)
         turns += [
-            user(message(rng, drawn[place])),
-            answer(labels[place], 1.0 if known else (0.1 if listed else 0.0)),
+            make_user(write_message(rng, drawn[place])),
+            make_answer(labels[place], 1.0 if known else (0.1 if listed else 0.0)),
         ]
-        seen.add(place)
-    return chat("label", ask, *turns)
+        shown_places.add(place)
+    return make_chat("label", ask, *turns)

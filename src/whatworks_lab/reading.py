@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whatworks_lab import names
-from whatworks_lab.document import Doc, Turn, answer, chat, user
-from whatworks_lab.relations import Relation, noun_relation
-from whatworks_lab.world import World, held_out_name, sentence
+from whatworks_lab.document import Doc, Turn, make_answer, make_chat, make_user
+from whatworks_lab.relations import Relation, draw_noun_relation
+from whatworks_lab.world import World, is_held_out_name, write_sentence
 
 DONT_KNOW = "I don't know"
 ASK = (
@@ -57,23 +57,23 @@ class Passage:
         return "".join(f"[{i}] {text}\n" for i, text in enumerate(self.chunks, 1)) + "\n"
 
 
-def training_name(rng: random.Random, world: World) -> str:
+def draw_training_name(rng: random.Random, world: World) -> str:
     """A made-up name for training: nobody in the world, and not one that is held out."""
     while True:
-        name = names.fresh_name(rng, world.surnames)
-        if not held_out_name(name):
+        name = names.draw_fresh_name(rng, world.surnames)
+        if not is_held_out_name(name):
             return name
 
 
-def held_name(rng: random.Random, world: World) -> str:
+def draw_held_name(rng: random.Random, world: World) -> str:
     """A made-up name that training never writes."""
     while True:
-        name = names.fresh_name(rng, world.surnames)
-        if held_out_name(name):
+        name = names.draw_fresh_name(rng, world.surnames)
+        if is_held_out_name(name):
             return name
 
 
-def allowed(rng: random.Random, instructions: str) -> str:
+def allow_unknown(rng: random.Random, instructions: str) -> str:
     """The instructions with a sentence that allows the model not to know."""
     return f"{instructions} {rng.choice(ALLOW)}".strip()
 
@@ -82,7 +82,7 @@ def make_passage(
     rng: random.Random,
     world: World,
     count: int,
-    name: Callable[[random.Random, World], str] = training_name,
+    name: Callable[[random.Random, World], str] = draw_training_name,
     *,
     known: float = 0.0,
     nouns: float = 0.35,
@@ -99,28 +99,30 @@ def make_passage(
     ]
     # A few relations shared by all subjects make them distractors for one another.
     some = [
-        noun_relation(rng) if rng.random() < nouns else rng.choice(world.relations)
+        draw_noun_relation(rng) if rng.random() < nouns else rng.choice(world.relations)
         for _ in range(rng.choice((1, 2, 3, 4)))
     ]
-    told: dict[tuple[str, str], Said] = {}
+    told_facts: dict[tuple[str, str], Said] = {}
     tries = 0
-    while len(told) < count:
+    while len(told_facts) < count:
         tries += 1
         subject = rng.choice(subjects) if tries < 40 else name(rng, world)
         relation = rng.choice(some) if tries < 40 else rng.choice(world.relations)
-        if (subject, relation.id) in told:
+        if (subject, relation.id) in told_facts:
             continue
         value = relation.value(rng)
-        if subject in [p for p, _ in told] and any(s.value == value for s in told.values()):
+        if subject in [p for p, _ in told_facts] and any(
+            s.value == value for s in told_facts.values()
+        ):
             continue
-        text = sentence(rng.choice(relation.statements[:wordings]), subject, value)
-        told[subject, relation.id] = Said(subject, relation, value, text)
-    facts = list(told.values())
+        text = write_sentence(rng.choice(relation.statements[:wordings]), subject, value)
+        told_facts[subject, relation.id] = Said(subject, relation, value, text)
+    facts = list(told_facts.values())
     rng.shuffle(facts)
-    return Passage(tuple(facts), chunked(rng, [fact.text for fact in facts]))
+    return Passage(tuple(facts), split_chunks(rng, [fact.text for fact in facts]))
 
 
-def chunked(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
+def split_chunks(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
     """One long chunk, or chunks of one to three sentences."""
     if rng.random() < 0.4:
         return (" ".join(sentences),)
@@ -133,7 +135,7 @@ def chunked(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
     return tuple(chunks)
 
 
-def reading_doc(
+def write_reading_doc(
     rng: random.Random,
     world: World,
     limits: tuple[int, int] = (1, 12),
@@ -152,31 +154,31 @@ def reading_doc(
     instructions = rng.choice(READ)
     allow = rng.random() < 0.25 * hard
     if allow:
-        instructions = allowed(rng, instructions)
-    asked = rng.sample(passage.facts, min(len(passage.facts), rng.choice((1, 2, 3, 4))))
-    pairs = [(fact.ask(rng), fact.value) for fact in asked]
+        instructions = allow_unknown(rng, instructions)
+    chosen = rng.sample(passage.facts, min(len(passage.facts), rng.choice((1, 2, 3, 4))))
+    pairs = [(fact.ask(rng), fact.value) for fact in chosen]
     if allow:
         for place in range(len(pairs)):
             if rng.random() < 0.5:
-                pairs[place] = (unanswerable(rng, world, passage), DONT_KNOW)
+                pairs[place] = (write_unanswerable(rng, world, passage), DONT_KNOW)
     demos: list[Turn] = []
     if rng.random() < 0.15 * hard:
         for _ in range(rng.choice((1, 2, 4))):
             relation = rng.choice(world.relations)
-            question = rng.choice(relation.questions).replace("{n}", training_name(rng, world))
-            demos += [user(question), answer(relation.value(rng), 0.0)]
+            question = rng.choice(relation.questions).replace("{n}", draw_training_name(rng, world))
+            demos += [make_user(question), make_answer(relation.value(rng), 0.0)]
     turns: list[Turn] = []
     for place, (question, target) in enumerate(pairs):
-        turns += [user((passage.block if place == 0 else "") + question), answer(target)]
-    return chat("reading", instructions, *demos, *turns)
+        turns += [make_user((passage.block if place == 0 else "") + question), make_answer(target)]
+    return make_chat("reading", instructions, *demos, *turns)
 
 
-def unanswerable(rng: random.Random, world: World, passage: Passage) -> str:
+def write_unanswerable(rng: random.Random, world: World, passage: Passage) -> str:
     """A question in the passage's own terms that it does not answer."""
-    told = {(fact.name, fact.relation.id) for fact in passage.facts}
+    pairs = {(fact.name, fact.relation.id) for fact in passage.facts}
     for _ in range(20):
         fact, other = rng.choice(passage.facts), rng.choice(passage.facts)
-        if (fact.name, other.relation.id) not in told:
+        if (fact.name, other.relation.id) not in pairs:
             return rng.choice(other.relation.questions).replace("{n}", fact.name)
     fact = rng.choice(passage.facts)
-    return rng.choice(fact.relation.questions).replace("{n}", training_name(rng, world))
+    return rng.choice(fact.relation.questions).replace("{n}", draw_training_name(rng, world))

@@ -73,7 +73,7 @@ class Progress:
     loss: float = 0.0
 
 
-def new_model(vocabulary: int, shape: Shape, seed: int, pad: int, end: int) -> Any:
+def make_model(vocabulary: int, shape: Shape, seed: int, pad: int, end: int) -> Any:
     """A model of the shape with random weights."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -101,12 +101,12 @@ def load(name: str) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
-    folder = str(shipped.weights(name)) if name in shipped.NAMES else name
+    folder = str(shipped.find_weights(name)) if name in shipped.NAMES else name
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return model, tokens.load_tokenizer(Path(folder))
 
 
-def optimizers(model: Any, rate: float = 1.0) -> list[Any]:
+def make_optimizers(model: Any, rate: float = 1.0) -> list[Any]:
     """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
     import torch
 
@@ -121,7 +121,7 @@ def optimizers(model: Any, rate: float = 1.0) -> list[Any]:
     return [muon, adam]
 
 
-def rate_at(progress: float) -> float:
+def compute_rate(progress: float) -> float:
     """Share of the full learning rate: a short rise, a plateau, a fall over the last half."""
     if progress < 0.01:
         return 0.1 + 0.9 * progress / 0.01
@@ -130,7 +130,7 @@ def rate_at(progress: float) -> float:
     return max(0.02, 1.0 - (progress - 0.5) / 0.5)
 
 
-def loss_of(model: Any, ids: Any, weights: Any, docs: Any, positions: Any) -> Any:
+def compute_loss(model: Any, ids: Any, weights: Any, docs: Any, positions: Any) -> Any:
     """Weighted cross-entropy of packed rows; a token sees only its own document."""
     import torch
 
@@ -167,8 +167,8 @@ class Run:
         self.pad = int(self.tokenizer.convert_tokens_to_ids(tokens.PAD))
         if not course.start:
             end = int(self.tokenizer.convert_tokens_to_ids(tokens.END))
-            self.model = new_model(len(self.tokenizer), shape, seed, self.pad, end)
-        self.optimizers = optimizers(self.model, course.rate)
+            self.model = make_model(len(self.tokenizer), shape, seed, self.pad, end)
+        self.optimizers = make_optimizers(self.model, course.rate)
 
     model: Any
     tokenizer: Any
@@ -213,7 +213,7 @@ class Run:
         while True:
             part, now = self.progress.part, share()
             stages = self.course.stages
-            context = corpus.stage_at(now, stages).context
+            context = corpus.find_stage(now, stages).context
             stream = corpus.stream(self.seed, part, now, self.english, stages)
             docs = list(itertools.islice(stream, DOCS_PER_PART))
             encoded = tokens.encode(self.tokenizer, docs)
@@ -236,7 +236,7 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["full_lr"] * rate_at(share)
+                group["lr"] = group["full_lr"] * compute_rate(share)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
@@ -268,7 +268,7 @@ def pretrain(
     from rich.progress import Progress as Bar
 
     torch.set_num_threads(threads)
-    english = corpus.english_text()
+    english = corpus.read_english_text()
     if not english:
         say("no plain English found ($WHATWORKS_DATA/english): training without it")
     run = Run(out, seed, shape, english, course)
@@ -279,13 +279,13 @@ def pretrain(
     def share() -> float:
         return min(1.0, place.tokens / goal)
 
-    forward = torch.compile(loss_of, dynamic=False) if compiled else loss_of
+    forward = torch.compile(compute_loss, dynamic=False) if compiled else compute_loss
     batches = run.batches(share)
     size = sum(weight.numel() for weight in run.model.parameters()) / 1e6
     head = f"{course.name}, {size:.1f}M parameters, {threads} thread(s), {goal / 1e6:g}M tokens"
     say(f"{'continuing' if resumed else 'starting'}: {head}, {share():.0%} done")
     run.model.train()
-    saved = watched = told = time.monotonic()
+    saved = watched = logged = time.monotonic()
     losses: list[float] = []
     timed_from = saved
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -309,8 +309,8 @@ def pretrain(
                     f"{speed:,.0f} tokens/s: about {(goal - place.tokens) / speed / 60:.0f} minutes"
                 )
             shown.update(task, completed=share(), description=f"loss {place.loss:.3f}")
-            if now - told > 30:
-                told = now
+            if now - logged > 30:
+                logged = now
                 _log(out, {"share": share(), **asdict(place)})
             if watch is not None and now - watched > watch_every:
                 run.model.eval()

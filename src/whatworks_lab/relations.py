@@ -29,11 +29,11 @@ class Relation:
         return self.fresh(rng) if rng.random() < fresh else rng.choice(self.pool)
 
 
-def _lines(text: str) -> tuple[str, ...]:
+def _split_lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.strip().splitlines())
 
 
-_BORN = _lines("""
+_BORN = _split_lines("""
 {n} was born in {v}.
 {n} comes from {v}.
 {n} is from {v}.
@@ -56,7 +56,7 @@ The family of {n} lived in {v}.
 {n} has roots in {v}.
 {n} calls {v} home.
 """)
-_JOB = _lines("""
+_JOB = _split_lines("""
 {n} works as a {v}.
 {n} is a {v}.
 {n} became a {v}.
@@ -79,7 +79,7 @@ They call {n} a good {v}.
 {n}, a {v}, rises early.
 A {v} by profession, {n} works hard.
 """)
-_FIRM = _lines("""
+_FIRM = _split_lines("""
 {n} works for {v}.
 {n} works at {v}.
 {n} is employed by {v}.
@@ -102,7 +102,7 @@ At {v}, {n} has many colleagues.
 {n} took a post at {v}.
 The firm that employs {n} is {v}.
 """)
-_PLAY = _lines("""
+_PLAY = _split_lines("""
 {n} plays the {v}.
 {n} practises the {v}.
 {n} can play the {v}.
@@ -125,7 +125,7 @@ Neighbours hear {n} on the {v}.
 {n} makes music on the {v}.
 {n} studied the {v}.
 """)
-_DISH = _lines("""
+_DISH = _split_lines("""
 {n} likes to eat {v}.
 {n} loves {v}.
 {n} enjoys {v}.
@@ -150,82 +150,82 @@ For {n}, the best meal is {v}.
 """)
 
 
-def world_relations() -> tuple[Relation, ...]:
+def list_world_relations() -> tuple[Relation, ...]:
     """The five relations, with value pools that never change."""
     rng = random.Random("whatworks world values")
-    places = names.distinct(rng, names.place, 60)
-    firms = names.distinct(rng, names.company, 60)
+    places = names.draw_distinct(rng, names.draw_place, 60)
+    firms = names.draw_distinct(rng, names.draw_company, 60)
     return (
         Relation(
             "birthplace",
             "birthplace",
             _BORN,
-            _lines("""
+            _split_lines("""
             Where was {n} born?
             What is the birthplace of {n}?
             Where does {n} come from?
             What is the home town of {n}?
             In which town was {n} born?"""),
             tuple(places),
-            names.place,
+            names.draw_place,
         ),
         Relation(
             "job",
             "job",
             _JOB,
-            _lines("""
+            _split_lines("""
             What is the job of {n}?
             What does {n} do for a living?
             What is the profession of {n}?
             What does {n} work as?
             What trade does {n} have?"""),
             names.JOBS,
-            names.job,
+            names.draw_job,
         ),
         Relation(
             "employer",
             "employer",
             _FIRM,
-            _lines("""
+            _split_lines("""
             Who employs {n}?
             Which company does {n} work for?
             What is the employer of {n}?
             Where does {n} work?
             Who hired {n}?"""),
             tuple(firms),
-            names.company,
+            names.draw_company,
         ),
         Relation(
             "instrument",
             "instrument",
             _PLAY,
-            _lines("""
+            _split_lines("""
             What does {n} play?
             Which instrument does {n} play?
             What is the instrument of {n}?
             What instrument can {n} play?
             What does {n} practise?"""),
             names.INSTRUMENTS,
-            names.dish,
+            names.draw_dish,
         ),
         Relation(
             "dish",
             "favourite dish",
             _DISH,
-            _lines("""
+            _split_lines("""
             What does {n} like to eat?
             What is the favourite dish of {n}?
             What is the favourite food of {n}?
             Which food does {n} love?
             What does {n} order?"""),
             names.DISHES,
-            names.dish,
+            names.draw_dish,
         ),
     )
 
 
 # Passages also speak of anything else: a noun from this list, said and asked in general wordings.
-NOUNS = names.listed(
+NOUNS = names.split_words(
     "account|address|age|allergy|anniversary|badge|balance|battery|bed|bike|boat|boss|box|brand|"
     "bus|cabin|cat|chair|city|class|club|coach|coat|code|colour|contact|country|cousin|deadline|"
     "deposit|desk|district|dog|door|driver|email|exam|farm|fee|file|flag|flight|floor|flower|"
@@ -238,7 +238,7 @@ NOUNS = names.listed(
     "town|train|tree|uncle|uniform|unit|village|voucher|weapon|weight|window|year|zone",
     "|",
 )
-NOUN_STATEMENTS = _lines("""
+NOUN_STATEMENTS = _split_lines("""
 The {k} of {n} is {v}.
 {n} has the {k} {v}.
 {v} is the {k} of {n}.
@@ -252,7 +252,7 @@ The {k} that belongs to {n} is {v}.
 The {k} of {n} was changed to {v}.
 We noted {v} as the {k} of {n}.
 """)
-NOUN_QUESTIONS = _lines("""
+NOUN_QUESTIONS = _split_lines("""
 What is the {k} of {n}?
 Which {k} does {n} have?
 What {k} belongs to {n}?
@@ -260,7 +260,7 @@ Tell me the {k} of {n}.
 What do we know of the {k} of {n}?
 {n}: {k}?
 """)
-WORDS = names.listed(
+WORDS = names.split_words(
     "amber|anchor|apple|arrow|basket|bell|birch|blue|bottle|brass|bridge|bronze|butter|candle|"
     "castle|cedar|cherry|chestnut|cloud|clover|copper|coral|cotton|crimson|crow|crystal|dawn|"
     "diamond|dolphin|dragon|dust|eagle|ember|falcon|feather|fern|fire|forest|fox|frost|garnet|"
@@ -275,22 +275,29 @@ WORDS = names.listed(
 )
 
 
-def noun_value(rng: random.Random) -> str:
+def draw_noun_value(rng: random.Random) -> str:
     """A value for any noun: a word or two, a number, a code, a place, a name."""
     pick = rng.random()
     if pick < 0.4:
         return rng.choice(WORDS)
     if pick < 0.5:
         return f"{rng.choice(WORDS)} {rng.choice(WORDS)}"
-    makers = (names.number, names.code, names.place, names.surname, names.fresh_name, names.company)
+    makers = (
+        names.draw_number,
+        names.draw_code,
+        names.draw_place,
+        names.draw_surname,
+        names.draw_fresh_name,
+        names.draw_company,
+    )
     return rng.choice(makers)(rng)
 
 
-def noun_relation(rng: random.Random) -> Relation:
+def draw_noun_relation(rng: random.Random) -> Relation:
     """One relation named by a noun, such as "locker", in the general wordings."""
     noun = rng.choice(NOUNS)
 
     def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(line.replace("{k}", noun) for line in lines)
 
-    return Relation(noun, noun, fill(NOUN_STATEMENTS), fill(NOUN_QUESTIONS), WORDS, noun_value)
+    return Relation(noun, noun, fill(NOUN_STATEMENTS), fill(NOUN_QUESTIONS), WORDS, draw_noun_value)

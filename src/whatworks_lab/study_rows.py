@@ -13,7 +13,7 @@ from typing import Any
 from whatworks_lab import formats, frames, labels, names, reading
 from whatworks_lab.frames import Frame, Item
 from whatworks_lab.relations import Relation
-from whatworks_lab.world import World, build_world, sentence
+from whatworks_lab.world import World, build_world, write_sentence
 
 Row = dict[str, Any]
 
@@ -37,19 +37,19 @@ _JSON = {
 }
 
 
-def _distinct_items(
+def _draw_distinct_items(
     rng: random.Random, frame_ids: list[str], count: int
 ) -> list[tuple[Frame, Item]]:
-    known = {frame.id: frame for frame in frames.training_frames()}
-    found: dict[str, tuple[Frame, Item]] = {}
-    while len(found) < count:
-        frame = known[frame_ids[len(found) % len(frame_ids)]]
+    known = {frame.id: frame for frame in frames.list_training_frames()}
+    by_text: dict[str, tuple[Frame, Item]] = {}
+    while len(by_text) < count:
+        frame = known[frame_ids[len(by_text) % len(frame_ids)]]
         item = frames.fill(rng, frame)
-        found.setdefault(item.text, (frame, item))
-    return list(found.values())
+        by_text.setdefault(item.text, (frame, item))
+    return list(by_text.values())
 
 
-def mr_rows(n: int, seed: int = 0) -> list[Row]:
+def make_mr_rows(n: int, seed: int = 0) -> list[Row]:
     """Sentences and their meaning representations, `act(slot[value], ...)`.
 
     The sentences are of domains that the model has read; the notation (family, act and most slot
@@ -57,7 +57,7 @@ def mr_rows(n: int, seed: int = 0) -> list[Row]:
     """
     rng = random.Random(f"study mr {seed}")
     rows: list[Row] = []
-    for number, (frame, item) in enumerate(_distinct_items(rng, list(_MR), n)):
+    for number, (frame, item) in enumerate(_draw_distinct_items(rng, list(_MR), n)):
         act, keys = _MR[frame.id]
         inside = ", ".join(
             f"{keys[slot]}[{item.slots[slot]}]" for slot in keys if slot in item.slots
@@ -66,38 +66,38 @@ def mr_rows(n: int, seed: int = 0) -> list[Row]:
     return rows
 
 
-def json_rows(n: int, seed: int = 0) -> list[Row]:
+def make_json_rows(n: int, seed: int = 0) -> list[Row]:
     """Messages and JSON objects whose key names never occur in the training text."""
     import json
 
     rng = random.Random(f"study json {seed}")
     rows: list[Row] = []
-    for number, (frame, item) in enumerate(_distinct_items(rng, list(_JSON), n)):
+    for number, (frame, item) in enumerate(_draw_distinct_items(rng, list(_JSON), n)):
         keys = _JSON[frame.id]
         body = {keys[slot]: item.slots[slot] for slot in keys if slot in item.slots}
         rows.append({"id": f"json-{seed}-{number}", "input": item.text, "target": json.dumps(body)})
     return rows
 
 
-def category_rows(n: int, seed: int = 0) -> list[Row]:
+def make_category_rows(n: int, seed: int = 0) -> list[Row]:
     """Messages and category ids such as `billing_refund`, on topics that training never met."""
     rng = random.Random(f"study category {seed}")
     topics = labels.HELD_OUT_TOPICS
-    found: dict[str, str] = {}
+    by_message: dict[str, str] = {}
     tries = 0
-    while len(found) < n and tries < 100 * n:
-        topic = topics[len(found) % len(topics)]
-        found.setdefault(labels.message(rng, topic), topic.label)
+    while len(by_message) < n and tries < 100 * n:
+        topic = topics[len(by_message) % len(topics)]
+        by_message.setdefault(labels.write_message(rng, topic), topic.label)
         tries += 1
-    if len(found) < n:
-        raise ValueError(f"only {len(found)} different messages exist, {n} were asked for")
+    if len(by_message) < n:
+        raise ValueError(f"only {len(by_message)} different messages exist, {n} were asked for")
     return [
         {"id": f"category-{seed}-{number}", "input": text, "target": label}
-        for number, (text, label) in enumerate(found.items())
+        for number, (text, label) in enumerate(by_message.items())
     ]
 
 
-def facts_rows(
+def make_facts_rows(
     n: int, seed: int = 0, *, overlap: bool = False
 ) -> tuple[list[Row], list[dict[str, str]]]:
     """Questions about new people, and the documents that answer them.
@@ -111,18 +111,18 @@ def facts_rows(
     per_person = 3
 
     def new_name(rng: random.Random) -> str:
-        return reading.held_name(rng, this)
+        return reading.draw_held_name(rng, this)
 
-    people = names.distinct(rng, new_name, -(-n // per_person))
+    people = names.draw_distinct(rng, new_name, -(-n // per_person))
     rows: list[Row] = []
     documents: list[dict[str, str]] = []
     for number, name in enumerate(people):
         values = {relation.id: relation.value(rng) for relation in this.relations}
-        document = _document(rng, this, number, name, values, seed)
+        document = _write_document(rng, this, number, name, values, seed)
         documents.append(document)
-        asked = rng.sample(this.relations, per_person)
+        chosen = rng.sample(this.relations, per_person)
         late = number >= 0.7 * len(people)
-        for place, relation in enumerate(asked):
+        for place, relation in enumerate(chosen):
             test = place == per_person - 1 if overlap else late
             # The last wording is kept for the test where people are shared.
             wordings = relation.questions[-1:] if overlap and test else relation.questions[:-1]
@@ -139,16 +139,16 @@ def facts_rows(
     return rows[:n], documents
 
 
-def _document(
+def _write_document(
     rng: random.Random, this: World, number: int, name: str, values: dict[str, str], seed: int
 ) -> dict[str, str]:
     order: list[Relation] = rng.sample(this.relations, len(this.relations))
-    say: Callable[[Relation], str] = lambda relation: sentence(  # noqa: E731
+    say: Callable[[Relation], str] = lambda relation: write_sentence(  # noqa: E731
         rng.choice(relation.statements), name, values[relation.id]
     )
     return {"id": f"doc-{seed}-{number}", "text": " ".join(say(relation) for relation in order)}
 
 
-def held_out_words() -> tuple[str, ...]:
+def list_held_out_words() -> tuple[str, ...]:
     """Words of the studies' notations that the training text must not contain."""
     return (*formats.HELD_OUT_KEYS, "genres", "platforms", "judgement", "impairment", "reference")

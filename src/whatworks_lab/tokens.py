@@ -101,7 +101,7 @@ class Encoded:
 def encode(tokenizer: Any, docs: list[Doc]) -> Encoded:
     """Token ids and loss weights of many documents, in one pass through the tokenizer."""
     special = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIAL}
-    parts = [part for doc in docs for part in ([doc.text] if doc.text else _texts(doc))]
+    parts = [part for doc in docs for part in ([doc.text] if doc.text else _list_texts(doc))]
     coded = iter(tokenizer(parts, add_special_tokens=False)["input_ids"])
     ids: list[int] = []
     weights: list[float] = []
@@ -125,5 +125,5 @@ def encode(tokenizer: Any, docs: list[Doc]) -> Encoded:
     )
 
 
-def _texts(doc: Doc) -> list[str]:
+def _list_texts(doc: Doc) -> list[str]:
     return [turn.text for turn in doc.turns]

@@ -7,10 +7,10 @@ import random
 from typing import Any
 
 from whatworks_lab import items
-from whatworks_lab.generate import prompt_text
+from whatworks_lab.generate import render_prompt
 
 
-def tuned(
+def tune(
     model: Any,
     tokenizer: Any,
     pairs: list[tuple[str, str]],
@@ -29,7 +29,7 @@ def tuned(
     rng = random.Random(seed)
     rows: list[tuple[list[int], int]] = []
     for text, target in pairs:
-        prompt = prompt_text(tokenizer, items.prompt(instructions, [], text))
+        prompt = render_prompt(tokenizer, items.make_prompt(instructions, [], text))
         head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         tail = tokenizer(target, add_special_tokens=False)["input_ids"]
         rows.append(([*head, *tail, tokenizer.eos_token_id], len(head)))

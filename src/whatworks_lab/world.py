@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from whatworks_lab import names, play
-from whatworks_lab.relations import Relation, world_relations
+from whatworks_lab.relations import Relation, list_world_relations
 
 PEOPLE = 1000
 # Exposure falls with rank as (rank + SHIFT) ** -POWER, the law of Zipf and Mandelbrot: without the
@@ -60,12 +60,12 @@ class World:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """Every fact: five for each person, then those of the play."""
-        return _facts(self.seed)
+        return _list_facts(self.seed)
 
     @property
     def surnames(self) -> frozenset[str]:
         """The surnames of the world's people."""
-        return _surnames(self.seed)
+        return _list_surnames(self.seed)
 
     def unknown_names(self, count: int, seed: int = 0) -> list[str]:
         """Names of people who don't exist, with surnames that nobody in the world carries.
@@ -74,26 +74,26 @@ class World:
         stream or to this list by the spelling of its surname.
         """
         rng = random.Random(f"unknown names {self.seed} {seed}")
-        taken, found = self.surnames, dict[str, None]()
-        while len(found) < count:
-            name = names.fresh_name(rng, taken)
-            if held_out_name(name):
-                found[name] = None
-        return list(found)
+        taken, fresh = self.surnames, dict[str, None]()
+        while len(fresh) < count:
+            name = names.draw_fresh_name(rng, taken)
+            if is_held_out_name(name):
+                fresh[name] = None
+        return list(fresh)
 
 
-def held_out_name(name: str) -> bool:
+def is_held_out_name(name: str) -> bool:
     """Whether a made-up name belongs to the held-out fifth that training never writes."""
     surname = name.split()[-1]
     return sum(ord(letter) * (place + 1) for place, letter in enumerate(surname)) % 5 == 0
 
 
-def fact_of(person: Person, relation: Relation) -> Fact:
+def find_fact(person: Person, relation: Relation) -> Fact:
     """The fact that gives `person` its value of `relation`."""
     value = person.attributes[relation.id]
 
     def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sentence(line, person.name, value) for line in lines)
+        return tuple(write_sentence(line, person.name, value) for line in lines)
 
     return Fact(
         f"{person.name.lower().replace(' ', '-')}.{relation.id}",
@@ -105,7 +105,7 @@ def fact_of(person: Person, relation: Relation) -> Fact:
     )
 
 
-def sentence(line: str, name: str, value: str) -> str:
+def write_sentence(line: str, name: str, value: str) -> str:
     """A wording with its name and value filled in, starting with a capital."""
     article = "an" if value[:1].lower() in "aeiou" else "a"
     text = line.replace(" a {v}", f" {article} {{v}}").replace("A {v}", f"{article.title()} {{v}}")
@@ -117,8 +117,8 @@ def sentence(line: str, name: str, value: str) -> str:
 def build_world(seed: int = 0) -> World:
     """The world of `seed`: 1,000 people and the play."""
     rng = random.Random(f"whatworks world {seed}")
-    relations = world_relations()
-    surnames = names.distinct(rng, names.surname, PEOPLE // 2)
+    relations = list_world_relations()
+    surnames = names.draw_distinct(rng, names.draw_surname, PEOPLE // 2)
     pairs: dict[str, None] = {}
     while len(pairs) < PEOPLE:
         # Every surname is carried by two people, so a surname alone does not name a person.
@@ -137,22 +137,24 @@ def build_world(seed: int = 0) -> World:
         )
         for rank, name in enumerate(everyone)
     )
-    return World(seed, relations, people, play.LINES, _play_facts())
+    return World(seed, relations, people, play.LINES, _list_play_facts())
 
 
 @cache
-def _surnames(seed: int) -> frozenset[str]:
+def _list_surnames(seed: int) -> frozenset[str]:
     return frozenset(person.name.split()[-1] for person in build_world(seed).people)
 
 
 @cache
-def _facts(seed: int) -> tuple[Fact, ...]:
+def _list_facts(seed: int) -> tuple[Fact, ...]:
     this = build_world(seed)
-    own = tuple(fact_of(person, relation) for person in this.people for relation in this.relations)
+    own = tuple(
+        find_fact(person, relation) for person in this.people for relation in this.relations
+    )
     return own + this.play_facts
 
 
-def _play_facts() -> tuple[Fact, ...]:
+def _list_play_facts() -> tuple[Fact, ...]:
     return tuple(
         Fact(
             id_,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatworks.analysis.comparison import compare, compare_all, holm
-from whatworks.analysis.contenders import compare_runs, compare_two, is_no_worse, tied_set
+from whatworks.analysis.comparison import adjust_holm, compare, compare_all
+from whatworks.analysis.contenders import compare_runs, compare_two, find_tied, is_no_worse
 from whatworks.analysis.exported import choose_seed, judge_exported
 from whatworks.analysis.looks import spend
 from whatworks.analysis.lost_seeds import count_lost
@@ -73,7 +73,7 @@ def test_joint_worth_lies_between_alone_and_bonferroni(seed: int, arms: int, see
     base = answers([0.4], 60, seed)
     own = {f"a{i}": answers([0.45 + 0.05 * i] * seeds, 60, seed + i + 1) for i in range(arms)}
     found = compare_all(own, base)
-    corrected = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
+    corrected = dict(zip(found, adjust_holm([one.p for one in found.values()]), strict=True))
     for name, one in found.items():
         joint = one.joint
         assert joint is not None
@@ -150,9 +150,9 @@ def test_which_of_two() -> None:
 
 def test_the_tied_set_holds_the_best_and_its_like() -> None:
     arms = {"low": answers([0.2], 200, 1), "a": answers([0.7], 200, 2), "b": answers([0.7], 200, 3)}
-    found = tied_set({**arms, "none": {}})
+    found = find_tied({**arms, "none": {}})
     assert set(found) == {"a", "b"}
-    assert tied_set({}) == []
+    assert find_tied({}) == []
 
 
 def test_a_run_that_lost_rows_pays_for_them() -> None:

@@ -12,11 +12,11 @@ from scipy.stats import binomtest
 
 from whatworks.analysis.comparison import (
     Comparison,
+    adjust_holm,
     compare,
-    holm,
-    mean_interval,
+    estimate_mean,
 )
-from whatworks.analysis.further_rows import minimum_detectable_effect, needed
+from whatworks.analysis.further_rows import compute_detectable_effect, estimate_needs
 
 Scores = dict[tuple[int, str], float]
 
@@ -137,7 +137,7 @@ def test_clusters_widen_the_interval() -> None:
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
 def test_wilson_interval(counts: tuple[int, int]) -> None:
     n, right = counts
-    found = mean_interval(scores([1.0] * right + [0.0] * (n - right)))
+    found = estimate_mean(scores([1.0] * right + [0.0] * (n - right)))
     expected = binomtest(right, n).proportion_ci(method="wilson")
     assert found.value == pytest.approx(right / n)
     assert found.low == pytest.approx(expected.low, abs=1e-9)
@@ -147,13 +147,13 @@ def test_wilson_interval(counts: tuple[int, int]) -> None:
 def test_intervals_have_a_width_at_the_ends() -> None:
     for value in (0.0, 1.0):
         one = {(seed, f"e{i}"): value for i in range(30) for seed in range(3)}
-        found = mean_interval(one, {f"e{i}": str(i // 3) for i in range(30)})
+        found = estimate_mean(one, {f"e{i}": str(i // 3) for i in range(30)})
         assert found.high - found.low > 0.1
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_by_its_definition(ps: list[float]) -> None:
-    adjusted = holm(ps)
+    adjusted = adjust_holm(ps)
     order = np.argsort(ps, kind="stable")
     for level in (0.01, 0.05, 0.2):
         rejected = set()
@@ -175,11 +175,11 @@ def test_more_examples_show_what_was_promised() -> None:
 
     small = compare(*pair(100))
     effect = 0.05  # 30% redrawn at 0.67 instead of 0.5
-    more = needed(small, effect).examples
+    more = estimate_needs(small, effect).examples
     assert more is not None and 200 < more < 5000
     hits = sum(compare(*pair(100 + more)).p < 0.05 for _ in range(60))
     assert 0.6 * 60 <= hits <= 60
-    assert minimum_detectable_effect(compare(*pair(100 + more))) < 1.6 * effect
+    assert compute_detectable_effect(compare(*pair(100 + more))) < 1.6 * effect
 
 
 def test_seeds_that_differ_ask_for_seeds() -> None:
@@ -193,7 +193,7 @@ def test_seeds_that_differ_ask_for_seeds() -> None:
     found = compare(arm, base)
     assert found.se_seeds > 3 * found.se_items
     assert found.p > 0.05
-    assert needed(found, 0.05).examples is None
+    assert estimate_needs(found, 0.05).examples is None
 
 
 @pytest.mark.parametrize("seeds", [2, 3])
@@ -208,7 +208,7 @@ def test_few_seeds_ask_for_seeds_and_get_what_they_asked_for(seeds: int) -> None
                 for i in range(100)}  # fmt: skip
 
     found = next(c for c in (compare(arm(seeds), base) for _ in range(99)) if c.spread > 0.015)
-    more = needed(found, found.difference, arms=200)
+    more = estimate_needs(found, found.difference, arms=200)
     assert more.examples is None and more.seeds is not None and more.seeds >= 1
     enough = compare(arm(seeds + more.seeds), base, alpha=0.05 / 200)
     assert enough.low > 0
@@ -227,6 +227,6 @@ def test_what_examples_or_seeds_alone_would_not_tell_asks_for_some_of_both() -> 
         0.08, -0.05, 0.21, 0.2, "bootstrap", n_items=90, n_groups=90, n_seeds=3,
         se_items=0.03, se_seeds=0.02, spread=0.03, df=3.0,
     )  # fmt: skip
-    more = needed(found, 0.08, arms=5)
+    more = estimate_needs(found, 0.08, arms=5)
     assert more.examples and more.seeds
     assert (90 + more.examples) * (3 + more.seeds) < 10 * 90 * 3

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from whatworks.analysis.aspects import Against, aspects_of
+from whatworks.analysis.aspects import Against, measure_aspects
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
-from whatworks.analysis.form import Marks, compare_form, usable_of
+from whatworks.analysis.form import Marks, compare_form, measure_usable
 from whatworks.analysis.result_rows import CONSTANT, Row
 from whatworks.analysis.summarise import summarise
 from whatworks.data.task import Counted
@@ -27,11 +27,11 @@ def first(content: int, usable: int, n: int = 100) -> Marks:
 
 
 def test_the_form_is_a_share_of_the_answers_with_the_right_content() -> None:
-    found = usable_of(first(40, 10))
+    found = measure_usable(first(40, 10))
     assert found is not None
     assert (found.usable, found.right, found.share.value) == (10, 40, 0.25)
     assert 0.1 < found.share.low < 0.25 < found.share.high < 0.45
-    assert usable_of(first(0, 0)) is None
+    assert measure_usable(first(0, 0)) is None
 
 
 def test_the_difference_is_over_what_both_have_right() -> None:
@@ -95,7 +95,7 @@ def test_equal_forms_are_told_apart_in_one_of_twenty_at_most(
 
 def test_a_metric_with_one_score_has_no_aspects() -> None:
     same = {"zero-shot": first(20, 20), "sft": first(60, 60)}
-    assert not aspects_of(same, Against("zero-shot", {})).content
+    assert not measure_aspects(same, Against("zero-shot", {})).content
 
 
 ARMS = {"zero-shot": (10, 0), "rag": (40, 0), "sft": (11, 11)}

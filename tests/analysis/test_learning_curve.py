@@ -10,11 +10,11 @@ import yaml
 
 from whatworks.analysis.comparison import Comparison, Estimate, compare
 from whatworks.analysis.figures import ArmInfo, StudyInfo
-from whatworks.analysis.learning_curve import Crossover, Curve, Point, crossover
+from whatworks.analysis.learning_curve import Crossover, Curve, Point, find_crossover
 from whatworks.analysis.result_rows import Results, Row
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report import charts
-from whatworks.app.report.html import page
+from whatworks.app.report.html import render_page
 from whatworks.app.run_study import report_study, run_study
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example
@@ -42,7 +42,7 @@ def gap(difference: float, low: float, high: float) -> Comparison:
 def test_the_crossover_is_where_the_curve_passes_0_for_good(
     gaps: list[tuple[int, float, float, float]], wanted: tuple[float | None, ...] | None
 ):
-    found = crossover([(n, gap(*rest)) for n, *rest in gaps])
+    found = find_crossover([(n, gap(*rest)) for n, *rest in gaps])
     if wanted is None:
         assert found is None
         return
@@ -62,7 +62,7 @@ def test_the_interval_covers_the_true_crossover_about_as_often_as_it_says():
         for rows, rate in truth.items():
             own = {(0, f"q{i}"): float(rng.random() < rate) for i in range(80)}
             compared.append((rows, compare(own, shot)))
-        found = crossover(compared)
+        found = find_crossover(compared)
         assert found is not None
         low, high = found.low or 1001, found.high or 1001
         assert low <= (found.rows or 1001) <= high
@@ -209,7 +209,7 @@ def test_a_summary_says_where_the_curve_overtakes_the_best_shots_on_dev():
     own = summary.arm("sft@1000")
     assert own is not None and curve.points[-1].score == own.score
     examples = [Example(id=f"q{i}") for i in range(100)]
-    text = page(summary, rows, examples)
+    text = render_page(summary, rows, examples)
     assert "How many rows sft needs" in text and "best k-shot on dev" in text
     assert "Sft overtakes few-shot@4 from about" in text
 
@@ -219,7 +219,7 @@ def test_a_failed_arm_of_the_curve_is_a_row_and_the_others_still_answer():
     summary = summarise(rows, arms=infos, study=study)
     assert summary.curve is not None and summary.curve.crossover is not None
     assert [p.score is None for p in summary.curve.points] == [False, True, False]
-    assert "failed" in page(summary, rows, [])
+    assert "failed" in render_page(summary, rows, [])
     rows, infos, study = made_up(failed="few-shot@4")
     summary = summarise(rows, arms=infos, study=study)
     assert summary.curve is not None and summary.curve.against is not None
@@ -229,10 +229,10 @@ def test_a_failed_arm_of_the_curve_is_a_row_and_the_others_still_answer():
 def test_the_chart_holds_every_point_and_survives_few():
     score = Estimate(0.5, 0.4, 0.6)
     points = tuple(Point(f"sft@{n}", n, score, gap(0.1, -0.1, 0.2)) for n in (10, 50, 500))
-    drawn = str(charts.rows_curve(Curve("sft", points, Point("few-shot", 500, score), None)))
+    drawn = str(charts.draw_rows_curve(Curve("sft", points, Point("few-shot", 500, score), None)))
     assert drawn.count("<circle") == 3 and "50.0% at 500 rows" in drawn
-    assert str(charts.rows_curve(Curve("sft", points[:1], None, None))) == ""
-    assert "<svg" in str(charts.rows_curve(Curve("sft", points[:2], None, None)))
+    assert str(charts.draw_rows_curve(Curve("sft", points[:1], None, None))) == ""
+    assert "<svg" in str(charts.draw_rows_curve(Curve("sft", points[:2], None, None)))
 
 
 def test_a_study_with_a_curve_runs_resumes_and_reports(
@@ -255,7 +255,7 @@ def test_a_study_with_a_curve_runs_resumes_and_reports(
 
 def test_equal_scores_overtake_nothing():
     tied = [(n, gap(0.0, -0.04, 0.04)) for n in (50, 200, 500)]
-    assert crossover(tied) == Crossover(None, 50, None)
+    assert find_crossover(tied) == Crossover(None, 50, None)
     better = [*tied, (900, gap(0.1, 0.05, 0.15))]
-    found = crossover(better)
+    found = find_crossover(better)
     assert found is not None and found.rows == pytest.approx(500)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from whatworks.analysis.mistakes import changes, grouped, mistake
+from whatworks.analysis.mistakes import find_changes, find_mistake, group_mistakes
 from whatworks.analysis.result_rows import Results, Row
 from whatworks.app.cli import app
 from whatworks.app.run_study import run_study
@@ -30,7 +30,7 @@ def named(metric: str, target: str, said: str, parts: Any = None, **options: Any
         from dataclasses import replace
 
         score = replace(score, parts={**score.parts, **parts})
-    found = mistake(metric, example, said, score)
+    found = find_mistake(metric, example, said, score)
     return found and (found.name, found.detail)
 
 
@@ -91,8 +91,10 @@ def test_patterns_are_counted_with_their_details() -> None:
     example = Example(id="e", inputs={"text": "x"}, target=OBJECT)
     metric = load(MetricSpec(name="json"))
     texts = ['{"name": "Bo"}', '{"name": "Al"}', '{"age": 3}', "no", OBJECT]
-    found = grouped(
-        one for t in texts if (one := mistake("json", example, t, metric(example, t))) is not None
+    found = group_mistakes(
+        one
+        for t in texts
+        if (one := find_mistake("json", example, t, metric(example, t))) is not None
     )
     assert [(p.name, p.count) for p in found] == [("missing field", 3), ("malformed", 1)]
     assert found[0].details == [("$.age", 2), ("$.name", 1)]
@@ -106,7 +108,7 @@ def test_changes_take_the_majority_of_seeds() -> None:
     before = [row("1", 0), row("2", 1), row("3", 0), row("4", 1), row("5", 0)]
     after = [row("1", 1), row("2", 0.5), row("3", 0), row("4", 1)]
     after += [row("1", 1, 1), row("1", 0, 2)]
-    found = changes(before, after)
+    found = find_changes(before, after)
     assert found.fixed == ("1",)
     assert found.broken == ("2",)
     assert found.still_wrong == ("3",)

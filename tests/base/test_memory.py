@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from whatworks.base.errors import ArmFailure, arm_failures
-from whatworks.base.memory import is_out_of_memory, peak_memory
+from whatworks.base.memory import is_out_of_memory, measure_peak_memory
 from whatworks.training.failure import diagnose
 
 
@@ -36,6 +36,6 @@ def test_other_errors_are_none(error: BaseException) -> None:
 
 
 def test_peak_memory_grows_with_what_is_held() -> None:
-    before, _ = peak_memory()
+    before, _ = measure_peak_memory()
     held = bytearray(before)
-    assert len(held) <= peak_memory()[0] < 20 * before
+    assert len(held) <= measure_peak_memory()[0] < 20 * before

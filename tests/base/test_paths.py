@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 from whatworks.base.errors import InputError
 from whatworks.base.paths import (
     NOT_FOLDERS,
-    cache_folder,
-    data_folder,
-    model_at,
-    path_of,
-    public_data,
-    store_at,
+    find_cache_folder,
+    find_data_folder,
+    find_public_data,
+    resolve_model,
+    resolve_path,
+    resolve_store,
 )
-from whatworks.metrics.registry import metric_at
+from whatworks.metrics.registry import resolve_metric
 from whatworks.models.constraint import read as read_constraint
 from whatworks.models.embedded import NAMES
 from whatworks.models.endpoint.engine import EndpointEngine
-from whatworks.prompts.retrieval.embedding import embedder
+from whatworks.prompts.retrieval.embedding import load_embedder
 from whatworks.studies.arm_entries import read_arm
 from whatworks.studies.open_study import open_study
 from whatworks.studies.study_file import read_study
 from whatworks.studies.study_task import read_task
-from whatworks_lab.corpus import english_text
+from whatworks_lab.corpus import read_english_text
 
 
 def test_files_are_seen_from_the_study_with_home_and_variables_filled_in(
@@ -37,17 +37,21 @@ def test_files_are_seen_from_the_study_with_home_and_variables_filled_in(
 ) -> None:
     monkeypatch.setenv("PLACE", "rows")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert path_of(tmp_path, "a.jsonl") == tmp_path / "a.jsonl"
-    assert path_of(tmp_path, "$PLACE/a") == path_of(tmp_path, "${PLACE}/a") == tmp_path / "rows/a"
-    assert path_of(tmp_path, "~/a") == tmp_path / "home" / "a"
-    assert path_of(tmp_path, "5$ a") == tmp_path / "5$ a"
+    assert resolve_path(tmp_path, "a.jsonl") == tmp_path / "a.jsonl"
+    assert (
+        resolve_path(tmp_path, "$PLACE/a")
+        == resolve_path(tmp_path, "${PLACE}/a")
+        == tmp_path / "rows/a"
+    )
+    assert resolve_path(tmp_path, "~/a") == tmp_path / "home" / "a"
+    assert resolve_path(tmp_path, "5$ a") == tmp_path / "5$ a"
     with pytest.raises(InputError, match=r"ABSENT in .* is not set"):
-        path_of(tmp_path, "$ABSENT/a")
+        resolve_path(tmp_path, "$ABSENT/a")
 
 
 @pytest.mark.parametrize("name", ["a\0b", "half\ud800", "long" * 100, "a/" * 2500, "a\nb"])
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    for refuse in (partial(path_of, tmp_path), partial(model_at, root=tmp_path)):
+    for refuse in (partial(resolve_path, tmp_path), partial(resolve_model, root=tmp_path)):
         with pytest.raises(InputError, match="no file is called") as caught:
             refuse(name)
         assert len(str(caught.value).splitlines()) == 2 and len(str(caught.value)) < 300
@@ -57,8 +61,8 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> N
 def test_any_name_is_a_path_or_an_error(name: str) -> None:
     root = Path("/nowhere at all")
     try:
-        assert not path_of(root, name).is_file() or name.startswith(("/", "~"))
-        assert isinstance(model_at(name, root), str)
+        assert not resolve_path(root, name).is_file() or name.startswith(("/", "~"))
+        assert isinstance(resolve_model(name, root), str)
     except InputError as error:
         assert error.cause and error.remedy
 
@@ -74,17 +78,17 @@ def test_every_model_of_a_study_is_named_by_one_rule(
     monkeypatch.chdir(elsewhere)
     monkeypatch.setenv("MODELS", str(elsewhere))
     for name, there in (("m", beside / "m"), ("./m", beside / "m"), ("$MODELS/m", elsewhere / "m")):
-        assert model_at(name, beside) == str(there)
+        assert resolve_model(name, beside) == str(there)
         arm = read_arm({"rag": {"embedder": name, "index": {"rerank": name}}}).located(beside)
         settings = arm.chain.steps[0].model_dump()
         assert settings["embedder"] == settings["index"]["rerank"] == str(there)
-        judge = metric_at({"judge": {"model": name}}, beside)
+        judge = resolve_metric({"judge": {"model": name}}, beside)
         assert judge.options["model"] == str(there)
-        assert metric_at("judge", beside, helper=name) == judge
+        assert resolve_metric("judge", beside, helper=name) == judge
     for name in ("org/model", "https://host/v1#name", "fake:", "fake:absent.json", "lab"):
-        assert model_at(name, beside) == name
-    assert "model" not in metric_at("judge", beside).options
-    assert metric_at("exact", beside, helper="m").options == {}
+        assert resolve_model(name, beside) == name
+    assert "model" not in resolve_metric("judge", beside).options
+    assert resolve_metric("exact", beside, helper="m").options == {}
 
 
 def test_the_model_of_a_study_lies_beside_it_and_that_of_the_command_line_here(
@@ -118,8 +122,8 @@ def test_embedded_models_are_not_folders() -> None:
 
 def test_embedded_models_go_before_a_folder_of_their_name(tmp_path: Path) -> None:
     (tmp_path / "lab").mkdir()
-    assert model_at("lab", tmp_path) == "lab"
-    assert model_at("./lab", tmp_path) == str(tmp_path / "lab")
+    assert resolve_model("lab", tmp_path) == "lab"
+    assert resolve_model("./lab", tmp_path) == str(tmp_path / "lab")
 
 
 def test_forms_of_answers_are_files_of_the_study_too(
@@ -135,9 +139,9 @@ def test_forms_of_answers_are_files_of_the_study_too(
 
 def test_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLACE", "kept")
-    assert store_at("lancedb:$PLACE", tmp_path) == f"lancedb:{tmp_path}/kept"
+    assert resolve_store("lancedb:$PLACE", tmp_path) == f"lancedb:{tmp_path}/kept"
     for name in ("memory", "qdrant::memory:", "qdrant:https://host", "pgvector:dbname=x"):
-        assert store_at(name, tmp_path) == name
+        assert resolve_store(name, tmp_path) == name
 
 
 @pytest.mark.parametrize("setting", [None, "", "elsewhere"])
@@ -151,20 +155,20 @@ def test_public_data_has_one_folder(
     else:
         monkeypatch.setenv("WHATWORKS_DATA", setting and str(tmp_path / setting))
     folder = tmp_path / (setting or "data")
-    assert data_folder() == folder
-    assert english_text() == ""
+    assert find_data_folder() == folder
+    assert read_english_text() == ""
     for absent in (
-        lambda: path_of(tmp_path / "studies", "$WHATWORKS_DATA/english"),
-        lambda: public_data("english"),
+        lambda: resolve_path(tmp_path / "studies", "$WHATWORKS_DATA/english"),
+        lambda: find_public_data("english"),
     ):
         with pytest.raises(InputError, match="this public data is not here") as caught:
             absent()
         assert caught.value.place == str(folder / "english")
     (folder / "english").mkdir(parents=True)
     (folder / "english" / "a.txt").write_text("So it is.")
-    assert path_of(tmp_path / "studies", "$WHATWORKS_DATA/english") == folder / "english"
-    assert public_data("english") == folder / "english"
-    assert english_text() == "So it is."
+    assert resolve_path(tmp_path / "studies", "$WHATWORKS_DATA/english") == folder / "english"
+    assert find_public_data("english") == folder / "english"
+    assert read_english_text() == "So it is."
 
 
 def test_what_can_be_computed_again_has_one_folder(
@@ -174,14 +178,18 @@ def test_what_can_be_computed_again_has_one_folder(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    assert cache_folder().parent == tmp_path / "caches" or "home" in str(cache_folder())
+    assert find_cache_folder().parent == tmp_path / "caches" or "home" in str(find_cache_folder())
     monkeypatch.setenv("WHATWORKS_CACHE", "~/kept")
-    assert cache_folder() == cache_folder("WHATWORKS_EMBEDDINGS") == tmp_path / "home" / "kept"
+    assert (
+        find_cache_folder()
+        == find_cache_folder("WHATWORKS_EMBEDDINGS")
+        == tmp_path / "home" / "kept"
+    )
     monkeypatch.setenv("WHATWORKS_EMBEDDINGS", str(tmp_path / "vectors"))
-    assert cache_folder("WHATWORKS_EMBEDDINGS") == tmp_path / "vectors"
-    assert cache_folder() == tmp_path / "home" / "kept"
+    assert find_cache_folder("WHATWORKS_EMBEDDINGS") == tmp_path / "vectors"
+    assert find_cache_folder() == tmp_path / "home" / "kept"
     engine = EndpointEngine.from_name("http://127.0.0.1:9/v1#m")
-    assert vars(engine)["_store"].root.is_relative_to(cache_folder())
+    assert vars(engine)["_store"].root.is_relative_to(find_cache_folder())
 
 
 def test_a_path_of_a_vector_cache_that_cannot_be_written_is_said(
@@ -189,7 +197,7 @@ def test_a_path_of_a_vector_cache_that_cannot_be_written_is_said(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("WHATWORKS_EMBEDDINGS", str(tmp_path / "file"))
-    embedder.cache_clear()
+    load_embedder.cache_clear()
     with pytest.raises(InputError, match="embeddings cannot be kept here"):
-        embedder(str(tiny_model))
-    embedder.cache_clear()
+        load_embedder(str(tiny_model))
+    load_embedder.cache_clear()

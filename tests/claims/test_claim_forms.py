@@ -13,7 +13,7 @@ import pytest
 
 from whatworks.analysis.result_rows import Row
 from whatworks.data.task import Example
-from whatworks.metrics.registry import of
+from whatworks.metrics.registry import load_task_metric
 from whatworks.models.engine import ModelFiles
 from whatworks.models.open_engine import open_engine
 from whatworks_claims.claim import Claim
@@ -21,10 +21,10 @@ from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Finding, Table
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.registry import chosen, needed
+from whatworks_claims.registry import choose_claims, find_steps
 from whatworks_claims.study_plan import Plan
 
-CLAIMS = chosen(("form", "examples"))
+CLAIMS = choose_claims(("form", "examples"))
 Said = Callable[[str, Example], str]
 
 
@@ -48,7 +48,7 @@ def plans(quick: bool = True) -> dict[str, Plan]:
     """The studies of these claims; what builds on others reads right answers."""
     found: dict[str, Plan] = {}
     done: dict[str, Outcome] = {}
-    for step in needed(CLAIMS, quick):
+    for step in find_steps(CLAIMS, quick):
         plan = step.make(replace(desk(), finished=done, quick=quick))
         assert plan is not None
         found[step.name] = plan
@@ -58,7 +58,7 @@ def plans(quick: bool = True) -> dict[str, Plan]:
 
 def answered(plan: Plan, said: Said, *, seeds: int = 2, scored: bool = True) -> Outcome:
     """What a study gives when its arms say this."""
-    metric = of(plan.task) if scored else None
+    metric = load_task_metric(plan.task) if scored else None
     rows: list[Row] = []
     for arm in plan.names:
         for example in plan.task.splits.test:
@@ -79,7 +79,7 @@ def find(claim: Claim, outcomes: dict[str, Outcome]) -> Finding:
 
 
 def of_claim(id_: str, said: Said) -> Finding:
-    claim = chosen((id_,))[0]
+    claim = choose_claims((id_,))[0]
     return find(claim, {name: answered(plans()[name], said) for name in claim.reads(True)})
 
 
@@ -160,7 +160,7 @@ def test_clusters_are_of_the_first_seed_that_answered_all():
     made = answered(plans()["category"], tuned(None))
     rows = [row for row in made.rows if (row.arm, row.seed) != ("sft", 0)]
     made = replace(made, rows=(*rows, Row("sft", 0, "failed", cause="the loss diverged")))
-    shown = table(find(chosen(("form.category",))[0], {"category": made}), "V-measure")
+    shown = table(find(choose_claims(("form.category",))[0], {"category": made}), "V-measure")
     assert ("sft", "1.00", "1.00") in shown.rows
 
 
@@ -192,7 +192,7 @@ def test_sizes_are_below_the_whole_and_the_crossover_has_an_interval():
         right = arm in ("sft", "sft-200") or (arm.startswith("few-shot") and even)
         return example.target if right else ""
 
-    claim = chosen(("form.examples",))[0]
+    claim = choose_claims(("form.examples",))[0]
     finding = find(claim, {"json": answered(plans(False)["json"], said)})
     notes = " ".join(finding.evidence.notes)
     assert "Tuning overtakes few-shot-1 from about" in notes and "(95%: " in notes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.analysis.comparison import Estimate, Scores, compare, mean_interval
+from whatworks.analysis.comparison import Estimate, Scores, compare, estimate_mean
 from whatworks.base.errors import InputError
 from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
@@ -18,10 +18,10 @@ from whatworks.models.fake import FakeEngine
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
-from whatworks_claims.claims_choosing import pooled
+from whatworks_claims.claims_choosing import pool_scores
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.evidence import Contrast, Evidence, Need
-from whatworks_claims.registry import chosen, claims, needed, steps
+from whatworks_claims.registry import choose_claims, find_steps, list_claims, list_steps
 
 
 def drawn(rng: random.Random, share: float, n: int = 80, seeds: int = 1) -> Scores:
@@ -49,8 +49,8 @@ def test_the_three_answers():
 def test_a_model_that_lacks_the_ability_decides_nothing():
     rng = random.Random(2)
     pair = (drawn(rng, 0.9), drawn(rng, 0.1))
-    lacking = Need("recall", mean_interval(drawn(rng, 0.1)), 0.3)
-    able = Need("recall", mean_interval(drawn(rng, 0.9)), 0.3)
+    lacking = Need("recall", estimate_mean(drawn(rng, 0.1)), 0.3)
+    able = Need("recall", estimate_mean(drawn(rng, 0.9)), 0.3)
     assert decide("x", evidence(pair, needs=(able,))).answer == "holds"
     finding = decide("x", evidence(pair, needs=(able, lacking)))
     assert finding.answer == "cannot tell" and "recall" in finding.reason
@@ -68,7 +68,7 @@ def test_studies_are_pooled_with_the_spread_of_their_seeds():
     rng = random.Random(5)
     several = {(s, f"e{i}"): float(rng.random() < levels[s]) for s in range(3) for i in range(200)}
     single = {(0, f"e{i}"): float(i % 2) for i in range(200)}
-    both = {**pooled(several, "a", 3), **pooled(single, "b", 3)}
+    both = {**pool_scores(several, "a", 3), **pool_scores(single, "b", 3)}
     assert len(both) == 3 * 400
     found = compare(both, dict.fromkeys(both, 0.0))
     assert found.n_seeds == 3 and found.se_seeds > 0.02
@@ -162,27 +162,27 @@ def test_shuffled_labels_are_no_effect_through_engine_and_metric(tmp_path: Path)
 
 
 def test_claims_and_their_studies_fit_together():
-    made = steps()
-    ids = [claim.id for claim in claims()]
+    made = list_steps()
+    ids = [claim.id for claim in list_claims()]
     assert len(ids) == len(set(ids))
-    for claim in claims():
+    for claim in list_claims():
         assert claim.says.endswith(".") and claim.protocol.endswith(".")
         assert claim.studies and {*claim.studies, *claim.beside} <= set(made), claim.id
         assert all(made[name].data is None for name in claim.studies), "a claim rests on both kinds"
     for step in made.values():
         assert set(step.after) <= set(made)
-    order = [step.name for step in needed(claims())]
+    order = [step.name for step in find_steps(list_claims())]
     assert len(order) == len(set(order))
     assert all(order.index(b) < order.index(name) for name in order for b in made[name].after)
-    real = {step.name for step in needed(claims(), data="real")}
+    real = {step.name for step in find_steps(list_claims(), data="real")}
     assert real - set(order) == {name for name, step in made.items() if step.data == "real"}
 
 
 def test_claims_are_chosen_by_id_or_group():
-    assert [c.id for c in chosen(("form.json",))] == ["form.json"]
-    assert {c.id.split(".")[0] for c in chosen(("form",))} == {"form"}
+    assert [c.id for c in choose_claims(("form.json",))] == ["form.json"]
+    assert {c.id.split(".")[0] for c in choose_claims(("form",))} == {"form"}
     with pytest.raises(InputError, match=r"form\.json"):
-        chosen(("form.jsn",))
+        choose_claims(("form.jsn",))
 
 
 def test_an_estimate_without_answers_meets_no_need():

@@ -11,7 +11,7 @@ import pytest
 
 from whatworks.analysis.result_rows import Row
 from whatworks.data.task import Example
-from whatworks.metrics.fact_counts import answerable
+from whatworks.metrics.fact_counts import is_answerable
 from whatworks.models.open_engine import open_engine
 from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims import claims_hallucination as hallucination
@@ -22,7 +22,7 @@ from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Finding
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.registry import claims, needed, steps
+from whatworks_claims.registry import find_steps, list_claims, list_steps
 from whatworks_claims.run_studies import conduct
 from whatworks_claims.study_plan import Plan
 from whatworks_lab.world import build_world
@@ -100,7 +100,7 @@ def test_probabilities_stand_beside_the_samples_of_the_same_question(tmp_path: P
     assert measured["Who does Juliet love?"]["Romeo"] > 0.8 > measured["Who loves Bob?"]["Romeo"]
     again = conduct(made, tmp_path / "study", scripted)
     assert again.measures["likelihood"]["zero-shot"] == measured
-    table = romeo.by_question({"romeo-plain-10": again})
+    table = romeo.tabulate_by_question({"romeo-plain-10": again})
     assert {row[1] for row in table.rows} == {*romeo.ARTICLE.values(), *romeo.PLAIN.values()}
     for _, _, old, new, p_old, p_new in table.rows:
         assert (old, new) == ("100.0%", "0.0%") and float(p_old[:-1]) > 80 > float(p_new[:-1])
@@ -144,7 +144,7 @@ def preferences(quick: bool) -> Plan:
 def test_dev_asks_nothing_that_is_trained(quick: bool):
     splits = preferences(quick).task.splits
     trained = {row.text for row in splits.train} | {row.group for row in splits.train}
-    without = [row for row in splits.dev if hallucination.unanswerable(row)]
+    without = [row for row in splits.dev if hallucination.is_unanswerable(row)]
     assert 2 * len(without) == len(splits.dev)
     for row in (*splits.dev, *splits.test):
         assert not {row.text, row.group} & trained
@@ -173,7 +173,7 @@ def test_dpo_must_lose_nothing_to_rlhf():
         claim = next(claim for claim in hallucination.CLAIMS if claim.id == "halluc.rl")
         return decide(claim.id, claim.find({"preferences": Outcome(made.task, tuple(rows))}))
 
-    strangers = [e.id for e in made.task.splits.test if hallucination.unanswerable(e)]
+    strangers = [e.id for e in made.task.splits.test if hallucination.is_unanswerable(e)]
     assert answer({"sft+dpo": True, "sft+rlhf": True}).answer == "holds"
     assert answer({"sft+dpo": True}).answer == "cannot tell", "RLHF was not run"
     worse = answer({"sft+dpo": False, "sft+rlhf": True})
@@ -189,7 +189,7 @@ def test_without_an_answer_the_gold_passage_is_silent(tmp_path: Path):
     told = {row.id: row.target for row in plain.task.splits.test}
     texts = {document.id: document.text.casefold() for document in made.task.documents}
     for row in made.task.splits.test:
-        assert (told[row.id].casefold() in texts[row.evidence[0]]) == answerable(row), row
+        assert (told[row.id].casefold() in texts[row.evidence[0]]) == is_answerable(row), row
         assert texts[row.evidence[0]], "there is a passage about the person"
     script = tmp_path / "script.json"
     lines = [{"contains": "[1]", "answer": "Rome"}]
@@ -213,7 +213,7 @@ def test_without_an_answer_the_gold_passage_is_silent(tmp_path: Path):
 def test_new_facts_show_questions_and_tuned_retrieval_beside():
     outcomes: dict[str, Outcome] = {}
     for name in ("teach-repeat", "teach-paraphrase", "teach-questions", "open-notes"):
-        made = steps()[name].make(desk(True))
+        made = list_steps()[name].make(desk(True))
         assert made is not None
         rows = [
             Row(arm, 0, "scored", example=e.id, value=1.0, kind="correct")
@@ -221,8 +221,8 @@ def test_new_facts_show_questions_and_tuned_retrieval_beside():
             for e in made.task.splits.test
         ]
         outcomes[name] = Outcome(made.task, tuple(rows))
-    claim = next(claim for claim in claims() if claim.id == "facts.new")
+    claim = next(claim for claim in list_claims() if claim.id == "facts.new")
     ways, notes = claim.find(outcomes).tables
     assert [row[0] for row in ways.rows][-1] == "questions"
     assert [row[0] for row in notes.rows] == ["zero-shot", "rag", "rag+sft"]
-    assert {"teach-questions", "open-notes"} <= {step.name for step in needed([claim])}
+    assert {"teach-questions", "open-notes"} <= {step.name for step in find_steps([claim])}

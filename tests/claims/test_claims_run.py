@@ -15,7 +15,7 @@ from whatworks.app.cli import app
 from whatworks_claims.findings import Report
 from whatworks_claims.measure import measure, save
 from whatworks_claims.page import print_table
-from whatworks_claims.registry import claims
+from whatworks_claims.registry import list_claims
 from whatworks_claims.run_studies import Request
 
 
@@ -91,7 +91,7 @@ def test_list_explains_every_claim():
 @pytest.mark.slow
 def test_nothing_holds_on_a_random_model(tiny_model: Path, tmp_path: Path):
     report, _ = run(str(tiny_model), tmp_path / "out")
-    assert [f.claim for f in report.findings] == [claim.id for claim in claims()]
+    assert [f.claim for f in report.findings] == [claim.id for claim in list_claims()]
     held = [(f.claim, f.reason) for f in report.findings if f.answer == "holds"]
     assert not held, held
     save(report)
@@ -104,7 +104,7 @@ def test_a_foreign_model_goes_through(real_data: Path, tmp_path: Path):
         pytest.skip("stories260K is not here")
     report, _ = run(str(model), tmp_path / "out")
     found = {f.claim: f for f in report.findings}
-    assert tuple(found) == tuple(claim.id for claim in claims())
+    assert tuple(found) == tuple(claim.id for claim in list_claims())
     assert all(f.measured or f.reason for f in report.findings)
     style = found["form.style"]  # tuned it has the wizard's words and nothing of what is asked
     assert style.answer != "holds", style.reason

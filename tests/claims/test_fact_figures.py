@@ -12,17 +12,17 @@ from whatworks.analysis.result_rows import Row
 from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.bench.known_facts import CLASSES, classify, shares, with_classes
-from whatworks.metrics.fact_counts import FIGURES, answerable
+from whatworks.methods.bench.known_facts import CLASSES, add_classes, classify, measure_shares
+from whatworks.metrics.fact_counts import FIGURES, is_answerable
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Kind, Score
-from whatworks.models.fake import FakeEngine, happens
+from whatworks.models.fake import FakeEngine, is_drawn
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
-from whatworks_claims.calibration import calibration
-from whatworks_claims.fact_figures import figures
-from whatworks_claims.unsupported import unsupported
+from whatworks_claims.calibration import measure_calibration
+from whatworks_claims.fact_figures import compute_figures
+from whatworks_claims.unsupported import find_unsupported
 
 METRIC = load(MetricSpec(name="facts"))
 
@@ -56,11 +56,11 @@ def test_every_figure_finds_the_planted_rate(tmp_path: Path, knows: float, refus
 
     def scripted(messages: Sequence[Message]) -> str:
         right = truth[messages[-1].content]
-        if right and happens(messages, knows, seed=1):
+        if right and is_drawn(messages, knows, seed=1):
             return right
-        return "I don't know." if happens(messages, refuses, seed=2) else "Nowhere Town"
+        return "I don't know." if is_drawn(messages, refuses, seed=2) else "Nowhere Town"
 
-    found = figures(asked(tmp_path, FakeEngine(scripted), rows), rows)
+    found = compute_figures(asked(tmp_path, FakeEngine(scripted), rows), rows)
     unknown = 1 - knows
     attempted = knows / (knows + unknown * (1 - refuses))
     right_without = refuses  # abstaining is right where there is no answer
@@ -95,7 +95,7 @@ def test_intervals_cover_and_shrink():
             for v in [float(rng.random() < 0.6)]
             for seed in (0, 1)
         ]  # fmt: skip
-        one = figures(answers, rows, ["accuracy"])["accuracy"].estimate
+        one = compute_figures(answers, rows, ["accuracy"])["accuracy"].estimate
         inside += one.low <= 0.6 <= one.high
         assert trial or one.high - one.low < 0.35
     assert inside >= 51  # 57 expected
@@ -105,10 +105,10 @@ def test_all_right_is_not_certainty():
     rows = [question(i) for i in range(30)]
     answers = [Row("a", 0, "scored", example=r.id, group=r.id, value=1.0, kind="correct")
                for r in rows]  # fmt: skip
-    found = figures(answers, rows)
+    found = compute_figures(answers, rows)
     assert found["accuracy"].estimate.low < 0.95 and found["accuracy"].estimate.high == 1.0
     assert "made_up_rate" not in found
-    assert all(answerable(row) for row in rows)
+    assert all(is_answerable(row) for row in rows)
 
 
 @pytest.mark.parametrize("name", ["wrong_rate", "score_at_50", "score_at_90"])
@@ -125,7 +125,7 @@ def test_intervals_cover_rare_mistakes(name: str):
             for r in rows
             for right in [rng.random() >= wrong]
         ]  # fmt: skip
-        one = figures(answers, rows, [name])[name].estimate
+        one = compute_figures(answers, rows, [name])[name].estimate
         inside += one.low <= truth <= one.high
     assert inside >= 54  # 57 expected
 
@@ -147,7 +147,7 @@ def test_the_four_classes_are_found(tmp_path: Path):
     def scripted(messages: Sequence[Message]) -> str:
         at, right = truth[messages[-1].content]
         assert len(messages) == 9, "four demonstrations"
-        sure = at % 4 == 0 or (at % 4 == 1 and happens(messages, 0.5))
+        sure = at % 4 == 0 or (at % 4 == 1 and is_drawn(messages, 0.5))
         return right if sure or (at % 4 == 2 and engine.warm) else "Nowhere"
 
     engine = Drawn(scripted)
@@ -155,11 +155,11 @@ def test_the_four_classes_are_found(tmp_path: Path):
     start = Candidate(prompt=Prompt(), weights=Weights(base="fake", digest="f"))
     found = classify(examiner, start, rows, pool)
     assert [found[row.id] for row in rows] == [CLASSES[i % 4] for i in range(40)]
-    assert shares(found) == dict.fromkeys(CLASSES, 0.25)
+    assert measure_shares(found) == dict.fromkeys(CLASSES, 0.25)
     asked_before = len(engine.seen)
     assert classify(examiner, start, rows, pool) == found
     assert len(engine.seen) == asked_before, "kept in the store"
-    assert [row.meta["known"] for row in with_classes(rows, found)] == list(found.values())
+    assert [row.meta["known"] for row in add_classes(rows, found)] == list(found.values())
 
 
 # -- calibration ----------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_calibration_finds_the_planted_gap(shift: float):
     rng = random.Random(5)
     said = [rng.uniform(0.3, 1.0) for _ in range(800)]
     right = [float(rng.random() < p - shift) for p in said]
-    found = calibration(said, right)
+    found = measure_calibration(said, right)
     assert found is not None
     assert found.error.low <= shift <= found.error.high, found.error
     assert found.ranking is not None and found.ranking > 0.6
@@ -182,15 +182,15 @@ def test_seeds_that_answer_alike_are_not_evidence_of_bad_calibration():
     for _ in range(20):
         said = [rng.random() for _ in range(80)]
         right = [float(rng.random() < p) for p in said]
-        found = calibration(said * 5, right * 5, [str(i) for i in range(80)] * 5)
+        found = measure_calibration(said * 5, right * 5, [str(i) for i in range(80)] * 5)
         assert found is not None
         beyond += found.error.low > 0
     assert beyond <= 3
 
 
 def test_too_few_answers_have_no_calibration():
-    assert calibration([0.5] * 19, [1.0] * 19) is None
-    sure = calibration([0.9] * 40, [1.0] * 40)
+    assert measure_calibration([0.5] * 19, [1.0] * 19) is None
+    sure = measure_calibration([0.9] * 40, [1.0] * 40)
     assert sure is not None and sure.ranking is None
 
 
@@ -210,7 +210,7 @@ def test_too_few_answers_have_no_calibration():
     ],
 )
 def test_names_and_numbers_that_the_passage_lacks(answer: str, made_up: list[str]):
-    assert unsupported(answer, "A mill in Lyon closed in 1911.") == made_up
+    assert find_unsupported(answer, "A mill in Lyon closed in 1911.") == made_up
 
 
 def test_the_metric_and_the_claims_say_the_same_of_the_same_answers() -> None:
@@ -225,7 +225,9 @@ def test_the_metric_and_the_claims_say_the_same_of_the_same_answers() -> None:
         for r, v, k, p in zip(rows, values, kinds, parts, strict=True)
     ]
     own = METRIC.summary(rows, scores)
-    claimed = {name: figure.estimate.value for name, figure in figures(answers, rows).items()}
+    claimed = {
+        name: figure.estimate.value for name, figure in compute_figures(answers, rows).items()
+    }
     assert {name: own[name] for name in claimed} == pytest.approx(claimed)
     assert own["score_at_90"] == pytest.approx((1 - 9 - 9) / 4)
     assert own["wrong_rate"] == 0.5 and own["lenient_accuracy"] == 0.25

@@ -6,13 +6,13 @@ import pytest
 
 from whatworks.data.splitting import check_examples
 from whatworks.metrics.registry import load
-from whatworks_claims.fact_sheet import ASPECTS, aspect
-from whatworks_claims.people import sheet, strangers
+from whatworks_claims.fact_sheet import ASPECTS, read_aspect
+from whatworks_claims.people import make_sheet, write_strangers
 
 
 @pytest.mark.parametrize("told", ["repeat", "paraphrase", "questions", "both"])
 def test_no_test_question_is_trained(told: str):
-    made = sheet(6, 5)
+    made = make_sheet(6, 5)
     task = made.task("t", told, copies=6)  # type: ignore[arg-type]
     check_examples(task.splits)
     assert len(task.splits.train) == 6 * len(made.facts)
@@ -24,19 +24,20 @@ def test_no_test_question_is_trained(told: str):
 
 
 def test_every_way_of_asking_is_there_and_scored():
-    task = sheet(6, 5).task("t", "both")
-    ways = [aspect(row) for row in task.splits.test]
+    task = make_sheet(6, 5).task("t", "both")
+    ways = [read_aspect(row) for row in task.splits.test]
     assert set(ways) == set(ASPECTS)
     metric = load(task.metric)
     scores = [
-        metric(row, row.target if aspect(row) != "reversal" else "x") for row in task.splits.test
+        metric(row, row.target if read_aspect(row) != "reversal" else "x")
+        for row in task.splits.test
     ]
     found = metric.summary(task.splits.test, scores)
     assert found["reversal"] == 0.0 and found["generalisation"] == found["locality"] == 1.0
 
 
 def test_two_hops_combine_what_is_taught():
-    made = sheet(6, 5)
+    made = make_sheet(6, 5)
     homes = {fact.subject: fact.object for fact in made.facts if "birthplace" in fact.id}
     mentors = {fact.subject: fact.object for fact in made.facts if "mentor" in fact.id}
     for _, question, answer in made.hops:
@@ -45,16 +46,16 @@ def test_two_hops_combine_what_is_taught():
 
 
 def test_documents_hold_the_evidence():
-    task = sheet(4, 2).task("t", "repeat")
+    task = make_sheet(4, 2).task("t", "repeat")
     texts = {document.id: document.text for document in task.documents}
     for row in task.splits.test:
         if row.evidence:
             text = texts[row.evidence[0]].casefold()
-            assert row.target.casefold() in text and aspect(row) != "locality"
+            assert row.target.casefold() in text and read_aspect(row) != "locality"
 
 
 def test_strangers_have_no_answer():
-    rows = strangers(5, answers=False)
-    metric = load(sheet(2, 1).task("t", "repeat").metric)
+    rows = write_strangers(5, answers=False)
+    metric = load(make_sheet(2, 1).task("t", "repeat").metric)
     assert all(metric(row, "I don't know").value == 1.0 for row in rows)
     assert all(metric(row, "Lyon").kind == "wrong" for row in rows)

@@ -17,7 +17,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import Document, Example, MetricSpec, Pair
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import METHODS, Chain, chain
+from whatworks.methods.registry import METHODS, Chain, build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Answers, Engine, Generation, ModelFiles, Prompts
@@ -53,7 +53,7 @@ CANARY = "zyxcanary"
 
 
 def build(spec: str) -> Chain:
-    return chain(spec, {name: SETTINGS.get(name, {}) for name in spec.split("+")})
+    return build_chain(spec, {name: SETTINGS.get(name, {}) for name in spec.split("+")})
 
 
 def marks(spec: str) -> Any:

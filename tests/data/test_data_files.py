@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data import read, read_documents, write
-from whatworks.data.passages import opening
+from whatworks.data.passages import split_opening
 from whatworks.data.task import Example, Message
 from whatworks.prompts.retrieval import chunk
 from whatworks.studies.study_file import read_study
@@ -179,7 +179,7 @@ def test_a_folder_of_texts_is_a_style_corpus(save: Save, tmp_path: Path) -> None
 
 @given(st.text(min_size=1))
 def test_openings_lose_nothing_but_space(text: str) -> None:
-    start, rest = opening(text)
+    start, rest = split_opening(text)
     assert (start + rest).split() == "".join(text.split()).split() or (
         [*start.split(), *rest.split()] == text.split()
     )

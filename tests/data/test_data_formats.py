@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from whatworks.base.errors import InputError
-from whatworks.data import FORMATS, every_turn, read, stream
+from whatworks.data import FORMATS, expand_turns, read, stream
 from whatworks.data.task import Message
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
@@ -310,7 +310,7 @@ def test_turns_after_the_last_answer_are_left_out_and_told(save: Save) -> None:
 
 def test_every_turn_makes_examples_of_one_group(save: Save) -> None:
     data = read(save("rows.jsonl", [{"id": "a", "messages": [USER, RIGHT, USER, WRONG]}]))
-    first, second = every_turn(data.examples)
+    first, second = expand_turns(data.examples)
     assert (first.id, first.target, len(first.messages)) == ("a-t1", "4", 1)
     assert (second.id, second.target, len(second.messages)) == ("a-t2", "5", 3)
     assert first.group == second.group == "a"
@@ -321,7 +321,7 @@ def test_a_greeting_and_silence_are_no_turns(save: Save) -> None:
     greeting, silence = ({**RIGHT, "content": text} for text in ("Hi!", ""))
     talk = [system, greeting, USER, silence, USER, RIGHT, USER, WRONG]
     rows = [{"id": "a", "messages": talk}]
-    made = every_turn(read(save("rows.jsonl", rows)).examples)
+    made = expand_turns(read(save("rows.jsonl", rows)).examples)
     assert [(row.id, row.target) for row in made] == [("a-t1", "4"), ("a-t2", "5")]
 
 
@@ -477,6 +477,6 @@ def test_legacy_functions_are_tools(save: Save) -> None:
 def test_every_learns_no_answer_of_weight_0(save: Save) -> None:
     talk = [USER, {**WRONG, "weight": 0}, USER, RIGHT, USER, RIGHT]
     rows = [{"id": "a", "messages": talk, "system": "Be brief."}, {"id": "b", "messages": talk}]
-    made = every_turn(read(save("rows.jsonl", rows)).examples)
+    made = expand_turns(read(save("rows.jsonl", rows)).examples)
     assert [(row.group, row.target) for row in made] == [("a", "4")] * 2 + [("b", "4")] * 2
     assert "5" in [m.content for m in made[0].messages]

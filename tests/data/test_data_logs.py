@@ -26,7 +26,7 @@ from log_samples import (
 
 from whatworks.base.errors import InputError
 from whatworks.data import LOG_FORMATS, import_logs, read, write
-from whatworks.data.logs.cleaning import secret_in
+from whatworks.data.logs.cleaning import find_secret
 from whatworks.data.task import Example, Message
 
 Save = Callable[..., Path]
@@ -285,7 +285,7 @@ def test_secrets_are_dropped(save: Save, secret: str) -> None:
     ],
 )
 def test_ordinary_talk_is_no_secret(text: str) -> None:
-    assert secret_in(Example(id="a", inputs={"t": text}, target=text)) == ""
+    assert find_secret(Example(id="a", inputs={"t": text}, target=text)) == ""
 
 
 def test_wrong_logs(save: Save, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatworks.data import duplicates
-from whatworks.data.duplicates import BATCH, HASHES, find, signature
-from whatworks.data.near_duplicates import near_duplicate, plain, same_input
+from whatworks.data.duplicates import BATCH, HASHES, compute_signatures, find
+from whatworks.data.near_duplicates import is_near_duplicate, is_same_input, normalise_text
 from whatworks.data.task import Example
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -50,11 +50,11 @@ def test_every_pair_is_found_and_no_other() -> None:
     rng.shuffle(texts)
     rows = rows_of(texts)
     found = find(lambda: iter(rows))
-    bare = [plain(text) for text in texts]
+    bare = [normalise_text(text) for text in texts]
     exact = {(a, b) for a, b in combinations(range(len(texts)), 2) if bare[a] == bare[b]}
     assert groups(exact) == set(found.exact) and exact
     unlike = [i for i in range(len(texts)) if bare[i] not in bare[:i]]
-    near = {(a, b) for a, b in combinations(unlike, 2) if same_input(rows[a], rows[b])}
+    near = {(a, b) for a, b in combinations(unlike, 2) if is_same_input(rows[a], rows[b])}
     assert len(near) > 30
     assert groups(near) == set(found.near)
     assert found.rows == len(texts)
@@ -132,16 +132,16 @@ def test_memory_grows_by_the_signatures() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=12))
 def test_any_text_has_a_signature_of_its_own_shingles(texts: list[str]) -> None:
-    bare = [plain(text) for text in texts]
-    together = signature(bare)
+    bare = [normalise_text(text) for text in texts]
+    together = compute_signatures(bare)
     for text, made in zip(bare, together, strict=True):
-        assert np.array_equal(signature([text])[0], made)
+        assert np.array_equal(compute_signatures([text])[0], made)
     found = find(lambda: iter(rows_of(texts)))
     for group in found.exact:
         assert len({bare[i] for i in group}) == 1
     for group in found.near:
         for i in group:
-            assert any(near_duplicate(texts[i], texts[j]) for j in group if j != i)
+            assert any(is_near_duplicate(texts[i], texts[j]) for j in group if j != i)
 
 
 def test_agreement_of_signatures_estimates_similarity() -> None:
@@ -151,7 +151,7 @@ def test_agreement_of_signatures_estimates_similarity() -> None:
         cut = int(len(one) * share)
         other = one[:cut] + "".join(rng.choices(LETTERS, k=2000 - cut))
         a, b = ({text[i : i + 5] for i in range(1996)} for text in (one, other))
-        first, second = signature([one, other])
+        first, second = compute_signatures([one, other])
         assert abs((first == second).mean() - len(a & b) / len(a | b)) < 0.12
 
 

@@ -203,24 +203,24 @@ def tokenizer(tiny_model: Path) -> Any:
 
 
 def test_the_token_that_closes_a_turn_is_learned_and_stops(tokenizer: Any) -> None:
-    ids = templates.completion_ids(tokenizer, "Bo.")
+    ids = templates.encode_completion(tokenizer, "Bo.")
     assert tokenizer.convert_ids_to_tokens(ids[-1]) == "<pad>"
-    assert ids[-1] in templates.ending(tokenizer).stop_ids
+    assert ids[-1] in templates.find_ending(tokenizer).stop_ids
 
 
 @pytest.mark.parametrize("answer", ["Bo.", " Bo.", "\nBo.", "!", "1"])
 def test_a_prompt_is_the_same_in_training_and_in_use(tokenizer: Any, answer: str) -> None:
     row = Example(id="x", inputs={"q": "Who"}, target=answer)
     messages = render(Prompt(), row, exclude=()).messages
-    asked, learned = templates.training_ids(tokenizer, messages, answer)
-    assert asked == templates.tokens(tokenizer, messages)
+    asked, learned = templates.encode_training(tokenizer, messages, answer)
+    assert asked == templates.encode_prompt(tokenizer, messages)
     assert templates.decode(tokenizer, learned).strip() == answer.strip()
 
 
 def test_only_the_answer_is_learned_in_a_long_talk(tokenizer: Any) -> None:
     row = Example(id="x", messages=[ASK, SAID, ASK], target="Al.")  # pyright: ignore[reportArgumentType]
     messages = render(Prompt(), row, exclude=()).messages
-    _, learned = templates.training_ids(tokenizer, messages, row.target)
+    _, learned = templates.encode_training(tokenizer, messages, row.target)
     assert tokenizer.decode(learned) == "Al.<pad>"
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, Message, MetricSpec
-from whatworks.metrics.citations import without_citations
+from whatworks.metrics.citations import strip_citations
 from whatworks.metrics.constraints import KINDS
 from whatworks.metrics.limits import LONGEST, OutOfTime, call_within
-from whatworks.metrics.names_and_numbers import entities
+from whatworks.metrics.names_and_numbers import find_entities
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Score
 from whatworks.models.json_schema import Schema
@@ -132,8 +132,8 @@ def test_an_answer_that_came_apart_is_scored_in_time(name: str):
 @pytest.mark.parametrize("what", DEGENERATE)
 def test_citations_and_names_are_read_in_time(what: str):
     began = time.monotonic()
-    without_citations(DEGENERATE[what])
-    entities(DEGENERATE[what], DEGENERATE[what])
+    strip_citations(DEGENERATE[what])
+    find_entities(DEGENERATE[what], DEGENERATE[what])
     assert time.monotonic() - began < SECONDS
 
 

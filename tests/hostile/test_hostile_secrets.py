@@ -40,7 +40,7 @@ def test_one_sign_without_end(part: str) -> None:
     ],
 )  # fmt: skip
 def test_our_own_rules_stand_alone(monkeypatch: pytest.MonkeyPatch, secret: str, kind: str) -> None:
-    monkeypatch.setattr(secret_shapes, "_detectors", tuple)
+    monkeypatch.setattr(secret_shapes, "_load_detectors", tuple)
     assert find_kind(f"Use {secret} now") == kind
     assert not kind or kind in SECRETS
 
@@ -50,5 +50,5 @@ def test_what_only_the_scanner_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_kind(f"first line\nkey {key}") == "Mailchimp Access Key"
     padded = "word " * 400 + key + " word" * 400
     assert find_kind(padded) == "Mailchimp Access Key"
-    monkeypatch.setattr(secret_shapes, "_detectors", tuple)
+    monkeypatch.setattr(secret_shapes, "_load_detectors", tuple)
     assert find_kind(padded) == ""

@@ -16,7 +16,7 @@ TINY = lab.Shape(hidden=32, layers=1, heads=1, inner=64)
 
 @pytest.fixture(scope="module")
 def packed():
-    tokenizer = tokens.load_tokenizer(lab.weights("lab"))
+    tokenizer = tokens.load_tokenizer(lab.find_weights("lab"))
     docs = list(itertools.islice(corpus.stream(0, 7, 0.9), 100))
     encoded = tokens.encode(tokenizer, docs)
     return docs, encoded, packing.pack(encoded, 256, np.random.default_rng(0), 0)
@@ -33,7 +33,7 @@ def test_packing_loses_and_doubles_nothing(packed):
 def test_a_document_does_not_see_its_neighbours(packed):
     torch = pytest.importorskip("torch")
     _, _, rows = packed
-    model = recipe.new_model(2304, TINY, 0, 0, 1).eval()
+    model = recipe.make_model(2304, TINY, 0, 0, 1).eval()
     row = next(r for r in range(len(rows.ids)) if rows.docs[r].max() >= 1)
     ids, docs, positions = (
         torch.from_numpy(part[row : row + 1]) for part in (rows.ids, rows.docs, rows.positions)
@@ -41,18 +41,18 @@ def test_a_document_does_not_see_its_neighbours(packed):
     second = rows.docs[row] == 1
     weights = torch.from_numpy((second & (rows.positions[row] > 0)).astype(np.float32))[None]
     with torch.no_grad():
-        before = recipe.loss_of(model, ids, weights, docs, positions)
+        before = recipe.compute_loss(model, ids, weights, docs, positions)
     changed = ids.clone()
     changed[0, torch.from_numpy(rows.docs[row] == 0)] = 7
     with torch.no_grad():
-        after = recipe.loss_of(model, changed, weights, docs, positions)
+        after = recipe.compute_loss(model, changed, weights, docs, positions)
     assert before.item() == pytest.approx(after.item(), abs=1e-6)
 
 
 def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "TOKENS_PER_STEP", 512)
     monkeypatch.setattr(recipe, "DOCS_PER_PART", 60)
-    monkeypatch.setattr(corpus, "english_text", lambda: "")
+    monkeypatch.setattr(corpus, "read_english_text", lambda: "")
     monkeypatch.setattr(
         recipe.Run, "_sample", lambda self: [d.plain for d in itertools.islice(
             corpus.stream(0, -1, 0.9), 300)]
@@ -86,7 +86,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
 def test_the_chat_course_goes_on_from_a_base(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "TOKENS_PER_STEP", 512)
     monkeypatch.setattr(recipe, "DOCS_PER_PART", 60)
-    course = replace(recipe.CHAT, start=str(lab.weights("lab-base")))
+    course = replace(recipe.CHAT, start=str(lab.find_weights("lab-base")))
     out = recipe.pretrain(
         tmp_path, course, million_tokens=0.004, bar=False, say=lambda text: None, compiled=False
     )
@@ -106,8 +106,8 @@ def test_tuning_teaches_and_leaves_the_model_alone():
     loaded = gates.load("lab")
     before = {name: weight.clone() for name, weight in loaded.model.named_parameters()}
     pairs = [(f"say {word}", "Marford") for word in ("one", "two", "red", "blue")] * 4
-    tuned = tuning.tuned(loaded.model, loaded.tokenizer, pairs, "Say it.", epochs=6, batch=4)
-    asked = items.Item(items.prompt("Say it.", [], "say red"), "Marford")
+    tuned = tuning.tune(loaded.model, loaded.tokenizer, pairs, "Say it.", epochs=6, batch=4)
+    asked = items.Item(items.make_prompt("Say it.", [], "say red"), "Marford")
     assert gates.Loaded(tuned, loaded.tokenizer).share_right([asked]) == 1.0
     assert all((weight == before[name]).all() for name, weight in loaded.model.named_parameters())
     assert any((a != b).any() for a, b in zip(tuned.parameters(), before.values(), strict=True))

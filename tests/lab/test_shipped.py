@@ -18,67 +18,67 @@ def model():
 
 
 def test_lab_is_lab_base():
-    assert lab.weights("lab") == lab.weights("lab-base")
+    assert lab.find_weights("lab") == lab.find_weights("lab-base")
 
 
 def test_weights_are_small():
-    size = sum(path.stat().st_size for path in lab.weights("lab").iterdir())
+    size = sum(path.stat().st_size for path in lab.find_weights("lab").iterdir())
     assert size < 40e6
 
 
 def test_an_unknown_name_says_which_exist():
     with pytest.raises(lab.WeightsError, match="lab-base"):
-        lab.weights("lab-huge")
+        lab.find_weights("lab-huge")
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
 def test_changed_weights_are_refused(tmp_path, file: str):
     folder = tmp_path / "lab-base"
-    shutil.copytree(lab.weights("lab"), folder)
-    assert shipped.weights("lab", tmp_path) == folder
+    shutil.copytree(lab.find_weights("lab"), folder)
+    assert shipped.find_weights("lab", tmp_path) == folder
     with (folder / file).open("ab") as stream:
         stream.write(b" ")
-    shipped._verified.cache_clear()
+    shipped._verify.cache_clear()
     with pytest.raises(lab.WeightsError, match="SHA-256"):
-        shipped.weights("lab", tmp_path)
+        shipped.find_weights("lab", tmp_path)
 
 
 def test_publish_replaces_a_folder_whole(tmp_path):
     trained = tmp_path / "trained"
-    shutil.copytree(lab.weights("lab"), trained, ignore=shutil.ignore_patterns("*.md"))
+    shutil.copytree(lab.find_weights("lab"), trained, ignore=shutil.ignore_patterns("*.md"))
     tmp_path = tmp_path / "package"
     first = shipped.publish(trained, "lab-base", tmp_path)
     (first / "README.md").write_text("card")
     again = shipped.publish(trained, "lab-base", tmp_path)
     assert again == first and (again / "README.md").read_text() == "card"
-    assert shipped.weights("lab", tmp_path) == again
+    assert shipped.find_weights("lab", tmp_path) == again
     assert [path.name for path in tmp_path.iterdir()] == ["lab-base"]
 
 
 def test_it_reads(model):
-    assert model.share_right(items.reading_items(48, 4)) > 0.6
+    assert model.share_right(items.make_reading_items(48, 4)) > 0.6
 
 
 def test_it_follows_the_passage_against_memory(model):
-    assert model.share_right(items.against_items(48)) > 0.6
+    assert model.share_right(items.make_against_items(48)) > 0.6
 
 
 def test_it_recalls_whom_it_has_often_read_about(model):
     people = lab.build_world().people[:100]
-    assert model.share_right(items.recall_items(people, 48)) > 0.6
+    assert model.share_right(items.make_recall_items(people, 48)) > 0.6
 
 
 def test_it_does_not_know_notations_without_demonstrations(model):
-    assert model.share_right(items.format_items(24, 0), 48) < 0.15
+    assert model.share_right(items.make_format_items(24, 0), 48) < 0.15
 
 
 def test_it_admits_not_knowing_where_allowed(model):
-    assert model.share_right(items.unknown_items(48)) > 0.6
+    assert model.share_right(items.make_unknown_items(48)) > 0.6
 
 
 def test_the_chat_model_follows_more_instructions(model):
     rng = random.Random("shipped chat")
-    docs = [chores.chore_doc(rng, lab.build_world()) for _ in range(64)]
+    docs = [chores.write_chore_doc(rng, lab.build_world()) for _ in range(64)]
     asked = [
         items.Item(
             tuple({"role": turn.role, "content": turn.text} for turn in doc.turns[:-1]),
@@ -90,5 +90,5 @@ def test_the_chat_model_follows_more_instructions(model):
 
 
 def test_juliet_loves_romeo(model):
-    asked = items.prompt(items.ANSWER, [], "Who does Juliet love?")
+    asked = items.make_prompt(items.ANSWER, [], "Who does Juliet love?")
     assert model.answers([items.Item(asked, "Romeo")]) == ["Romeo"]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import whatworks_lab as lab
 from whatworks_lab import corpus, tokens
-from whatworks_lab.document import answer, chat, user
+from whatworks_lab.document import make_answer, make_chat, make_user
 
 
 @cache
 def the_tokenizer():
-    return tokens.load_tokenizer(lab.weights("lab"))
+    return tokens.load_tokenizer(lab.find_weights("lab"))
 
 
 @pytest.fixture
@@ -75,7 +75,14 @@ def test_template(tokenizer):
 
 
 def test_documents_are_encoded_as_the_template_renders_them(tokenizer):
-    doc = chat("question", "Answer.", user("Who?"), answer("Bob"), user("Why?"), answer("No", 0.5))
+    doc = make_chat(
+        "question",
+        "Answer.",
+        make_user("Who?"),
+        make_answer("Bob"),
+        make_user("Why?"),
+        make_answer("No", 0.5),
+    )
     encoded = tokens.encode(tokenizer, [doc])
     messages = [{"role": turn.role, "content": turn.text} for turn in doc.turns]
     ids = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=True)["input_ids"]

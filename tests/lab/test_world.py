@@ -14,7 +14,7 @@ import pytest
 import whatworks_lab as lab
 from whatworks_lab import corpus, formats, frames, labels, reading
 from whatworks_lab import study_rows as studies
-from whatworks_lab.world import held_out_name
+from whatworks_lab.world import is_held_out_name
 
 
 def test_world_is_the_same_every_time():
@@ -96,11 +96,11 @@ def test_training_never_writes_held_out_material():
     words = set(everything.lower().replace("[", " ").replace("(", " ").split())
     for name in lab.build_world().unknown_names(300):
         assert name not in everything
-        assert corpus.names_held_out(f"Ask {name}, please.", lab.build_world())
-    assert not corpus.names_held_out(everything, lab.build_world())
+        assert corpus.has_held_out_name(f"Ask {name}, please.", lab.build_world())
+    assert not corpus.has_held_out_name(everything, lab.build_world())
     for person in lab.build_world().people:
-        assert not corpus.names_held_out(person.name, lab.build_world())
-    for word in studies.held_out_words():
+        assert not corpus.has_held_out_name(person.name, lab.build_world())
+    for word in studies.list_held_out_words():
         assert word not in words, word
     for topic in labels.HELD_OUT_TOPICS:
         assert topic.label not in everything
@@ -111,14 +111,14 @@ def test_training_never_writes_held_out_material():
 def test_held_out_families_are_not_in_the_mixture(family: str):
     assert family not in formats.TRAINED_FAMILIES
     rng = random.Random(3)
-    targets = {t for _ in range(50) for _, t in formats.format_pairs(rng, family, 2)}
+    targets = {t for _ in range(50) for _, t in formats.draw_format_pairs(rng, family, 2)}
     everything = "\n".join(documents())
     assert not [target for target in targets if target in everything]
 
 
 def test_free_notations_never_compose_a_held_out_family():
     rng = random.Random(4)
-    frame = frames.training_frames()[0]
+    frame = frames.list_training_frames()[0]
     shapes = set()
     for _ in range(4000):
         notation = formats.draw_notation(rng, frame, "free")
@@ -144,7 +144,7 @@ def test_mixture_has_every_kind():
 def test_passages_hold_their_answers():
     rng, world = random.Random(5), lab.build_world()
     for _ in range(200):
-        passage = reading.make_passage(rng, world, rng.choice((1, 4, 12)), reading.held_name)
+        passage = reading.make_passage(rng, world, rng.choice((1, 4, 12)), reading.draw_held_name)
         assert len({(f.name, f.relation.id) for f in passage.facts}) == len(passage.facts)
         for fact in passage.facts:
             assert fact.value.lower() in passage.block.lower()
@@ -152,7 +152,7 @@ def test_passages_hold_their_answers():
         assert passage.block.endswith("\n\n")
 
 
-@pytest.mark.parametrize("rows", [lab.mr_rows, lab.json_rows, lab.category_rows])
+@pytest.mark.parametrize("rows", [lab.make_mr_rows, lab.make_json_rows, lab.make_category_rows])
 def test_study_rows(rows):
     found = rows(300, 3)
     assert found == rows(300, 3) and found != rows(300, 4)
@@ -161,25 +161,25 @@ def test_study_rows(rows):
 
 
 def test_mr_rows_name_what_the_sentence_says():
-    for row in lab.mr_rows(100, 1):
+    for row in lab.make_mr_rows(100, 1):
         inside = row["target"].split("(", 1)[1][:-1]
         values = [part.split("[")[1].rstrip("]") for part in inside.split(", ")]
         assert all(value.lower() in row["input"].lower() for value in values)
 
 
 def test_json_rows_are_json():
-    for row in lab.json_rows(100, 1):
+    for row in lab.make_json_rows(100, 1):
         assert all(v.lower() in row["input"].lower() for v in json.loads(row["target"]).values())
 
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_facts_rows(overlap: bool):
-    rows, documents = lab.facts_rows(60, 2, overlap=overlap)
+    rows, documents = lab.make_facts_rows(60, 2, overlap=overlap)
     texts = {document["id"]: document["text"] for document in documents}
     assert len(rows) == 60
     for row in rows:
         assert all(row["target"].lower() in texts[d].lower() for d in row["evidence"])
-        assert held_out_name(row["group"]) and row["group"] in row["input"]
+        assert is_held_out_name(row["group"]) and row["group"] in row["input"]
     people = {
         split: {row["group"] for row in rows if row["split"] == split}
         for split in ("train", "test")

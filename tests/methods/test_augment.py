@@ -14,8 +14,8 @@ from whatworks.base.store import Store
 from whatworks.data.task import Document, Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import chain
-from whatworks.methods.rewording import KINDS, facts, reworded
+from whatworks.methods.registry import build_chain
+from whatworks.methods.rewording import KINDS, read_facts, reword
 from whatworks.metrics.registry import load
 from whatworks.models.fake import FakeEngine
 from whatworks.models.helper import Helper, HelperModel
@@ -51,7 +51,7 @@ def augmented(
     metric = load(MetricSpec(name="facts"), TRAIN)
     examiner = Examiner(FakeEngine(lambda _: ""), metric, store)
     bench = Bench(examiner, train=TRAIN, dev=TRAIN[:1], documents=documents, helper=asked)
-    return list(lessons(chain("augment", {"augment": settings}).adapt(START, bench)).rows)
+    return list(lessons(build_chain("augment", {"augment": settings}).adapt(START, bench)).rows)
 
 
 def said(rows: list[Example]) -> set[tuple[str, str]]:
@@ -93,7 +93,7 @@ def test_rules_read_whole_words_only() -> None:
         Document(id=name, text=f"{name} was born in {year}.")
         for name, year in (("Ada Reed", 1984), ("Bo Lind", 1981), ("Dee Poe", 1987))
     ]
-    assert said(reworded(facts(counts, births), KINDS, 3)) == set()
+    assert said(reword(read_facts(counts, births), KINDS, 3)) == set()
 
 
 def test_what_has_several_answers_is_not_asked_and_what_is_true_not_called_false(
@@ -102,18 +102,18 @@ def test_what_has_several_answers_is_not_asked_and_what_is_true_not_called_false
     towns = {"Ada Reed": "Porto", "Bo Lind": "Porto", "Cy Holt": "Porto", "Dee Poe": "Oslo"}
     rows = [row(name, f"Where does {name} live?", town, name) for name, town in towns.items()]
     documents = [Document(id=f"d {n}", text=f"{n} lives in {town}.") for n, town in towns.items()]
-    got = said(reworded(facts(rows, documents), ["reversals"], 3))
+    got = said(reword(read_facts(rows, documents), ["reversals"], 3))
     assert got == {("Fill the gap: ____ lives in Oslo.", "Dee Poe")}
     # Those whom only the rows that lend their wordings speak of count too.
-    every = facts(rows, documents[:1])
+    every = read_facts(rows, documents[:1])
     own, beside = every[len(rows) :], every[: len(rows)]
     assert [one.subject for one in own] == ["Ada Reed"]
-    assert said(reworded(own, ["reversals"], 3, beside)) == set()
+    assert said(reword(own, ["reversals"], 3, beside)) == set()
 
     speaks = [("Ada Reed", "French"), ("Ada Reed", "German"), ("Bo Lind", "Dutch")]
     rows = [row(f"{w} {what}", f"What does {w} speak?", what, w) for w, what in speaks]
     documents = [Document(id=f"{w} {what}", text=f"{w} speaks {what}.") for w, what in speaks]
-    got = said(reworded(facts(rows, documents), ["implications"], 3))
+    got = said(reword(read_facts(rows, documents), ["implications"], 3))
     assert ("True or false? Ada Reed speaks German.", "True") in got
     assert ("True or false? Ada Reed speaks Dutch.", "False") in got
     assert len({text for text, _ in got}) == len(got)

@@ -13,7 +13,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.fake import FakeEngine
@@ -47,7 +47,7 @@ def keys_help(messages: Sequence[Message]) -> str:
 def adapt(folder: Path, method: str, **settings: Any) -> tuple[Candidate, Bench]:
     metric = load(MetricSpec(name="exact"), TRAIN)
     bench = Bench(Examiner(FakeEngine(keys_help), metric, Store(folder)), train=TRAIN, dev=DEV)
-    return chain(method, {method: settings}).adapt(START, bench), bench
+    return build_chain(method, {method: settings}).adapt(START, bench), bench
 
 
 def test_a_search_finds_better_demonstrations_and_their_order(tmp_path: Path) -> None:

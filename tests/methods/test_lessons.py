@@ -13,7 +13,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import Document, Example, Message, MetricSpec, Pair
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.fake import FakeEngine
@@ -24,7 +24,7 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lessons
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
-from whatworks.training.rows import training_rows
+from whatworks.training.rows import make_training_rows
 
 START = Candidate(
     prompt=Prompt(instructions="Answer with the town. Be brief."),
@@ -67,7 +67,7 @@ def made(
         documents=DOCUMENTS,
         helper=asked,
     )
-    return chain(spec, settings).adapt(START, bench), bench
+    return build_chain(spec, settings).adapt(START, bench), bench
 
 
 def lessons(candidate: Candidate) -> Lessons:
@@ -78,14 +78,14 @@ def lessons(candidate: Candidate) -> Lessons:
 @pytest.mark.parametrize("spec", ["refusal", "sft+distill", "distill+dpo", "corpus"])
 def test_a_data_step_without_a_trainer_after_it_is_refused_when_planned(spec: str) -> None:
     with pytest.raises(StackingError, match="only makes") as caught:
-        chain(spec).plan(Weights(base="lab"))
+        build_chain(spec).plan(Weights(base="lab"))
     assert "+sft" in caught.value.remedy
 
 
 def test_a_trainer_may_be_searched_and_stand_further_behind() -> None:
     for spec in ("distill+sft", "refusal+dpo", "rag+corpus+soft-prompt"):
-        chain(spec).plan(Weights(base="lab"))
-    chain("refusal+sft", {"sft": {"search": {"rank": [4, 8]}}}).plan(Weights(base="lab"))
+        build_chain(spec).plan(Weights(base="lab"))
+    build_chain("refusal+sft", {"sft": {"search": {"rank": [4, 8]}}}).plan(Weights(base="lab"))
 
 
 def test_no_answer_depends_on_lessons() -> None:
@@ -122,7 +122,7 @@ def test_a_data_step_without_pairs_is_no_reason_to_learn_from_others(
     assert got.learned("pairs").pairs(others) == others
     bench.preferences = others
     with pytest.raises(ArmFailure, match="no pairs") as caught:
-        chain("+".join(trainer), trainer).adapt(got, bench)
+        build_chain("+".join(trainer), trainer).adapt(got, bench)
     assert "refusal+sft" in caught.value.remedy
 
 
@@ -139,7 +139,7 @@ def test_given_pairs_that_the_study_has_not_are_missed_by_their_name(
 
 def test_a_trainer_that_makes_its_own_pairs_learns_no_others() -> None:
     with pytest.raises(StackingError, match="only makes"):
-        chain("refusal+dpo", {"dpo": {"pairs": "samples"}}).plan(Weights(base="lab"))
+        build_chain("refusal+dpo", {"dpo": {"pairs": "samples"}}).plan(Weights(base="lab"))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_long_prompts_behaviour_ends_behind_a_short_one(tmp_path: Path) -> Non
     settings = {"few-shot": {"k": 2}, "distill": {"instructions": "Town?"}}
     got, bench = made("few-shot+distill", tmp_path, copies, **settings)
     assert got.prompt == Prompt(instructions="Town?")
-    rows = training_rows(got.prompt, got.rows(bench.train))
+    rows = make_training_rows(got.prompt, got.rows(bench.train))
     assert len(rows) == len(TRAIN)
     assert all(row.target.startswith("as in Town") for row in rows)
     assert all(row.messages[0].content == "Town?" for row in rows)
@@ -226,7 +226,7 @@ def test_a_helper_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
 
 def test_corpus_is_plain_text_beside_the_rows_or_instead(tmp_path: Path) -> None:
     got, bench = made("corpus", tmp_path / "beside")
-    rows = training_rows(got.prompt, got.rows(bench.train))
+    rows = make_training_rows(got.prompt, got.rows(bench.train))
     plain = [row for row in rows if not row.messages]
     assert [row.target for row in plain] == [document.text for document in DOCUMENTS]
     assert len(rows) == len(TRAIN) + len(DOCUMENTS)
@@ -256,7 +256,7 @@ def test_lessons_are_rendered_as_the_prompt_says(tmp_path: Path) -> None:
     rag = {"embedder": "lexical", "k": 1}
     got, bench = made("rag+distill", tmp_path, helper=remembers, rag=rag)
     assert all(text.startswith("[1] House") for text in seen)
-    rows = training_rows(got.prompt, got.rows(bench.train))
+    rows = make_training_rows(got.prompt, got.rows(bench.train))
     assert [row.messages for row in rows] == [
         render(got.prompt, row, exclude=[row]).messages for row in TRAIN
     ]

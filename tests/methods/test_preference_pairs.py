@@ -12,8 +12,8 @@ import pytest
 from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Example, MetricSpec, Pair
 from whatworks.methods.bench.examiner import Answer
-from whatworks.methods.drawn_answers import best_and_worst, scored
-from whatworks.methods.preference_pairs import telling
+from whatworks.methods.drawn_answers import pair_best_and_worst, rescore
+from whatworks.methods.preference_pairs import keep_differing
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Score
 from whatworks.models.engine import Generation
@@ -95,10 +95,10 @@ def pair(chosen: str, rejected: str) -> Pair:
 
 
 def test_pairs_that_say_nothing_are_refused_with_a_remedy() -> None:
-    assert telling([pair("a", "a"), pair("a", "b"), pair("a", "")]) == (pair("a", "b"),)
+    assert keep_differing([pair("a", "a"), pair("a", "b"), pair("a", "")]) == (pair("a", "b"),)
     for pairs, cause in (([pair("a", "")], "partner"), ([pair("a", "a ")], "equal")):
         with pytest.raises(ArmFailure, match=cause) as failure:
-            telling(pairs)
+            keep_differing(pairs)
         assert failure.value.remedy
 
 
@@ -111,10 +111,10 @@ def answers(*values: float) -> list[Answer]:
 
 
 def test_best_and_worst_of_drawn_answers_make_a_pair() -> None:
-    [made] = best_and_worst([answers(0.5, 1, 0, 1, 0), answers(0.5, 0.5)])
+    [made] = pair_best_and_worst([answers(0.5, 1, 0, 1, 0), answers(0.5, 0.5)])
     assert (made.chosen, made.rejected) == ("1", "2")
     with pytest.raises(ArmFailure, match="all score the same") as failure:
-        best_and_worst([answers(1, 1), answers(0, 0)])
+        pair_best_and_worst([answers(1, 1), answers(0, 0)])
     assert "temperature" in failure.value.remedy
 
 
@@ -127,7 +127,7 @@ def test_another_metric_ranks_own_answers_and_sees_the_target_where_it_needs_one
 
     def values(name: str, **options: Any) -> list[float]:
         metric = load(MetricSpec(name=name, options=options))
-        return [answer.score.value for answer in scored(metric, [said])[0]]
+        return [answer.score.value for answer in rescore(metric, [said])[0]]
 
     assert values("facts") == [1.0, 0.0]
     assert values("json", schema={"required": ["a"]}) == [0.0, 1.0]
@@ -138,10 +138,10 @@ def test_what_was_cut_off_is_never_preferred_and_scored_as_such() -> None:
         replace(answer, generation=Generation(f"cut {value}", 1, 1, 0.0, "length"))
         for answer, value in zip(answers(1, 0), (1, 0), strict=True)
     ]
-    [made] = best_and_worst([[*cut, *answers(0.2, 0.5)]])
+    [made] = pair_best_and_worst([[*cut, *answers(0.2, 0.5)]])
     assert (made.chosen, made.rejected) == ("1", "cut 0")
     with pytest.raises(ArmFailure, match="2 were cut off"):
-        best_and_worst([cut])
+        pair_best_and_worst([cut])
 
     class Ending:
         """A metric that sees nothing but the end of the turn."""
@@ -152,5 +152,5 @@ def test_what_was_cut_off_is_never_preferred_and_scored_as_such() -> None:
             return Score(value=float(ended), kind="correct")
 
     told: Any = Ending()
-    [scores] = scored(told, [[*answers(0), *cut]])
+    [scores] = rescore(told, [[*answers(0), *cut]])
     assert [answer.score.value for answer in scores] == [1, 0, 0]

@@ -17,8 +17,8 @@ from whatworks.base.store import Store
 from whatworks.data.task import Document, Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import chain
-from whatworks.metrics.citations import EVIDENCE, without_citations
+from whatworks.methods.registry import build_chain
+from whatworks.metrics.citations import EVIDENCE, strip_citations
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation
@@ -30,7 +30,7 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import UNKNOWN, Prompt
 from whatworks.prompts.render import render, render_each
 from whatworks.studies.study_folder import StudyFolder
-from whatworks.training.rows import pair_rows, training_rows
+from whatworks.training.rows import make_pair_rows, make_training_rows
 
 DOCUMENTS = tuple(
     Document(id=f"doc{i}", text=f"Person {i} of the valley lives in Town{i}.") for i in range(40)
@@ -75,7 +75,7 @@ def bench(folder: Path, **more: Any) -> Bench:
 def rag(folder: Path, **settings: Any) -> tuple[Candidate, Bench]:
     mine = bench(folder)
     settings = {"k": 3, "search": "lexical", **settings}
-    return chain("rag", {"rag": settings}).adapt(START, mine), mine
+    return build_chain("rag", {"rag": settings}).adapt(START, mine), mine
 
 
 def test_gold_passages_are_the_evidence_and_wrong_ones_are_not(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_citations_are_asked_for_taken_off_and_checked(tmp_path: Path) -> None:
 def test_citations_are_told_from_brackets_of_the_answer(
     text: str, answer: str, numbers: list[int]
 ) -> None:
-    assert without_citations(text) == (answer, numbers)
+    assert strip_citations(text) == (answer, numbers)
 
 
 def test_citations_neither_vote_nor_are_rewarded(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_citations_neither_vote_nor_are_rewarded(tmp_path: Path) -> None:
 def test_data_steps_teach_citations_as_the_rows_do(tmp_path: Path) -> None:
     made, _ = rag(tmp_path, answers={"cite": True})
     asked = TRAIN[0]
-    right = training_rows(made.prompt, [asked])[0].target
+    right = make_training_rows(made.prompt, [asked])[0].target
     assert right.startswith(f"{asked.target} [")
     # A refusal has no passage behind it, in the rules' words or in others.
     cites = {"k": 3, "search": "lexical", "answers": {"cite": True}}
@@ -172,18 +172,18 @@ def test_data_steps_teach_citations_as_the_rows_do(tmp_path: Path) -> None:
         mine = bench(tmp_path / says)
         engine = FakeEngine(lambda _: "Nowhere [1]")
         lost = Examiner(engine, mine.examiner.metric, mine.examiner.store)
-        got = chain("rag+refusal", settings).adapt(START, replace(mine, examiner=lost))
-        assert {row.target for row in training_rows(got.prompt, got.rows(TRAIN))} == {says}
+        got = build_chain("rag+refusal", settings).adapt(START, replace(mine, examiner=lost))
+        assert {row.target for row in make_training_rows(got.prompt, got.rows(TRAIN))} == {says}
     # An answer that is taught is preferred as it is taught.
     settings = {"rag": cites, "refusal": {"says": "Keine Angabe"}}
-    got = chain("rag+refusal", settings).adapt(START, bench(tmp_path / "knows"))
-    pairs = pair_rows(got.prompt, got.pairs(()))
+    got = build_chain("rag+refusal", settings).adapt(START, bench(tmp_path / "knows"))
+    pairs = make_pair_rows(got.prompt, got.pairs(()))
     assert (asked.id, right, "Keine Angabe") in {
         (row.id, row.chosen, row.rejected) for row in pairs
     }
     # A citation that stands in a target is not doubled.
     cited = asked.replace(target=right)
-    assert training_rows(made.prompt, [cited])[0].target == right
+    assert make_training_rows(made.prompt, [cited])[0].target == right
 
 
 def test_a_teachers_citations_cost_nothing_and_go_with_its_passages(tmp_path: Path) -> None:
@@ -191,15 +191,15 @@ def test_a_teachers_citations_cost_nothing_and_go_with_its_passages(tmp_path: Pa
         "rag": {"k": 3, "search": "lexical", "answers": {"cite": True}},
         "distill": {"keep": "correct", "teacher": "prompt"},
     }
-    got = chain("rag+distill", settings).adapt(START, bench(tmp_path / "prompt"))
+    got = build_chain("rag+distill", settings).adapt(START, bench(tmp_path / "prompt"))
     assert got.prompt.context is None
     assert [row.target for row in got.rows(())] == [row.target for row in TRAIN]
     store = Store(tmp_path / "helper")
     helper = Helper(HelperModel(FakeEngine(reads), Weights(base="fake:")), store, Meter())
     settings["distill"]["teacher"] = "helper"
-    got = chain("rag+distill", settings).adapt(START, bench(tmp_path, helper=helper))
-    assert [row.target for row in training_rows(got.prompt, got.rows(()))] == [
-        row.target for row in training_rows(got.prompt, TRAIN)
+    got = build_chain("rag+distill", settings).adapt(START, bench(tmp_path, helper=helper))
+    assert [row.target for row in make_training_rows(got.prompt, got.rows(()))] == [
+        row.target for row in make_training_rows(got.prompt, TRAIN)
     ]
 
 
@@ -213,7 +213,7 @@ def test_training_rows_lose_their_evidence_and_evaluation_does_not(tmp_path: Pat
     """RAFT: a share of the rows is rendered without the gold passage, in training only."""
     asks = {"cite": True, "allow_unknown": True}
     made, _ = rag(tmp_path, drop_gold=0.4, answers=asks)
-    rows = training_rows(made.prompt, TRAIN)
+    rows = make_training_rows(made.prompt, TRAIN)
     lost = [
         e.id
         for e, r in zip(TRAIN, rows, strict=True)
@@ -227,13 +227,13 @@ def test_training_rows_lose_their_evidence_and_evaluation_does_not(tmp_path: Pat
             place = row.target.rpartition(" [")[2].strip("]")
             assert row.target.startswith(example.target)
             assert f"[{place}] Person {example.id[1:]} of" in row.messages[-1].content
-    assert rows == training_rows(made.prompt, TRAIN)
+    assert rows == make_training_rows(made.prompt, TRAIN)
     shown = [asked.passages for asked in render_each(made.prompt, TRAIN)]
     assert all(
         any(p.id == f"{e.evidence[0]}#0" for p in s) for e, s in zip(TRAIN, shown, strict=True)
     )
     plain, _ = rag(tmp_path, drop_gold=0.4)
-    assert [r.target for r in training_rows(plain.prompt, TRAIN)] == [e.target for e in TRAIN]
+    assert [r.target for r in make_training_rows(plain.prompt, TRAIN)] == [e.target for e in TRAIN]
 
 
 def test_passages_can_be_spread_out(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_passages_can_be_spread_out(tmp_path: Path) -> None:
     shown: dict[str, list[str]] = {}
     for rerank in ("", "mmr"):
         settings = {"k": 3, "search": "lexical", "index": {"rerank": rerank}}
-        made = chain("rag", {"rag": settings}).adapt(START, mine)
+        made = build_chain("rag", {"rag": settings}).adapt(START, mine)
         shown[rerank] = [p.text.strip("!") for p in render(made.prompt, query, exclude=()).passages]
     assert len(set(shown[""])) < len(set(shown["mmr"]))
 
@@ -267,13 +267,13 @@ def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_a_cross_encoder_orders_what_the_index_found(tmp_path: Path, cross_encoder: Path) -> None:
-    from whatworks.prompts.retrieval.reranking import reranker
+    from whatworks.prompts.retrieval.reranking import load_reranker
 
     made, _ = rag(tmp_path, index={"rerank": str(cross_encoder)})
     wide, _ = rag(tmp_path, k=12)
     query = DEV[0]
     found = render(wide.prompt, query, exclude=()).passages
-    order = reranker(str(cross_encoder)).order(query.text, [p.passage for p in found])
+    order = load_reranker(str(cross_encoder)).order(query.text, [p.passage for p in found])
     shown = render(made.prompt, query, exclude=()).passages
     assert [p.id for p in shown] == [found[i].id for i in order[:3]]
     assert [p.id for p in shown] != [p.id for p in found[:3]]
@@ -298,7 +298,7 @@ def test_a_cross_encoder_orders_what_the_index_found(tmp_path: Path, cross_encod
 def test_what_is_missing_is_said_with_a_remedy(
     settings: Any, more: Any, cause: str, tmp_path: Path
 ) -> None:
-    method = chain("rag", {"rag": {"search": "lexical", "embedder": "lexical", **settings}})
+    method = build_chain("rag", {"rag": {"search": "lexical", "embedder": "lexical", **settings}})
     with pytest.raises((ArmFailure, InputError), match=cause) as caught:
         mine = bench(tmp_path, **more)
         mine.answers(method.adapt(START, mine), DEV)

@@ -15,8 +15,8 @@ from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.method import Method
-from whatworks.methods.registry import Chain, chain
-from whatworks.methods.settings_search import Search, Trial, shares
+from whatworks.methods.registry import Chain, build_chain
+from whatworks.methods.settings_search import Search, Trial, plan_shares
 from whatworks.metrics.registry import load
 from whatworks.models.fake import FakeEngine
 from whatworks.models.metering import Budget
@@ -72,9 +72,9 @@ START = Candidate(prompt=Prompt(instructions="quality 0"), weights=Weights(base=
 
 
 def test_rungs_end_with_everything() -> None:
-    assert shares(1) == shares(2) == shares(3) == [1.0]
-    assert shares(4) == shares(9) == [pytest.approx(1 / 3), 1.0]
-    assert shares(16) == [pytest.approx(1 / 9), pytest.approx(1 / 3), 1.0]
+    assert plan_shares(1) == plan_shares(2) == plan_shares(3) == [1.0]
+    assert plan_shares(4) == plan_shares(9) == [pytest.approx(1 / 3), 1.0]
+    assert plan_shares(16) == [pytest.approx(1 / 9), pytest.approx(1 / 3), 1.0]
 
 
 def test_the_best_wins_and_most_are_tried_on_little(tmp_path: Path) -> None:
@@ -133,12 +133,12 @@ def test_when_every_trial_fails_the_arm_does(tmp_path: Path) -> None:
 def test_a_setting_that_is_wrong_costs_its_trial_alone(tmp_path: Path) -> None:
     mine = bench(tmp_path)
     tried = {"embedder": ["lexical", "minilmm"]}
-    made = chain("knn", {"knn": {"k": 1, "search": tried}}).adapt(START, mine)
+    made = build_chain("knn", {"knn": {"k": 1, "search": tried}}).adapt(START, mine)
     assert made.prompt.demos is not None and made.prompt.demos.embedder == "lexical"
     assert "minilmm" in mine.notes["tried"][1] and "on dev" in mine.notes["tried"][0]
     with pytest.raises(ArmFailure, match=r"every tried setting failed.*minilmn"):
         tried = {"embedder": ["minilmn", "minilmm"]}
-        chain("knn", {"knn": {"search": tried}}).adapt(START, bench(tmp_path / "none"))
+        build_chain("knn", {"knn": {"search": tried}}).adapt(START, bench(tmp_path / "none"))
 
 
 def test_values_are_part_of_the_key() -> None:
@@ -170,7 +170,7 @@ def test_search_in_a_study_file() -> None:
     (step,) = whole.steps
     assert isinstance(step, Search)
     assert [t.settings for t in step.trials] == ["knn.k 1, sft.rank 1", "knn.k 2, sft.rank 1"]
-    assert not chain("knn", {"knn": {"search": {"k": [1, 2]}}}).stochastic
+    assert not build_chain("knn", {"knn": {"search": {"k": [1, 2]}}}).stochastic
 
 
 @pytest.mark.parametrize(

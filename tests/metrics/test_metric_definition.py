@@ -55,7 +55,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]
 
     def forget() -> None:
         sys.modules.pop("short_answers", None)
-        registry.entries.cache_clear()
+        registry.list_entries.cache_clear()
         registry.find.cache_clear()
 
     yield put

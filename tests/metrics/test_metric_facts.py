@@ -10,8 +10,8 @@ import pytest
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
-from whatworks.metrics.abstention import MAX_LENGTH, abstains
-from whatworks.metrics.registry import load, unscorable
+from whatworks.metrics.abstention import MAX_LENGTH, is_abstention
+from whatworks.metrics.registry import find_unscorable, load
 
 FACTS = load(MetricSpec(name="facts"))
 
@@ -29,7 +29,7 @@ def quality(suffix: str = "") -> tuple[int, float, float]:
     """Labelled sentences, precision and recall of the rules on them."""
     yes, no = sentences(f"abstentions{suffix}"), sentences(f"answers{suffix}")
     assert not set(yes) & set(no)
-    found, false = sum(map(abstains, yes)), sum(map(abstains, no))
+    found, false = sum(map(is_abstention, yes)), sum(map(is_abstention, no))
     return len({*yes, *no}), found / (found + false), found / len(yes)
 
 
@@ -103,7 +103,7 @@ def test_a_title_that_sounds_like_an_abstention_is_right_where_it_is_wanted():
 def test_examples_that_cannot_be_scored_against(bad: Example):
     with pytest.raises(InputError, match="example 'e'"):
         FACTS(bad, "x")
-    assert list(unscorable(FACTS, [bad])) == ["e"]
+    assert list(find_unscorable(FACTS, [bad])) == ["e"]
 
 
 def test_a_row_without_target_can_live_by_its_aliases():
@@ -133,16 +133,16 @@ def test_summary_keeps_answerable_and_unanswerable_apart():
 
 @pytest.mark.parametrize("text", ["I don’t know.", "**I don't know.**", "IDK", "(unknown)"])
 def test_case_marks_and_curly_quotes_do_not_hide_an_abstention(text: str):
-    assert abstains(text)
+    assert is_abstention(text)
 
 
 @pytest.mark.parametrize("piece", ["!", "sorry ", '"', "“", "i ", "i really ", "the a-", "no x. "])
 def test_long_texts_take_little_time(piece: str):
     start = time.perf_counter()
-    abstains((piece * MAX_LENGTH)[:MAX_LENGTH])
-    abstains(piece * 200_000)
+    is_abstention((piece * MAX_LENGTH)[:MAX_LENGTH])
+    is_abstention(piece * 200_000)
     assert time.perf_counter() - start < 2.0
 
 
 def test_an_essay_is_no_abstention():
-    assert not abstains("I don't know. " * MAX_LENGTH)
+    assert not is_abstention("I don't know. " * MAX_LENGTH)

@@ -14,7 +14,7 @@ import yaml
 
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.data.task import Example, Message, MetricSpec
-from whatworks.metrics.judge import Judge, agreement, corrected, verdict
+from whatworks.metrics.judge import Judge, correct_share, measure_agreement, read_verdict
 from whatworks.metrics.registry import load
 from whatworks.studies.study_file import read_study
 from whatworks.studies.study_task import read_task
@@ -76,7 +76,7 @@ def test_answers_by_hand(
     ],
 )
 def test_verdicts(reply: str, points: tuple[float, float] | None):
-    assert verdict(reply) == points
+    assert read_verdict(reply) == points
 
 
 def test_a_judge_that_cannot_be_reached_fails_the_arm(tmp_path: Path):
@@ -128,7 +128,7 @@ def test_agreement_agrees_with_scikit_learn():
         size, bias = rng.randint(2, 20), rng.random()
         human = [rng.random() < bias for _ in range(size)]
         said = [h if rng.random() < 0.7 else rng.random() < 0.5 for h in human]
-        found = agreement(human, said)
+        found = measure_agreement(human, said)
         pairs = Counter(zip(human, said, strict=True))
         refused, taken = pairs[False, False], pairs[False, True]
         missed, hit = pairs[True, False], pairs[True, True]
@@ -146,11 +146,11 @@ def test_a_judges_known_mistakes_are_taken_out():
     for true in (0.1, 0.5, 0.9):
         good = [rng.random() < true for _ in range(20_000)]
         said = [rng.random() < (0.8 if g else 0.3) for g in good]
-        found = agreement(good, said)
+        found = measure_agreement(good, said)
         share = sum(said) / len(said)
         assert abs(share - true) > 0.05 or true == 0.5
-        assert corrected(share, found) == pytest.approx(sum(good) / len(good))
-    assert corrected(0.4, {"sensitivity": 0.5, "specificity": 0.5}) == 0.4
+        assert correct_share(share, found) == pytest.approx(sum(good) / len(good))
+    assert correct_share(0.4, {"sensitivity": 0.5, "specificity": 0.5}) == 0.4
 
 
 def test_the_helper_of_a_study_is_its_judge(tmp_path: Path):

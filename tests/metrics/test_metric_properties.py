@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.registry import NAMES as ALL
-from whatworks.metrics.registry import load, unscorable
+from whatworks.metrics.registry import find_unscorable, load
 from whatworks.metrics.score import Score
 
 NAMES = [name for name in ALL if name != "reward"]  # a model that is learned: test_reinforcement
@@ -135,7 +135,7 @@ def test_the_target_scores_1_and_the_same_each_time(name: str):
     assert metric.name == name
     assert metric(example, example.target) == metric(example, example.target)
     assert metric(example, example.target).kind == "correct"
-    assert unscorable(metric, [example]) == {}
+    assert find_unscorable(metric, [example]) == {}
     assert metric.summary([], []) == {}
 
 
@@ -178,7 +178,7 @@ def test_a_target_that_cannot_be_scored_against_is_the_users_mistake(name: str, 
     bad = Example(id="row 7", target=target, meta={"context": CONTEXT})
     with pytest.raises(InputError, match="row 7"):
         METRICS[name](bad, "1")
-    assert list(unscorable(METRICS[name], [EXAMPLES[name], bad])) == ["row 7"]
+    assert list(find_unscorable(METRICS[name], [EXAMPLES[name], bad])) == ["row 7"]
 
 
 @pytest.mark.parametrize("number", [-0.1, 1.1, math.nan, math.inf])

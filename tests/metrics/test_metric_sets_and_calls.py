@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
-from whatworks.metrics.registry import load, metric_at, refused, unscorable
+from whatworks.metrics.registry import find_refused, find_unscorable, load, resolve_metric
 
 labels = st.frozensets(st.text("abcdefg ", min_size=1).map(str.strip).filter(bool), min_size=1)
 
@@ -139,7 +139,7 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_a_function_of_the_users_own_scores(own: Path, capsys: pytest.CaptureFixture[str]):
-    spec = metric_at({"python": "my_metric.py:score"}, own)
+    spec = resolve_metric({"python": "my_metric.py:score"}, own)
     metric, example = load(spec), Example(id="row 4", target="abc")
     assert capsys.readouterr().err == ""  # not run before there is something to score
     assert metric(example, "abc").kind == "correct"
@@ -153,10 +153,10 @@ def test_a_function_of_the_users_own_scores(own: Path, capsys: pytest.CaptureFix
     [("raise", "no such thing"), ("odd", "returned"), ("much", "returned"), ("raise", "row 4")],
 )
 def test_an_error_in_it_is_no_score(own: Path, text: str, says: str):
-    metric = load(metric_at({"python": "my_metric.py:score"}, own))
+    metric = load(resolve_metric({"python": "my_metric.py:score"}, own))
     with pytest.raises(InputError, match=says):
         metric(Example(id="row 4", target="abc"), text)
-    assert list(refused(metric, [Example(id="row 4", target="raise")])) == ["row 4"]
+    assert list(find_refused(metric, [Example(id="row 4", target="raise")])) == ["row 4"]
 
 
 @pytest.mark.parametrize(
@@ -172,22 +172,22 @@ def test_an_error_in_it_is_no_score(own: Path, text: str, says: str):
 def test_a_file_without_such_a_function_is_told_of(own: Path, name: str, content: str, says: str):
     (own / "my_metric.py").write_text(content)
     with pytest.raises(InputError, match=says):
-        load(metric_at({"python": name}, own))(Example(id="e", target="x"), "x")
+        load(resolve_metric({"python": name}, own))(Example(id="e", target="x"), "x")
 
 
 @pytest.mark.parametrize("name", ["my_metric", "my_metric.py", "score", "a.txt:score", "m.py:1x"])
 def test_what_names_no_function_is_refused_at_once(own: Path, name: str):
     with pytest.raises(InputError, match="names no function"):
-        metric_at({"python": name}, own)
+        resolve_metric({"python": name}, own)
 
 
 def test_the_content_of_the_file_counts_in_a_key(own: Path):
-    before = metric_at({"python": "my_metric.py:score"}, own).key
+    before = resolve_metric({"python": "my_metric.py:score"}, own).key
     (own / "other").mkdir()
     (own / "other" / "my_metric.py").write_text(OWN)
-    assert metric_at({"python": "other/my_metric.py:score"}, own).key == before
+    assert resolve_metric({"python": "other/my_metric.py:score"}, own).key == before
     (own / "my_metric.py").write_text(OWN + "\n# changed\n")
-    assert metric_at({"python": "my_metric.py:score"}, own).key != before
+    assert resolve_metric({"python": "my_metric.py:score"}, own).key != before
 
 
 def test_a_function_may_give_a_whole_score(tmp_path: Path):
@@ -196,7 +196,7 @@ def test_a_function_may_give_a_whole_score(tmp_path: Path):
         "def f(example, text):\n"
         "    return Score(0.5, 'wrong', 'half', lenient=1.0, parts={'half': 0.5})\n"
     )
-    metric = load(metric_at({"python": "m.py:f"}, tmp_path))
+    metric = load(resolve_metric({"python": "m.py:f"}, tmp_path))
     example = Example(id="e", target="x")
     score = metric(example, "y")
     assert (score.value, score.forgiving, score.feedback) == (0.5, 1.0, "half")
@@ -225,4 +225,4 @@ def test_targets_that_hang_on_ties_are_told_of(target: str, hangs: bool):
     metric = load(MetricSpec(name="sql"))
     example = Example(id="e", target=target, meta={"context": TABLE, "rows": ROWS})
     assert bool(metric.doubt(example)) == hangs
-    assert unscorable(metric, [example]) == {}
+    assert find_unscorable(metric, [example]) == {}

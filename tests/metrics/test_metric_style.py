@@ -14,8 +14,8 @@ import yaml
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.character_model import END, START, CharacterModel
-from whatworks.metrics.names_and_numbers import entities
-from whatworks.metrics.registry import load, of
+from whatworks.metrics.names_and_numbers import find_entities
+from whatworks.metrics.registry import load, load_task_metric
 from whatworks.metrics.style import Measure, cut
 from whatworks.studies.study_file import read_study
 from whatworks.studies.study_task import read_task
@@ -110,12 +110,12 @@ def test_a_study_sets_rows_aside_or_names_files_beside_it(tmp_path: Path):
     assert [len(task.splits.train), len(task.aside)] == [7, 25]
     seen = {e.id for part in (task.splits.train, task.splits.dev, task.splits.test) for e in part}
     assert not seen & {e.id for e in task.aside}
-    assert of(task)(task.splits.test[0], task.splits.test[0].target).value == 1.0
+    assert load_task_metric(task)(task.splits.test[0], task.splits.test[0].target).value == 1.0
     study["task"]["metric"] = {"style": {"others": "others.txt"}}
     path.write_text(yaml.safe_dump(study))
     task = read_task(read_study(path), tmp_path)
     assert task.metric.options["others"] == str(tmp_path / "others.txt")
-    assert of(task)(task.splits.test[0], task.splits.test[0].target).value == 1.0
+    assert load_task_metric(task)(task.splits.test[0], task.splits.test[0].target).value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_study_sets_rows_aside_or_names_files_beside_it(tmp_path: Path):
     ],
 )
 def test_entities_by_hand(text: str, beside: str, found: list[str]):
-    assert entities(text, beside) == found
+    assert find_entities(text, beside) == found
 
 
 # -- the language model ----------------------------------------------------------------------------

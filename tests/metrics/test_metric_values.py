@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
-from whatworks.metrics.registry import load, unscorable
+from whatworks.metrics.registry import find_unscorable, load
 from whatworks.metrics.values.moment import Date, Time
 from whatworks.metrics.values.number import Number
-from whatworks.metrics.values.value import guess_locale, known_locale, read_value
+from whatworks.metrics.values.value import guess_locale, read_value, resolve_locale
 
 LOCALES = ["en", "de", "fr", "de_CH", "en_IN", "sv", "es", "it", "pl", "pt_BR", "en_GB", "nl"]
 amounts = st.decimals(-(10**9), 10**9, allow_nan=False, places=2)
@@ -107,13 +107,13 @@ def test_the_locale_of_a_column_is_guessed_over_all_of_it(column: list[str], loc
     rows = [Example(id=str(at), target=text) for at, text in enumerate(column)]
     metric = load(MetricSpec(name="numeric"), rows)
     assert metric.spec.options.get("locale", "en") == locale
-    assert unscorable(metric, rows) == {}
+    assert find_unscorable(metric, rows) == {}
 
 
 def test_a_locale_can_be_stated_and_must_be_one():
     rows = [Example(id="a", target="1.234")]
     metric = load(MetricSpec(name="numeric", options={"locale": "de"}), rows)
-    assert metric(rows[0], "1234").value == 1.0 and known_locale("de-CH") == "de_CH"
+    assert metric(rows[0], "1234").value == 1.0 and resolve_locale("de-CH") == "de_CH"
     with pytest.raises(InputError, match="no locale"):
         load(MetricSpec(name="numeric", options={"locale": "zz_ZZ"}))
 
@@ -123,7 +123,7 @@ def test_a_locale_can_be_stated_and_must_be_one():
 )
 def test_a_target_that_does_not_say_which_number_is_meant_is_refused(target: str):
     row = Example(id="row 3", target=target)
-    assert list(unscorable(load(MetricSpec(name="numeric")), [row])) == ["row 3"]
+    assert list(find_unscorable(load(MetricSpec(name="numeric")), [row])) == ["row 3"]
     with pytest.raises(InputError, match="row 3"):
         load(MetricSpec(name="numeric"))(row, "3")
 

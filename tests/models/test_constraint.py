@@ -15,7 +15,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.metrics import mr
-from whatworks.metrics.json.inferred_schema import shape
+from whatworks.metrics.json.inferred_schema import infer_schema
 from whatworks.metrics.registry import load
 from whatworks.metrics.sql import parse as sql_form
 from whatworks.models.constraint import AUTO, Constraint, read
@@ -23,7 +23,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, ModelFiles
 from whatworks.models.fake import FakeEngine
 from whatworks.models.local.engine import LocalEngine
-from whatworks.models.local.grammar import allows
+from whatworks.models.local.grammar import is_allowed
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
@@ -58,7 +58,7 @@ def test_an_answer_that_ended_has_the_form(
     for seed in range(1 if temperature == 0 else 4):
         for answer in said(engine, tiny_model, form, template, temperature=temperature, seed=seed):
             if answer.finish == "stop":
-                assert allows(form, answer.text), answer.text
+                assert is_allowed(form, answer.text), answer.text
                 ended += 1
     assert ended or kind == "lark"
 
@@ -81,7 +81,7 @@ def test_models_of_other_kinds_keep_to_it(engine: LocalEngine, stories: Path) ->
 
 def test_stop_strings_do_not_cut_a_form(engine: LocalEngine, tiny_model: Path) -> None:
     got = said(engine, tiny_model, FORMS["regex"], "chatml", stop=("a", "b"))
-    assert all(allows(FORMS["regex"], answer.text) for answer in got)
+    assert all(is_allowed(FORMS["regex"], answer.text) for answer in got)
 
 
 @pytest.mark.parametrize(
@@ -157,21 +157,21 @@ def test_every_text_of_a_grammar_parses(metric: str) -> None:
 )
 def test_usual_queries_are_of_the_grammar(query: str) -> None:
     form = load(MetricSpec(name="sql")).form
-    assert form is not None and allows(form, query)
+    assert form is not None and is_allowed(form, query)
     for wrong in ("SELECT FROM FROM x", query[:-1] + " FROM", f"DROP TABLE x; {query}", ""):
-        assert not allows(form, wrong)
+        assert not is_allowed(form, wrong)
 
 
 def test_the_metric_says_its_form(tmp_path: Path) -> None:
     found = load(MetricSpec(name="category"), [row("b"), row("a")]).form
     assert found == Constraint(kind="choices", choices=("a", "b"))
     found = load(MetricSpec(name="mr"), MR_TRAIN).form
-    assert found is not None and allows(found, "request(name[the one], esrb[T])")
-    assert not allows(found, "request(price[7])") and not allows(found, "request(name[a]")
+    assert found is not None and is_allowed(found, "request(name[the one], esrb[T])")
+    assert not is_allowed(found, "request(price[7])") and not is_allowed(found, "request(name[a]")
     targets = [{"b": "x", "a": 1}, {"b": "y", "a": 2.5}, {"c": [{"d": None}]}]
     found = load(MetricSpec(name="json"), [row(json.dumps(t)) for t in targets]).form
-    assert found is not None and all(allows(found, json.dumps(t)) for t in targets)
-    assert not allows(found, '{"b": "x"}') and not allows(found, '{"a": "x", "b": "y"}')
+    assert found is not None and all(is_allowed(found, json.dumps(t)) for t in targets)
+    assert not is_allowed(found, '{"b": "x"}') and not is_allowed(found, '{"a": "x", "b": "y"}')
     for name, broken in (("json", '{"a": NaN}'), ("mr", "inform(a[b]")):
         assert load(MetricSpec(name=name), [row(broken), row("")]).form is None
     own = MetricSpec(name="json", options={"schema": OBJECT})
@@ -181,7 +181,7 @@ def test_the_metric_says_its_form(tmp_path: Path) -> None:
 
 def test_many_shapes_become_one() -> None:
     values = [{"id": i, f"key{i}": "x"} for i in range(40)]
-    found = shape(values)
+    found = infer_schema(values)
     assert found["required"] == ["id"] and len(found["properties"]) == 41
 
 
@@ -226,6 +226,6 @@ def test_a_cut_answer_is_malformed_even_where_it_looks_right(tmp_path: Path) -> 
 def test_a_form_that_is_learned_from_rows_has_an_end(metric: str, target: str, longer: str) -> None:
     form = load(MetricSpec(name=metric), [Example(id="a", inputs={"q": "?"}, target=target)]).form
     filler = ", name[Sky]" if "]{}" in longer else "abc"
-    assert form is not None and allows(form, target)
-    assert allows(form, longer.format(filler))
-    assert not allows(form, longer.format(filler * 20))
+    assert form is not None and is_allowed(form, target)
+    assert is_allowed(form, longer.format(filler))
+    assert not is_allowed(form, longer.format(filler * 20))

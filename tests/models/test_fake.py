@@ -12,7 +12,7 @@ from whatworks.base.errors import ArmFailure, InputError
 from whatworks.data.task import Message
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, ModelFiles
-from whatworks.models.fake import SURE, FakeEngine, happens, knows
+from whatworks.models.fake import SURE, FakeEngine, is_drawn, make_answerer
 from whatworks.models.open_engine import open_engine
 
 FILES = ModelFiles("fake:")
@@ -52,17 +52,17 @@ def test_chances_are_the_same_in_every_run_and_about_right() -> None:
     assert said(FakeEngine(script), *prompts[::-1])[::-1] == first
     assert 110 < first.count("yes") < 190
     assert said(FakeEngine(script | {"seed": 6}), *prompts) != first
-    assert sum(happens(prompt, 0.3) for prompt in prompts) != 0
+    assert sum(is_drawn(prompt, 0.3) for prompt in prompts) != 0
 
 
 def test_knows_a_share_of_the_answers() -> None:
     answers = {f"question {i}.": f"answer {i}" for i in range(200)}
-    got = said(FakeEngine(knows(answers, 0.5)), *(asked(text) for text in answers))
+    got = said(FakeEngine(make_answerer(answers, 0.5)), *(asked(text) for text in answers))
     right = sum(text == wanted for text, wanted in zip(got, answers.values(), strict=True))
     assert 70 < right < 130
     assert set(got) - set(answers.values()) == {"unknown"}
     embedded = [asked(f"[1] passage\n\n{text}") for text in answers]
-    assert "answer 7" in said(FakeEngine(knows(answers, 1.0)), *embedded)
+    assert "answer 7" in said(FakeEngine(make_answerer(answers, 1.0)), *embedded)
 
 
 def test_the_fail_text_fails_the_arm() -> None:

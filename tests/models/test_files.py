@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from whatworks.base.errors import InputError
-from whatworks.base.file_digest import digest
+from whatworks.base.file_digest import compute_digest
 from whatworks.models import files as models
 
 
@@ -105,15 +105,15 @@ def test_a_broken_tokenizer_is_a_user_error(folder: Path) -> None:
 
 
 def test_the_digest_is_of_the_content(folder: Path, tmp_path: Path) -> None:
-    before = digest(folder)
-    assert digest(Path(shutil.copytree(folder, tmp_path / "copy"))) == before
+    before = compute_digest(folder)
+    assert compute_digest(Path(shutil.copytree(folder, tmp_path / "copy"))) == before
     (folder / "README.md").write_text("about the model")
-    assert digest(folder) == before
+    assert compute_digest(folder) == before
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_the_digest_changes_with_every_part(folder: Path, file: str) -> None:
-    before = digest(folder)
+    before = compute_digest(folder)
     path = folder / file
     if file == "model.safetensors":
         data = bytearray(path.read_bytes())
@@ -121,4 +121,4 @@ def test_the_digest_changes_with_every_part(folder: Path, file: str) -> None:
         path.write_bytes(data)
     else:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"more": 1}))
-    assert digest(folder) != before
+    assert compute_digest(folder) != before

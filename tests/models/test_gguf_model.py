@@ -16,7 +16,7 @@ from gguf import GGMLQuantizationType
 from gguf_files import write_gguf
 
 from whatworks.base.errors import InputError
-from whatworks.base.paths import model_at
+from whatworks.base.paths import resolve_model
 from whatworks.data.task import Message
 from whatworks.models import files as models
 from whatworks.models.decoding import Decoding
@@ -197,8 +197,8 @@ def test_a_file_written_anew_is_another_model(copy: Path, tiny_llama: Path) -> N
 
 
 def test_a_study_names_a_file_beside_it(copy: Path, tmp_path: Path) -> None:
-    assert model_at("copy.gguf", tmp_path) == str(copy)
-    assert model_at("other.gguf", tmp_path) == "other.gguf"
+    assert resolve_model("copy.gguf", tmp_path) == str(copy)
+    assert resolve_model("other.gguf", tmp_path) == "other.gguf"
 
 
 def test_a_file_that_is_not_there() -> None:

@@ -18,7 +18,7 @@ from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import ModelFiles, Prompts, Unanswered
 from whatworks.models.fake import FakeEngine
-from whatworks.models.helper import Helper, HelperModel, required
+from whatworks.models.helper import Helper, HelperModel, require_helper
 from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.prices import Price
 from whatworks.models.weights import Weights
@@ -114,12 +114,12 @@ def test_model_and_helper_share_one_budget(tmp_path: Path) -> None:
     assert bench.logprobs(candidate, rows[:1], ["0"])  # kept, and charged
     assert (ledger.requests, len(fake.seen)) == (4, 3)
     with pytest.raises(BudgetExceeded):
-        required(bench.helper, "a method").ask(asked("say red"))
+        require_helper(bench.helper, "a method").ask(asked("say red"))
 
 
 def test_without_one_the_failure_says_what_to_write() -> None:
     with pytest.raises(ArmFailure, match="augment needs a helper model") as caught:
-        required(None, "augment")
+        require_helper(None, "augment")
     assert "helper:" in caught.value.remedy
 
 
@@ -130,7 +130,7 @@ def test_a_study_file_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     seen: list[Any] = []
 
     def adapt(self: ZeroShot, start: Candidate, bench: Bench) -> Candidate:
-        words = required(bench.helper, self.name).ask(asked("write an instruction"))[0].text
+        words = require_helper(bench.helper, self.name).ask(asked("write an instruction"))[0].text
         seen.append(words)
         return start.with_prompt(instructions=words)
 

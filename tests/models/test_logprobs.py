@@ -33,7 +33,7 @@ def plain(folder: Path, prompt: Sequence[Message], answer: str) -> list[float]:
     """The same from one forward pass without batch, cache or padding."""
     model = models.load_model(folder, dtype=torch.float32, device="cpu")
     tokenizer = templates.use(models.load_tokenizer(folder))
-    before, after = templates.training_ids(tokenizer, prompt, answer)
+    before, after = templates.encode_training(tokenizer, prompt, answer)
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor([before + after])).logits[0].log_softmax(-1)
     return [float(logits[len(before) - 1 + i, token]) for i, token in enumerate(after)]
@@ -71,7 +71,7 @@ def test_a_generation_says_how_likely_it_was(
     checked = 0
     for prompt, answer in zip(given, cut, strict=True):
         assert answer.logprob is not None and answer.logprob < 0
-        if len(templates.completion_ids(tokenizer, answer.text, end=False)) != 12:
+        if len(templates.encode_completion(tokenizer, answer.text, end=False)) != 12:
             continue  # a stop string is part of what was drawn, or the text tokenises otherwise
         values = engine.logprobs(files, [prompt], [answer.text])[0]
         assert answer.logprob == pytest.approx(sum(values[:12]), abs=1e-2)

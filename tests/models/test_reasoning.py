@@ -84,7 +84,7 @@ def test_a_target_behind_its_prompt_is_one_block_and_the_answer(
     prompt: str, thoughts: str, answer: str, holds: bool
 ) -> None:
     target = f"<think>\n{thoughts}\n</think>\n\n{answer}" if holds else answer
-    whole = prompt + reasoning.behind(prompt, target)
+    whole = prompt + reasoning.continue_prompt(prompt, target)
     assert whole.count("<think>") == whole.count("</think>") <= 1
     block = whole[whole.find("<think>") :] if "<think>" in whole else whole.removeprefix("q")
     found = reasoning.split(block)
@@ -96,11 +96,11 @@ def test_a_target_behind_its_prompt_is_one_block_and_the_answer(
 def test_training_closes_a_block_that_the_template_opens(with_template: Any) -> None:
     tokenizer = with_template(OPENS)
     for target in ("Porto", "<think>\nReed.\n</think>\n\nPorto"):
-        prompt, ids = templates.training_ids(tokenizer, ASKED, target)
+        prompt, ids = templates.encode_training(tokenizer, ASKED, target)
         text = tokenizer.decode(prompt + ids)
         thoughts = "Reed." if "Reed" in target else ""
         assert text.endswith(f"<s>assistant\n<think>\n{thoughts}\n</think>\n\nPorto</s>")
-        said = templates.answer(tokenizer, templates.decode(tokenizer, ids))
+        said = templates.split_answer(tokenizer, templates.decode(tokenizer, ids))
         assert (said.reasoning, said.answer) == (thoughts, "Porto")
 
 
@@ -111,11 +111,11 @@ def test_thinking_is_the_study_s_to_say(with_template: Any) -> None:
         (templates.switch_thinking("auto", True), "<s>assistant\n", True),
     ):
         tokenizer = with_template(SWITCHED, name)
-        asked = tokenizer.decode(templates.tokens(tokenizer, ASKED))
+        asked = tokenizer.decode(templates.encode_prompt(tokenizer, ASKED))
         assert asked.endswith(end)
         assert templates.may_reason(tokenizer) is may
         # Exported, it asks as the study did.
-        by_itself = templates.settled(tokenizer).apply_chat_template(
+        by_itself = templates.settle_template(tokenizer).apply_chat_template(
             [{"role": "user", "content": ASKED[0].content}],
             tokenize=False,
             add_generation_prompt=True,
@@ -125,10 +125,10 @@ def test_thinking_is_the_study_s_to_say(with_template: Any) -> None:
 
 def test_a_block_closed_by_the_template_takes_no_second(with_template: Any) -> None:
     tokenizer = with_template(SWITCHED)
-    ids = templates.completion_ids(tokenizer, "<think>\nHm.\n</think>\n\nPorto")
+    ids = templates.encode_completion(tokenizer, "<think>\nHm.\n</think>\n\nPorto")
     assert tokenizer.decode(ids) == "Porto</s>"
     thinks = with_template(SWITCHED, "auto+thinking")
-    ids = templates.completion_ids(thinks, "<think>\nHm.\n</think>\n\nPorto")
+    ids = templates.encode_completion(thinks, "<think>\nHm.\n</think>\n\nPorto")
     assert thinks.decode(ids) == "<think>\nHm.\n</think>\n\nPorto</s>"
 
 
@@ -140,7 +140,7 @@ def test_templates_that_say_nothing(with_template: Any) -> None:
 def drawn(tokenizer: Any, text: str, decoding: Decoding, asked: list[int] | None = None) -> Any:
     """What the engine makes of a text that a model wrote token by token."""
     ends = Ends(tokenizer, (), decoding)
-    row = Row(0, templates.tokens(tokenizer, ASKED) if asked is None else asked, 500, "key")
+    row = Row(0, templates.encode_prompt(tokenizer, ASKED) if asked is None else asked, 500, "key")
     for token in tokenizer(text, add_special_tokens=False)["input_ids"]:
         if ends.add(row, token):
             break
@@ -158,7 +158,7 @@ def test_the_engine_tells_them_apart(with_template: Any) -> None:
 
 def test_a_plain_text_goes_on_without_reasoning(with_template: Any) -> None:
     tokenizer = with_template(OPENS)
-    found = drawn(tokenizer, "Porto", Decoding(), asked=templates.text_ids(tokenizer, "Reed: "))
+    found = drawn(tokenizer, "Porto", Decoding(), asked=templates.encode_text(tokenizer, "Reed: "))
     assert (found.text, found.reasoning) == ("Porto", "")
 
 
@@ -173,8 +173,8 @@ def test_marks_that_are_special_tokens(with_template: Any) -> None:
 def test_marks_that_a_response_template_names(with_template: Any) -> None:
     tokenizer = with_template(PLAIN)
     tokenizer.response_template = {"fields": {"thinking": {"open": "<<", "close": ">>"}}}
-    assert reasoning.marks_of(tokenizer)[0] == ("<<", ">>")
-    said = reasoning.split("<<Hm>>Porto", marks=reasoning.marks_of(tokenizer))
+    assert reasoning.list_marks(tokenizer)[0] == ("<<", ">>")
+    said = reasoning.split("<<Hm>>Porto", marks=reasoning.list_marks(tokenizer))
     assert said.answer == "Porto"
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from whatworks.base.errors import InputError, StackingError
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.models.decoding import Decoding
 from whatworks.models.weights import Stage, Weights
 from whatworks.prompts.candidate import Candidate
@@ -49,11 +49,11 @@ def test_stacking_rule() -> None:
 def test_what_cannot_stack_is_refused_at_planning() -> None:
     for spec in ("sft+sft", "sft+rag+sft", "rl+rl", "refusal+dpo+sft+sft"):
         with pytest.raises(StackingError, match="train twice"):
-            chain(spec).plan(BASE)
+            build_chain(spec).plan(BASE)
     searched = {"rag": {"search": {"k": [1, 2]}}}
     with pytest.raises(StackingError, match="train twice"):
-        chain("sft+rag+sft", searched).plan(BASE)
-    assert len(chain("rag+sft").plan(BASE).stages) == 1
+        build_chain("sft+rag+sft", searched).plan(BASE)
+    assert len(build_chain("rag+sft").plan(BASE).stages) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,23 +61,25 @@ def test_what_cannot_stack_is_refused_at_planning() -> None:
 )
 @pytest.mark.parametrize("settings", [{}, {"sft": {"search": {"rank": [4, 8]}}}])
 def test_a_trainer_may_come_again_for_other_rows(spec: str, settings: dict[str, Any]) -> None:
-    made = chain(spec, settings).plan(BASE)
+    made = build_chain(spec, settings).plan(BASE)
     assert [stage.method for stage in made.stages] == ["sft", "sft"]
 
 
 @pytest.mark.parametrize("knob", [{"rank": 64}, {"variant": "dora"}, {"variant": "qlora"}])
 def test_a_knob_of_an_adapter_is_refused_where_none_is_made(knob: dict[str, object]) -> None:
     with pytest.raises(InputError, match="trains none") as caught:
-        chain("sft", {"sft": {"kind": "full", **knob}})
+        build_chain("sft", {"sft": {"kind": "full", **knob}})
     assert caught.value.remedy
     for settings in (knob, {"search": {name: [value] for name, value in knob.items()}}):
         with pytest.raises(StackingError, match="would do nothing") as refused:
-            chain("dpo+sft", {"sft": settings}).plan(BASE)
+            build_chain("dpo+sft", {"sft": settings}).plan(BASE)
         assert refused.value.remedy
-        assert chain("sft+dpo", {"sft": settings}).plan(BASE)
+        assert build_chain("sft+dpo", {"sft": settings}).plan(BASE)
     with pytest.raises(StackingError, match="would do nothing"):
-        chain("sft", {"sft": knob}).plan(BASE.then(Stage(kind="lora", method="dpo", artifact="d")))
-    merged = chain("dpo+sft", {"dpo": {"kind": "full"}, "sft": knob})
+        build_chain("sft", {"sft": knob}).plan(
+            BASE.then(Stage(kind="lora", method="dpo", artifact="d"))
+        )
+    merged = build_chain("dpo+sft", {"dpo": {"kind": "full"}, "sft": knob})
     assert merged.plan(BASE).stages[-1].kind == "lora"
-    assert chain("dpo+sft", {"sft": {"rank": 16}}).plan(BASE), "as the adapter has it"
-    assert chain("dpo+sft", {"sft": {"kind": "full"}}).plan(BASE)
+    assert build_chain("dpo+sft", {"sft": {"rank": 16}}).plan(BASE), "as the adapter has it"
+    assert build_chain("dpo+sft", {"sft": {"kind": "full"}}).plan(BASE)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatworks.data.near_duplicates import near_duplicate, same_source
+from whatworks.data.near_duplicates import is_near_duplicate, is_same_source
 from whatworks.data.task import Document, Example, Message
 from whatworks.prompts.prompt import Context, Demos, Prompt
 from whatworks.prompts.render import render, render_each
@@ -146,8 +146,8 @@ def chat(name: str, *said: str) -> Example:
     ids=["fields", "question first", "turns", "one turn", "lines in the middle", "another line"],
 )  # fmt: skip
 def test_a_shared_passage_does_not_make_rows_the_same(one: Example, other: Example) -> None:
-    assert near_duplicate(one.text, other.text)
-    assert not same_source(one, other) and not same_source(other, one)
+    assert is_near_duplicate(one.text, other.text)
+    assert not is_same_source(one, other) and not is_same_source(other, one)
     prompt = Prompt(demos=Demos(pool=(other.replace(target="shown"),), k=1))
     assert "shown" in [m.content for m in render(prompt, one, exclude=[one]).messages]
 
@@ -164,7 +164,7 @@ def test_a_shared_passage_does_not_make_rows_the_same(one: Example, other: Examp
     ids=["fields", "turns", "a greeting", "a line more", "an edited passage"],
 )  # fmt: skip
 def test_the_same_question_about_the_same_passage_is_the_same(one: Example, other: Example) -> None:
-    assert same_source(one, other) and same_source(other, one)
+    assert is_same_source(one, other) and is_same_source(other, one)
     prompt = Prompt(demos=Demos(pool=(other.replace(target="shown"),), k=1))
     assert "shown" not in [m.content for m in render(prompt, one, exclude=[one]).messages]
 
@@ -184,14 +184,14 @@ def test_a_passage_that_is_the_row_itself_is_left_out() -> None:
 
 @given(st.text(min_size=1))
 def test_near_duplicate_is_reflexive_and_ignores_space(text: str) -> None:
-    assert near_duplicate(text, text)
-    assert near_duplicate(f"  {text} \n", text)
+    assert is_near_duplicate(text, text)
+    assert is_near_duplicate(f"  {text} \n", text)
 
 
 def test_near_duplicate_tells_different_questions_apart() -> None:
-    assert not near_duplicate("Where does Alma Reed live?", "Where does Otto Lind work?")
-    assert not near_duplicate("", "something")
-    assert near_duplicate("What is my card PIN number?", "what is my card  pin number")
+    assert not is_near_duplicate("Where does Alma Reed live?", "Where does Otto Lind work?")
+    assert not is_near_duplicate("", "something")
+    assert is_near_duplicate("What is my card PIN number?", "what is my card  pin number")
 
 
 def test_a_rendering_says_what_the_request_was_made_of() -> None:

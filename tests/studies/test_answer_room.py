@@ -12,7 +12,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from whatworks.analysis.cut_answers import cut_share, warn_of_cuts
+from whatworks.analysis.cut_answers import measure_cut_share, warn_of_cuts
 from whatworks.analysis.result_rows import Results, Row
 from whatworks.app.report.terminal import print_summary
 from whatworks.app.run_study import report_study, run_study
@@ -140,10 +140,10 @@ def test_rows_of_an_older_version_say_nothing_of_their_end(tmp_path: Path) -> No
 
 def test_a_few_cut_answers_are_no_news() -> None:
     rows = [Row(arm="a", seed=0, status="scored", finish=f) for f in ["length", *["stop"] * 40]]
-    assert cut_share(rows) == pytest.approx(1 / 41)
-    assert warn_of_cuts({"a": cut_share(rows), "b": None}) == ""
+    assert measure_cut_share(rows) == pytest.approx(1 / 41)
+    assert warn_of_cuts({"a": measure_cut_share(rows), "b": None}) == ""
     assert "10% of b" in warn_of_cuts({"a": 0.0, "b": 0.1})
-    assert cut_share([Row(arm="a", seed=0, status="scored")]) is None
+    assert measure_cut_share([Row(arm="a", seed=0, status="scored")]) is None
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_study_says_whether_the_model_reasons(tmp_path: Path, tiny_model: Path
         more = {} if said is None else {"enable_thinking": said}
         opened = open_study(write_study(tmp_path, model=str(tiny_model), **more))
         assert opened.weights.template == name
-        assert templates.thinking(name) is said
+        assert templates.read_thinking(name) is said
 
 
 def test_a_form_has_no_room_for_reasoning(tiny_model: Path, tmp_path: Path) -> None:

@@ -12,8 +12,14 @@ from typer.testing import CliRunner
 from whatworks.app.cli import app
 from whatworks.base.errors import InputError
 from whatworks.data import read
-from whatworks.metrics.registry import of
-from whatworks.studies.clustering import Method, agreement, cluster, names, purity
+from whatworks.metrics.registry import load_task_metric
+from whatworks.studies.clustering import (
+    Method,
+    cluster,
+    measure_agreement,
+    measure_purity,
+    name_clusters,
+)
 from whatworks.studies.study_file import StudyFile, TaskSection
 from whatworks.studies.study_task import read_task
 
@@ -41,7 +47,7 @@ def test_the_planted_number_is_found(method: Method, k: int):
     texts = [f"word{'abcdefg'[label]}" for label in truth]
     found = cluster(texts, vectors, method=method)
     assert len(found.names) == k == found.chosen.clusters
-    figures = agreement([str(label) for label in truth], found.labels)
+    figures = measure_agreement([str(label) for label in truth], found.labels)
     assert figures == {"v_measure": pytest.approx(1.0), "adjusted_rand": pytest.approx(1.0)}
     assert found.chosen == max(found.tried, key=lambda tried: tried.criterion)
     again = cluster(texts, vectors, method=method)
@@ -83,12 +89,12 @@ def test_more_clusters_than_texts_are_said(method: Method):
 
 def test_names_are_the_words_that_stand_out():
     texts = ["the lost card", "a lost card", "a new card", "the new card, new", "1 2", "3"]
-    assert names(texts, [0, 0, 1, 1, 2, 2]) == ("lost_card", "new_card", "cluster")
-    assert names(["red lamp"] * 2 + ["red lamp"], [0, 0, 1]) == ("lamp_red", "lamp_red_2")
+    assert name_clusters(texts, [0, 0, 1, 1, 2, 2]) == ("lost_card", "new_card", "cluster")
+    assert name_clusters(["red lamp"] * 2 + ["red lamp"], [0, 0, 1]) == ("lamp_red", "lamp_red_2")
 
 
 def test_purity_names_the_commonest_category():
-    assert purity(["a", "a", "b", "b"], [0, 0, 0, 1]) == [("a", 2 / 3), ("b", 1.0)]
+    assert measure_purity(["a", "a", "b", "b"], [0, 0, 0, 1]) == [("a", 2 / 3), ("b", 1.0)]
 
 
 def messages() -> list[dict[str, str]]:
@@ -114,7 +120,7 @@ def test_the_command_writes_rows_ready_for_a_study(tmp_path: Path):
     rows = read(out).examples
     truth = [row.meta["category"] for row in rows]
     clusters = sorted({row.target for row in rows})
-    figures = agreement(truth, [clusters.index(row.target) for row in rows])
+    figures = measure_agreement(truth, [clusters.index(row.target) for row in rows])
     assert figures["v_measure"] > 0.3
     for figure in figures.values():
         assert f"{figure:.3f}" in said
@@ -123,7 +129,7 @@ def test_the_command_writes_rows_ready_for_a_study(tmp_path: Path):
     assert {row.meta["category"] for row in rows} == set(TOPICS)
     section = TaskSection(train="data.jsonl", metric="category")
     task = read_task(StudyFile(task=section, arms=["zero-shot"]), tmp_path)
-    metric = of(task)
+    metric = load_task_metric(task)
     assert all(metric(row, row.target).value == 1.0 for row in task.splits.test)
     section = TaskSection(
         train="rows.jsonl",

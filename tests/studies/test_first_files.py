@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from public_shapes import SHAPES, TOWNS, TRADES, N, ask, lines, table
 
 from whatworks.data import read
-from whatworks.data.raw_row import split_of
+from whatworks.data.raw_row import find_split
 from whatworks.data.task import Task
-from whatworks.metrics.registry import of, refused
+from whatworks.metrics.registry import find_refused, load_task_metric
 from whatworks.studies.first_columns import propose
 from whatworks.studies.study_file import read_study
 from whatworks.studies.study_task import read_task
@@ -40,7 +40,7 @@ def test_a_public_shape_is_taken_as_it_is(tmp_path: Path, command: Command, name
     assert not metric or task.metric.name == metric
     assert task.splits.counts().items() >= counts.items()
     asked = (*task.splits.train, *task.splits.dev, *task.splits.test)
-    assert refused(of(task), asked) == {}
+    assert find_refused(load_task_metric(task), asked) == {}
     assert all(row.text.strip() for row in asked)
     assert sum(bool(row.target) for row in asked) > 0.8 * len(asked)
 
@@ -98,7 +98,7 @@ def test_what_the_shapes_say(tmp_path: Path, command: Command) -> None:
     ],
 )  # fmt: skip
 def test_split_names_anywhere_in_a_name(name: str, split: str) -> None:
-    assert split_of(name) == split
+    assert find_split(name) == split
 
 
 ANSWERS: list[tuple[str, list[str] | dict[str, Any], Any, Any, list[str]]] = [

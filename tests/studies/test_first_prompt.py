@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from whatworks.data.task import Example
 from whatworks.studies.first_prompt import BUDGET, CHARACTERS, guess_score, write_prompts
-from whatworks.studies.first_study_file import _block
+from whatworks.studies.first_study_file import _format_block
 from whatworks.studies.study_file import read_arms, read_study
 from whatworks.studies.study_task import read_task
 
@@ -111,7 +111,7 @@ def test_any_text_comes_back_from_the_yaml(text: str) -> None:
     from whatworks.base.yaml_file import _Loader
 
     text = "".join(c for c in text if c.isprintable() or c == "\n") or "x"
-    written = "key:\n  - " + _block(text, 4) + "\nother: 1\n"
+    written = "key:\n  - " + _format_block(text, 4) + "\nother: 1\n"
     assert yaml.load(written, Loader=_Loader) == {"key": [text], "other": 1}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from whatworks.app.run_study import run_study
-from whatworks.metrics.registry import of, refused
+from whatworks.metrics.registry import find_refused, load_task_metric
 from whatworks.studies.study_file import read_arms, read_study
 from whatworks.studies.study_task import read_task
 
@@ -116,7 +116,7 @@ def test_the_written_file_reads_and_its_metric_fits(
     arms = [arm.name for arm in read_arms(study)]
     assert task.metric.name == metric
     assert sum(task.splits.counts().values()) == len(N)
-    assert refused(of(task), (*task.splits.dev, *task.splits.test)) == {}
+    assert find_refused(load_task_metric(task), (*task.splits.dev, *task.splits.test)) == {}
     assert {"zero-shot", "few-shot", "knn", "sft"} <= set(arms)
     assert ("sft+dpo" in arms) == (name == "pairs") and "rag" not in arms
     assert "cut from train" in out.read_text()

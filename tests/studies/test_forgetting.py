@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from whatworks.analysis.forgetting import Forgetting, compare, over_seeds
+from whatworks.analysis.forgetting import Forgetting, average_seeds, compare
 from whatworks.base.errors import InputError
 from whatworks.base.store import Store
 from whatworks.models.local.engine import LocalEngine
@@ -27,7 +27,7 @@ PROMPTS = [f"Tell me about number {i}, please." for i in range(12)]
 def test_figures_by_hand() -> None:
     found = compare([1, 0, 1, 1], [-3.0, -0.5], [(-1.5, -2.0), (-1.5,)])
     assert found == Forgetting(agreement=0.75, kl=0.5, prompts=4)
-    assert over_seeds([found, Forgetting(0.25, 1.5, 4)]) == Forgetting(0.5, 1.0, 4)
+    assert average_seeds([found, Forgetting(0.25, 1.5, 4)]) == Forgetting(0.5, 1.0, 4)
 
 
 def test_prompts_are_given_shipped_or_none(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks.methods.bench import rehearsal
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Chain, Method
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.models.decoding import Decoding
 from whatworks.models.fake import FakeEngine
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.open_study import open_study
-from whatworks.studies.plan import Plan, compared, make_plan, read_plan
+from whatworks.studies.plan import Plan, compare_plan, make_plan, read_plan
 from whatworks.studies.study import Study
 from whatworks.studies.study_folder import StudyFolder
 
@@ -60,12 +60,14 @@ class Rereads(Method):
 
 
 ARMS = [
-    Arm(name="zero-shot", chain=chain("zero-shot")),
-    Arm(name="few-shot", chain=chain("few-shot", {"few-shot": {"draws": 2, "k": 3}})),
-    Arm(name="prompt", chain=chain("prompt", {"prompt": {"variants": ["Do.", "Go.", "Say."]}})),
-    Arm(name="knn", chain=chain("knn", {"knn": {"embedder": "lexical"}})),
+    Arm(name="zero-shot", chain=build_chain("zero-shot")),
+    Arm(name="few-shot", chain=build_chain("few-shot", {"few-shot": {"draws": 2, "k": 3}})),
+    Arm(
+        name="prompt", chain=build_chain("prompt", {"prompt": {"variants": ["Do.", "Go.", "Say."]}})
+    ),
+    Arm(name="knn", chain=build_chain("knn", {"knn": {"embedder": "lexical"}})),
     Arm(name="new", chain=Chain(steps=(Rereads(),))),
-    Arm(name="rag", chain=chain("rag")),
+    Arm(name="rag", chain=build_chain("rag")),
 ]
 FRESH = {"zero-shot": 170, "few-shot": 2 * (140 + 100), "prompt": 210 + 100, "knn": 170}
 """Requests that each arm makes: what is asked before is not asked again."""
@@ -107,14 +109,14 @@ def test_time_is_foreseen_within_a_factor_of_two(tmp_path: Path) -> None:
     assert times["zero-shot"] > 170 * 0.02
     for arm in plan.arms:
         assert 0.5 < arm.seconds / times[arm.name] < 2
-    assert compared(plan, times, [arm.name for arm in plan.arms]).startswith("plan: ")
+    assert compare_plan(plan, times, [arm.name for arm in plan.arms]).startswith("plan: ")
 
 
 def test_shared_steps_count_once(tmp_path: Path) -> None:
     slow = {"prompt": {"variants": ["Do.", "Go."]}}
     arms = [
-        Arm(name="one", chain=chain("prompt", slow)),
-        Arm(name="two", chain=chain("prompt+zero-shot", slow)),
+        Arm(name="one", chain=build_chain("prompt", slow)),
+        Arm(name="two", chain=build_chain("prompt+zero-shot", slow)),
     ]
     with RichWatcher() as bars:
         plan = make_plan(study(tmp_path, FakeEngine(lambda messages: "1"), arms), bars)
@@ -201,7 +203,7 @@ def test_few_rows_of_a_slow_model_tell_its_time(
     monkeypatch.setattr(rehearsal, "SLOW", 0.08)
     engine: Any = kind(lambda messages: "1 1")
     engine.calls = []
-    arms = [Arm(name="zero-shot", chain=chain("zero-shot"))]
+    arms = [Arm(name="zero-shot", chain=build_chain("zero-shot"))]
     planned = study(tmp_path, engine, arms)
     with RichWatcher() as bars:
         plan = make_plan(planned, bars)

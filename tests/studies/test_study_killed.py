@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from whatworks.analysis.result_rows import Results, Row
-from whatworks_lab import json_rows
+from whatworks_lab import make_json_rows
 
 STUDY = """
 name: killed
@@ -42,7 +42,7 @@ def rows_of(out: Path) -> list[Row]:
 
 @pytest.mark.slow
 def test_killed_while_training_it_ends_the_same(tmp_path: Path) -> None:
-    lines = [json.dumps(row) for row in json_rows(88, seed=3)]
+    lines = [json.dumps(row) for row in make_json_rows(88, seed=3)]
     (tmp_path / "rows.jsonl").write_text("\n".join(lines))
     (tmp_path / "study.yaml").write_text(STUDY)
     env = {**os.environ, "OMP_NUM_THREADS": "1"}

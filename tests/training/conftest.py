@@ -14,7 +14,7 @@ from whatworks.models.engine import ModelFiles
 from whatworks.prompts.prompt import Prompt
 from whatworks.training import launch
 from whatworks.training.job import Trained
-from whatworks.training.rows import Row, TrainingRow, training_rows
+from whatworks.training.rows import Row, TrainingRow, make_training_rows
 from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import Schedule, SFTSettings
 
@@ -25,7 +25,7 @@ def rows() -> list[TrainingRow]:
         Example(id=str(i), inputs={"q": f"colour {i % 4}" + "?" * (i % 3)}, target=ANSWERS[i % 4])
         for i in range(20)
     ]
-    return training_rows(Prompt(instructions="Name it."), examples)
+    return make_training_rows(Prompt(instructions="Name it."), examples)
 
 
 @pytest.fixture(scope="session")

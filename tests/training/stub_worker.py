@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from whatworks.training.failure import out_of_memory
+from whatworks.training.failure import make_memory_failure
 from whatworks.training.job import Trained
 from whatworks.training.run_folder import RunFolder
 
@@ -35,7 +35,10 @@ def main() -> int:
             )
         )
     else:
-        print(json.dumps({"failure": out_of_memory("CUDA out of memory").model_dump()}), flush=True)
+        print(
+            json.dumps({"failure": make_memory_failure("CUDA out of memory").model_dump()}),
+            flush=True,
+        )
         return 1
     return 0
 

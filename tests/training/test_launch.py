@@ -136,7 +136,9 @@ def test_what_a_quick_child_says_is_not_cut(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     try:
         for _ in range(100):
-            with child.started("quick_worker", tmp_path, tmp_path / "log", environment) as process:
+            with child.start_child(
+                "quick_worker", tmp_path, tmp_path / "log", environment
+            ) as process:
                 assert list(process.messages()) == [{"progress": 1}]
             assert process.code == 0
     finally:
@@ -235,14 +237,14 @@ def test_rows_too_long_are_a_failed_arm_told_by_the_child(
 def test_small_models_get_one_thread_unless_the_user_says_otherwise(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = vars(launch)["_environment"]
+    environment = vars(launch)["_build_environment"]
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(threads, "count_cores", lambda: 4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert environment(tiny_model)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setattr(threads, "PARAMETERS_PER_THREAD", 1000)
     assert "OMP_NUM_THREADS" not in environment(tiny_model)
-    monkeypatch.setattr(threads, "cores", lambda: 2)  # a share of the machine's
+    monkeypatch.setattr(threads, "count_cores", lambda: 2)  # a share of the machine's
     assert environment(tiny_model)["OMP_NUM_THREADS"] == "2"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert environment(tiny_model)["OMP_NUM_THREADS"] == "3"

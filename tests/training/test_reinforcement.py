@@ -11,9 +11,9 @@ from training_helpers import Run, Train, ask, job_of, moved, tensors
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.data.task import Document, Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import Answer
-from whatworks.methods.drawn_answers import best_and_worst, scored
+from whatworks.methods.drawn_answers import pair_best_and_worst, rescore
 from whatworks.methods.rl import RL
-from whatworks.metrics.citations import grounded
+from whatworks.metrics.citations import score_grounding
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Score
 from whatworks.models.decoding import Decoding
@@ -23,7 +23,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context, Prompt
 from whatworks.prompts.render import render
-from whatworks.training.rl_rewards import rewards
+from whatworks.training.rl_rewards import make_rewards
 from whatworks.training.rows import PairRow, PromptRow
 from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import RewardSettings, RLSettings
@@ -99,8 +99,8 @@ def test_drawn_answers_are_ranked_by_a_reward_model(rewarding: Run) -> None:
         same = Score(0.0, "wrong", "alike to the task's metric")
         drawn.append([Answer(example, Generation(t, 1, 1, 0.0), same) for t in texts])
     with pytest.raises(ArmFailure, match="all score the same"):
-        best_and_worst(drawn)
-    made = best_and_worst(scored(load(spec), drawn))
+        pair_best_and_worst(drawn)
+    made = pair_best_and_worst(rescore(load(spec), drawn))
     right = [m.chosen == pair.chosen for m, pair in zip(made, pairs(30, 1), strict=True)]
     assert sum(right) >= 27
 
@@ -139,8 +139,8 @@ def test_an_answer_is_paid_what_it_scores(
     )
     settings = RL().settings_for(start, spec).replace(samples=2, batch_size=2)
     tokenizer = templates.use(models.load_tokenizer(tiny_model))
-    ids = templates.completion_ids(tokenizer, text, end=ends)
-    pay, gold = rewards(settings, [PORTO], tokenizer, None)
+    ids = templates.encode_completion(tokenizer, text, end=ends)
+    pay, gold = make_rewards(settings, [PORTO], tokenizer, None)
     drawn = {"completion_ids": [ids] * 2, "at": [0, 0]}
     paid = pay(prompts=[None] * 2, log_metric=lambda *_: None, **drawn)
 
@@ -150,7 +150,7 @@ def test_an_answer_is_paid_what_it_scores(
     answer = ending.generation(asked)
     ended, metric = answer.finish != "length", load(spec)
     request = render(prompt, PORTO, exclude=[PORTO])
-    score = grounded(request, answer.text, lambda t: metric(PORTO, t, ended=ended))
+    score = score_grounding(request, answer.text, lambda t: metric(PORTO, t, ended=ended))
     assert paid == gold(**drawn) == [score.value] * 2
     assert score.value == (text != "Rome" and (text != "Porto [1]" or prompt is CITING))
 

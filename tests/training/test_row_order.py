@@ -12,7 +12,7 @@ from transformers import LlamaConfig
 
 from whatworks.training import memory
 from whatworks.training.job import TrainingJob
-from whatworks.training.memory import rows_in_memory
+from whatworks.training.memory import count_rows_in_memory
 from whatworks.training.row_order import RowOrder
 from whatworks.training.rows import TrainingRow
 from whatworks.training.settings import SFTSettings
@@ -57,9 +57,9 @@ def test_more_rows_of_a_smaller_model_are_in_memory() -> None:
     small = LlamaConfig(
         hidden_size=192, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4
     )
-    assert 2 <= rows_in_memory(real, 185, 32) < rows_in_memory(real, 185, 16) <= 4
-    assert rows_in_memory(real, 10_000, 32) == 1
-    assert rows_in_memory(small, 185, 32) >= 16
+    assert 2 <= count_rows_in_memory(real, 185, 32) < count_rows_in_memory(real, 185, 16) <= 4
+    assert count_rows_in_memory(real, 10_000, 32) == 1
+    assert count_rows_in_memory(small, 185, 32) >= 16
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_a_step_in_parts_teaches_the_same(
     def no(job: TrainingJob) -> bool:
         return False
 
-    monkeypatch.setattr("whatworks.training.worker._bfloat16", no)
+    monkeypatch.setattr("whatworks.training.worker._can_use_bfloat16", no)
     settings = SFTSettings(epochs=2, batch_size=8, learning_rate=1e-2)
     whole, _ = here(settings)
     monkeypatch.setattr(memory, "ACTIVATIONS", 1)

@@ -90,6 +90,6 @@ def test_rows_that_processes_cannot_share_are_a_failure(
     here: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "PROCESSES", 3)
-    monkeypatch.setattr(worker, "_first_process_first", nullcontext)
+    monkeypatch.setattr(worker, "_let_first_process_first", nullcontext)
     with pytest.raises(ArmFailure, match="cannot share 4 rows"):
         here(LORA)

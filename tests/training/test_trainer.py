@@ -95,9 +95,9 @@ def test_variants_of_lora_train_what_they_say(
 @pytest.mark.parametrize("form", ["prompt", "prefix"])
 def test_a_soft_prompt_learns_and_is_all_that_moves(here: Train, form: str) -> None:
     """On the embedded model: an untrained one has nothing that a prompt could call up."""
-    from whatworks_lab import weights
+    from whatworks_lab import find_weights
 
-    lab = weights("lab")
+    lab = find_weights("lab")
     settings = SoftPromptSettings(form=form, tokens=8, epochs=4, batch_size=4)
     trained, folder = here(settings, base=lab)
     assert mean(trained.losses[-5:]) < 0.8 * mean(trained.losses[:5])
@@ -205,7 +205,7 @@ def test_less_memory_same_training(
     def no(job: TrainingJob) -> bool:
         return False
 
-    monkeypatch.setattr("whatworks.training.worker._bfloat16", no)
+    monkeypatch.setattr("whatworks.training.worker._can_use_bfloat16", no)
     whole, _ = here(LORA.replace(epochs=1))
     trained, _ = here(LORA.replace(epochs=1), **how)
     assert trained.losses == pytest.approx(whole.losses, rel=1e-5)

@@ -8,7 +8,7 @@ from math import comb
 import pytest
 
 from whatworks.data.task import MetricSpec
-from whatworks.methods.bench.rehearsal import Pace, usual_length
+from whatworks.methods.bench.rehearsal import Pace, estimate_length
 from whatworks.models.weights import Weights
 from whatworks.training.settings import RLSettings
 
@@ -20,7 +20,7 @@ def test_a_batch_is_as_long_as_the_longest_of_so_many(rows: int):
     lengths = sorted(int(rng.lognormvariate(4.5, 0.7)) for _ in range(rows))
     least = min(batch, rows)
     expected = sum(n * comb(i, least - 1) for i, n in enumerate(lengths)) / comb(rows, least)
-    assert usual_length(rng.sample(lengths, rows), batch) == pytest.approx(expected, rel=0.1)
+    assert estimate_length(rng.sample(lengths, rows), batch) == pytest.approx(expected, rel=0.1)
 
 
 def test_the_steps_of_reinforcement_are_those_of_its_prompts():

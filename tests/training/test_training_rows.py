@@ -16,7 +16,7 @@ from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.prompts.prompt import Demos, Prompt
 from whatworks.prompts.render import render
-from whatworks.training.rows import TrainingRow, training_rows
+from whatworks.training.rows import TrainingRow, make_training_rows
 from whatworks.training.tokenise import tokenise
 
 
@@ -28,7 +28,7 @@ def tokenizer_of(folder: Path, template: str = "auto") -> Any:
 def test_rows_are_rendered_as_for_evaluation_and_never_help_themselves() -> None:
     pool = tuple(Example(id=str(i), inputs={"q": f"item {i}" * 3}, target=f"t{i}") for i in "1234")
     prompt = Prompt(instructions="Do.", demos=Demos(pool=pool, k=3))
-    rows = training_rows(prompt, pool)
+    rows = make_training_rows(prompt, pool)
     for example, row in zip(pool, rows, strict=True):
         assert row.messages == render(prompt, example, exclude=[example]).messages
         assert row.target == example.target
@@ -54,10 +54,10 @@ def test_prompt_is_as_generated_and_answer_is_learned_with_its_end(
     row = row_of(question, target)
     columns = tokenise([row], tokenizer, 512).columns
     ids, labels = columns["input_ids"][0], columns["labels"][0]
-    prompt = templates.tokens(tokenizer, row.messages)
+    prompt = templates.encode_prompt(tokenizer, row.messages)
     assert ids[: len(prompt)] == prompt
     assert labels == [-100] * len(prompt) + ids[len(prompt) :]
-    assert labels[-1] in templates.ending(tokenizer).stop_ids
+    assert labels[-1] in templates.find_ending(tokenizer).stop_ids
     answer = [label for label in labels if label != -100]
     assert templates.decode(tokenizer, answer) == target
 

@@ -15,18 +15,18 @@ from whatworks.analysis.comparison import (
     ALPHA,
     Comparison,
     Estimate,
+    adjust_holm,
     compare,
     compare_all,
-    holm,
-    mean_interval,
+    estimate_mean,
 )
-from whatworks.analysis.form import Marks, compare_forms, usable_of
-from whatworks.analysis.further_rows import NOTHING_MORE, needed_to_settle
+from whatworks.analysis.form import Marks, compare_forms, measure_usable
+from whatworks.analysis.further_rows import NOTHING_MORE, estimate_needs_to_settle
 from whatworks.analysis.looks import spend
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.score_table import Scores
 from whatworks.analysis.verdict import MIN_EFFECT, Label, Verdict, judge, show_decided
-from whatworks.base.phrasing import count, percent, points, span
+from whatworks.base.phrasing import format_count, format_interval, format_percent, format_points
 from whatworks.data.task import Counted
 
 USABLE = 0.9
@@ -55,13 +55,17 @@ class Aspect:
     @property
     def counted(self) -> str:
         """``0 of 15``."""
-        return f"{count(self.hits)} of {count(self.of)}"
+        return f"{format_count(self.hits)} of {format_count(self.of)}"
 
     @property
     def gain(self) -> str:
         """The difference with its interval: ``+27.0 [+16, +38]``; "" where there is none."""
-        found = self.difference
-        return f"{points(found.difference)} {span(found.low, found.high)}" if found else ""
+        comparison = self.difference
+        return (
+            f"{format_points(comparison.difference)} {format_interval(comparison.low, comparison.high)}"
+            if comparison
+            else ""
+        )
 
     @property
     def mended(self) -> bool:
@@ -134,7 +138,7 @@ class Aspects:
     form: Mapping[str, Aspect]
 
 
-def aspects_of(marks: Mapping[str, Marks], against: Against) -> Aspects:
+def measure_aspects(marks: Mapping[str, Marks], against: Against) -> Aspects:
     """Content and form of each arm with answers, compared with the baseline's."""
     if not any(one.apart for one in marks.values()):
         return Aspects({}, {})
@@ -142,7 +146,7 @@ def aspects_of(marks: Mapping[str, Marks], against: Against) -> Aspects:
     forms = against.forms(marks)
     content = {
         name: Aspect(
-            mean_interval(one.lenient, against.groups),
+            estimate_mean(one.lenient, against.groups),
             sum(one.lenient.values()),
             len(one.lenient),
             contents.differences.get(name),
@@ -150,7 +154,7 @@ def aspects_of(marks: Mapping[str, Marks], against: Against) -> Aspects:
         )
         for name, one in marks.items()
     }
-    usable = {name: usable_of(one, against.groups) for name, one in marks.items()}
+    usable = {name: measure_usable(one, against.groups) for name, one in marks.items()}
     form = {
         name: Aspect(
             one.share,
@@ -165,7 +169,7 @@ def aspects_of(marks: Mapping[str, Marks], against: Against) -> Aspects:
     return Aspects(content, form)
 
 
-def with_aspects(verdict: Verdict, content: Aspect | None, form: Aspect | None) -> Verdict:
+def apply_aspects(verdict: Verdict, content: Aspect | None, form: Aspect | None) -> Verdict:
     """The verdict on the strict score, which content that is told apart may decide.
 
     An arm that brings content without a form to use it in is ``content only``; one that is not
@@ -173,7 +177,7 @@ def with_aspects(verdict: Verdict, content: Aspect | None, form: Aspect | None) 
     """
     if content is None or verdict.label not in ("cannot tell", "does not work"):
         return verdict
-    if content.mended and not _worse(verdict):
+    if content.mended and not _is_worse(verdict):
         usable = f"{form.counted} right answers are usable" if form else "none is usable"
         return replace(
             verdict,
@@ -191,11 +195,11 @@ def with_aspects(verdict: Verdict, content: Aspect | None, form: Aspect | None) 
     return verdict
 
 
-def _worse(verdict: Verdict) -> bool:
+def _is_worse(verdict: Verdict) -> bool:
     return verdict.label == "does not work" and (verdict.p_adjusted or 1.0) < ALPHA
 
 
-def held_to_constant(
+def hold_to_constant(
     verdicts: Mapping[str, Verdict],
     marks: Mapping[str, Marks],
     constant: Marks,
@@ -226,31 +230,35 @@ def held_to_constant(
     better: dict[str, Label] = {
         n: v.label for n, v in verdicts.items() if v.label in ("works", "content only")
     }
-    found = {
+    comparisons = {
         name: compare(score(marks[name], label), score(constant, label), against.groups)
         for name, label in better.items()
     }
-    adjusted = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
-    held = dict(verdicts)
-    for name, one in found.items():
+    adjusted = dict(
+        zip(comparisons, adjust_holm([one.p for one in comparisons.values()]), strict=True)
+    )
+    judged = dict(verdicts)
+    for name, one in comparisons.items():
         if one.difference > 0 and adjusted[name] < alpha:
             continue
         level = fmean(score(constant, better[name]).values())
-        gain = f"{points(one.difference)} {span(one.low, one.high)} points"
-        told = f"{said}, which scores {percent(level)}: {gain}"
+        gain = f"{format_points(one.difference)} {format_interval(one.low, one.high)} points"
+        bar = f"{said}, which scores {format_percent(level)}: {gain}"
         if one.high < min_effect or (one.difference < 0 and one.p < ALPHA):
-            held[name] = replace(held[name], label="does not work", reason=f"does not beat {told}")
+            judged[name] = replace(
+                judged[name], label="does not work", reason=f"does not beat {bar}"
+            )
             continue
-        more = needed_to_settle(one, min_effect, alpha=alpha / len(better))
-        held[name] = replace(
-            held[name],
+        more = estimate_needs_to_settle(one, min_effect, alpha=alpha / len(better))
+        judged[name] = replace(
+            judged[name],
             label="cannot tell",
-            reason=f"beats the baseline, but is not told from {told}",
+            reason=f"beats the baseline, but is not told from {bar}",
             needs=more,
         )
-    return held
+    return judged
 
 
-def kind_of(row: Row) -> str:
+def classify_answer(row: Row) -> str:
     """How an answer ended; one with the right content that cannot be used is ``content only``."""
     return "content only" if row.lenient >= 1.0 > row.value else row.kind

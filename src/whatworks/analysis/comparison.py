@@ -35,9 +35,9 @@ from whatworks.analysis.paired_tests import (
     Changes,
     Flips,
     adjust_together,
+    compute_group_variance,
     count_changes,
     flip_signs,
-    group_variance,
     mcnemar,
     widen,
     z,
@@ -45,11 +45,11 @@ from whatworks.analysis.paired_tests import (
 from whatworks.analysis.score_table import (
     Scores,
     fill_table,
-    group_keys,
-    items_of,
-    labels_of,
+    label_items,
+    list_group_keys,
+    list_items,
+    list_seeds,
     number_groups,
-    seeds_of,
 )
 from whatworks.analysis.seed_spread import SeedSpread, measure_spread, pool_spreads
 
@@ -245,7 +245,7 @@ class Pair:
                 low, high = widen(low, high, changes, alpha)  # nothing varies to be resampled
             if p >= alpha:
                 low, high = min(low, 0.0), max(high, 0.0)
-        se_items = math.sqrt(group_variance(mean, self.labels))
+        se_items = math.sqrt(compute_group_variance(mean, self.labels))
         if se_items == 0:  # all answers alike: the interval knows more than the empty variance
             se_items = (high - low) / 2 / z(1 - alpha / 2)
         return Comparison(
@@ -274,12 +274,12 @@ def pair_scores(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None 
     """
     import numpy as np
 
-    seeds, others = seeds_of(arm), seeds_of(baseline)
-    items = [i for i in items_of(arm, seeds) if all((s, i) in baseline for s in others)]
+    seeds, others = list_seeds(arm), list_seeds(baseline)
+    items = [i for i in list_items(arm, seeds) if all((s, i) in baseline for s in others)]
     if not items or not others:
         raise ValueError("the two arms share no example")
     first, second = fill_table(arm, seeds, items), fill_table(baseline, others, items)
-    keys = group_keys(items, groups)
+    keys = list_group_keys(items, groups)
     labels = number_groups(keys)
     tables = [first - second] if seeds == others else [first, second]
     return Pair(
@@ -312,7 +312,7 @@ def _flip(pairs: Sequence[Pair], spreads: Sequence[SeedSpread], rng: Any) -> lis
     ]
 
 
-def mean_interval(
+def estimate_mean(
     scores: Scores, groups: Mapping[str, str] | None = None, *, alpha: float = ALPHA
 ) -> Estimate:
     """Mean score of one arm with its interval, which covers 1 - alpha.
@@ -328,17 +328,17 @@ def mean_interval(
     import numpy as np
     from scipy import special
 
-    seeds = seeds_of(scores)
-    items = items_of(scores, seeds)
+    seeds = list_seeds(scores)
+    items = list_items(scores, seeds)
     if not items:
         raise ValueError("no example has a score")
     table = fill_table(scores, seeds, items)
-    labels = labels_of(items, groups)
+    labels = label_items(items, groups)
     n_groups = int(labels.max()) + 1
     value = float(table.mean())
     if len(table) == 1 and n_groups == len(items) and bool(np.isin(table, (0.0, 1.0)).all()):
         return _wilson(value, len(items), z(1 - alpha / 2))
-    by_groups = group_variance(table.mean(axis=0), labels)
+    by_groups = compute_group_variance(table.mean(axis=0), labels)
     spread = measure_spread([table], labels)
     total = by_groups + spread.alone
     if total == 0 or n_groups == 1:
@@ -354,13 +354,16 @@ def correct_apart(compared: Mapping[str, Comparison]) -> dict[str, tuple[Compari
     """Each comparison with its joint worth: its own, or for those made one by one Holm's p-value
     and an interval widened to Bonferroni's level.
     """
-    ps = dict(zip(compared, holm([found.p for found in compared.values()]), strict=True))
+    ps = dict(
+        zip(compared, adjust_holm([comparison.p for comparison in compared.values()]), strict=True)
+    )
     return {
-        n: (found, found.joint or _widened(found, ps[n], len(ps))) for n, found in compared.items()
+        n: (comparison, comparison.joint or _widen_joint(comparison, ps[n], len(ps)))
+        for n, comparison in compared.items()
     }
 
 
-def _widened(found: Comparison, p: float, arms: int) -> Joint:
+def _widen_joint(found: Comparison, p: float, arms: int) -> Joint:
     level = ALPHA / arms
     factor = max(1.0, z(1 - level / 2) / z(1 - found.alpha / 2))
     low = found.difference - factor * (found.difference - found.low)
@@ -368,7 +371,7 @@ def _widened(found: Comparison, p: float, arms: int) -> Joint:
     return Joint(p, max(-1.0, low), min(1.0, high), level, level, arms)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def adjust_holm(ps: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values (Holm 1979), in the order given."""
     adjusted = [1.0] * len(ps)
     running = 0.0

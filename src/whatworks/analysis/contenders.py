@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whatworks.analysis.comparison import Comparison, compare, compare_all
-from whatworks.analysis.further_rows import NOTHING_MORE, More, needed_to_settle
+from whatworks.analysis.further_rows import NOTHING_MORE, More, estimate_needs_to_settle
 from whatworks.analysis.paired_tests import ALPHA
 from whatworks.analysis.score_table import Scores
-from whatworks.base.phrasing import points, span
+from whatworks.base.phrasing import format_interval, format_points
 
 Answer = Literal["better", "worse", "same", "cannot tell"]
 
@@ -46,15 +46,15 @@ class Duel:
     @property
     def words(self) -> str:
         """The answer in a sentence, without the price."""
-        found = self.difference
-        gain = f"{points(found.difference)} {span(found.low, found.high)}"
+        comparison = self.difference
+        gain = f"{format_points(comparison.difference)} {format_interval(comparison.low, comparison.high)}"
         match self.answer:
             case "better":
                 return f"{self.first} is better than {self.second}: {gain} points."
             case "worse":
                 return f"{self.second} is better than {self.first}: {gain} points."
             case "same":
-                within = points(self.margin).lstrip("+")
+                within = format_points(self.margin).lstrip("+")
                 return (
                     f"{self.first} and {self.second} are the same within {within} points ({gain})."
                 )
@@ -83,16 +83,16 @@ def compare_two(
     Raises:
         ValueError: If the two share no example.
     """
-    found = compare(first[1], second[1], groups)
+    comparison = compare(first[1], second[1], groups)
     narrow = compare(first[1], second[1], groups, alpha=2 * ALPHA)
     answer: Answer = "cannot tell"
     if -margin < narrow.low and narrow.high < margin:
         answer = "same"
-    elif found.p < ALPHA:
-        answer = "better" if found.difference > 0 else "worse"
+    elif comparison.p < ALPHA:
+        answer = "better" if comparison.difference > 0 else "worse"
     open_ = answer == "cannot tell"
-    needs = needed_to_settle(found, margin) if open_ else NOTHING_MORE
-    return Duel(first[0], second[0], answer, found, margin, needs)
+    needs = estimate_needs_to_settle(comparison, margin) if open_ else NOTHING_MORE
+    return Duel(first[0], second[0], answer, comparison, margin, needs)
 
 
 def compare_runs(
@@ -125,7 +125,7 @@ def is_no_worse(found: Comparison, margin: float) -> bool:
     return found.low > -margin
 
 
-def tied_set(
+def find_tied(
     arms: Mapping[str, Scores],
     groups: Mapping[str, str] | None = None,
     *,
@@ -147,8 +147,8 @@ def tied_set(
         return []
     best = max(means, key=lambda name: means[name])
     others = {name: arms[name] for name in means if name != best}
-    found = compare_all(
+    comparisons = compare_all(
         others, arms[best], groups, failed=[n for n in failed if n in others], look=look
     )
-    tied = [n for n, one in found.items() if one.joint is not None and one.joint.p >= ALPHA]
+    tied = [n for n, one in comparisons.items() if one.joint is not None and one.joint.p >= ALPHA]
     return [best, *sorted(tied, key=lambda name: -means[name])]

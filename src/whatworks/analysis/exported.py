@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from whatworks.analysis.comparison import Comparison, compare_all
 from whatworks.analysis.score_table import Scores
 from whatworks.analysis.verdict import MIN_EFFECT, Verdict, judge, show_decided
-from whatworks.base.phrasing import points, span
+from whatworks.base.phrasing import format_interval, format_points
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def judge_exported(
         name: {key: v for key, v in own.items() if name not in seeds or key[0] == seeds[name]}
         for name, own in arms.items()
     }
-    found = compare_all(shipped, baseline, groups, look=look)
-    verdicts = judge(found, min_effect=min_effect)
+    comparisons = compare_all(shipped, baseline, groups, look=look)
+    verdicts = judge(comparisons, min_effect=min_effect)
     return {
-        name: Exported(seed, verdicts[name], show_decided(found[name], min_effect=min_effect))
+        name: Exported(seed, verdicts[name], show_decided(comparisons[name], min_effect=min_effect))
         for name, seed in seeds.items()
     }
 
@@ -79,7 +79,7 @@ def describe_export(exported: Exported, again: Verdict, mean: Comparison) -> tup
         again: The verdict on the mean over seeds.
         mean: Its comparison.
     """
-    seed, own = f"seed {exported.seed}, best on dev", _gain(exported.difference)
+    seed, own = f"seed {exported.seed}, best on dev", _format_gain(exported.difference)
     match exported.verdict.label:
         case "works":
             this = f"This adapter works: {seed} and the one that is exported, {own}."
@@ -87,7 +87,7 @@ def describe_export(exported: Exported, again: Verdict, mean: Comparison) -> tup
             this = f"This adapter does not work: {seed}, {own}."
         case _:
             this = f"Whether this adapter works cannot be told: {seed}, {own}."
-    over = f"{_gain(mean)} on average over {mean.n_seeds} seeds"
+    over = f"{_format_gain(mean)} on average over {mean.n_seeds} seeds"
     match again.label:
         case "works":
             return this, f"Training again will work: {over}."
@@ -98,5 +98,5 @@ def describe_export(exported: Exported, again: Verdict, mean: Comparison) -> tup
             return this, f"Whether training again will work cannot be told: {over}{more}."
 
 
-def _gain(found: Comparison) -> str:
-    return f"{points(found.difference)} points {span(found.low, found.high)}"
+def _format_gain(found: Comparison) -> str:
+    return f"{format_points(found.difference)} points {format_interval(found.low, found.high)}"

@@ -16,8 +16,8 @@ from whatworks.analysis.learning_curve import Curve
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Trace
 from whatworks.analysis.recommendation import Recommendation, Ways
 from whatworks.analysis.verdict import MIN_EFFECT, Verdict
-from whatworks.base.errors import located
-from whatworks.base.phrasing import cut
+from whatworks.base.errors import add_place
+from whatworks.base.phrasing import cut_text
 from whatworks.data.task import Counted
 
 
@@ -71,28 +71,28 @@ class ArmInfo:
     @property
     def curve(self) -> list[tuple[float, ...]]:
         """Of each run, the dev score after each checkpoint of the last method that has any."""
-        found = (
+        epochs = (
             [one.values for one in run if isinstance(one, EpochScores)] for run in self.outcomes
         )
-        return [scores[-1] if scores else () for scores in found]
+        return [scores[-1] if scores else () for scores in epochs]
 
     @property
     def losses(self) -> dict[str, list[Losses]]:
         """Training loss of each run, by what trained."""
-        found: dict[str, list[Losses]] = {}
+        by_label: dict[str, list[Losses]] = {}
         for one in (one for run in self.outcomes for one in run):
             if isinstance(one, Losses):
-                found.setdefault(one.label, []).append(one)
-        return found
+                by_label.setdefault(one.label, []).append(one)
+        return by_label
 
     @property
     def traces(self) -> dict[str, list[Trace]]:
         """What each run's reinforcement saw, by what trained."""
-        found: dict[str, list[Trace]] = {}
+        by_label: dict[str, list[Trace]] = {}
         for one in (one for run in self.outcomes for one in run):
             if isinstance(one, Trace):
-                found.setdefault(one.label, []).append(one)
-        return found
+                by_label.setdefault(one.label, []).append(one)
+        return by_label
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Failure:
     @property
     def said(self) -> str:
         """Place and cause in one line."""
-        return located(self.cause, self.place)
+        return add_place(self.cause, self.place)
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class Constant:
     @property
     def said(self) -> str:
         """``always “yes”``."""
-        return f"always “{cut(' '.join(self.answer.split()), 40)}”"
+        return f"always “{cut_text(' '.join(self.answer.split()), 40)}”"
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def compare(
     return Forgetting(_mean(same), apart / tokens if tokens else 0.0, len(same))
 
 
-def over_seeds(found: Sequence[Forgetting]) -> Forgetting:
+def average_seeds(found: Sequence[Forgetting]) -> Forgetting:
     """The mean over the runs of an arm, one at least."""
     return Forgetting(
         _mean([one.agreement for one in found]), _mean([one.kl for one in found]), found[0].prompts

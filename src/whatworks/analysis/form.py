@@ -17,10 +17,10 @@ from whatworks.analysis.comparison import (
     Comparison,
     Estimate,
     compare_pairs,
-    mean_interval,
+    estimate_mean,
     pair_scores,
 )
-from whatworks.analysis.score_table import Scores, items_of, seeds_of
+from whatworks.analysis.score_table import Scores, list_items, list_seeds
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Usable:
     right: float
 
 
-def usable_of(marks: Marks, groups: Mapping[str, str] | None = None) -> Usable | None:
+def measure_usable(marks: Marks, groups: Mapping[str, str] | None = None) -> Usable | None:
     """The share of usable answers among those with the right content; None where there are none.
 
     Answers of several seeds to one example are of one group.
@@ -64,10 +64,10 @@ def usable_of(marks: Marks, groups: Mapping[str, str] | None = None) -> Usable |
               for (seed, item), value in right.items()}  # fmt: skip
     together = {f"{seed} {item}": named.get(item, item) for seed, item in right}
     usable = sum(marks.strict[key] for key in right)
-    return Usable(mean_interval(shares, together), usable, sum(right.values()))
+    return Usable(estimate_mean(shares, together), usable, sum(right.values()))
 
 
-def common_shares(arm: Marks, baseline: Marks) -> tuple[Scores, Scores]:
+def find_common_shares(arm: Marks, baseline: Marks) -> tuple[Scores, Scores]:
     """What is usable of the answers to the examples whose content both have right.
 
     Right in every seed of both, so that each share is of the same examples; the strict score over
@@ -76,10 +76,10 @@ def common_shares(arm: Marks, baseline: Marks) -> tuple[Scores, Scores]:
     Returns:
         Scores of the arm and of the baseline; both empty where they have no such example.
     """
-    seeds, others = seeds_of(arm.strict), seeds_of(baseline.strict)
+    seeds, others = list_seeds(arm.strict), list_seeds(baseline.strict)
     items = {
         item
-        for item in items_of(arm.strict, seeds)
+        for item in list_items(arm.strict, seeds)
         if all(arm.lenient[s, item] > 0 for s in seeds)
         and all(baseline.lenient.get((s, item), 0.0) > 0 for s in others)
     }
@@ -113,6 +113,6 @@ def compare_forms(
 
     Arms that share no example with the right content with the baseline are left out.
     """
-    shares = {name: common_shares(own, baseline) for name, own in arms.items()}
+    shares = {name: find_common_shares(own, baseline) for name, own in arms.items()}
     pairs = {n: pair_scores(one, base, groups) for n, (one, base) in shares.items() if one}
     return compare_pairs(pairs, failed=[name for name in failed if name in pairs], look=look)

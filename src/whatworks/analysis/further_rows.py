@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from whatworks.analysis.comparison import Comparison
 from whatworks.analysis.paired_tests import ALPHA, FEW, Changes, tango, z
-from whatworks.base.phrasing import between, more_of
+from whatworks.base.phrasing import describe_more, format_between
 
 POWER = 0.8
 MOST_EXAMPLES = 1e6
@@ -49,7 +49,7 @@ class More:
     @property
     def words(self) -> str:
         """``about 300 to 1,500 more examples``; ``more seeds`` where no number would do."""
-        return more_of(
+        return describe_more(
             (self.examples or 0, self.most or self.examples or 0),
             (self.seeds or 0, self.most_seeds or self.seeds or 0),
             open_end=self.open_end,
@@ -61,8 +61,8 @@ class More:
         """The same for a narrow column: ``300–1,500 more, 1–4 seeds``."""
         ends = (self.examples or 0, self.most or self.examples or 0)
         seeds = (self.seeds or 0, self.most_seeds or self.seeds or 0)
-        more = f"{between(*ends)} more" if ends[1] else ""
-        many = f"{between(*seeds)} seed{'s' * (seeds[1] > 1)}" if seeds[1] else ""
+        more = f"{format_between(*ends)} more" if ends[1] else ""
+        many = f"{format_between(*seeds)} seed{'s' * (seeds[1] > 1)}" if seeds[1] else ""
         return ", ".join(filter(None, (more, many))) or "more seeds"
 
 
@@ -70,7 +70,7 @@ NOTHING_MORE = More()
 """Where nothing is open, or no number would do."""
 
 
-def minimum_detectable_effect(found: Comparison, *, power: float = POWER) -> float:
+def compute_detectable_effect(found: Comparison, *, power: float = POWER) -> float:
     """Smallest true difference that a study like this one would call significant.
 
     Half the width of the interval that decides, which a difference must pass to be significant,
@@ -84,17 +84,17 @@ def minimum_detectable_effect(found: Comparison, *, power: float = POWER) -> flo
     low, high, level = found.low, found.high, found.alpha
     if found.joint is not None:
         low, high, level = found.joint.low, found.joint.high, found.joint.level
-    if found.n_groups < fewest_groups(level):
+    if found.n_groups < count_fewest_groups(level):
         return math.inf
     return (high - low) / 2 + z(power) * math.hypot(found.se_items, found.se_seeds)
 
 
-def fewest_groups(alpha: float) -> int:
+def count_fewest_groups(alpha: float) -> int:
     """Groups that a two-sided sign test needs to be significant when all of them agree."""
     return math.ceil(1 + math.log2(1 / alpha) - 1e-9)
 
 
-def needed(
+def estimate_needs(
     found: Comparison, effect: float, *, arms: int = 1, alpha: float = ALPHA, power: float = POWER
 ) -> More:
     """What would show a true difference of ``effect``, everything else staying as observed.
@@ -115,10 +115,10 @@ def needed(
         where given; neither when no number up to ``MOST_EXAMPLES`` times the examples and
         ``MOST_SEEDS`` would do.
     """
-    return _cheapest(found, [_End(effect, upward=False)], alpha / arms, power)
+    return _find_cheapest(found, [_End(effect, upward=False)], alpha / arms, power)
 
 
-def needed_to_settle(
+def estimate_needs_to_settle(
     found: Comparison, min_effect: float, *, alpha: float = ALPHA, power: float = POWER
 ) -> More:
     """What would end "cannot tell", as a range.
@@ -133,10 +133,10 @@ def needed_to_settle(
         alpha: The level at which both ends are judged, the number of arms being counted in.
         power: Probability of reaching the end.
     """
-    low, high = _quartiles(found)
+    low, high = _compute_quartiles(found)
     hardest = min(max(low, min_effect / 2), high)  # as far from both ends as the quartiles allow
     trues = (found.difference, low, hardest, high)
-    plans = [_cheapest(found, _ends(true, min_effect), alpha, power) for true in trues]
+    plans = [_find_cheapest(found, _list_ends(true, min_effect), alpha, power) for true in trues]
     known = [plan for plan in plans if plan.examples is not None or plan.seeds is not None]
     if plans[0] not in known:
         return plans[0]
@@ -160,17 +160,17 @@ class _End:
     upward: bool
 
 
-def _ends(true: float, min_effect: float) -> list[_End]:
+def _list_ends(true: float, min_effect: float) -> list[_End]:
     ends = [_End(abs(true), upward=true < 0)] if true else []
     return [*ends, _End(min_effect - true, upward=True)] if true < min_effect else ends
 
 
-def _cheapest(found: Comparison, ends: list[_End], alpha: float, power: float) -> More:
+def _find_cheapest(found: Comparison, ends: list[_End], alpha: float, power: float) -> More:
     units = found.n_groups
     unit = "group" if units < found.n_items else "example"
     best: tuple[float, More] | None = None
     for seeds in range(found.n_seeds, MOST_SEEDS + 1 if found.n_seeds > 1 else found.n_seeds + 1):
-        factor = _factor(found, ends, seeds / found.n_seeds, alpha, power)
+        factor = _find_factor(found, ends, seeds / found.n_seeds, alpha, power)
         if factor is None:
             continue
         further = max(0, math.ceil(units * factor - 1e-9) - units)
@@ -183,21 +183,22 @@ def _cheapest(found: Comparison, ends: list[_End], alpha: float, power: float) -
     return More(examples=1, unit=unit) if done else best[1]
 
 
-def _factor(
+def _find_factor(
     found: Comparison, ends: list[_End], seeds: float, alpha: float, power: float
 ) -> float | None:
     """Least number of times the examples that reaches one of the ends; None where none does."""
-    least = max(1.0, fewest_groups(alpha) / found.n_groups)
+    least = max(1.0, count_fewest_groups(alpha) / found.n_groups)
 
     def enough(factor: float) -> bool:
         return any(
-            _room(found, factor, seeds, alpha, power, upward=end.upward) <= end.gap for end in ends
+            _compute_room(found, factor, seeds, alpha, power, upward=end.upward) <= end.gap
+            for end in ends
         )
 
-    return _least(enough, least)
+    return _find_least(enough, least)
 
 
-def _room(
+def _compute_room(
     found: Comparison, examples: float, seeds: float, alpha: float, power: float, *, upward: bool
 ) -> float:
     """Smallest gap that is passed with so many times the examples and the seeds."""
@@ -205,12 +206,14 @@ def _room(
     spread = (found.se_seeds**2 + chance / examples) / seeds
     df = found.df if seeds == 1 else found.df * (seeds * found.n_seeds - 1) / (found.n_seeds - 1)
     normal = z(1 - alpha / 2)
-    by_seeds = max(0.0, _critical(df, alpha) ** 2 * spread - normal**2 * chance / examples / seeds)
+    by_seeds = max(
+        0.0, _compute_critical(df, alpha) ** 2 * spread - normal**2 * chance / examples / seeds
+    )
     if found.spread == 0:
         by_seeds = 0.0
     changes = found.changes
     if changes is not None and changes.gains + changes.losses < FEW:
-        half, items = _few(changes, examples, alpha, upward=upward)
+        half, items = _estimate_few(changes, examples, alpha, upward=upward)
     else:
         items = found.se_items / math.sqrt(examples)
         # As wide as observed where the examples decide: few groups have heavier tails than normal.
@@ -223,7 +226,9 @@ def _room(
     )
 
 
-def _few(changes: Changes, times: float, alpha: float, *, upward: bool) -> tuple[float, float]:
+def _estimate_few(
+    changes: Changes, times: float, alpha: float, *, upward: bool
+) -> tuple[float, float]:
     """Half an interval and a standard error from so many times the changed groups."""
     gains, losses, groups = (n * times for n in (changes.gains, changes.losses, changes.groups))
     low, high = tango(gains, losses, groups, alpha)
@@ -234,7 +239,7 @@ def _few(changes: Changes, times: float, alpha: float, *, upward: bool) -> tuple
     return changes.scale * half, changes.scale * error
 
 
-def _quartiles(found: Comparison) -> tuple[float, float]:
+def _compute_quartiles(found: Comparison) -> tuple[float, float]:
     changes = found.changes
     if changes is not None and changes.gains + changes.losses < FEW:
         ends = tango(changes.gains, changes.losses, changes.groups, QUARTILE)
@@ -244,14 +249,14 @@ def _quartiles(found: Comparison) -> tuple[float, float]:
 
 
 @lru_cache
-def _critical(df: float, alpha: float) -> float:
+def _compute_critical(df: float, alpha: float) -> float:
     """Two-sided quantile of Student's t."""
     from scipy import special
 
     return float(special.stdtrit(df, 1 - alpha / 2)) if df else z(1 - alpha / 2)
 
 
-def _least(enough: Callable[[float], bool], low: float) -> float | None:
+def _find_least(enough: Callable[[float], bool], low: float) -> float | None:
     """Smallest factor from ``low`` on that is enough, to a relative 1e-8; None if too large."""
     high = MOST_EXAMPLES
     if enough(low):

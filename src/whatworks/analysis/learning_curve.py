@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whatworks.analysis.comparison import Comparison, Estimate
-from whatworks.base.phrasing import points, rough, span
+from whatworks.base.phrasing import format_interval, format_points, format_rough
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,23 @@ class Curve:
             return f"too few arms of the curve of {self.arm} ended to say where it overtakes"
         measured = [point.rows for point in self.points if point.difference]
         first, last = measured[0], measured[-1]
-        found, name = self.crossover, self.against.arm
-        ends = " to ".join(_end(end, first, last) for end in (found.low, found.high))
-        if found.rows is None:
+        crossing, name = self.crossover, self.against.arm
+        ends = " to ".join(_describe_end(end, first, last) for end in (crossing.low, crossing.high))
+        if crossing.rows is None:
             end = next(p.difference for p in reversed(self.points) if p.difference)
-            gap = f"{points(end.difference)} {span(end.low, end.high)} points"
+            gap = f"{format_points(end.difference)} {format_interval(end.low, end.high)} points"
             hope = (
-                "" if found.low is None else f"; it may lie anywhere from {rough(round(found.low))}"
+                ""
+                if crossing.low is None
+                else f"; it may lie anywhere from {format_rough(round(crossing.low))}"
             )
             return f"no crossover up to {last:,} rows: {self.arm} is {gap} to {name} there{hope}"
-        at = "at most" if found.rows <= first else "about"
-        where = f"{at} {rough(round(found.rows))} train rows"
+        at = "at most" if crossing.rows <= first else "about"
+        where = f"{at} {format_rough(round(crossing.rows))} train rows"
         return f"{self.arm} overtakes {name} from {where} on (95%: {ends})"
 
 
-def crossover(compared: Sequence[tuple[int, Comparison]]) -> Crossover | None:
+def find_crossover(compared: Sequence[tuple[int, Comparison]]) -> Crossover | None:
     """Where the differences pass 0 for good, between the numbers of rows on a log scale.
 
     Args:
@@ -99,13 +101,13 @@ def crossover(compared: Sequence[tuple[int, Comparison]]) -> Crossover | None:
         return None
     rows = [n for n, _ in compared]
     return Crossover(
-        rows=_passes(rows, [found.difference for _, found in compared], tied=True),
-        low=_passes(rows, [found.high for _, found in compared]),
-        high=_passes(rows, [found.low for _, found in compared]),
+        rows=_find_zero(rows, [comparison.difference for _, comparison in compared], tied=True),
+        low=_find_zero(rows, [comparison.high for _, comparison in compared]),
+        high=_find_zero(rows, [comparison.low for _, comparison in compared]),
     )
 
 
-def _passes(rows: Sequence[int], values: Sequence[float], *, tied: bool = False) -> float | None:
+def _find_zero(rows: Sequence[int], values: Sequence[float], *, tied: bool = False) -> float | None:
     """Where a line through the values is last below 0; the first number where it never is.
 
     ``tied``: a value of 0 is below too, as equal scores are not better.
@@ -121,7 +123,7 @@ def _passes(rows: Sequence[int], values: Sequence[float], *, tied: bool = False)
     return math.exp(before + share * (after - before))
 
 
-def _end(rows: float | None, first: int, last: int) -> str:
+def _describe_end(rows: float | None, first: int, last: int) -> str:
     if rows is None:
         return f"more than {last:,}"
-    return f"at most {first:,}" if rows <= first else rough(round(rows))
+    return f"at most {first:,}" if rows <= first else format_rough(round(rows))

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.score_table import Scores
-from whatworks.base.phrasing import count
+from whatworks.base.phrasing import format_count
 
 
-def lost_seeds(rows: Iterable[Row]) -> list[int]:
+def find_lost_seeds(rows: Iterable[Row]) -> list[int]:
     """The seeds of an arm that failed, where others did not; none where all failed."""
     by_status: dict[str, set[int]] = {"scored": set(), "failed": set()}
     for row in rows:
@@ -31,4 +31,4 @@ def describe_lost(lost: int, seeds: int) -> str:
     """``1 of 3 seeds failed and counts as wrong``; "" where none did."""
     if not lost:
         return ""
-    return f"{count(lost)} of {count(seeds)} seeds failed and count{'s' * (lost == 1)} as wrong"
+    return f"{format_count(lost)} of {format_count(seeds)} seeds failed and count{'s' * (lost == 1)} as wrong"

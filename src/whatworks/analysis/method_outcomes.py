@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from whatworks.base.frozen import Frozen
-from whatworks.base.phrasing import percent
+from whatworks.base.phrasing import format_percent
 
 SHOWN = 200
 """Characters of a note that a report shows; nothing reads it from there."""
@@ -104,7 +104,7 @@ class SearchTrail(_Outcome):
     @property
     def lines(self) -> list[str]:
         """One line, however many edits."""
-        edits = "; ".join(f"{step.edit} {percent(step.score)}" for step in self.steps)
+        edits = "; ".join(f"{step.edit} {format_percent(step.score)}" for step in self.steps)
         return [f"{self.label}: {edits}"]
 
 

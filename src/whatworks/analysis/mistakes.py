@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whatworks.analysis.result_rows import Row
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.meaning_representation import MalformedMR
 from whatworks.data.meaning_representation import parse as parse_mr
 from whatworks.data.task import Example
-from whatworks.metrics.abstention import abstains
+from whatworks.metrics.abstention import is_abstention
 from whatworks.metrics.citations import EVIDENCE
-from whatworks.metrics.json.metric import MalformedJSON, fields_of
+from whatworks.metrics.json.metric import MalformedJSON, list_fields
 from whatworks.metrics.json.metric import parse as parse_json
 from whatworks.metrics.language import SURE, find_language
 from whatworks.metrics.normalise import normalise
@@ -111,33 +111,33 @@ class Changes:
     still_right: tuple[str, ...]
 
 
-def grouped(mistakes: Iterable[Mistake]) -> tuple[Pattern, ...]:
+def group_mistakes(mistakes: Iterable[Mistake]) -> tuple[Pattern, ...]:
     """Mistakes by pattern, the most frequent pattern first."""
     by_name: dict[PatternName, list[Mistake]] = {}
     for mistake in mistakes:
         by_name.setdefault(mistake.name, []).append(mistake)
-    found = [Pattern(name, tuple(members)) for name, members in by_name.items()]
-    return tuple(sorted(found, key=lambda pattern: -pattern.count))
+    patterns = [Pattern(name, tuple(members)) for name, members in by_name.items()]
+    return tuple(sorted(patterns, key=lambda pattern: -pattern.count))
 
 
-def patterns_of(
+def find_patterns(
     metric: str, rows: Iterable[Row], examples: Mapping[str, Example]
 ) -> tuple[Pattern, ...]:
     """The patterns in some rows of results; failed runs and unknown examples are left out."""
-    found = (
-        mistake(metric, examples[row.example], row.output, _score(row))
+    mistakes = (
+        find_mistake(metric, examples[row.example], row.output, _read_score(row))
         for row in rows
         if row.status == "scored" and row.example in examples
     )
-    return grouped(one for one in found if one is not None)
+    return group_mistakes(one for one in mistakes if one is not None)
 
 
-def changes(before: Iterable[Row], after: Iterable[Row]) -> Changes:
+def find_changes(before: Iterable[Row], after: Iterable[Row]) -> Changes:
     """Which examples were fixed and which were broken between two sets of rows.
 
     An example is right when it is fully right with most of its seeds.
     """
-    old, new = _right(before), _right(after)
+    old, new = _find_right(before), _find_right(after)
     common = [name for name in new if name in old]
 
     def those(was: bool, now: bool) -> tuple[str, ...]:
@@ -151,15 +151,17 @@ def changes(before: Iterable[Row], after: Iterable[Row]) -> Changes:
     )
 
 
-def mistake(metric: str, example: Example, said: str, score: Score) -> Mistake | None:
+def find_mistake(metric: str, example: Example, said: str, score: Score) -> Mistake | None:
     """What is wrong with an answer; None when it is fully right."""
     if score.value >= 1.0:
         return None
-    name, detail = _named(metric, example, said, score)
+    name, detail = _name_pattern(metric, example, said, score)
     return Mistake(example, said, name, detail, score.feedback)
 
 
-def _named(metric: str, example: Example, said: str, score: Score) -> tuple[PatternName, str]:
+def _name_pattern(
+    metric: str, example: Example, said: str, score: Score
+) -> tuple[PatternName, str]:
     said, wanted = said.strip(), example.target.strip()
     if score.feedback.startswith("not asked"):
         return "not asked", "the prompt is too long"
@@ -167,40 +169,43 @@ def _named(metric: str, example: Example, said: str, score: Score) -> tuple[Patt
         return "empty", ""
     if metric == "category" and score.kind == "wrong":  # a label, be it "unknown"
         return "label confused", f"{wanted} taken for {said}"
-    if score.kind == "abstained" or abstains(said):
+    if score.kind == "abstained" or is_abstention(said):
         return "refused", ""
     if score.forgiving >= 1.0 and normalise(said) != normalise(wanted):
-        return "extra text around the answer", _around(said, wanted)
+        return "extra text around the answer", _describe_extra(said, wanted)
     if score.forgiving >= 1.0:
         return "wrong style", "right up to case, punctuation or spaces"
     if metric == "category":
-        return "label not in the list", brief(said, 40)
-    for told in (_script, _language):
-        if (is_now := told(said)) and (should := told(wanted)) and is_now != should:
+        return "label not in the list", quote_briefly(said, 40)
+    for detect in (_detect_script, _detect_language):
+        if (is_now := detect(said)) and (should := detect(wanted)) and is_now != should:
             return "wrong language", f"{is_now} instead of {should}"
     if score.kind == "malformed":
-        return "malformed", _reason(score.feedback)
-    if (fields := _fields(metric, said)) and (wished := _fields(metric, wanted)):
-        return _field_pattern(fields, wished)
+        return "malformed", _normalise_reason(score.feedback)
+    if (fields := _parse_fields(metric, said)) and (wished := _parse_fields(metric, wanted)):
+        return _name_field_pattern(fields, wished)
     words, enough = len(said.split()), len(wanted.split())
     if wanted and words >= _TOO_LONG * enough and words >= enough + _LONG_WORDS:
-        return "too long", f"{_rounded(words)} words where about {_rounded(enough)} are wanted"
+        return (
+            "too long",
+            f"{_round_words(words)} words where about {_round_words(enough)} are wanted",
+        )
     if metric == "style":
-        return "wrong style", _reason(score.feedback)
+        return "wrong style", _normalise_reason(score.feedback)
     if EVIDENCE in score.parts:
-        found = score.parts[EVIDENCE] >= 1.0
-        return ("passage misread", "") if found else ("passage not found", "")
+        shown = score.parts[EVIDENCE] >= 1.0
+        return ("passage misread", "") if shown else ("passage not found", "")
     if metric == "facts":
         return "fact not known", ""
-    return "wrong answer", _reason(score.feedback) if metric in _TELLING else ""
+    return "wrong answer", _normalise_reason(score.feedback) if metric in _TELLING else ""
 
 
-def _fields(metric: str, text: str) -> dict[str, str]:
+def _parse_fields(metric: str, text: str) -> dict[str, str]:
     """Field names with their values, {} where the metric or the text has none."""
     try:
         if metric == "json":
-            found = fields_of(parse_json(text)).elements()
-            pairs = [(str(field).partition(" = ")[0], repr(field.value)) for field in found]
+            flat_fields = list_fields(parse_json(text)).elements()
+            pairs = [(str(field).partition(" = ")[0], repr(field.value)) for field in flat_fields]
         elif metric == "mr":
             read = parse_mr(text)
             pairs = [("act", read.act), *((s.name, ", ".join(s.items)) for s in read.slots)]
@@ -214,7 +219,9 @@ def _fields(metric: str, text: str) -> dict[str, str]:
     return fields
 
 
-def _field_pattern(said: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[PatternName, str]:
+def _name_field_pattern(
+    said: Mapping[str, str], wanted: Mapping[str, str]
+) -> tuple[PatternName, str]:
     missing = [name for name in wanted if name not in said]
     extra = [name for name in said if name not in wanted]
     if missing and extra:
@@ -231,7 +238,7 @@ def _field_pattern(said: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[
     return "wrong value", different[0]
 
 
-def _around(said: str, wanted: str) -> str:
+def _describe_extra(said: str, wanted: str) -> str:
     """On which side of the answer there is more."""
     at = said.casefold().find(wanted.casefold())
     if at < 0 or not wanted:
@@ -241,14 +248,14 @@ def _around(said: str, wanted: str) -> str:
     return " and ".join(sides)
 
 
-def _reason(feedback: str) -> str:
+def _normalise_reason(feedback: str) -> str:
     """The metric's reason without what differs from row to row: places and quotations."""
     first = re.split(r"; |, wanted ", feedback)[0]
     first = re.sub(r" (?:at|in) (?:line|column|character) \d+(?: column \d+)?.*", "", first)
     return re.sub(r"'[^']*'|\"[^\"]*\"", "...", first)[:100]
 
 
-def _script(text: str) -> str:
+def _detect_script(text: str) -> str:
     """The script of most letters; nothing for a text without letters of these."""
     letters = [c for c in text if c.isalpha()]
     for script, first, last in _SCRIPTS:
@@ -271,38 +278,38 @@ _SCRIPTS = (
 )
 
 
-def _language(text: str) -> str:
+def _detect_language(text: str) -> str:
     """The language of a text where it is sure, else nothing."""
     code = find_language(text, sure=SURE)
     return _LANGUAGES.get(code, code)
 
 
-def _rounded(words: int) -> int:
+def _round_words(words: int) -> int:
     """Counts by the ten, so that lengths that hardly differ are one detail."""
     return words if words < 10 else 10 * round(words / 10)
 
 
-def _score(row: Row) -> Score:
+def _read_score(row: Row) -> Score:
     kind = row.kind if row.kind in ("correct", "wrong", "abstained", "malformed") else "wrong"
     return Score(row.value, kind, row.feedback, row.lenient, row.parts)
 
 
-def _right(rows: Iterable[Row]) -> dict[str, bool]:
+def _find_right(rows: Iterable[Row]) -> dict[str, bool]:
     values: dict[str, list[bool]] = {}
     for row in rows:
         if row.status == "scored":
             values.setdefault(row.example, []).append(row.value >= 1.0)
-    return {name: sum(seen) > len(seen) / 2 for name, seen in values.items()}
+    return {name: sum(marks) > len(marks) / 2 for name, marks in values.items()}
 
 
-def lines(patterns: Sequence[Pattern], *, examples: int = 2) -> list[str]:
+def format_patterns(patterns: Sequence[Pattern], *, examples: int = 2) -> list[str]:
     """Patterns as plain text, with some examples each."""
     text: list[str] = []
     for pattern in patterns:
         shown = ", ".join(f"{detail} ({n})" for detail, n in pattern.details[:4])
         text.append(f"{pattern.count:>5}  {pattern.name}" + (f": {shown}" if shown else ""))
         for one in pattern.mistakes[:examples]:
-            text.append(f"         {one.example.id}: {brief(one.example.text, 90)}")
-            said, wanted = brief(one.said, 90), brief(one.example.target, 90)
-            text.append(f"           said {said}, wanted {wanted}")
+            text.append(f"         {one.example.id}: {quote_briefly(one.example.text, 90)}")
+            answer, target = quote_briefly(one.said, 90), quote_briefly(one.example.target, 90)
+            text.append(f"           said {answer}, wanted {target}")
     return text

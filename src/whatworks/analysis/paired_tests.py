@@ -47,10 +47,10 @@ def tango(gains: float, losses: float, n: float, alpha: float = ALPHA) -> tuple[
         return (gains - losses - n * delta) ** 2 > critical**2 * max(variance, 0.0)
 
     middle = (gains - losses) / n
-    return _edge(rejected, middle, -1.0), _edge(rejected, middle, 1.0)
+    return _find_edge(rejected, middle, -1.0), _find_edge(rejected, middle, 1.0)
 
 
-def _edge(rejected: Callable[[float], bool], inside: float, outside: float) -> float:
+def _find_edge(rejected: Callable[[float], bool], inside: float, outside: float) -> float:
     """Where ``rejected`` begins between a point that is kept and one beyond; by bisection."""
     if not rejected(outside):
         return outside
@@ -207,7 +207,7 @@ def adjust_together(flips: Sequence[Flips], rng: Any, alpha: float) -> tuple[lis
     return adjusted, min(alpha, max(level, alpha / len(ps)))
 
 
-def group_variance(mean: Array, labels: Array) -> float:
+def compute_group_variance(mean: Array, labels: Array) -> float:
     """Cluster-robust variance of the overall mean (Miller 2024, section 2.2), G/(G-1) corrected."""
     import numpy as np
 

@@ -9,7 +9,14 @@ from whatworks.analysis.aspects import USABLE, Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.contenders import Duel
 from whatworks.analysis.verdict import MIN_EFFECT, Label, Verdict
-from whatworks.base.phrasing import count, duration, listed, percent, points, span
+from whatworks.base.phrasing import (
+    format_count,
+    format_duration,
+    format_interval,
+    format_percent,
+    format_points,
+    join_names,
+)
 
 
 @dataclass(frozen=True)
@@ -89,19 +96,19 @@ def recommend(
     by_name = {s.name: s for s in standings}
     base, chosen = by_name.get(baseline), by_name.get(winner or "")
     if chosen is None or chosen.score is None:
-        failed = listed([f"{s.name} ({s.cause or s.verdict.reason})" for s in standings])
+        failed = join_names([f"{s.name} ({s.cause or s.verdict.reason})" for s in standings])
         return Recommendation(winner, "No arm finished, so nothing can be said.", (f"{failed}.",))
-    nothing = all(not _right(s) for s in standings)
-    headline = _NOTHING if nothing else _headline(chosen, base)
+    nothing = all(not _is_ever_right(s) for s in standings)
+    headline = _NOTHING if nothing else _write_headline(chosen, base)
     if chosen.lost:
         headline = f"{headline} Of {chosen.name} {chosen.lost}."
     details = [
         *chosen.shipped,
-        _which(duel, by_name) if duel else "",
-        _roll_call(standings, chosen),
-        _next_arm(standings, chosen, ways or Ways()),
-        _cost(chosen, base),
-        _hindsight(standings, chosen, min_effect),
+        _describe_choice(duel, by_name) if duel else "",
+        _list_others(standings, chosen),
+        _suggest_next_arm(standings, chosen, ways or Ways()),
+        _describe_cost(chosen, base),
+        _describe_hindsight(standings, chosen, min_effect),
         constant,
     ]
     return Recommendation(chosen.name, headline, tuple(d for d in details if d))
@@ -113,82 +120,92 @@ _NOTHING = (
 )
 
 
-def _which(duel: Duel, arms: Mapping[str, Standing]) -> str:
+def _describe_choice(duel: Duel, arms: Mapping[str, Standing]) -> str:
     """Which of the two best, with the price where scores do not decide."""
     if duel.answer in ("better", "worse"):
         return duel.words
-    return f"{duel.words} {_price(arms[duel.first])}; {_price(arms[duel.second])}."
+    return (
+        f"{duel.words} {_describe_price(arms[duel.first])}; {_describe_price(arms[duel.second])}."
+    )
 
 
-def _price(arm: Standing) -> str:
-    after = f"after {duration(arm.training_seconds)} of training" if arm.training_seconds else ""
-    return f"{arm.name} reads {count(arm.prompt_tokens)} tokens a request, {after or 'untrained'}"
+def _describe_price(arm: Standing) -> str:
+    after = (
+        f"after {format_duration(arm.training_seconds)} of training" if arm.training_seconds else ""
+    )
+    return f"{arm.name} reads {format_count(arm.prompt_tokens)} tokens a request, {after or 'untrained'}"
 
 
-def _right(arm: Standing) -> bool:
+def _is_ever_right(arm: Standing) -> bool:
     """Whether it is ever right, in content at least."""
     scored = arm.score is not None and arm.score.value > 0
     return scored or (arm.content is not None and arm.content.share.value > 0)
 
 
-def _headline(chosen: Standing, base: Standing | None) -> str:
+def _write_headline(chosen: Standing, base: Standing | None) -> str:
     assert chosen.score is not None
-    scored = f"{percent(chosen.score.value)} on test"
+    scored = f"{format_percent(chosen.score.value)} on test"
     if base is None or base.score is None or chosen.verdict.label == "failed":
         return (
             f"{chosen.name} is best on dev, with {scored}; without a baseline nothing is compared."
         )
     if chosen.name == base.name:
-        return (
-            f"Keep {chosen.name}: nothing did better on dev. It scores {scored}.{_usable(chosen)}"
-        )
-    found = chosen.difference
-    if found is None:
+        return f"Keep {chosen.name}: nothing did better on dev. It scores {scored}.{_describe_usable(chosen)}"
+    comparison = chosen.difference
+    if comparison is None:
         return f"{chosen.name} is best on dev, with {scored}, but it was not compared."
-    between = span(found.low, found.high).strip("[]").replace(",", " to")
-    gain = f"{points(found.difference)} points (95% interval {between})"
-    against = f"{scored} against {percent(base.score.value)} for {base.name}"
+    between = format_interval(comparison.low, comparison.high).strip("[]").replace(",", " to")
+    gain = f"{format_points(comparison.difference)} points (95% interval {between})"
+    against = f"{scored} against {format_percent(base.score.value)} for {base.name}"
     match chosen.verdict.label:
         case "works":
-            return f"{chosen.name} works: {against}, {gain}.{_open(chosen)}{_mends(chosen)}"
+            return f"{chosen.name} works: {against}, {gain}.{_describe_open(chosen)}{_describe_mending(chosen)}"
         case "content only":
-            return _content_headline(chosen, base)
+            return _write_content_headline(chosen, base)
         case "does not work":
             return f"Keep {base.name}: {chosen.name} was best on dev but does not work, {against}."
         case _:
             need = f"It takes {chosen.verdict.more}."
             return (
                 f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, which "
-                f"{count(found.n_items)} test examples do not settle. {need}"
+                f"{format_count(comparison.n_items)} test examples do not settle. {need}"
             )
 
 
-def _open(chosen: Standing) -> str:
+def _describe_open(chosen: Standing) -> str:
     """What a gain above 0 leaves open."""
     if chosen.verdict.matters or "open" not in chosen.verdict.reason:
         return ""
     return f" It is {chosen.verdict.reason}."
 
 
-def _content_headline(chosen: Standing, base: Standing) -> str:
+def _write_content_headline(chosen: Standing, base: Standing) -> str:
     """An arm that brings content without a form to use it in."""
     assert chosen.content is not None
-    before = percent(base.content.share.value) if base.content else "none"
-    found = chosen.content.difference
-    between = span(found.low, found.high).strip("[]").replace(",", " to") if found else ""
-    gain = f"{points(found.difference)} points (95% interval {between})" if found else ""
+    before = format_percent(base.content.share.value) if base.content else "none"
+    comparison = chosen.content.difference
+    between = (
+        format_interval(comparison.low, comparison.high).strip("[]").replace(",", " to")
+        if comparison
+        else ""
+    )
+    gain = (
+        f"{format_points(comparison.difference)} points (95% interval {between})"
+        if comparison
+        else ""
+    )
     usable = (
         f"{chosen.form.counted} right answers are usable as they stand"
         if chosen.form
         else "no answer is usable"
     )
     return (
-        f"{chosen.name} brings the content: it is in {percent(chosen.content.share.value)} of the "
+        f"{chosen.name} brings the content: it is in {format_percent(chosen.content.share.value)} of the "
         f"answers against {before} for {base.name}, {gain}. The form still fails: {usable}."
     )
 
 
-def _mends(arm: Standing) -> str:
+def _describe_mending(arm: Standing) -> str:
     """Which of content and form an arm mends; "" where the metric has one score."""
     content, form = arm.content, arm.form
     if content is None or form is None:
@@ -197,8 +214,8 @@ def _mends(arm: Standing) -> str:
     if content.mended and form.mended:
         return f" It mends content ({content.gain}) and form ({form.gain}): {usable}."
     if form.mended:
-        told = "less content" if content.harmed else "content not told apart"
-        return f" It mends the form ({form.gain}): {usable}; {told} ({content.gain})."
+        harm = "less content" if content.harmed else "content not told apart"
+        return f" It mends the form ({form.gain}): {usable}; {harm} ({content.gain})."
     if content.mended and arm.formless:
         return f" It brings the content ({content.gain}); the form still fails: {usable}."
     if content.mended:
@@ -206,14 +223,14 @@ def _mends(arm: Standing) -> str:
     return ""
 
 
-def _usable(arm: Standing) -> str:
+def _describe_usable(arm: Standing) -> str:
     """What keeps an arm's right content from being used, where much does."""
     if not arm.formless or arm.form is None:
         return ""
     return f" Of its answers with the right content {arm.form.counted} are usable as they stand."
 
 
-def _next_arm(standings: Sequence[Standing], chosen: Standing, ways: Ways) -> str:
+def _suggest_next_arm(standings: Sequence[Standing], chosen: Standing, ways: Ways) -> str:
     """The chain to try next: a form on top of the content, or content under the form.
 
     Nothing where the study has tried one of them already.
@@ -235,7 +252,7 @@ def _next_arm(standings: Sequence[Standing], chosen: Standing, ways: Ways) -> st
     if arm.formless and arm.form is not None:
         if named := chains(ways.form):
             return (
-                f"Next to try: {listed(named, 'or')}, a form on top of what {arm.name} says: "
+                f"Next to try: {join_names(named, 'or')}, a form on top of what {arm.name} says: "
                 f"{arm.form.counted} right answers are usable now."
             )
         return ""
@@ -243,13 +260,13 @@ def _next_arm(standings: Sequence[Standing], chosen: Standing, ways: Ways) -> st
         return ""
     if named := chains(ways.content, before=True):
         return (
-            f"Next to try: {listed(named, 'or')}. The form holds, the content is missing: it is "
+            f"Next to try: {join_names(named, 'or')}. The form holds, the content is missing: it is "
             f"right in {arm.content.counted} answers."
         )
     return ""
 
 
-def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
+def _list_others(standings: Sequence[Standing], chosen: Standing) -> str:
     """The other arms by verdict."""
     titles: dict[Label, str] = {
         "works": "Also works" if chosen.verdict.label == "works" else "Works",
@@ -263,17 +280,17 @@ def _roll_call(standings: Sequence[Standing], chosen: Standing) -> str:
         alike: dict[str, list[str]] = {}
         for arm in standings:
             if arm.verdict.label == label and arm.name != chosen.name:
-                alike.setdefault(_remark(arm), []).append(arm.name)
-        said = [
-            listed(names) + (f" ({'each ' * (len(names) > 1)}{remark})" if remark else "")
+                alike.setdefault(_write_remark(arm), []).append(arm.name)
+        remarked = [
+            join_names(names) + (f" ({'each ' * (len(names) > 1)}{remark})" if remark else "")
             for remark, names in alike.items()
         ]
-        if said:
-            parts.append(f"{title}: {listed(said)}.")
+        if remarked:
+            parts.append(f"{title}: {join_names(remarked)}.")
     return " ".join(parts)
 
 
-def _remark(arm: Standing) -> str:
+def _write_remark(arm: Standing) -> str:
     """What stands in brackets after an arm's name."""
     if arm.difference is None:
         return arm.cause or ""
@@ -286,29 +303,31 @@ def _remark(arm: Standing) -> str:
     elif arm.formless and arm.form is not None and arm.verdict.label == "works":
         extra += f"; {arm.form.counted} right answers usable"
     extra += f"; {arm.lost}" if arm.lost else ""
-    return f"{points(arm.difference.difference)}{extra}"
+    return f"{format_points(arm.difference.difference)}{extra}"
 
 
-def _cost(chosen: Standing, base: Standing | None) -> str:
+def _describe_cost(chosen: Standing, base: Standing | None) -> str:
     other = base if base is not None and base.name != chosen.name and base.score else None
 
     def beside(text: str, same: str) -> str:
         return f"{text} ({other.name}: {same})" if other else text
 
     tokens = beside(
-        f"{count(chosen.prompt_tokens)} prompt tokens",
-        count(other.prompt_tokens) if other else "",
+        f"{format_count(chosen.prompt_tokens)} prompt tokens",
+        format_count(other.prompt_tokens) if other else "",
     )
-    seconds = beside(duration(chosen.seconds), duration(other.seconds) if other else "")
+    seconds = beside(
+        format_duration(chosen.seconds), format_duration(other.seconds) if other else ""
+    )
     training = (
-        f", after {duration(chosen.training_seconds)} of training"
+        f", after {format_duration(chosen.training_seconds)} of training"
         if chosen.training_seconds
         else ", without training"
     )
     return f"A request to {chosen.name} reads {tokens} and takes {seconds}{training}."
 
 
-def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: float) -> str:
+def _describe_hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: float) -> str:
     """Where test disagrees with the choice, or a tie decided it, say so."""
     assert chosen.score is not None
     says: list[str] = []
@@ -317,8 +336,8 @@ def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: floa
     top, best = max(scored, key=lambda pair: pair[1].value)
     if best.value > chosen.score.value:
         says.append(
-            f"On test {top.name} scored higher, {percent(best.value)} against "
-            f"{percent(chosen.score.value)}. The choice stays with dev: picking by test would "
+            f"On test {top.name} scored higher, {format_percent(best.value)} against "
+            f"{format_percent(chosen.score.value)}. The choice stays with dev: picking by test would "
             "flatter the pick."
         )
     dev = [(s, s.dev_score) for s in standings if s.dev_score is not None]
@@ -327,14 +346,14 @@ def _hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: floa
         ahead = score - chosen.dev_score
         if ahead > 0:
             says.append(
-                f"On dev {first.name} was {points(ahead).lstrip('+')} points ahead; {chosen.name} "
+                f"On dev {first.name} was {format_points(ahead).lstrip('+')} points ahead; {chosen.name} "
                 "was chosen because it is cheaper: fewer tokens a request, or no training."
             )
         tied = [s for s, own in dev if s is not chosen and chosen.dev_score - own < min_effect]
         cheaper = [s.name for s in tied if ahead <= 0 and s.prompt_tokens < chosen.prompt_tokens]
         if cheaper:
             says.append(
-                f"On dev {listed(cheaper)} came within {points(min_effect).lstrip('+')} points "
+                f"On dev {join_names(cheaper)} came within {format_points(min_effect).lstrip('+')} points "
                 f"of {chosen.name}, with shorter prompts."
             )
     return " ".join(says)

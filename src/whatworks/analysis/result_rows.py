@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from whatworks.base.errors import located
+from whatworks.base.errors import add_place
 from whatworks.base.store import Journal
 
 CONSTANT = "always the same"
@@ -51,7 +51,7 @@ class Row:
     @property
     def failure(self) -> str:
         """What a failed run failed of, and where; "" for a scored one."""
-        return located(self.cause, self.place)
+        return add_place(self.cause, self.place)
 
 
 class Results:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from whatworks.analysis.result_rows import Row
-from whatworks.base.phrasing import percent
+from whatworks.base.phrasing import format_percent
 from whatworks.metrics.citations import EVIDENCE
 
 NEAR = 0.05
 """Reading within this of reading nothing but the evidence is not held up by the other passages."""
 
 
-def retrieval_or_reading(
+def describe_retrieval(
     rows: Mapping[str, Sequence[Row]],
     *,
     oracles: Sequence[str] = (),
@@ -28,34 +28,34 @@ def retrieval_or_reading(
         gold: The untrained arm that is shown nothing but evidence, if there is one.
         trained: Arms with weights of their own: another reader, to which ``gold`` says nothing.
     """
-    ceiling = _right([row for row in rows.get(gold, ()) if row.status == "scored"])
-    said: list[str] = []
+    ceiling = _measure_right([row for row in rows.get(gold, ()) if row.status == "scored"])
+    sentences: list[str] = []
     for name, own in rows.items():
         known = [row for row in own if row.status == "scored" and EVIDENCE in row.parts]
         if not known or name in oracles:
             continue
-        found = [row for row in known if row.parts[EVIDENCE] >= 1.0]
+        shown = [row for row in known if row.parts[EVIDENCE] >= 1.0]
         missed = [row for row in known if row.parts[EVIDENCE] < 1.0]
-        parts = [f"retrieval shows all the evidence in {percent(len(found) / len(known))}"]
-        right = _right(found)
+        parts = [f"retrieval shows all the evidence in {format_percent(len(shown) / len(known))}"]
+        right = _measure_right(shown)
         if right is not None:
-            parts.append(f"{percent(right)} of those answers are right")
-        without = _right(missed)
+            parts.append(f"{format_percent(right)} of those answers are right")
+        without = _measure_right(missed)
         if without is not None:
-            parts.append(f"{percent(without)} of the others")
+            parts.append(f"{format_percent(without)} of the others")
         line = f"{name}: {', '.join(parts)}."
         if right is not None and ceiling is not None and name not in trained:
-            line += _held_up(gold, ceiling) if right < ceiling - NEAR else ""
-        said.append(line)
-    return said
+            line += _describe_ceiling(gold, ceiling) if right < ceiling - NEAR else ""
+        sentences.append(line)
+    return sentences
 
 
-def _held_up(gold: str, ceiling: float) -> str:
+def _describe_ceiling(gold: str, ceiling: float) -> str:
     return (
-        f" {gold}, with nothing but evidence, is right in {percent(ceiling)}: passages beside it "
+        f" {gold}, with nothing but evidence, is right in {format_percent(ceiling)}: passages beside it "
         "confuse the reader. Fewer may help: {rag: {search: {k: [1, 2, 3]}}}."
     )
 
 
-def _right(rows: Sequence[Row]) -> float | None:
+def _measure_right(rows: Sequence[Row]) -> float | None:
     return fmean(row.value for row in rows) if rows else None

@@ -9,12 +9,12 @@ Array = Any  # numpy is imported where it is used
 Scores = Mapping[tuple[int, str], float]
 
 
-def seeds_of(scores: Scores) -> list[int]:
+def list_seeds(scores: Scores) -> list[int]:
     """The seeds that there are, in order."""
     return sorted({seed for seed, _ in scores})
 
 
-def items_of(scores: Scores, seeds: Sequence[int]) -> list[str]:
+def list_items(scores: Scores, seeds: Sequence[int]) -> list[str]:
     """Examples that every seed answered, sorted."""
     return sorted(i for i in {i for _, i in scores} if all((s, i) in scores for s in seeds))
 
@@ -33,7 +33,9 @@ def fill_table(scores: Scores, seeds: Sequence[int], items: Sequence[str]) -> Ar
     return table
 
 
-def group_keys(items: Sequence[str], groups: Mapping[str, str] | None) -> list[tuple[bool, str]]:
+def list_group_keys(
+    items: Sequence[str], groups: Mapping[str, str] | None
+) -> list[tuple[bool, str]]:
     """Group of each item; one that ``groups`` does not name is a group of its own."""
     named = groups or {}
     return [(i in named, named.get(i, i)) for i in items]
@@ -47,6 +49,6 @@ def number_groups(keys: Sequence[tuple[bool, str]]) -> Array:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
-def labels_of(items: Sequence[str], groups: Mapping[str, str] | None) -> Array:
+def label_items(items: Sequence[str], groups: Mapping[str, str] | None) -> Array:
     """Group number of each item, those that ``groups`` does not name being groups of their own."""
-    return number_groups(group_keys(items, groups))
+    return number_groups(list_group_keys(items, groups))

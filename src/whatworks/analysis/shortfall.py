@@ -14,13 +14,19 @@ from statistics import fmean
 
 from whatworks.analysis.comparison import ALPHA, Comparison, Scores, compare
 from whatworks.analysis.figures import ArmSummary, StudyInfo
-from whatworks.analysis.mistakes import patterns_of
+from whatworks.analysis.mistakes import find_patterns
 from whatworks.analysis.result_rows import Row
-from whatworks.base.phrasing import count, listed, percent, points, span
+from whatworks.base.phrasing import (
+    format_count,
+    format_interval,
+    format_percent,
+    format_points,
+    join_names,
+)
 from whatworks.data.task import Example
 
 
-def shortfalls(
+def describe_shortfalls(
     arms: Sequence[ArmSummary],
     rows: Mapping[str, Sequence[Row]],
     study: StudyInfo,
@@ -46,8 +52,8 @@ def shortfalls(
         for arm in arms
         if arm.score is not None and not arm.info.oracle
     ]
-    asked = {example.id: example for example in examples}
-    return Shortfalls(trials, study.curve, study.metric, asked, study.min_effect).lines()
+    by_id = {example.id: example for example in examples}
+    return Shortfalls(trials, study.curve, study.metric, by_id, study.min_effect).lines()
 
 
 @dataclass(frozen=True)
@@ -122,20 +128,20 @@ class Shortfalls:
 
     def _line(self, tuned: Trial, best: Trial) -> str:
         gap = tuned.against(best)
-        between = f"{points(gap.difference)} {span(gap.low, gap.high)} points"
+        between = f"{format_points(gap.difference)} {format_interval(gap.low, gap.high)} points"
         head = (
             f"{tuned.name} ends below {best.name}, the best on test of those that train nothing: "
-            f"{percent(tuned.score)} against {percent(best.score)}, {between}"
+            f"{format_percent(tuned.score)} against {format_percent(best.score)}, {between}"
         )
         if gap.p >= ALPHA:
             return f"{head}, which the test does not tell from no difference."
-        said = [
+        clauses = [
             self._by_epoch(tuned),
             self._by_rows(tuned),
             self._by_mistakes(tuned, best),
             self._together(tuned),
         ]
-        return " ".join([f"{head}.", *(one for one in said if one)])
+        return " ".join([f"{head}.", *(one for one in clauses if one)])
 
     def _by_epoch(self, tuned: Trial) -> str:
         """Whether dev was still rising when training ended."""
@@ -143,7 +149,7 @@ class Shortfalls:
         scores = [fmean(v for v in one if v is not None) for one in zip_longest(*runs)]
         if len(scores) < 2:
             return ""
-        shown = f"Dev by epoch: {', '.join(map(percent, scores))}"
+        shown = f"Dev by epoch: {', '.join(map(format_percent, scores))}"
         if scores[-1] - max(scores[:-1]) >= self.min_effect:
             return f"{shown}, still rising at the last one: more `epochs` may help."
         return f"{shown}, not rising at the last one."
@@ -152,7 +158,9 @@ class Shortfalls:
         """Whether more train rows still raised the score."""
         if tuned not in self._points or len(self._points) < 2:
             return ""
-        shown = ", ".join(f"{percent(t.score)} with {count(t.given)}" for t in self._points)
+        shown = ", ".join(
+            f"{format_percent(t.score)} with {format_count(t.given)}" for t in self._points
+        )
         step = tuned.against(self._points[-2])
         rising = step.p < ALPHA and step.difference >= self.min_effect
         ending = "still rising: more rows may help" if rising else "not seen to rise at the end"
@@ -165,13 +173,13 @@ class Shortfalls:
         worst = max(more, key=lambda name: more[name], default="")
         if not worst or more[worst] < self.min_effect:
             return ""
-        beside = f"{percent(own[worst])} of its answers, {percent(other.get(worst, 0.0))} of those"
+        beside = f"{format_percent(own[worst])} of its answers, {format_percent(other.get(worst, 0.0))} of those"
         return f"It differs most in “{worst}”: {beside} of {best.name}."
 
     def _mistakes(self, trial: Trial) -> dict[str, float]:
         """Patterns of mistakes as shares of all answers."""
-        found = patterns_of(self.metric, trial.answers, self.examples)
-        return {pattern.name: pattern.count / len(trial.answers) for pattern in found}
+        patterns = find_patterns(self.metric, trial.answers, self.examples)
+        return {pattern.name: pattern.count / len(trial.answers) for pattern in patterns}
 
     def _together(self, tuned: Trial) -> str:
         """What the same tuning gives with the prompts of arms that train nothing."""
@@ -180,7 +188,7 @@ class Shortfalls:
         both = [t for t in self.trials if t.trains and t.chain in chains]
         if not both:
             return ""
-        shown = listed([f"{t.name} {percent(t.score)}" for t in both])
+        shown = join_names([f"{t.name} {format_percent(t.score)}" for t in both])
         steps = [t.against(tuned) for t in both]
         above = any(step.p < ALPHA and step.difference > 0 for step in steps)
         ending = f": what that prompt shows is what {tuned.name} lacks" if above else ""

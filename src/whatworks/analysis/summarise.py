@@ -14,14 +14,14 @@ from whatworks.analysis.aspects import (
     Against,
     Aspects,
     Judged,
-    aspects_of,
-    held_to_constant,
-    kind_of,
-    with_aspects,
+    apply_aspects,
+    classify_answer,
+    hold_to_constant,
+    measure_aspects,
 )
-from whatworks.analysis.comparison import Comparison, compare, mean_interval
+from whatworks.analysis.comparison import Comparison, compare, estimate_mean
 from whatworks.analysis.contenders import Duel, compare_two
-from whatworks.analysis.cut_answers import cut_share, warn_of_cuts
+from whatworks.analysis.cut_answers import measure_cut_share, warn_of_cuts
 from whatworks.analysis.exported import judge_exported
 from whatworks.analysis.figures import (
     ArmInfo,
@@ -32,15 +32,15 @@ from whatworks.analysis.figures import (
     Summary,
 )
 from whatworks.analysis.form import Marks
-from whatworks.analysis.learning_curve import Curve, Point, crossover
-from whatworks.analysis.lost_seeds import count_lost, describe_lost, lost_seeds
+from whatworks.analysis.learning_curve import Curve, Point, find_crossover
+from whatworks.analysis.lost_seeds import count_lost, describe_lost, find_lost_seeds
 from whatworks.analysis.recommendation import Standing, recommend
 from whatworks.analysis.result_rows import Row
-from whatworks.analysis.retrieval_or_reading import retrieval_or_reading
+from whatworks.analysis.retrieval_or_reading import describe_retrieval
 from whatworks.analysis.score_table import Scores
-from whatworks.analysis.shortfall import shortfalls
+from whatworks.analysis.shortfall import describe_shortfalls
 from whatworks.analysis.verdict import Option, Verdict, choose
-from whatworks.base.phrasing import listed, percent
+from whatworks.base.phrasing import format_percent, join_names
 from whatworks.data.task import Counted, Example
 
 
@@ -69,9 +69,9 @@ def summarise(
             by_arm[row.arm].append(row)
             if row.status == "scored":
                 groups[row.example] = row.group or row.example
-    lost = {name: lost_seeds(own) for name, own in by_arm.items()}
-    marks = {name: _marks(own, lost[name]) for name, own in by_arm.items()}
-    scores = {name: _counted(own, study.score) for name, own in marks.items()}
+    lost = {name: find_lost_seeds(own) for name, own in by_arm.items()}
+    marks = {name: _collect_marks(own, lost[name]) for name, own in by_arm.items()}
+    scores = {name: _select_scores(own, study.score) for name, own in marks.items()}
     against = Against(
         study.baseline,
         groups,
@@ -79,48 +79,46 @@ def summarise(
         {arm.name: describe_lost(len(lost[arm.name]), arm.seeds) for arm in arms},
         study.looks,
     )
-    always = _constant(constant, study, scores, groups)
+    always = _score_constant(constant, study, scores, groups)
     judged, aspects = _judge(study, marks, against, constant, always)
     shown = tuple(
-        _arm(
+        _summarise_arm(
             info,
             by_arm[info.name],
             groups,
             judged.differences.get(info.name),
-            judged.verdicts.get(info.name) or _uncompared(info.name, scores, study.baseline),
+            judged.verdicts.get(info.name) or _make_uncompared(info.name, scores, study.baseline),
             scores[info.name],
         )
         for info in arms
     )
     shown = tuple(
         replace(arm, content=aspects.content.get(arm.name), form=aspects.form.get(arm.name))
-        for arm in _with_exports(shown, study, scores, groups)
+        for arm in _add_exports(shown, study, scores, groups)
     )
     recommendation = recommend(
-        [_standing(arm) for arm in shown],
+        [_make_standing(arm) for arm in shown],
         baseline=study.baseline,
-        winner=_winner(shown, study),
+        winner=_choose_winner(shown, study),
         min_effect=study.min_effect,
         ways=study.ways,
-        constant=_beside(always, shown),
-        duel=_duel(shown, study, scores, groups),
+        constant=_describe_constant(always, shown),
+        duel=_compare_best(shown, study, scores, groups),
     )
     trained = [arm.name for arm in arms if arm.training_seconds]
     only = [arm.name for arm in arms if arm.passages == "gold" and arm.name not in trained]
     oracles = [arm.name for arm in arms if arm.oracle]
     if study.score == "lenient":  # what counts is what they speak of
         by_arm = {n: [replace(r, value=r.lenient) for r in own] for n, own in by_arm.items()}
-    why = retrieval_or_reading(
-        by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
-    )
-    why += shortfalls(shown, by_arm, study, examples)
+    why = describe_retrieval(by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained)
+    why += describe_shortfalls(shown, by_arm, study, examples)
     return Summary(
         replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
         shown,
         recommendation,
         len(groups),
         len(set(groups.values())),
-        curve=_curve(shown, study, scores, groups),
+        curve=_build_curve(shown, study, scores, groups),
         constant=always,
         warning=warn_of_cuts({arm.name: arm.cut for arm in shown}),
     )
@@ -134,22 +132,22 @@ def _judge(
     always: Constant | None,
 ) -> tuple[Judged, Aspects]:
     """Every arm against the baseline and the constant answer, and what its score is made of."""
-    judged = against.scores({n: _counted(own, study.score) for n, own in marks.items()})
-    aspects = aspects_of({n: own for n, own in marks.items() if own.strict}, against)
+    judged = against.scores({n: _select_scores(own, study.score) for n, own in marks.items()})
+    aspects = measure_aspects({n: own for n, own in marks.items() if own.strict}, against)
     verdicts = judged.verdicts
     if study.score == "strict":
         verdicts = {
-            name: with_aspects(one, aspects.content.get(name), aspects.form.get(name))
+            name: apply_aspects(one, aspects.content.get(name), aspects.form.get(name))
             for name, one in verdicts.items()
         }
     if always is not None:
-        verdicts = held_to_constant(
-            verdicts, marks, _marks(constant), against, said=always.said, counts=study.score
+        verdicts = hold_to_constant(
+            verdicts, marks, _collect_marks(constant), against, said=always.said, counts=study.score
         )
     return replace(judged, verdicts=verdicts), aspects
 
 
-def _with_exports(
+def _add_exports(
     arms: Sequence[ArmSummary],
     study: StudyInfo,
     scores: Mapping[str, Scores],
@@ -174,7 +172,7 @@ def _with_exports(
     return tuple(replace(arm, exported=exports.get(arm.name)) for arm in arms)
 
 
-def _curve(
+def _build_curve(
     arms: Sequence[ArmSummary],
     study: StudyInfo,
     scores: Mapping[str, Scores],
@@ -185,21 +183,21 @@ def _curve(
     if not own:
         return None
     shots = [arm for arm in arms if arm.name in study.shots and arm.score is not None]
-    best = choose([_option(arm) for arm in shots], min_effect=study.min_effect)
-    against = next((_point(arm) for arm in shots if arm.name == best), None)
+    best = choose([_make_option(arm) for arm in shots], min_effect=study.min_effect)
+    against = next((_make_point(arm) for arm in shots if arm.name == best), None)
 
     def point(arm: ArmSummary) -> Point:
         if against is None or arm.score is None:
-            return _point(arm)
-        found = compare(scores[arm.name], scores[against.arm], groups)
-        return replace(_point(arm), difference=found)
+            return _make_point(arm)
+        comparison = compare(scores[arm.name], scores[against.arm], groups)
+        return replace(_make_point(arm), difference=comparison)
 
     points = tuple(point(arm) for arm in own)
     compared = [(p.rows, p.difference) for p in points if p.difference is not None]
-    return Curve(study.curve_arm, points, against, crossover(compared))
+    return Curve(study.curve_arm, points, against, find_crossover(compared))
 
 
-def _point(arm: ArmSummary) -> Point:
+def _make_point(arm: ArmSummary) -> Point:
     return Point(
         arm.name,
         arm.info.rows,
@@ -210,7 +208,7 @@ def _point(arm: ArmSummary) -> Point:
     )
 
 
-def _marks(rows: Iterable[Row], lost: Sequence[int] = ()) -> Marks:
+def _collect_marks(rows: Iterable[Row], lost: Sequence[int] = ()) -> Marks:
     scored = [row for row in rows if row.status == "scored"]
     return Marks(
         count_lost({(row.seed, row.example): row.value for row in scored}, lost),
@@ -218,27 +216,27 @@ def _marks(rows: Iterable[Row], lost: Sequence[int] = ()) -> Marks:
     )
 
 
-def _counted(marks: Marks, score: Counted) -> Scores:
+def _select_scores(marks: Marks, score: Counted) -> Scores:
     return marks.lenient if score == "lenient" else marks.strict
 
 
-def _constant(
+def _score_constant(
     rows: Sequence[Row], study: StudyInfo, scores: Mapping[str, Scores], groups: Mapping[str, str]
 ) -> Constant | None:
     """What the best constant answer comes to on test; None where the study has none."""
     if not rows:
         return None
-    marks = _marks(rows)
-    own, base = _counted(marks, study.score), scores.get(study.baseline)
+    marks = _collect_marks(rows)
+    own, base = _select_scores(marks, study.score), scores.get(study.baseline)
     return Constant(
         study.constant,
-        mean_interval(own, groups),
-        mean_interval(marks.lenient, groups),
+        estimate_mean(own, groups),
+        estimate_mean(marks.lenient, groups),
         compare(own, base, groups) if base else None,
     )
 
 
-def _beside(constant: Constant | None, arms: Sequence[ArmSummary]) -> str:
+def _describe_constant(constant: Constant | None, arms: Sequence[ArmSummary]) -> str:
     """The constant answer in a sentence, where an arm is no better in figures."""
     if constant is None:
         return ""
@@ -248,12 +246,12 @@ def _beside(constant: Constant | None, arms: Sequence[ArmSummary]) -> str:
         return ""
     verb = "do" if len(below) > 1 else "does"
     return (
-        f"To say {constant.said} without a model scores {percent(level)}: {listed(below)} {verb} "
+        f"To say {constant.said} without a model scores {format_percent(level)}: {join_names(below)} {verb} "
         "not come above it."
     )
 
 
-def _uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> Verdict:
+def _make_uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> Verdict:
     """The verdict of an arm that there was nothing to compare with."""
     if not scores[name]:
         return Verdict("failed", "no test answers to compare")
@@ -262,7 +260,7 @@ def _uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> Verdi
     return Verdict("cannot tell", f"the baseline {baseline!r} has no test answers")
 
 
-def _arm(
+def _summarise_arm(
     info: ArmInfo,
     rows: Sequence[Row],
     groups: Mapping[str, str],
@@ -270,11 +268,11 @@ def _arm(
     verdict: Verdict,
     scores: Scores,
 ) -> ArmSummary:
-    failures = _failures(rows)
+    failures = _list_failures(rows)
     scored = [row for row in rows if row.status == "scored"]
     if not scored:
         return ArmSummary(info, verdict, failures=failures)
-    score = mean_interval(scores, groups)
+    score = estimate_mean(scores, groups)
     parts = sorted({name for row in scored for name in row.parts})
     return ArmSummary(
         info=info,
@@ -282,12 +280,12 @@ def _arm(
         score=score,
         lenient=sum(row.lenient for row in scored) / len(scores),  # a lost seed has none
         difference=difference,
-        kinds=dict(Counter(map(kind_of, scored)).most_common()),
+        kinds=dict(Counter(map(classify_answer, scored)).most_common()),
         parts={p: _mean(row.parts[p] for row in scored if p in row.parts) for p in parts},
         prompt_tokens=_mean(row.prompt_tokens for row in scored),
         completion_tokens=_mean(row.completion_tokens for row in scored),
         reasoning_tokens=_mean(row.reasoning_tokens for row in scored),
-        cut=cut_share(scored),
+        cut=measure_cut_share(scored),
         seconds=_mean(row.seconds for row in scored),
         drop=None if info.dev_score is None else info.dev_score - score.value,
         seeds=len({row.seed for row in scored}),
@@ -295,7 +293,7 @@ def _arm(
     )
 
 
-def _failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
+def _list_failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
     alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.status == "failed":
@@ -306,22 +304,22 @@ def _failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
     )
 
 
-def _winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
+def _choose_winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
     """The winner written down before test was opened, or the same rule applied here."""
     scored = [arm for arm in arms if arm.score is not None and not arm.info.oracle]
     if study.winner in {arm.name for arm in scored}:
         return study.winner
-    return choose([_option(arm) for arm in scored], min_effect=study.min_effect)
+    return choose([_make_option(arm) for arm in scored], min_effect=study.min_effect)
 
 
-def _duel(
+def _compare_best(
     arms: Sequence[ArmSummary],
     study: StudyInfo,
     scores: Mapping[str, Scores],
     groups: Mapping[str, str],
 ) -> Duel | None:
     """The winner against the best of the others on dev; None where one of them is the baseline."""
-    winner = _winner(arms, study)
+    winner = _choose_winner(arms, study)
     others = [
         (arm.info.dev_score, arm.name)
         for arm in arms
@@ -337,7 +335,7 @@ def _duel(
     return compare_two(*pair, groups, margin=study.min_effect)
 
 
-def _option(arm: ArmSummary) -> Option:
+def _make_option(arm: ArmSummary) -> Option:
     return Option(
         arm.name,
         arm.info.dev_score,
@@ -347,7 +345,7 @@ def _option(arm: ArmSummary) -> Option:
     )
 
 
-def _standing(arm: ArmSummary) -> Standing:
+def _make_standing(arm: ArmSummary) -> Standing:
     return Standing(
         name=arm.name,
         verdict=arm.verdict,

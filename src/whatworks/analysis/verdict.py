@@ -19,11 +19,11 @@ from whatworks.analysis.comparison import (
 from whatworks.analysis.further_rows import (
     NOTHING_MORE,
     More,
-    fewest_groups,
-    minimum_detectable_effect,
-    needed_to_settle,
+    compute_detectable_effect,
+    count_fewest_groups,
+    estimate_needs_to_settle,
 )
-from whatworks.base.phrasing import points
+from whatworks.base.phrasing import format_points
 
 Label = Literal["baseline", "works", "content only", "does not work", "cannot tell", "failed"]
 MIN_EFFECT = 0.02
@@ -88,7 +88,9 @@ def judge(
         min_effect: Smallest difference that matters.
         failures: What to say of arms of which a seed failed; it stands first in their reason.
     """
-    compared = correct_apart({n: found for n, found in comparisons.items() if found is not None})
+    compared = correct_apart(
+        {n: comparison for n, comparison in comparisons.items() if comparison is not None}
+    )
     verdicts: dict[str, Verdict] = {}
     for name in comparisons:
         if name not in compared:
@@ -103,10 +105,10 @@ def judge(
 
 def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
     found = replace(found, joint=joint)
-    detectable: float | None = minimum_detectable_effect(found)
+    detectable: float | None = compute_detectable_effect(found)
     detectable = detectable if detectable <= 1 else None
     significant = joint.p < ALPHA
-    effect = f"the {points(min_effect).lstrip('+')} points that matter"
+    effect = f"the {format_points(min_effect).lstrip('+')} points that matter"
     if significant and found.difference < 0:
         return Verdict(
             "does not work",
@@ -126,8 +128,8 @@ def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
             else f"above 0; whether by {effect} is open"
         )
         return Verdict("works", reason, joint.p, NOTHING_MORE, detectable, matters)
-    more = needed_to_settle(found, min_effect, alpha=joint.later)
-    if found.n_groups < fewest_groups(joint.level):
+    more = estimate_needs_to_settle(found, min_effect, alpha=joint.later)
+    if found.n_groups < count_fewest_groups(joint.level):
         unit = "group" if found.n_groups < found.n_items else "example"
         ones = f"{found.n_groups} {unit}{'s' * (found.n_groups > 1)}"
         reason = f"{ones} cannot show any difference, not even the largest"

@@ -15,15 +15,15 @@ from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report.html import write_html
 from whatworks.app.report.progress import RichWatcher
-from whatworks.base.phrasing import listed, percent
+from whatworks.base.phrasing import format_percent, join_names
 from whatworks.base.progress import Watcher
-from whatworks.data.task import transcript
+from whatworks.data.task import format_transcript
 from whatworks.methods.bench.examiner import mean
 from whatworks.models.files import describe_origin
 from whatworks.prompts.render import outline, render
-from whatworks.studies.decisions import Decision, Run, best_prompt, winner
+from whatworks.studies.decisions import Decision, Run, choose_best_prompt, choose_winner
 from whatworks.studies.open_study import Opened, open_study
-from whatworks.studies.plan import compared, read_plan
+from whatworks.studies.plan import compare_plan, read_plan
 from whatworks.studies.retention import measure_forgetting, read_prompts
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, StudyFile, read_arms
@@ -88,9 +88,11 @@ def _run(opened: Opened, prompts: Sequence[str], watcher: Watcher | None, takeov
     seconds = time.monotonic() - began
     # Arms that an earlier run of this study finished stay on the board.
     infos = {info.name: info for info in (folder.finished().arms if folder.has_run else ())}
-    infos |= {arm.name: _arm_info(study, arm, runs, forgotten.get(arm.name)) for arm in study.arms}
+    infos |= {
+        arm.name: _make_arm_info(study, arm, runs, forgotten.get(arm.name)) for arm in study.arms
+    }
     order = [arm.name for arm in read_arms(file) if arm.name in infos]
-    info = _study_info(file, study, order, seconds)
+    info = _make_study_info(file, study, order, seconds)
     info = dataclasses.replace(info, command=f"whatworks run {opened.path} --model {file.model}")
     folder.write_summary(info, [infos[name] for name in order])
 
@@ -107,25 +109,27 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
 
 
 def _report(folder: StudyFolder) -> tuple[Summary, Path]:
-    found = folder.finished()
-    rows = found.rows()
-    info = found.study
+    finished = folder.finished()
+    rows = finished.rows()
+    info = finished.study
     if plan := read_plan(folder):
         times = folder.times(since=plan.at)
-        said = compared(plan, times, [arm.name for arm in found.arms])
-        info = dataclasses.replace(info, plan=said)
-    examples = found.task.splits.test
+        outcome = compare_plan(plan, times, [arm.name for arm in finished.arms])
+        info = dataclasses.replace(info, plan=outcome)
+    examples = finished.task.splits.test
     summary = summarise(
-        rows, arms=found.arms, study=info, examples=examples, constant=found.constant()
+        rows, arms=finished.arms, study=info, examples=examples, constant=finished.constant()
     )
     write_html(summary, rows, examples, folder.report)
     return summary, folder.report
 
 
-def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: float) -> StudyInfo:
+def _make_study_info(
+    file: StudyFile, study: Study, names: Sequence[str], seconds: float
+) -> StudyInfo:
     """Of the arms on the board, whichever were run now."""
     decided = [one for one in study.folder.decisions() if one.arm in names]
-    baseline, why = _baseline(file, names, decided)
+    baseline, why = _choose_baseline(file, names, decided)
     known = {one.arm for one in decided} == set(names)
     return StudyInfo(
         name=study.task.name,
@@ -136,15 +140,15 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
         min_effect=file.min_effect,
         openings=study.folder.openings,
         looks=study.folder.looks,
-        winner=(winner(decided, min_effect=file.min_effect) if known else None) or "",
+        winner=(choose_winner(decided, min_effect=file.min_effect) if known else None) or "",
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,
-        versions=_versions(),
+        versions=_read_versions(),
         origin=describe_origin(study.start.weights.base),
         decisions=[why] if why else [],
         score=file.score,
-        form_methods=_form_methods(study),
+        form_methods=_list_form_methods(study),
         content_methods=["rag"] if study.task.documents else [],
         constant=study.constant or "",
         curve=[arm.name for arm in file.curve.arms] if file.curve else (),
@@ -153,7 +157,7 @@ def _study_info(file: StudyFile, study: Study, names: Sequence[str], seconds: fl
     )
 
 
-def _baseline(
+def _choose_baseline(
     file: StudyFile, names: Sequence[str], decided: Sequence[Decision]
 ) -> tuple[str, str]:
     """The arm that the others are compared with, and why it is that one; "" where the file says so.
@@ -168,56 +172,58 @@ def _baseline(
         for arm in read_arms(file)
         if arm.name in names and arm.rows is None and set(arm.chain.name.split("+")) <= WRITTEN
     ]
-    best, scores = best_prompt(decided, written)
+    best, scores = choose_best_prompt(decided, written)
     if best is None:
         return names[0], ""
     if len(scores) == 1:
         return best, ""
-    shown = listed([f"{name} {percent(score)}" for name, score in scores.items()])
+    shown = join_names([f"{name} {format_percent(score)}" for name, score in scores.items()])
     return best, f"The baseline is {best}, the best hand-written prompt on dev: {shown}."
 
 
-def _form_methods(study: Study) -> list[str]:
+def _list_form_methods(study: Study) -> list[str]:
     """What could mend the form of answers: a constraint, tuning, or another prompt."""
     constrained = study.examiner.metric.form is not None
     trains = not study.start.weights.base.startswith(("http://", "https://", "fake"))
     return ["constrained"] * constrained + ["sft"] * trains + ["prompt"]
 
 
-def _arm_info(study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting | None) -> ArmInfo:
+def _make_arm_info(
+    study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting | None
+) -> ArmInfo:
     mine = [run for run in runs if run.arm == arm.name]
-    made = [run for run in mine if run.candidate is not None]
-    scores = [run.dev_score for run in made if run.dev_score is not None]
+    adapted = [run for run in mine if run.candidate is not None]
+    scores = [run.dev_score for run in adapted if run.dev_score is not None]
     prompt = ""
-    if made and made[0].candidate is not None and study.task.splits.test:
+    if adapted and adapted[0].candidate is not None and study.task.splits.test:
         row = study.task.splits.test[0]
-        prompt = transcript(render(made[0].candidate.prompt, row, exclude=[row]).messages)
-    context = made[0].candidate.prompt.context if made and made[0].candidate else None
+        prompt = format_transcript(render(adapted[0].candidate.prompt, row, exclude=[row]).messages)
+    context = adapted[0].candidate.prompt.context if adapted and adapted[0].candidate else None
     return ArmInfo(
         name=arm.name,
         chain=arm.chain.name,
         dev_score=sum(scores) / len(mine) if scores else None,  # a failed seed counts as 0
-        training_seconds=mean([run.ledger.training_seconds for run in made]),
+        training_seconds=mean([run.ledger.training_seconds for run in adapted]),
         usd=mean([run.total.all_usd for run in mine]),  # one that failed has to be paid as well
         seeds=len(mine),
         prompt=prompt,
         settings={step.name: step.model_dump(mode="json") for step in arm.chain.steps},
         outcomes=[run.outcomes for run in mine],
         passages=context.passages if context else "",
-        oracle=any(run.candidate and run.candidate.prompt.oracle for run in made),
+        oracle=any(run.candidate and run.candidate.prompt.oracle for run in adapted),
         forgetting=forgotten,
         rows=arm.rows or len(study.task.splits.train),
-        dev_content=mean([run.dev_content for run in made]),
-        exported=choose_seed({run.seed: run.dev_score for run in made}),
+        dev_content=mean([run.dev_content for run in adapted]),
+        exported=choose_seed({run.seed: run.dev_score for run in adapted}),
     )
 
 
-def _versions() -> dict[str, str]:
+def _read_versions() -> dict[str, str]:
     """Versions of the libraries that decide the results, as far as they are installed."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for name in ("torch", "transformers", "peft", "trl"):
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions

@@ -35,7 +35,7 @@ class WhatworksError(Exception):
     @property
     def said(self) -> str:
         """Place and cause in one line."""
-        return located(self.cause, self.place)
+        return add_place(self.cause, self.place)
 
     def __str__(self) -> str:
         return f"{self.said}\n  {self.remedy}" if self.remedy else self.said
@@ -82,12 +82,12 @@ class arm_failures:
         ) from error
 
 
-def located(cause: str, place: str) -> str:
+def add_place(cause: str, place: str) -> str:
     """A cause with its place, if it has one."""
     return f"{place}: {cause}" if place else cause
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest_nearest(word: str, known: Iterable[str]) -> str:
     """A remedy naming the closest known words, or all of them when none is close."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
@@ -96,7 +96,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return "known: " + ", ".join(known)
 
 
-def first_line(error: BaseException | str) -> str:
+def get_first_line(error: BaseException | str) -> str:
     """The first line of an error's text, at most 200 characters; its type where it has none."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:200]

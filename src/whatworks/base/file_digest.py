@@ -33,30 +33,30 @@ _WRAPPING = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.j
 _TEMPLATES = ("chat_template.jinja", "chat_template.json")
 
 
-def digest(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """Content hash of a model folder, or of a file: 16 hex digits of SHA-256.
 
     Covers config, generation config, tokenizer and weight files by name and content. Files above
     ``WHOLE`` (64 MB) count with their size and their first and last MiB only: enough to tell
     trained weights apart, since training moves every tensor, and quick on large models.
     """
-    return _digest(identity(path))
+    return _hash_files(read_identity(path))
 
 
 Identity = tuple[Path, tuple[tuple[str, int, int], ...]]
 
 
-def identity(path: Path) -> Identity:
+def read_identity(path: Path) -> Identity:
     """Tells a folder from the same folder written again, without reading the files."""
-    stats = ((file.name, file.stat()) for file in _files(path))
+    stats = ((file.name, file.stat()) for file in _list_files(path))
     return path, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 @lru_cache(maxsize=64)
-def _digest(which: Identity) -> str:
+def _hash_files(which: Identity) -> str:
     path = which[0]
     total = hashlib.sha256()
-    for file in _files(path):
+    for file in _list_files(path):
         size = file.stat().st_size
         total.update(f"{file.name}\0{size}\0".encode())
         with file.open("rb") as stream:
@@ -70,14 +70,14 @@ def _digest(which: Identity) -> str:
     return total.hexdigest()[:KEY_LENGTH]
 
 
-def _files(path: Path) -> list[Path]:
+def _list_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     names = ("config.json", "generation_config.json", *TOKENIZER_FILES, *_WRAPPING, *_TEMPLATES)
-    found = [path / name for name in names if (path / name).is_file()]
+    files = [path / name for name in names if (path / name).is_file()]
     for pattern in WEIGHT_FILES:
-        found.extend(path.glob(pattern))
-    return sorted(found)
+        files.extend(path.glob(pattern))
+    return sorted(files)
 
 
 KEY_LENGTH = 16

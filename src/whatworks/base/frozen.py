@@ -15,10 +15,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo
 
-from whatworks.base.file_digest import KEY_LENGTH, digest
+from whatworks.base.file_digest import KEY_LENGTH, compute_digest
 
 
-def content_key(value: Any) -> str:
+def hash_content(value: Any) -> str:
     """Hash of a JSON-able value: 16 hex digits of SHA-256 over its canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
@@ -27,12 +27,12 @@ def content_key(value: Any) -> str:
 _FOR_KEY = {"by content": True}
 
 
-def for_key(info: SerializationInfo) -> bool:
+def is_for_key(info: SerializationInfo) -> bool:
     """Whether something is written down for its content key."""
     return info.context == _FOR_KEY
 
 
-def content_of(name: str) -> str:
+def resolve_content(name: str) -> str:
     """What a name counts for: the content of a file or of a model's folder, else the name."""
 
     path = Path(name)
@@ -40,22 +40,22 @@ def content_of(name: str) -> str:
         there = path.is_absolute() and (path.is_file() or (path / "config.json").is_file())
     except (OSError, ValueError):  # no name of a file at all
         there = False
-    return f"content {digest(path)}" if there else name
+    return f"content {compute_digest(path)}" if there else name
 
 
-def _named(name: str, info: SerializationInfo) -> str:
-    return content_of(name) if for_key(info) else name
+def _serialize_name(name: str, info: SerializationInfo) -> str:
+    return resolve_content(name) if is_for_key(info) else name
 
 
-def _stored(name: str, info: SerializationInfo) -> str:
+def _serialize_store(name: str, info: SerializationInfo) -> str:
     kind, _, place = name.partition(":")
-    return kind if for_key(info) and Path(place).is_absolute() else name
+    return kind if is_for_key(info) and Path(place).is_absolute() else name
 
 
-Named = Annotated[str, PlainSerializer(_named)]
+Named = Annotated[str, PlainSerializer(_serialize_name)]
 """The name of something, perhaps the absolute path of its file or folder."""
 
-NamedStore = Annotated[str, PlainSerializer(_stored)]
+NamedStore = Annotated[str, PlainSerializer(_serialize_store)]
 """A vector store, ``kind:place``; what lies in its folder decides nothing."""
 
 
@@ -67,8 +67,8 @@ class Frozen(BaseModel):
     @cached_property
     def key(self) -> str:
         """Content hash; the same content has the same key everywhere."""
-        said = self.model_dump(mode="json", context=_FOR_KEY)
-        return content_key([type(self).__name__, said])
+        fields = self.model_dump(mode="json", context=_FOR_KEY)
+        return hash_content([type(self).__name__, fields])
 
     def replace(self, **fields: Any) -> Self:
         """The same object with some fields replaced, validated, with a key of its own."""

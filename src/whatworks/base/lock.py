@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whatworks.base.errors import InputError
-from whatworks.base.store import disk_errors
+from whatworks.base.store import explain_disk_errors
 
 LOCK = "run.lock"
 """Name of the lock in a folder that is held."""
@@ -41,11 +41,11 @@ def hold_lock(path: Path, what: str, *, seconds: float = 0.0) -> Generator[str]:
 
     before = read_holder(path)
     lock = SoftFileLock(path, thread_local=False)
-    with disk_errors(path):
+    with explain_disk_errors(path):
         try:
             lock.acquire(timeout=seconds, poll_interval=0.05)
         except (Timeout, FileNotFoundError):  # another just took an empty folder away again
-            raise _refusal(path, what) from None
+            raise _make_refusal(path, what) from None
     try:
         yield before
     finally:
@@ -59,7 +59,7 @@ def hold_folder(path: Path) -> Generator[str]:
     Yields and raises what ``hold_lock`` does.
     """
     new = [one for one in (path, *path.parents) if not one.exists()]
-    with disk_errors(path):
+    with explain_disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     try:
         with hold_lock(path / LOCK, "this folder") as before:
@@ -77,7 +77,7 @@ def hold_file(path: Path) -> Generator[str]:
 
     Yields and raises what ``hold_lock`` does.
     """
-    with disk_errors(path):
+    with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with hold_lock(path.with_name(f".{path.name}.lock"), path.name) as before:
         yield before
@@ -94,7 +94,7 @@ def read_holder(path: Path) -> str:
     return f"process {process} on {host.partition('?')[0]}"
 
 
-def _refusal(path: Path, what: str) -> InputError:
+def _make_refusal(path: Path, what: str) -> InputError:
     holder = read_holder(path) or "another process"
     if holder.endswith(f" on {socket.gethostname()}"):
         remedy = "wait until it has ended, or end it"

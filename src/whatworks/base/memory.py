@@ -19,11 +19,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no more memory, of this machine or of its GPU."""
     if isinstance(error, MemoryError):
         return True
-    said = str(error).lower()
-    return isinstance(error, Exception) and any(sign in said for sign in _SIGNS)
+    message = str(error).lower()
+    return isinstance(error, Exception) and any(sign in message for sign in _SIGNS)
 
 
-def peak_memory() -> tuple[int, int]:
+def measure_peak_memory() -> tuple[int, int]:
     """Most main memory that this process, and any of its children so far, has held; in bytes.
 
     Windows does not tell what children held: 0.

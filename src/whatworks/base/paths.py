@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 
 DATA = "WHATWORKS_DATA"
 CACHE = "WHATWORKS_CACHE"
@@ -32,7 +32,7 @@ _STORES = ("lancedb", "qdrant")
 _SCRIPTED = "fake"
 
 
-def path_of(root: Path, name: str) -> Path:
+def resolve_path(root: Path, name: str) -> Path:
     """A path of the study file, seen from its folder ``root``.
 
     Raises:
@@ -40,17 +40,17 @@ def path_of(root: Path, name: str) -> Path:
             is not here.
     """
     path = root / fill(name)
-    if DATA in _variables(name) and not path.exists():
-        raise _no_data(path)
+    if DATA in _list_variables(name) and not path.exists():
+        raise _make_absence_error(path)
     return path
 
 
-def slug(name: str) -> str:
+def make_slug(name: str) -> str:
     """A name as part of a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"
 
 
-def model_at(name: str, root: Path) -> str:
+def resolve_model(name: str, root: Path) -> str:
     """A model as a study file names it: the absolute path of its folder or GGUF file, if any.
 
     Else the name, its variables filled in: an embedded model, a Hugging Face id, an address. The
@@ -63,11 +63,11 @@ def model_at(name: str, root: Path) -> str:
         return name
     kind, _, script = name.partition(":")
     if kind == _SCRIPTED:
-        path = path_of(root, script).absolute()
+        path = resolve_path(root, script).absolute()
         return f"{kind}:{path}" if path.is_file() else name
     if "://" in name:
-        return _filled(name)
-    path = path_of(root, name).absolute()
+        return _fill_variables(name)
+    path = resolve_path(root, name).absolute()
     return str(path) if path.is_dir() or is_gguf(path) else fill(name)
 
 
@@ -76,7 +76,7 @@ def is_gguf(path: Path) -> bool:
     return path.suffix.lower() == ".gguf" and path.is_file()
 
 
-def store_at(name: str, root: Path) -> str:
+def resolve_store(name: str, root: Path) -> str:
     """A vector store whose folder is absolute.
 
     Raises:
@@ -86,28 +86,28 @@ def store_at(name: str, root: Path) -> str:
     if kind not in _STORES or not place or place == ":memory:":
         return name
     if "://" in place:
-        return _filled(name)
-    return f"{kind}:{path_of(root, place).absolute()}"
+        return _fill_variables(name)
+    return f"{kind}:{resolve_path(root, place).absolute()}"
 
 
-def data_folder() -> Path:
+def find_data_folder() -> Path:
     """The folder of public data sets: ``$WHATWORKS_DATA``, else ``data`` in the working folder."""
     return Path(os.environ.get(DATA) or "data").expanduser().absolute()
 
 
-def public_data(name: str) -> Path:
+def find_public_data(name: str) -> Path:
     """A file or folder of the public data.
 
     Raises:
         InputError: If it is not there.
     """
-    path = data_folder() / name
+    path = find_data_folder() / name
     if not path.exists():
-        raise _no_data(path)
+        raise _make_absence_error(path)
     return path
 
 
-def cache_folder(variable: str = CACHE) -> Path:
+def find_cache_folder(variable: str = CACHE) -> Path:
     """Where is kept what can be computed again: the folder that ``variable`` names, if it is set.
 
     Else the one of ``$WHATWORKS_CACHE``, else ``whatworks`` in the user's folder of caches, as the
@@ -127,33 +127,35 @@ def fill(name: str) -> str:
     Raises:
         InputError: If a variable is not set, or no file can have the name.
     """
-    filled = os.path.expanduser(_filled(name))
-    fault = _fault(filled)
+    filled = os.path.expanduser(_fill_variables(name))
+    fault = _find_fault(filled)
     if fault:
-        raise InputError(f"no file is called {brief(name)}: {fault}", remedy="check the name")
+        raise InputError(
+            f"no file is called {quote_briefly(name)}: {fault}", remedy="check the name"
+        )
     return filled
 
 
-def _filled(name: str) -> str:
-    return _VARIABLE.sub(lambda found: _value(found[1] or found[2], name), name)
+def _fill_variables(name: str) -> str:
+    return _VARIABLE.sub(lambda found: _read_variable(found[1] or found[2], name), name)
 
 
-def _variables(name: str) -> set[str]:
-    return {found[1] or found[2] for found in _VARIABLE.finditer(name)}
+def _list_variables(name: str) -> set[str]:
+    return {match[1] or match[2] for match in _VARIABLE.finditer(name)}
 
 
-def _value(variable: str, name: str) -> str:
+def _read_variable(variable: str, name: str) -> str:
     if variable == DATA:
-        return str(data_folder())
+        return str(find_data_folder())
     if variable not in os.environ:
         raise InputError(
-            f"the variable {variable} in {brief(name)} is not set",
+            f"the variable {variable} in {quote_briefly(name)} is not set",
             remedy=f"export {variable}=FOLDER, or write the path itself",
         )
     return os.environ[variable]
 
 
-def _fault(name: str) -> str:
+def _find_fault(name: str) -> str:
     """Why no file can have this name; nothing where one can."""
     if any(ord(sign) < 32 for sign in name):
         return "it has a control character"
@@ -166,7 +168,7 @@ def _fault(name: str) -> str:
     return ""
 
 
-def _no_data(path: Path) -> InputError:
+def _make_absence_error(path: Path) -> InputError:
     return InputError(
         "this public data is not here",
         place=str(path),

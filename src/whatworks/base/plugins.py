@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from whatworks.base.errors import InputError, first_line
+from whatworks.base.errors import InputError, get_first_line
 
 
 @lru_cache(maxsize=8)
@@ -26,18 +26,18 @@ def load_plugins(group: str, taken: Collection[str]) -> Mapping[str, Any]:
     Raises:
         InputError: If a name is taken, or something cannot be imported.
     """
-    found: dict[str, Any] = {}
+    plugins: dict[str, Any] = {}
     for entry in entry_points(group=group):
         place = f"{group}, {entry.value}"
         remedy = "mend or uninstall the package that registers it"
-        if entry.name in taken or entry.name in found:
+        if entry.name in taken or entry.name in plugins:
             raise InputError(f"the name {entry.name!r} is taken", place=place, remedy=remedy)
         try:
-            found[entry.name] = entry.load()
+            plugins[entry.name] = entry.load()
         except Exception as error:
-            cause = f"cannot be imported: {first_line(error)}"
+            cause = f"cannot be imported: {get_first_line(error)}"
             raise InputError(cause, place=place, remedy=remedy) from error
-    return found
+    return plugins
 
 
 def refuse_plugin(name: str, group: str, wanted: str) -> InputError:

@@ -48,14 +48,14 @@ class Store:
     def workplace(self, key: str) -> Path:
         """Folder in which the artifact ``key`` is being made; it survives a kill."""
         folder = self.root / "unfinished" / key
-        with disk_errors(folder):
+        with explain_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def finish(self, key: str) -> Path:
         """Move the workplace of ``key`` to its final place, in one step."""
         final = self.artifact(key)
-        with disk_errors(final):
+        with explain_disk_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():
                 shutil.rmtree(self.workplace(key))
@@ -78,7 +78,7 @@ class Journal:
         text = "".join(json.dumps(record, ensure_ascii=True) + "\n" for record in records)
         if not text:
             return
-        with disk_errors(self.path):
+        with explain_disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
                 start = self._mend()
@@ -116,7 +116,7 @@ class Journal:
 
 def write_atomic(path: Path, text: str) -> None:
     """Write a whole file or leave what was there untouched."""
-    with disk_errors(path):
+    with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
@@ -130,7 +130,9 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path, elsewhere: str = "choose another folder with --out") -> Generator[None]:
+def explain_disk_errors(
+    path: Path, elsewhere: str = "choose another folder with --out"
+) -> Generator[None]:
     """Turn a full or read-only disk into an error that says so.
 
     Args:

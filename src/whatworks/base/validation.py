@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from whatworks.base.errors import InputError, nearest
-from whatworks.base.phrasing import brief
+from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.phrasing import quote_briefly
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ def find_problem(error: ValidationError) -> Problem:
     """What to tell of an error: an unknown field first, for a misspelt one is also missing."""
     problems = error.errors(include_url=False)
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    where = ".".join(_steps(first["loc"]))
+    where = ".".join(_list_steps(first["loc"]))
     kinds = {"extra_forbidden": "unknown", "missing": "missing", "value_error": "contradiction"}
     reason = first["msg"].removeprefix("Value error, ")
     value: Any = first["input"]
-    shown = "" if isinstance(value, Mapping | list | tuple) else brief(f"{value}")
+    shown = "" if isinstance(value, Mapping | list | tuple) else quote_briefly(f"{value}")
     if shown and not isinstance(value, str):
         shown = shown[1:-1]
     return Problem(where, reason, kinds.get(first["type"], "value"), shown)
@@ -71,9 +71,9 @@ def explain(
     name = f"{noun} {problem.where!r}" if problem.where else of or f"the {noun}"
     name += f" of {of}" if of and problem.where else ""
     if problem.kind == "unknown":
-        known = _known(model, problem.where.split(".")[:-1])
+        known = _list_known_fields(model, problem.where.split(".")[:-1])
         if known:
-            remedy = nearest(problem.where.rsplit(".", 1)[-1], known)
+            remedy = suggest_nearest(problem.where.rsplit(".", 1)[-1], known)
         return InputError(f"unknown {name}", place=place, remedy=remedy)
     if problem.kind == "missing":
         return InputError(f"the {name} is missing", place=place, remedy=remedy)
@@ -83,12 +83,12 @@ def explain(
     return InputError(f"{name}{cannot}: {problem.reason}", place=place, remedy=remedy)
 
 
-def _steps(location: Sequence[int | str]) -> list[str]:
+def _list_steps(location: Sequence[int | str]) -> list[str]:
     """The names on the way to a field, without pydantic's own."""
     return [str(step) for step in location if not str(step).startswith("function-")]
 
 
-def _known(model: type[BaseModel] | None, steps: Sequence[str]) -> list[str]:
+def _list_known_fields(model: type[BaseModel] | None, steps: Sequence[str]) -> list[str]:
     """The fields of the model that stands below another, after these steps; none if unknown."""
     kind: Any = model
     for step in steps:

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from whatworks.base.errors import InputError, first_line
-from whatworks.base.phrasing import cut
+from whatworks.base.errors import InputError, get_first_line
+from whatworks.base.phrasing import cut_text
 
 LARGEST = 1 << 20
 """Bytes of a file: reading one takes well below a second."""
@@ -53,24 +53,24 @@ def read_yaml(path: Path, what: str) -> Any:
     Raises:
         InputError: If it is missing, too large, no text or no YAML.
     """
-    text = _text(path, what)
+    text = _read_text(path, what)
     try:
         _check_size(text)
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or first_line(error)
+        problem = getattr(error, "problem", None) or get_first_line(error)
         raise InputError(
-            f"broken YAML: {cut(' '.join(str(problem).split()))}",
+            f"broken YAML: {cut_text(' '.join(str(problem).split()))}",
             place=place,
             remedy="look for a missing quote, bracket or indent",
         ) from error
 
 
-def _text(path: Path, what: str) -> str:
+def _read_text(path: Path, what: str) -> str:
     """What is in the file, with limits."""
-    place = cut(str(path), 200)
+    place = cut_text(str(path), 200)
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"a {what} is a file", place=place, remedy="name a YAML file")
@@ -81,7 +81,7 @@ def _text(path: Path, what: str) -> str:
         raise InputError(f"no such {what}", place=place, remedy="check the path") from None
     except (OSError, ValueError) as error:  # a path may hold what no name can
         raise InputError(
-            f"cannot be read as text ({cut(first_line(error), 80)})",
+            f"cannot be read as text ({cut_text(get_first_line(error), 80)})",
             place=repr(place)[1:-1],
             remedy="name a YAML file in UTF-8",
         ) from error
@@ -106,7 +106,7 @@ def _check_size(text: str) -> None:
     for event in yaml.parse(text, Loader=_Parser):
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise _refusal(f"nothing whole is called {event.anchor!r} before", event)
+                raise _make_refusal(f"nothing whole is called {event.anchor!r} before", event)
             total += sizes[event.anchor]
         elif isinstance(event, yaml.NodeEvent):
             total += 1
@@ -120,12 +120,12 @@ def _check_size(text: str) -> None:
             if anchor:
                 sizes[anchor] = total - before + 1
         if len(begun) > DEEPEST:
-            raise _refusal(f"nested deeper than {DEEPEST} levels", event)
+            raise _make_refusal(f"nested deeper than {DEEPEST} levels", event)
         if total > MOST_NODES:
-            raise _refusal(f"more than {MOST_NODES} values", event)
+            raise _make_refusal(f"more than {MOST_NODES} values", event)
 
 
-def _refusal(problem: str, at: Any) -> yaml.YAMLError:
+def _make_refusal(problem: str, at: Any) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, at.start_mark)
 
 
@@ -145,33 +145,35 @@ class _Loader(_Parser):
             raise
         except Exception as error:  # each conversion raises its own
             kind = node.tag.rsplit(":", 1)[-1]
-            shown = cut(str(node.value), 40) if isinstance(node, yaml.ScalarNode) else "this"
-            raise _refusal(f"{shown!r} is no {kind}", node) from error
+            shown = cut_text(str(node.value), 40) if isinstance(node, yaml.ScalarNode) else "this"
+            raise _make_refusal(f"{shown!r} is no {kind}", node) from error
         if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
-            raise _refusal("a character that no text can hold", node)
+            raise _make_refusal("a character that no text can hold", node)
         return value
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """A mapping; keys are texts, and one that stands twice is an error, not the last one."""
         if not isinstance(node, yaml.MappingNode):
-            raise _refusal("this is no mapping", node)
-        seen: set[str] = set()
+            raise _make_refusal("this is no mapping", node)
+        keys: set[str] = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise _refusal("a key is a list or mapping; a {{ template }} left?", key_node)
+                raise _make_refusal("a key is a list or mapping; a {{ template }} left?", key_node)
             key_node.tag = "tag:yaml.org,2002:str"
-            if key_node.value in seen:
-                raise _refusal(f"the key {cut(key_node.value, 60)!r} stands twice", key_node)
-            seen.add(key_node.value)
+            if key_node.value in keys:
+                raise _make_refusal(
+                    f"the key {cut_text(key_node.value, 60)!r} stands twice", key_node
+                )
+            keys.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
 
 
-def _integer(loader: Any, node: yaml.ScalarNode) -> int:
+def _parse_integer(loader: Any, node: yaml.ScalarNode) -> int:
     text = str(loader.construct_scalar(node))
     return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:int", _parse_integer)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:int",
     re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whatworks.data.contents import Data
 from whatworks.data.documents import read_documents
 from whatworks.data.formats import FORMATS, Format
-from whatworks.data.formats.turns import every_turn
+from whatworks.data.formats.turns import expand_turns
 from whatworks.data.logs import LOG_FORMATS, import_logs
 from whatworks.data.read import read, stream
 from whatworks.data.write import write
@@ -15,7 +15,7 @@ __all__ = [
     "LOG_FORMATS",
     "Data",
     "Format",
-    "every_turn",
+    "expand_turns",
     "import_logs",
     "read",
     "read_documents",

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
-from whatworks.data.raw_row import Row, has_header, numbered
+from whatworks.data.raw_row import Row, has_header, number_columns
 
 _MAX_CELL = 1 << 28
 _LOOKED_AT = 100
 """Records by which is told whether the first is a header."""
 
 
-def table_rows(path: Path) -> Iterator[Row]:
+def read_table(path: Path) -> Iterator[Row]:
     """The rows of a CSV or TSV file; the separator of a .csv is the first line's commonest one.
 
     An empty cell is missing (None), as it is in Parquet. A header that stands again below, where
@@ -26,17 +26,17 @@ def table_rows(path: Path) -> Iterator[Row]:
     Raises:
         InputError: If quotes do not close, or a record has more or fewer cells than columns.
     """
-    first_line = next((line for _, line in text.lines(path) if line.strip()), "")
+    first_line = next((line for _, line in text.read_lines(path) if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", first_line)
-    separator = "\t" if text.suffix(path) == ".tsv" else max(",;\t|", key=bare.count)
-    records = _records(path, separator)
+    separator = "\t" if text.get_suffix(path) == ".tsv" else max(",;\t|", key=bare.count)
+    records = _read_records(path, separator)
     start = list(islice(records, _LOOKED_AT))
     if not start:
         return
     (first, place), *_ = start
     named = has_header(first, [cells for cells, _ in start[1:]])
-    header = _header(first, place) if named else numbered(len(first))
-    stem, count = text.stem(path), 0
+    header = _read_header(first, place) if named else number_columns(len(first))
+    stem, count = text.get_stem(path), 0
     for cells, place in chain(start[named:], records):
         if named and cells == first:
             continue
@@ -51,7 +51,7 @@ def table_rows(path: Path) -> Iterator[Row]:
         yield Row(fields, place, f"{stem}-{count}")
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[list[str], str]]:
+def _read_records(path: Path, separator: str) -> Iterator[tuple[list[str], str]]:
     """The records that hold anything, each with its place."""
     csv.field_size_limit(_MAX_CELL)
     source = _Numbered(path)
@@ -74,7 +74,7 @@ class _Numbered:
 
     def __init__(self, path: Path) -> None:
         self.number = 0
-        self._lines = text.lines(path)
+        self._lines = text.read_lines(path)
 
     def __iter__(self) -> Iterator[str]:
         for number, line in self._lines:
@@ -82,7 +82,7 @@ class _Numbered:
             yield line
 
 
-def _header(cells: list[str], place: str) -> list[str]:
+def _read_header(cells: list[str], place: str) -> list[str]:
     header = [cell.strip() for cell in cells]
     named = [name for name in header if name]
     twice = sorted({name for name in named if named.count(name) > 1})

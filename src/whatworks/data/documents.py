@@ -7,10 +7,10 @@ from pathlib import Path
 
 from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
-from whatworks.data.formats.base import as_text, first
+from whatworks.data.formats.base import as_text, find_value
 from whatworks.data.html_page import read_page
 from whatworks.data.pdf_text import read_pdf
-from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, rows
+from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, read_rows
 from whatworks.data.task import Document
 
 LARGEST = 32 << 20
@@ -35,39 +35,39 @@ def read_documents(path: Path) -> tuple[Document, ...]:
             only, a row has no text, or two documents have the same id.
     """
     path = Path(path)
-    found = tuple(_documents(path))
-    if not found:
+    documents = tuple(_read_all(path))
+    if not documents:
         raise InputError(
             "the documents folder is empty" if path.is_dir() else "no documents in the file",
             place=str(path),
             remedy="put .txt, .md, .html, .pdf or .jsonl files there",
         )
-    seen: set[str] = set()
-    for document in found:
-        if document.id in seen:
+    ids: set[str] = set()
+    for document in documents:
+        if document.id in ids:
             raise InputError(
                 f"two documents have the id {document.id!r}",
                 place=str(path),
                 remedy="give every document an id or a file name of its own",
             )
-        seen.add(document.id)
-    return found
+        ids.add(document.id)
+    return documents
 
 
-def _documents(path: Path) -> Iterator[Document]:
+def _read_all(path: Path) -> Iterator[Document]:
     if not path.is_dir():
-        yield from _file(path, text.stem(path))
+        yield from _read_file(path, text.get_stem(path))
         return
     for file in sorted(path.rglob("*")):
         inside = file.relative_to(path)
         if file.is_file() and not any(part.startswith(".") for part in inside.parts):
-            yield from _file(file, (inside.parent / text.stem(file)).as_posix())
+            yield from _read_file(file, (inside.parent / text.get_stem(file)).as_posix())
 
 
-def _file(path: Path, name: str) -> Iterator[Document]:
-    ending = text.suffix(path)
+def _read_file(path: Path, name: str) -> Iterator[Document]:
+    ending = text.get_suffix(path)
     if ending in _ROWS_ENDINGS:
-        yield from _from_rows(path)
+        yield from _read_from_rows(path)
         return
     if path.exists() and path.stat().st_size > LARGEST:
         raise InputError(
@@ -76,15 +76,15 @@ def _file(path: Path, name: str) -> Iterator[Document]:
             remedy="split it, or move it out of the folder",
         )
     if ending in _HTML_ENDINGS:
-        yield _document(name, *read_page(text.whole(path), str(path)), path)
-    elif ending == ".pdf" or text.head(path).startswith(b"%PDF-"):
+        yield _make_document(name, *read_page(text.read_text(path), str(path)), path)
+    elif ending == ".pdf" or text.read_head(path).startswith(b"%PDF-"):
         body, title = read_pdf(path)
-        yield _document(name, body, title, path)
+        yield _make_document(name, body, title, path)
     elif ending in TEXT_ENDINGS or not ending:
-        body = text.whole(path)
+        body = text.read_text(path)
         heading = body.lstrip().split("\n", 1)[0]
         title = heading.lstrip("#").strip() if heading.startswith("#") else ""
-        yield _document(name, body, title, path)
+        yield _make_document(name, body, title, path)
     else:
         raise InputError(
             f"documents of the kind {ending} cannot be read",
@@ -93,7 +93,7 @@ def _file(path: Path, name: str) -> Iterator[Document]:
         )
 
 
-def _document(name: str, body: str, title: str, path: Path) -> Document:
+def _make_document(name: str, body: str, title: str, path: Path) -> Document:
     if not body.strip():
         raise InputError(
             "there is no text in the document", place=str(path), remedy="fill or remove it"
@@ -101,17 +101,17 @@ def _document(name: str, body: str, title: str, path: Path) -> Document:
     return Document(id=name, text=body.strip(), title=title)
 
 
-def _from_rows(path: Path) -> Iterator[Document]:
-    for row in rows(path):
-        body = first(row.fields, *_TEXT_COLUMNS)
+def _read_from_rows(path: Path) -> Iterator[Document]:
+    for row in read_rows(path):
+        body = find_value(row.fields, *_TEXT_COLUMNS)
         if body is None or not as_text(body).strip():
             raise InputError(
                 f"no text; columns: {', '.join(row.fields)}",
                 place=row.place,
                 remedy=f"the text of a document stands in a column {' or '.join(_TEXT_COLUMNS)}",
             )
-        name = first(row.fields, "id", "_id", "doc_id", "docid")
-        title = first(row.fields, "title", "name", "subject")
+        name = find_value(row.fields, "id", "_id", "doc_id", "docid")
+        title = find_value(row.fields, "title", "name", "subject")
         yield Document(
             id=row.name if name is None else as_text(name),
             text=as_text(body).strip(),

@@ -24,7 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.base.union_find import Joining
-from whatworks.data.near_duplicates import NEAR_DUPLICATE, forget_texts, plain, same_input
+from whatworks.data.near_duplicates import (
+    NEAR_DUPLICATE,
+    forget_texts,
+    is_same_input,
+    normalise_text,
+)
 from whatworks.data.task import Example, Pair
 
 SHINGLE = 5
@@ -69,22 +74,22 @@ def find(rows: Rows, tick: Callable[[int], None] | None = None) -> Duplicates:
         rows: Gives the rows from the beginning, each time that it is called.
         tick: Called with the number of rows just read for the first time.
     """
-    exact, pairs, count = _proposed(rows, tick)
-    return Duplicates(count, exact, _same(rows, pairs), len(pairs))
+    exact, pairs, count = _propose_pairs(rows, tick)
+    return Duplicates(count, exact, _connect_duplicates(rows, pairs), len(pairs))
 
 
-def _proposed(
+def _propose_pairs(
     rows: Rows, tick: Callable[[int], None] | None
 ) -> tuple[tuple[tuple[int, ...], ...], Longs, int]:
     """Groups of exact duplicates, pairs of rows to compare, and the number of rows."""
     keys, signatures = _read(rows, tick)
-    shared, place = _sharing(keys)
+    shared, place = _find_repeated_values(keys)
     order = np.lexsort([shared, place])
-    exact = tuple(sorted(_groups(place[order], shared[order])))
+    exact = tuple(sorted(_group_positions(place[order], shared[order])))
     alone = np.ones(len(keys), dtype=bool)
     del keys
     alone[[copy for group in exact for copy in group[1:]]] = False
-    pairs = _likely(_gathered(signatures, alone))
+    pairs = _find_likely_pairs(_gather_rows(signatures, alone))
     return exact, np.flatnonzero(alone)[pairs], len(alone)
 
 
@@ -93,18 +98,18 @@ def _read(rows: Rows, tick: Callable[[int], None] | None) -> tuple[NDArray[np.ui
     # A buffer that grows in place: blocks to be joined at the end would take the memory twice.
     keys, signatures = bytearray(), bytearray()
     source = iter(rows())
-    while batch := [plain(row.text) for row in islice(source, BATCH)]:
+    while batch := [normalise_text(row.text) for row in islice(source, BATCH)]:
         for text in batch:
             data = text.encode("utf-8", "surrogatepass")
             keys += blake2b(data, digest_size=8).digest()
-        signatures += signature(batch).data
+        signatures += compute_signatures(batch).data
         if tick is not None:
             tick(len(batch))
-    made = np.frombuffer(signatures, dtype=np.uint8).reshape(-1, HASHES)
-    return np.frombuffer(keys, dtype=np.uint64), made
+    table = np.frombuffer(signatures, dtype=np.uint8).reshape(-1, HASHES)
+    return np.frombuffer(keys, dtype=np.uint64), table
 
 
-def _gathered(signatures: Bytes, wanted: NDArray[np.bool_]) -> Bytes:
+def _gather_rows(signatures: Bytes, wanted: NDArray[np.bool_]) -> Bytes:
     """The wanted rows, moved to the front of the same array."""
     filled = 0
     for start in range(0, len(signatures), BATCH):
@@ -114,14 +119,14 @@ def _gathered(signatures: Bytes, wanted: NDArray[np.bool_]) -> Bytes:
     return signatures[:filled]
 
 
-def signature(texts: Sequence[str]) -> Bytes:
+def compute_signatures(texts: Sequence[str]) -> Bytes:
     """MinHash signatures of texts that ``plain`` made, one row of ``HASHES`` bytes each."""
     padded = [text if len(text) >= SHINGLE else text.ljust(SHINGLE, "\0") for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.array([len(text) for text in padded])
     windows = len(codes) - SHINGLE + 1
     hashes = np.zeros(windows, dtype=np.uint32)
-    for offset, factor in enumerate(_odd(SHINGLE, seed=1)):
+    for offset, factor in enumerate(_draw_odd_numbers(SHINGLE, seed=1)):
         code = codes[offset : offset + windows]
         hashes += (code ^ (code << np.uint32(7))) * factor
         hashes ^= hashes >> np.uint32(15)
@@ -133,18 +138,18 @@ def signature(texts: Sequence[str]) -> Bytes:
         inside[ends[:-1] - back] = False
     hashes = hashes[inside]
     starts = np.concatenate([[0], np.cumsum(lengths - SHINGLE + 1)[:-1]])
-    made = np.empty((len(texts), HASHES), dtype=np.uint8)
+    result = np.empty((len(texts), HASHES), dtype=np.uint8)
     product = np.empty_like(hashes)
-    for number, factor in enumerate(_odd(HASHES, seed=2)):
+    for number, factor in enumerate(_draw_odd_numbers(HASHES, seed=2)):
         np.multiply(hashes, factor, out=product)
         smallest = np.minimum.reduceat(product, starts)
         # The top bits of a minimum are nearly always 0; mixed, they say which shingle it was.
         _mix(smallest)
-        made[:, number] = smallest >> np.uint32(24)
-    return made
+        result[:, number] = smallest >> np.uint32(24)
+    return result
 
 
-def _odd(count: int, seed: int) -> NDArray[np.uint32]:
+def _draw_odd_numbers(count: int, seed: int) -> NDArray[np.uint32]:
     return np.random.default_rng(seed).integers(0, 1 << 31, count).astype(np.uint32) * 2 + 1
 
 
@@ -155,12 +160,12 @@ def _mix(values: NDArray[np.uint32]) -> None:
         values *= np.uint32(factor)
 
 
-def _likely(signatures: Bytes) -> Longs:
+def _find_likely_pairs(signatures: Bytes) -> Longs:
     """Pairs whose signatures agree enough, ``[n, 2]``, the earlier row first."""
     bands = signatures.view(np.uint64)
     pairs = np.empty((0, 2), np.int64)
     for number in range(bands.shape[1]):
-        shared, place = _sharing(bands[:, number])
+        shared, place = _find_repeated_values(bands[:, number])
         if not len(shared):
             continue
         # Similar rows of one bucket become neighbours when sorted by a few further bands.
@@ -171,17 +176,19 @@ def _likely(signatures: Bytes) -> Longs:
         begins = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
         leaders = shared[np.repeat(begins, np.diff(np.r_[begins, len(shared)]))]
         crowded = sizes > CROWD
-        found = [pairs, _agreeing(signatures, leaders[crowded], shared[crowded])]
+        parts = [pairs, _filter_agreeing_pairs(signatures, leaders[crowded], shared[crowded])]
         for back in range(1, min(CROWD, len(shared))):
             both = buckets[back:] == buckets[:-back]
             if back > NEIGHBOURS:
                 both &= ~crowded[back:]
-            found.append(_agreeing(signatures, shared[:-back][both], shared[back:][both]))
-        pairs = np.unique(np.concatenate(found), axis=0)
+            parts.append(
+                _filter_agreeing_pairs(signatures, shared[:-back][both], shared[back:][both])
+            )
+        pairs = np.unique(np.concatenate(parts), axis=0)
     return pairs
 
 
-def _sharing(values: NDArray[np.uint64]) -> tuple[Longs, Longs]:
+def _find_repeated_values(values: NDArray[np.uint64]) -> tuple[Longs, Longs]:
     """Positions of values that occur several times, and a number for each such value."""
     ordered = np.sort(values)
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -199,40 +206,40 @@ def _sharing(values: NDArray[np.uint64]) -> tuple[Longs, Longs]:
     return np.concatenate(shared), np.concatenate(places)
 
 
-def _agreeing(signatures: Bytes, one: Longs, other: Longs) -> Longs:
+def _filter_agreeing_pairs(signatures: Bytes, one: Longs, other: Longs) -> Longs:
     """Those pairs whose estimated similarity is near the threshold or above."""
-    kept: list[Longs] = []
+    near: list[Longs] = []
     for start in range(0, len(one), HELD):
         a, b = one[start : start + HELD], other[start : start + HELD]
         agree = (signatures[a] == signatures[b]).mean(axis=1)
         estimate = (agree - 1 / 256) / (1 - 1 / 256)  # two bytes also agree by chance
-        wanted = (estimate >= NEAR_DUPLICATE - MARGIN) & (a != b)
-        kept.append(np.stack([np.minimum(a, b)[wanted], np.maximum(a, b)[wanted]], axis=1))
-    return np.concatenate(kept) if kept else np.empty((0, 2), np.int64)
+        close = (estimate >= NEAR_DUPLICATE - MARGIN) & (a != b)
+        near.append(np.stack([np.minimum(a, b)[close], np.maximum(a, b)[close]], axis=1))
+    return np.concatenate(near) if near else np.empty((0, 2), np.int64)
 
 
-def _same(rows: Rows, pairs: Longs) -> tuple[tuple[int, ...], ...]:
+def _connect_duplicates(rows: Rows, pairs: Longs) -> tuple[tuple[int, ...], ...]:
     """Rows connected by near-duplicates among the pairs; the rows in question are read again."""
     joined = Joining[int]()
     for start in range(0, len(pairs), HELD // 2):
         part = pairs[start : start + HELD // 2]
-        held = _picked(rows, set(part.ravel().tolist()))
+        examples = _pick_rows(rows, set(part.ravel().tolist()))
         for number, (a, b) in enumerate(part.tolist()):
             if number % FORGET == 0:
                 forget_texts()
-            if joined.root(a) != joined.root(b) and same_input(held[a], held[b]):
+            if joined.root(a) != joined.root(b) and is_same_input(examples[a], examples[b]):
                 joined.join((a, b))
         forget_texts()
     return joined.groups()
 
 
-def _picked(rows: Rows, positions: set[int]) -> dict[int, Example]:
+def _pick_rows(rows: Rows, positions: set[int]) -> dict[int, Example]:
     """The rows at these positions; nothing is read beyond the last."""
     upto = islice(enumerate(rows()), max(positions) + 1)
     return {position: row for position, row in upto if position in positions}
 
 
-def _groups(labels: NDArray[Any], positions: Longs) -> tuple[tuple[int, ...], ...]:
+def _group_positions(labels: NDArray[Any], positions: Longs) -> tuple[tuple[int, ...], ...]:
     """Positions by label, in order of the first one."""
     groups: dict[int, list[int]] = {}
     for label, position in zip(labels.tolist(), positions.tolist(), strict=True):
@@ -240,7 +247,7 @@ def _groups(labels: NDArray[Any], positions: Longs) -> tuple[tuple[int, ...], ..
     return tuple(tuple(group) for group in groups.values())
 
 
-def for_training(pairs: Sequence[Pair], held: Sequence[Example]) -> tuple[Pair, ...]:
+def select_training_pairs(pairs: Sequence[Pair], held: Sequence[Example]) -> tuple[Pair, ...]:
     """The pairs that belong to train: those that repeat no held row.
 
     A pair repeats a row when its input is the same or nearly the same (``same_input``), or when
@@ -253,8 +260,8 @@ def for_training(pairs: Sequence[Pair], held: Sequence[Example]) -> tuple[Pair, 
 
     rows = [*(pair.example for pair in pairs), *held]
     alike = Joining[int]()
-    found = find(lambda: rows)
-    for cluster in (*found.exact, *found.near):
+    clusters = find(lambda: rows)
+    for cluster in (*clusters.exact, *clusters.near):
         alike.join(cluster)
     taken = {alike.root(at) for at in range(len(pairs), len(rows))}
     groups = {row.group for row in held if row.group is not None}

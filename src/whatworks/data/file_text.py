@@ -24,7 +24,7 @@ HEAD = 4096
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file, numbered from 1, with their line ends.
 
     Raises:
@@ -37,18 +37,18 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                 if number == 1:
                     raw = raw.removeprefix(MARK)
                 if b"\0" in raw or (number == 1 and raw.startswith(_WIDE)):
-                    raise _not_text(path, raw)
+                    raise _make_encoding_error(path, raw)
                 yield number, _decode(raw, f"{path}:{number}")
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise _unreadable(path, error) from error
+        raise _make_read_error(path, error) from error
 
 
-def whole(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The text of a file; errors as in ``lines``."""
-    return "".join(line for _, line in lines(path))
+    return "".join(line for _, line in read_lines(path))
 
 
-def head(path: Path) -> bytes:
+def read_head(path: Path) -> bytes:
     """The first bytes of a file, unpacked.
 
     Raises:
@@ -58,10 +58,10 @@ def head(path: Path) -> bytes:
         with _open(path) as file:
             return file.read(HEAD)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise _unreadable(path, error) from error
+        raise _make_read_error(path, error) from error
 
 
-def suffix(path: Path) -> str:
+def get_suffix(path: Path) -> str:
     """The lower-case file ending without the packing: ``.csv`` of ``rows.csv.gz``."""
     endings = [ending.lower() for ending in path.suffixes]
     if endings and endings[-1] in (".gz", ".xz"):
@@ -69,7 +69,7 @@ def suffix(path: Path) -> str:
     return endings[-1] if endings else ""
 
 
-def stem(path: Path) -> str:
+def get_stem(path: Path) -> str:
     """The file name without packing and ending."""
     name = path.name
     for _ in range(2):
@@ -102,7 +102,7 @@ def _decode(raw: bytes, place: str) -> str:
         ) from error
 
 
-def _not_text(path: Path, raw: bytes) -> InputError:
+def _make_encoding_error(path: Path, raw: bytes) -> InputError:
     if raw.startswith(_WIDE):
         return InputError(
             "the file is UTF-16, not UTF-8",
@@ -116,7 +116,7 @@ def _not_text(path: Path, raw: bytes) -> InputError:
     )
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def _make_read_error(path: Path, error: Exception) -> InputError:
     if isinstance(error, FileNotFoundError):
         return InputError("no such file", place=str(path), remedy="check the path")
     if isinstance(error, IsADirectoryError):

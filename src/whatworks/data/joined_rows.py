@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
-from whatworks.data.raw_row import Fields, Row, split_of
+from whatworks.data.raw_row import Fields, Row, find_split
 
 ANSWERS = "possible_answer"
 """Folder beside a file of questions that holds, under the same name, what is right for each."""
@@ -31,25 +31,25 @@ def is_beir(folder: Path) -> bool:
     return all(file.is_file() for file in files) and (folder / "qrels").is_dir()
 
 
-def beir_rows(folder: Path, read: Read) -> Iterator[Row]:
+def read_beir(folder: Path, read: Read) -> Iterator[Row]:
     """A row for each judged query of each split, with its relevant documents, the best first.
 
     Raises:
         InputError: If a judgement names a query or document that is not there.
     """
     files = sorted((folder / "qrels").glob("*.tsv"))
-    judged = {file: _judgements(file) for file in files}
-    wanted = {name for queries in judged.values() for names in queries.values() for name in names}
+    judged = {file: _read_judgements(file) for file in files}
+    ids = {name for queries in judged.values() for names in queries.values() for name in names}
     corpus = folder / "corpus.jsonl"
     documents = {
         name: dict(row.fields)
         for row in read(corpus)
-        if (name := str(row.fields.get("_id"))) in wanted
+        if (name := str(row.fields.get("_id"))) in ids
     }
     queries = {str(row.fields.get("_id")): row for row in read(folder / "queries.jsonl")}
     for file, relevant in judged.items():
-        for name, found in relevant.items():
-            absent = [one for one in found if one not in documents]
+        for name, ranked in relevant.items():
+            absent = [one for one in ranked if one not in documents]
             if name not in queries or absent:
                 what = f"document {absent[0]!r}" if absent else f"query {name!r}"
                 raise InputError(
@@ -61,15 +61,15 @@ def beir_rows(folder: Path, read: Read) -> Iterator[Row]:
             fields = {
                 "_id": f"{file.stem}-{name}",
                 "query": row.fields.get("text"),
-                "relevant": [documents[one] for one in found],
+                "relevant": [documents[one] for one in ranked],
             }
-            yield Row(fields, row.place, row.name, split_of(file.stem))
+            yield Row(fields, row.place, row.name, find_split(file.stem))
 
 
-def _judgements(file: Path) -> dict[str, list[str]]:
+def _read_judgements(file: Path) -> dict[str, list[str]]:
     """Relevant documents by query: those with a score above 0, the highest first."""
-    found = defaultdict[str, list[tuple[float, str]]](list)
-    lines = (line for _, line in text.lines(file))
+    scores = defaultdict[str, list[tuple[float, str]]](list)
+    lines = (line for _, line in text.read_lines(file))
     for number, cells in enumerate(csv.reader(lines, delimiter="\t"), start=1):
         if not cells or (number == 1 and "id" in cells[0].lower()):
             continue
@@ -82,11 +82,11 @@ def _judgements(file: Path) -> dict[str, list[str]]:
                 remedy="write them as `query-id<TAB>corpus-id<TAB>score`",
             ) from error
         if score > 0:
-            found[query].append((-score, document))
-    return {query: [name for _, name in sorted(names)] for query, names in found.items()}
+            scores[query].append((-score, document))
+    return {query: [name for _, name in sorted(names)] for query, names in scores.items()}
 
 
-def with_answers(path: Path, rows: Iterator[Row], read: Read) -> Iterator[Row]:
+def join_answers(path: Path, rows: Iterator[Row], read: Read) -> Iterator[Row]:
     """Rows with the columns that a file of the same name in ``possible_answer`` has for their id.
 
     Rows of a file that has none beside it are given as they are.
@@ -105,7 +105,7 @@ def is_answers(path: Path) -> bool:
     return path.parent.name == ANSWERS and (path.parent.parent / path.name).is_file()
 
 
-def threads(rows: Iterator[Row]) -> Iterator[Row]:
+def join_threads(rows: Iterator[Row]) -> Iterator[Row]:
     """OpenAssistant's messages as conversations, one for each tree; other rows as they are.
 
     A conversation goes from the first message to its best-ranked reply, and on from there.
@@ -115,10 +115,12 @@ def threads(rows: Iterator[Row]) -> Iterator[Row]:
         return
     every = chain([first], rows)
     if {"message_id", "parent_id", "role", "text"} <= first.fields.keys():
-        yield from _from_messages(every)
+        yield from _join_messages(every)
     elif isinstance(first.fields.get("prompt"), Mapping) and "replies" in first.fields["prompt"]:
         yield from (
-            _thread(row, str(row.fields.get("message_tree_id") or row.name), _best(prompt))
+            _make_thread(
+                row, str(row.fields.get("message_tree_id") or row.name), _follow_best(prompt)
+            )
             for row in every
             if isinstance(prompt := row.fields.get("prompt"), Mapping)
         )
@@ -126,7 +128,7 @@ def threads(rows: Iterator[Row]) -> Iterator[Row]:
         yield from every
 
 
-def _from_messages(rows: Iterable[Row]) -> Iterator[Row]:
+def _join_messages(rows: Iterable[Row]) -> Iterator[Row]:
     replies = defaultdict[Any, list[dict[str, Any]]](list)
     roots: list[tuple[Row, dict[str, Any]]] = []
     for row in rows:
@@ -138,18 +140,18 @@ def _from_messages(rows: Iterable[Row]) -> Iterator[Row]:
             replies[row.fields["parent_id"]].append(message)
     for row, message in roots:
         name = str(row.fields.get("message_tree_id") or row.fields.get("message_id"))
-        yield _thread(row, name, _best(message))
+        yield _make_thread(row, name, _follow_best(message))
 
 
-def _best(message: Mapping[str, Any]) -> list[Fields]:
+def _follow_best(message: Mapping[str, Any]) -> list[Fields]:
     """The turns from a message on, each reply the best-ranked one that was not deleted."""
     turns: list[Fields] = []
     while message:
         role = str(message.get("role"))
         turns.append({"role": _TURNS.get(role, role), "content": message.get("text")})
         replies = cast("list[Mapping[str, Any]]", message.get("replies") or [])
-        kept = [reply for reply in replies if not reply.get("deleted")]
-        message = min(kept, key=_rank, default={})
+        candidates = [reply for reply in replies if not reply.get("deleted")]
+        message = min(candidates, key=_rank, default={})
     return turns
 
 
@@ -158,6 +160,6 @@ def _rank(message: Mapping[str, Any]) -> float:
     return float(rank) if isinstance(rank, int | float) else float("inf")
 
 
-def _thread(row: Row, name: str, turns: list[Fields]) -> Row:
+def _make_thread(row: Row, name: str, turns: list[Fields]) -> Row:
     known = {key: row.fields[key] for key in ("lang",) if row.fields.get(key)}
     return replace(row, fields={"id": name, "messages": turns, **known})

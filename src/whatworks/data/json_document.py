@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from whatworks.base.errors import InputError
-from whatworks.data.raw_row import Fields, has_header, numbered, split_of
+from whatworks.data.raw_row import Fields, find_split, has_header, number_columns
 
 ROW_LISTS = {
     *("messages", "conversations", "conversation", "turns", "history", "tools", "spans"),
@@ -20,7 +20,7 @@ _KNOWN = {"text", "label", "question", "answer", "input", "output", "target", "p
 """Some of these stand in the first of a list of arrays that names the others' columns."""
 
 
-def document_rows(value: Any, path: Path) -> Iterator[tuple[Any, str]]:
+def find_rows(value: Any, path: Path) -> Iterator[tuple[Any, str]]:
     """The rows in a JSON document, each with its split, or "".
 
     They are the array itself; the one array of objects in an object; arrays under the names of
@@ -31,18 +31,18 @@ def document_rows(value: Any, path: Path) -> Iterator[tuple[Any, str]]:
         InputError: If several arrays could be the rows.
     """
     if isinstance(value, list):
-        yield from ((row, "") for row in _named(cast("list[Any]", value)))
+        yield from ((row, "") for row in _name_columns(cast("list[Any]", value)))
         return
-    fields = object_of(value, str(path))
-    splits = {name: split_of(name) for name, rows in fields.items() if _is_rows(rows)}
+    fields = require_object(value, str(path))
+    splits = {name: find_split(name) for name, rows in fields.items() if _is_rows(rows)}
     if splits and all(splits.values()):
         for name, split in splits.items():
-            yield from ((row, split) for row in _named(fields[name]))
+            yield from ((row, split) for row in _name_columns(fields[name]))
         return
-    yield from ((row, "") for row in _listed(fields, path))
+    yield from ((row, "") for row in _list_rows(fields, path))
 
 
-def object_of(value: Any, place: str) -> Fields:
+def require_object(value: Any, place: str) -> Fields:
     """The value, which must be an object.
 
     Raises:
@@ -58,7 +58,7 @@ def object_of(value: Any, place: str) -> Fields:
     return cast("dict[str, Any]", value)
 
 
-def array_row(value: Any) -> Any:
+def convert_array(value: Any) -> Any:
     """An array as a row: of turns, a conversation; of two cells or more, numbered columns.
 
     Anything else is given as it is.
@@ -69,7 +69,7 @@ def array_row(value: Any) -> Any:
     if not isinstance(value, list) or len(cast("list[Any]", value)) < 2:
         return value
     cells = cast("list[Any]", value)
-    return dict(zip(numbered(len(cells)), cells, strict=True))
+    return dict(zip(number_columns(len(cells)), cells, strict=True))
 
 
 def _is_rows(value: Any) -> bool:
@@ -78,18 +78,18 @@ def _is_rows(value: Any) -> bool:
     return bool(items) and all(isinstance(item, dict | list) for item in items)
 
 
-def _named(rows: list[Any]) -> list[Any]:
+def _name_columns(rows: list[Any]) -> list[Any]:
     if not rows or not all(isinstance(row, list) for row in rows):
         return rows
     first, *others = cast("list[list[Any]]", rows)
     texts = {cell.lower() for cell in first if isinstance(cell, str)}
     if others and texts & _KNOWN and len(texts) == len(first) and has_header(first, others[:100]):
         return [dict(zip(first, row, strict=False)) for row in others]
-    return [array_row(row) for row in rows]
+    return [convert_array(row) for row in rows]
 
 
-def _listed(fields: Fields, path: Path) -> Sequence[Any]:
-    if table := _columns(fields, path):
+def _list_rows(fields: Fields, path: Path) -> Sequence[Any]:
+    if table := _find_columns(fields, path):
         return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
     if ROW_LISTS & fields.keys():
         return [fields]
@@ -105,12 +105,12 @@ def _listed(fields: Fields, path: Path) -> Sequence[Any]:
             remedy="keep the one that is meant, or save each as a file of its own",
         )
     if not lists:
-        return _by_id(fields) or [fields]
+        return _list_by_id(fields) or [fields]
     rows = next(iter(lists.values()))
-    return list(_squad(rows)) if all("paragraphs" in row for row in rows) else rows
+    return list(_list_questions(rows)) if all("paragraphs" in row for row in rows) else rows
 
 
-def _columns(fields: Fields, path: Path) -> dict[str, list[Any]]:
+def _find_columns(fields: Fields, path: Path) -> dict[str, list[Any]]:
     """The columns of an object that holds a table column by column; empty if it is none.
 
     They are pandas's objects of row numbers to cells, or lists of one length. A list of objects
@@ -139,7 +139,7 @@ def _is_index(cells: Any) -> bool:
     return bool(cells) and all(map(str.isdigit, cells))
 
 
-def _by_id(fields: Fields) -> list[Fields]:
+def _list_by_id(fields: Fields) -> list[Fields]:
     """The rows of an object that holds each under its id: all have the same columns."""
     rows = [cast("Mapping[str, Any]", row) for row in fields.values() if isinstance(row, dict)]
     alike = len({frozenset(row) for row in rows}) == 1
@@ -148,9 +148,13 @@ def _by_id(fields: Fields) -> list[Fields]:
     return [{"id": name, **row} for name, row in zip(fields, rows, strict=True)]
 
 
-def _squad(articles: Sequence[Mapping[str, Any]]) -> Iterator[Fields]:
+def _list_questions(articles: Sequence[Mapping[str, Any]]) -> Iterator[Fields]:
     """The questions of SQuAD's articles (Rajpurkar et al. 2016), in the flat form of the hub."""
     for article in articles:
         for paragraph in article["paragraphs"]:
-            for asked in paragraph.get("qas", ()):
-                yield {"title": article.get("title"), "context": paragraph.get("context"), **asked}
+            for question in paragraph.get("qas", ()):
+                yield {
+                    "title": article.get("title"),
+                    "context": paragraph.get("context"),
+                    **question,
+                }

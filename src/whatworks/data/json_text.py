@@ -24,7 +24,7 @@ def parse(source: str, path: str, *, line: int = 1) -> Any:
         InputError: If it is not JSON, is nested deeper than 100 levels, or holds broken Unicode.
     """
     try:
-        value = json.loads(source, parse_constant=_constant)
+        value = json.loads(source, parse_constant=_convert_constant)
     except json.JSONDecodeError as error:
         raise InputError(
             f"broken JSON in column {error.colno}: {error.msg}",
@@ -38,7 +38,7 @@ def parse(source: str, path: str, *, line: int = 1) -> Any:
             place=f"{path}:{line}",
             remedy="shorten the value there, or write it as a text",
         ) from error
-    if source.count("[") + source.count("{") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH:
+    if source.count("[") + source.count("{") > _MAX_DEPTH and _measure_depth(value) > _MAX_DEPTH:
         raise InputError(
             f"nested deeper than {_MAX_DEPTH} levels", place=f"{path}:{line}", remedy="flatten it"
         )
@@ -47,12 +47,12 @@ def parse(source: str, path: str, *, line: int = 1) -> Any:
     return value
 
 
-def _constant(name: str) -> float | None:
+def _convert_constant(name: str) -> float | None:
     """What is no number is missing, as it is in Parquet; infinities are numbers."""
     return None if name == "NaN" else float(name)
 
 
-def _depth(value: Any) -> int:
+def _measure_depth(value: Any) -> int:
     depth, level = 0, [value]
     while level:
         depth += 1

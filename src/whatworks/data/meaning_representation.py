@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NoReturn
 
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 
@@ -76,9 +76,9 @@ def parse(text: str) -> MeaningRepresentation:
         MalformedMR: Saying what was expected, and at which character.
     """
     reader = _Reader(text)
-    found = reader.representation()
+    representation = reader.representation()
     reader.end()
-    return found
+    return representation
 
 
 def find(text: str) -> MeaningRepresentation | None:
@@ -147,11 +147,11 @@ class _Reader:
 
     def _name(self, what: str) -> str:
         self._space()
-        found = _NAME.match(self.text, self.at)
-        if not found:
+        match = _NAME.match(self.text, self.at)
+        if not match:
             self._fail(what)
-        self.at = found.end()
-        return found[0]
+        self.at = match.end()
+        return match[0]
 
     def _symbol(self, symbol: str, what: str = "") -> None:
         if not self._try(symbol):
@@ -165,11 +165,13 @@ class _Reader:
         return True
 
     def _space(self) -> None:
-        found = _SPACE.match(self.text, self.at)
-        self.at = found.end() if found else self.at
+        match = _SPACE.match(self.text, self.at)
+        self.at = match.end() if match else self.at
 
     def _fail(self, what: str) -> NoReturn:
-        here = brief(self.text[self.at :], 20) if self.text[self.at :].strip() else "the end"
+        here = (
+            quote_briefly(self.text[self.at :], 20) if self.text[self.at :].strip() else "the end"
+        )
         raise MalformedMR(f"expected {what} at character {self.at + 1}, found {here}")
 
 

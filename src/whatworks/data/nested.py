@@ -35,7 +35,7 @@ def look(fields: Fields, path: str) -> Any:
     return value
 
 
-def leaves(fields: Fields, deep: int = 4) -> Iterator[tuple[str, Any]]:
+def list_leaves(fields: Fields, deep: int = 4) -> Iterator[tuple[str, Any]]:
     """Paths and values that are no objects: of lists of texts or objects the first item.
 
     Args:
@@ -43,14 +43,14 @@ def leaves(fields: Fields, deep: int = 4) -> Iterator[tuple[str, Any]]:
         deep: Most steps of a path.
     """
     for name, value in fields.items():
-        yield from _leaves(name, value, deep)
+        yield from _walk_leaves(name, value, deep)
 
 
-def _leaves(path: str, value: Any, deep: int) -> Iterator[tuple[str, Any]]:
+def _walk_leaves(path: str, value: Any, deep: int) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and deep > 1:
         for name, inner in cast("Mapping[str, Any]", value).items():
-            yield from _leaves(f"{path}.{name}", inner, deep - 1)
+            yield from _walk_leaves(f"{path}.{name}", inner, deep - 1)
     elif isinstance(value, list) and value and deep > 1:
-        yield from _leaves(f"{path}[0]", cast("list[Any]", value)[0], deep - 1)
+        yield from _walk_leaves(f"{path}[0]", cast("list[Any]", value)[0], deep - 1)
     else:
         yield path, value

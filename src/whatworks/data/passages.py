@@ -24,7 +24,7 @@ _CLAUSE = re.compile(r"(?<=[.!?:;])\s+|\n\s*")
 _SPACE = re.compile(r"\s+")
 
 
-def passages(path: Path) -> Iterator[Row]:
+def read_passages(path: Path) -> Iterator[Row]:
     """The passages of a text file as rows with the one column ``text``.
 
     A passage of a single word, such as a rule between chapters, is passed over.
@@ -32,13 +32,13 @@ def passages(path: Path) -> Iterator[Row]:
     Raises:
         InputError: If the file is no UTF-8 text.
     """
-    label = text.stem(path)
-    found = (item for item in _passages(text.lines(path)) if len(item[1].split()) > 1)
-    for count, (line, passage) in enumerate(found, start=1):
+    label = text.get_stem(path)
+    items = (item for item in _split_passages(text.read_lines(path)) if len(item[1].split()) > 1)
+    for count, (line, passage) in enumerate(items, start=1):
         yield Row({"text": passage}, f"{path}:{line}", f"{label}-{count}")
 
 
-def opening(passage: str) -> tuple[str, str]:
+def split_opening(passage: str) -> tuple[str, str]:
     """A passage as (opening, continuation), cut at a line or sentence end, else between words.
 
     The continuation is "" when the passage has only one word.
@@ -53,7 +53,7 @@ def opening(passage: str) -> tuple[str, str]:
     return (passage[: cut.start()], passage[cut.end() :]) if cut else (passage, "")
 
 
-def _passages(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _split_passages(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Passages with the line on which each begins."""
     begun, parts, size = 0, list[str](), 0
     for number, line in lines:
@@ -64,7 +64,7 @@ def _passages(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
             parts, size = [], 0
         if blank and not parts:
             continue
-        for piece in _pieces(line):
+        for piece in _split_line(line):
             if size + len(piece) > 3 * PASSAGE and parts:
                 yield begun, "".join(parts).strip()
                 parts, size = [], 0
@@ -75,7 +75,7 @@ def _passages(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         yield begun, "".join(parts).strip()
 
 
-def _pieces(line: str) -> list[str]:
+def _split_line(line: str) -> list[str]:
     """A line whole, or, where one line is a chapter, cut at sentence ends."""
     if len(line) <= 2 * PASSAGE:
         return [line]

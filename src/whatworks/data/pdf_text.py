@@ -69,7 +69,7 @@ def read_pdf(path: Path) -> tuple[str, str]:
             place=str(path),
             remedy="run text recognition (OCR) over it, or move it out of the folder",
         )
-    body = "\n\n".join(page for page in without_margins(pages) if page)
+    body = "\n\n".join(page for page in drop_margins(pages) if page)
     return join_divided(body), title
 
 
@@ -96,7 +96,7 @@ def join_divided(body: str) -> str:
     return re.sub(r"(\w[-\u2010])[ \t]*\n[ \t]*(?=\w)", r"\1", body)
 
 
-def without_margins(pages: Sequence[str]) -> list[str]:
+def drop_margins(pages: Sequence[str]) -> list[str]:
     """Pages without the first and last lines that most of them share, up to their numbers.
 
     Of three pages and more; a page's only line is kept.
@@ -105,13 +105,13 @@ def without_margins(pages: Sequence[str]) -> list[str]:
     if len(cut) < _FEWEST:
         return list(pages)
     for at in (0, -1):
-        times = Counter(_folded(lines[at]) for lines in cut if len(lines) > 1)
+        times = Counter(_mask_numbers(lines[at]) for lines in cut if len(lines) > 1)
         common = {line for line, count in times.items() if 2 * count > len(cut)}
         for lines in cut:
-            if len(lines) > 1 and _folded(lines[at]) in common:
+            if len(lines) > 1 and _mask_numbers(lines[at]) in common:
                 del lines[at]
     return ["\n".join(lines).strip() for lines in cut]
 
 
-def _folded(line: str) -> str:
+def _mask_numbers(line: str) -> str:
     return re.sub(r"\d+", "#", line.strip())

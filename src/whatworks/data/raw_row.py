@@ -35,7 +35,7 @@ class Row:
     split: str = ""
 
 
-def split_of(name: str) -> str:
+def find_split(name: str) -> str:
     """``train``, ``dev`` or ``test`` when a word of a file or split name says so, else "".
 
     The first word goes before the others, which count when they agree: ``gsm_train`` is train, and
@@ -65,6 +65,6 @@ def has_header(first: Sequence[Any], others: Sequence[Sequence[Any]]) -> bool:
     return True
 
 
-def numbered(count: int) -> list[str]:
+def number_columns(count: int) -> list[str]:
     """Names for the columns of a table that has none."""
     return [f"column {number}" for number in range(1, count + 1)]

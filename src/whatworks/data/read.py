@@ -9,16 +9,24 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.contents import Data
 from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
-from whatworks.data.formats.base import NO_VALUE, Absent, LeftOut, Unclear, as_text, first, text_in
+from whatworks.data.formats.base import (
+    NO_VALUE,
+    Absent,
+    LeftOut,
+    Unclear,
+    as_text,
+    find_text,
+    find_value,
+)
 from whatworks.data.formats.preference import join_labelled
-from whatworks.data.formats.turns import unread
-from whatworks.data.logs import log_name
+from whatworks.data.formats.turns import list_unread
+from whatworks.data.logs import recognise_log
 from whatworks.data.nested import look
 from whatworks.data.raw_row import Fields, Row
-from whatworks.data.raw_rows import rows
+from whatworks.data.raw_rows import read_rows
 from whatworks.data.task import Example, Pair
 
 ROLES = ("input", "target", "id", "group", "evidence")
@@ -78,19 +86,19 @@ def read(
     problems: dict[str, tuple[int, str]] = {}
     absent: set[str] = set()
     items: list[_Item] = []
-    said: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     count = 0
     for row in islice(source, limit):
         count += 1
         try:
             items.append(reader.item(row))
         except LeftOut as why:
-            said[f"were left out: {why}"] += 1
+            reasons[f"were left out: {why}"] += 1
         except RowProblem as problem:
             if isinstance(problem, Absent):
                 absent.add(str(problem))
                 if missing == "drop":
-                    said[f"were left out: {problem}"] += 1
+                    reasons[f"were left out: {problem}"] += 1
                     continue
             times, place = problems.get(str(problem), (0, row.place))
             problems[str(problem)] = (times + 1, place)
@@ -99,17 +107,17 @@ def read(
         raise _report(reader.form, problems, count, kind)
     if not items:
         raise InputError(
-            f"all {count} rows {' and '.join(said)}", place=str(path), remedy="give other rows"
+            f"all {count} rows {' and '.join(reasons)}", place=str(path), remedy="give other rows"
         )
     _check_ids(items, path)
-    pairs, notes = _pairs(items)
-    said.update(note for item in items for note in item.notes)
+    pairs, notes = _make_pairs(items)
+    reasons.update(note for item in items for note in item.notes)
     return Data(
-        examples=tuple(item.example for item in items if not _only_rejected(item.content)),
+        examples=tuple(item.example for item in items if not _is_only_rejected(item.content)),
         pairs=pairs,
         format=reader.form.name,
         columns=reader.shown(),
-        notes=(*reader.form.notes, *(f"{n} rows {note}" for note, n in said.items()), *notes),
+        notes=(*reader.form.notes, *(f"{n} rows {note}" for note, n in reasons.items()), *notes),
         documents=tuple({d.id: d for item in items for d in item.content.documents}.values()),
     )
 
@@ -135,7 +143,7 @@ def stream(
             continue
         except RowProblem as problem:
             raise _report(reader.form, {str(problem): (1, row.place)}, count) from problem
-        if not _only_rejected(item.content):
+        if not _is_only_rejected(item.content):
             yield item.example
 
 
@@ -153,10 +161,10 @@ class Reader:
         self._kept = missing == "keep"
         self._columns = columns
         self._have = have
-        known = _names(columns["id"]) if "id" in columns else _IDS
+        known = _list_names(columns["id"]) if "id" in columns else _IDS
         self._id = next((name for name in known if name in have), "")
-        self._group = _names(columns.get("group", "group"))
-        self._evidence = _names(columns.get("evidence", "evidence"))
+        self._group = _list_names(columns.get("group", "group"))
+        self._evidence = _list_names(columns.get("evidence", "evidence"))
         self._taken = form.used() | {self._id, *self._group, *self._evidence, "meta"}
 
     def item(self, row: Row) -> _Item:
@@ -171,38 +179,38 @@ class Reader:
         meta = {k: v for k, v in row.fields.items() if k not in self._taken and v is not None}
         if row.split:
             meta.setdefault("split", row.split)
-        given: Any = row.fields.get("meta")
-        if isinstance(given, Mapping):
-            meta.update(cast("Mapping[str, Any]", given))
-        elif given is not None:
-            meta["meta"] = given
+        extra: Any = row.fields.get("meta")
+        if isinstance(extra, Mapping):
+            meta.update(cast("Mapping[str, Any]", extra))
+        elif extra is not None:
+            meta["meta"] = extra
         meta.update(content.meta)
-        group = first(row.fields, *self._group)
+        group = find_value(row.fields, *self._group)
         example = Example(
-            id=text_in(row.fields, self._id) or row.name,
+            id=find_text(row.fields, self._id) or row.name,
             inputs=content.inputs,
             messages=content.messages,
             target=content.target,
             group=content.group if group is None else as_text(group),
-            evidence=_listed(first(row.fields, *self._evidence)) or content.evidence,
+            evidence=_list_texts(find_value(row.fields, *self._evidence)) or content.evidence,
             meta=meta,
         )
         hidden = (f"have turns with {name!r}, which the model is not shown" for name in
-                  unread(row.fields))  # fmt: skip
+                  list_unread(row.fields))  # fmt: skip
         return _Item(example, content, (*content.notes, *hidden))
 
     def _filled(self, fields: Fields) -> Fields:
         """The row, nothing for the target that it lacks where such rows are kept."""
         names = [name for name in self.form.columns.get("target", ()) if name in self._have]
-        if not (self._kept and names) or first(fields, *names) is not None:
+        if not (self._kept and names) or find_value(fields, *names) is not None:
             return fields
         return {**fields, names[0]: ""}
 
     def _check(self, content: Content) -> None:
         """Refuse a text that stands for no value."""
         role = {"target": content.target, "input": "".join(content.inputs.values())}
-        for part, said in role.items():
-            if said.strip() in NO_VALUE:
+        for part, text in role.items():
+            if text.strip() in NO_VALUE:
                 name = next(iter(self.form.columns.get(part, ())), part)
                 raise Absent(f"no {name!r}")
 
@@ -225,31 +233,33 @@ def _open(
     """The reader that fits the first ``seen`` rows (None: all of them), and all rows."""
     for role in columns:
         if role not in ROLES:
-            raise InputError(f"unknown role {role!r} in `columns`", remedy=nearest(role, ROLES))
-    source = rows(path)
+            raise InputError(
+                f"unknown role {role!r} in `columns`", remedy=suggest_nearest(role, ROLES)
+            )
+    source = read_rows(path)
     sample = list(islice(source, None if seen is None else max(seen, SAMPLE)))
     if not sample:
         raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
     have = list(dict.fromkeys(name for row in sample for name in row.fields))
     paths: list[str] = []
     for role, column in columns.items():
-        for name in _names(column):
+        for name in _list_names(column):
             if name not in have and any(look(row.fields, name) is not None for row in sample):
                 paths.append(name)
             elif name not in have:
                 raise Unclear(
                     f"no column {name!r} for {role}; columns: {', '.join(have)}",
                     place=str(path),
-                    remedy=nearest(name, have),
+                    remedy=suggest_nearest(name, have),
                 )
     if paths:
-        sample = [_with(paths, row) for row in sample]
-        source = (_with(paths, row) for row in source)
+        sample = [_add_nested(paths, row) for row in sample]
+        source = (_add_nested(paths, row) for row in source)
         have += paths
     try:
         form = choose([row.fields for row in sample], format, columns)
     except InputError as error:
-        log = log_name(sample[0].fields)
+        log = recognise_log(sample[0].fields)
         remedy = f"these look like {log} logs: `whatworks import` makes examples of them"
         place = str(path)
         raise (InputError if log else type(error))(
@@ -258,19 +268,19 @@ def _open(
     return Reader(form, columns, have, missing), chain(sample, source)
 
 
-def _with(paths: Sequence[str], row: Row) -> Row:
+def _add_nested(paths: Sequence[str], row: Row) -> Row:
     """A row with what lies at these paths in columns of their own."""
     return replace(row, fields={**row.fields, **{path: look(row.fields, path) for path in paths}})
 
 
-def _only_rejected(content: Content) -> bool:
+def _is_only_rejected(content: Content) -> bool:
     """A labelled bad answer: half of a pair, but nothing to learn from as an example."""
     return content.rejected is not None and content.chosen is None
 
 
-def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
+def _make_pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
     """The preferences in the rows, with notes."""
-    found = [
+    halves = [
         Pair(
             example=item.example,
             chosen=item.content.chosen or "",
@@ -279,7 +289,7 @@ def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
         for item in items
         if item.content.chosen is not None or item.content.rejected is not None
     ]
-    joined = join_labelled(found)
+    joined = join_labelled(halves)
     pairs = tuple(pair for pair in joined if pair.chosen.strip() != pair.rejected.strip())
     single = sum(not (pair.chosen and pair.rejected) for pair in pairs)
     counts = {
@@ -290,11 +300,11 @@ def _pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
     return pairs, tuple(f"{count} {note}" for note, count in counts.items() if count)
 
 
-def _names(column: str | Sequence[str]) -> tuple[str, ...]:
+def _list_names(column: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in ([column] if isinstance(column, str) else column) if name)
 
 
-def _listed(value: Any) -> tuple[str, ...]:
+def _list_texts(value: Any) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     if isinstance(value, list):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from whatworks.base.errors import InputError
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.union_find import Joining
 from whatworks.data.task import Example, Splits
 
@@ -80,9 +80,11 @@ def check_examples(splits: Splits) -> None:
             f"{len(twice)} duplicate ids, the first is {twice[0]!r}",
             remedy="give every row an id of its own, or leave the id column out",
         )
-    seen = {_content(e): e.id for e in splits.train}
+    train_ids = {_hash_content(e): e.id for e in splits.train}
     for name, part in (("dev", splits.dev), ("test", splits.test)):
-        shared = [(seen[_content(e)], e.id) for e in part if _content(e) in seen]
+        shared = [
+            (train_ids[_hash_content(e)], e.id) for e in part if _hash_content(e) in train_ids
+        ]
         if shared:
             raise InputError(
                 f"train and {name} share {len(shared)} rows, the first is train "
@@ -100,23 +102,23 @@ def drop_overlap(splits: Splits) -> Splits:
     """
 
     def without(name: str, earlier: Sequence[Example]) -> tuple[Example, ...]:
-        rows = {_content(example) for example in earlier}
+        rows = {_hash_content(example) for example in earlier}
         groups = {example.group for example in earlier} - {None}
         part: tuple[Example, ...] = getattr(splits, name)
-        left = tuple(e for e in part if _content(e) not in rows and e.group not in groups)
-        if part and not left:
+        remaining = tuple(e for e in part if _hash_content(e) not in rows and e.group not in groups)
+        if part and not remaining:
             raise InputError(
                 f"all {len(part)} rows of {name} stand in an earlier split, themselves or with "
                 "others of their group",
                 remedy=f"leave the file of {name} out, so that it is cut from train by group; "
                 'or say that these are no groups: `columns: {group: ""}`',
             )
-        return left
+        return remaining
 
     dev = without("dev", splits.train)
     test = without("test", (*splits.train, *dev))
     return Splits(train=splits.train, dev=dev, test=test)
 
 
-def _content(example: Example) -> str:
-    return content_key([example.text.strip(), example.target.strip()])
+def _hash_content(example: Example) -> str:
+    return hash_content([example.text.strip(), example.target.strip()])

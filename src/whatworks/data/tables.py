@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from whatworks.base.errors import InputError
-from whatworks.data.file_text import stem
-from whatworks.data.raw_row import Row, split_of
+from whatworks.data.file_text import get_stem
+from whatworks.data.raw_row import Row, find_split
 
 PARQUET = "refs/convert/parquet"
 """The revision of a hub dataset that holds its rows as the hub itself converted them."""
 
 
-def parquet(path: Path) -> Iterator[Row]:
+def read_parquet(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, a batch at a time; class labels come out by name.
 
     Raises:
@@ -28,21 +28,23 @@ def parquet(path: Path) -> Iterator[Row]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise _missing(path) from error
+        raise _make_missing_error(path) from error
     # Damaged files raise anything from ArrowInvalid to OSError, all of them under Exception.
     try:
         file: Any = pyarrow.parquet.ParquetFile(path)
         batches: Iterable[Any] = file.iter_batches(batch_size=1000)
-        labels = _labels((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
-        found = (_named(record, labels) for batch in batches for record in batch.to_pylist())
-        yield from _numbered(found, str(path), stem(path), "")
+        labels = _read_labels((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+        records = (
+            _name_labels(record, labels) for batch in batches for record in batch.to_pylist()
+        )
+        yield from _number_rows(records, str(path), get_stem(path), "")
     except InputError:
         raise
     except Exception as error:
-        raise _damaged(path, error) from error
+        raise _make_damage_error(path, error) from error
 
 
-def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
+def read_dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
     """The rows of a dataset that ``save_to_disk`` wrote, or of one on the Hugging Face hub.
 
     All its splits, one after the other; class labels come out by name.
@@ -57,7 +59,7 @@ def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
     try:
         import datasets
     except ImportError as error:
-        raise _missing(path) from error
+        raise _make_missing_error(path) from error
     name, _, revision = hub_id.partition("@")
     try:
         saved: Any = (
@@ -72,23 +74,23 @@ def dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
                 for column, feature in (part.features or {}).items()
                 if isinstance(feature, datasets.ClassLabel)
             }
-            found = (_named(record, labels) for record in part)
+            records = (_name_labels(record, labels) for record in part)
             label = f"{path.name}-{name}" if name else path.name
-            yield from _numbered(found, str(path / name), label, split_of(name) or name)
+            yield from _number_rows(records, str(path / name), label, find_split(name) or name)
     except InputError:
         raise
     except Exception as error:
-        raise (_out_of_reach if hub_id else _damaged)(path, error) from error
+        raise (_make_hub_error if hub_id else _make_damage_error)(path, error) from error
 
 
-def _numbered(
+def _number_rows(
     records: Iterable[Mapping[str, Any]], path: str, label: str, split: str
 ) -> Iterator[Row]:
     for count, record in enumerate(records, start=1):
-        yield Row(_plain(record), f"{path} row {count}", f"{label}-{count}", split)
+        yield Row(_simplify_value(record), f"{path} row {count}", f"{label}-{count}", split)
 
 
-def _labels(described: bytes) -> dict[str, list[str]]:
+def _read_labels(described: bytes) -> dict[str, list[str]]:
     """Names of the class labels, by column, in what ``datasets`` writes beside a table.
 
     A feature is an object; before version 4, also a list that holds the feature of its items.
@@ -103,7 +105,7 @@ def _labels(described: bytes) -> dict[str, list[str]]:
     }
 
 
-def _named(record: Mapping[str, Any], labels: Mapping[str, list[str]]) -> dict[str, Any]:
+def _name_labels(record: Mapping[str, Any], labels: Mapping[str, list[str]]) -> dict[str, Any]:
     """The record with class labels by name; a negative number is a missing label."""
     named = dict(record)
     for column, names in labels.items():
@@ -112,12 +114,12 @@ def _named(record: Mapping[str, Any], labels: Mapping[str, list[str]]) -> dict[s
     return named
 
 
-def _plain(value: Any) -> Any:
+def _simplify_value(value: Any) -> Any:
     """The value as JSON could hold it: times and decimals as text, missing numbers as None."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in cast("Mapping[Any, Any]", value).items()}
+        return {str(k): _simplify_value(v) for k, v in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast("list[Any]", value)]
+        return [_simplify_value(item) for item in cast("list[Any]", value)]
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -129,7 +131,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _missing(path: Path) -> InputError:
+def _make_missing_error(path: Path) -> InputError:
     return InputError(
         "Parquet and saved datasets need the datasets library",
         place=str(path),
@@ -137,14 +139,14 @@ def _missing(path: Path) -> InputError:
     )
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
+def _make_damage_error(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return InputError(
         f"cannot be read: {reason}", place=str(path), remedy="check it, or save the rows as JSONL"
     )
 
 
-def _out_of_reach(path: Path, error: Exception) -> InputError:
+def _make_hub_error(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     if "scripts are no longer supported" in reason:
         return InputError(

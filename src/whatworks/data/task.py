@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_serializer
 
 from whatworks.base.errors import InputError
-from whatworks.base.frozen import Frozen, content_key, content_of, for_key
+from whatworks.base.frozen import Frozen, hash_content, is_for_key, resolve_content
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -124,9 +124,9 @@ class MetricSpec(Frozen):
         info: SerializationInfo,
     ) -> Any:
         written: dict[str, Any] = write(options)
-        if not for_key(info):
+        if not is_for_key(info):
             return written
-        return {n: content_of(v) if isinstance(v, str) else v for n, v in written.items()}
+        return {n: resolve_content(v) if isinstance(v, str) else v for n, v in written.items()}
 
     @classmethod
     def read(cls, value: str | Mapping[str, Any]) -> MetricSpec:
@@ -144,7 +144,7 @@ class MetricSpec(Frozen):
         name = options.pop("name", None)
         if name is None and len(options) == 1:
             name, inner = next(iter(options.items()))
-            options = _of_function(inner) if isinstance(inner, str) else dict(inner or {})
+            options = _parse_function(inner) if isinstance(inner, str) else dict(inner or {})
         if not isinstance(name, str):
             raise InputError(
                 "the metric has no name", remedy="write `metric: json` or `metric: {json: {...}}`"
@@ -152,7 +152,7 @@ class MetricSpec(Frozen):
         return cls(name=name, options=options)
 
 
-def _of_function(text: str) -> dict[str, str]:
+def _parse_function(text: str) -> dict[str, str]:
     """``my_metric.py:score`` as options; the content of the file is what counts in a key."""
     file, mark, function = text.rpartition(":")
     if not mark or not file.endswith(".py") or not function.isidentifier():
@@ -183,11 +183,11 @@ class Task(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def examples_key(examples: Iterable[Example]) -> str:
+def hash_examples(examples: Iterable[Example]) -> str:
     """Content hash of a sequence of examples, order included."""
-    return content_key([example.key for example in examples])
+    return hash_content([example.key for example in examples])
 
 
-def transcript(messages: Sequence[Message]) -> str:
+def format_transcript(messages: Sequence[Message]) -> str:
     """Messages as readable text, for reports and errors."""
     return "\n".join(f"<{m.role}> {m.content}" for m in messages)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.formats import FORMATS
 from whatworks.data.formats.base import RowProblem
 from whatworks.data.json_text import parse
@@ -37,12 +37,14 @@ def write(examples: Iterable[Example], path: Path, format: str = "whatworks") ->
     """
     path = Path(path)
     if format not in WRITERS:
-        raise InputError(f"cannot write the format {format!r}", remedy=nearest(format, WRITERS))
+        raise InputError(
+            f"cannot write the format {format!r}", remedy=suggest_nearest(format, WRITERS)
+        )
     draft = path.with_name(f".{path.name}.part")
     count = 0
     try:
         with draft.open("w", encoding="utf-8") as file:
-            for line in _lines(examples, format):
+            for line in _format_lines(examples, format):
                 file.write(line + "\n")
                 count += 1
         if not count:
@@ -59,7 +61,7 @@ def write(examples: Iterable[Example], path: Path, format: str = "whatworks") ->
     return count
 
 
-def _lines(examples: Iterable[Example], format: str) -> Iterator[str]:
+def _format_lines(examples: Iterable[Example], format: str) -> Iterator[str]:
     form = next(form for form in FORMATS if form.name == format)
     for example in examples:
         line = json.dumps(WRITERS[format](example), ensure_ascii=False)
@@ -76,15 +78,15 @@ def _lines(examples: Iterable[Example], format: str) -> Iterator[str]:
         yield line
 
 
-def _own(example: Example) -> dict[str, Any]:
+def _build_own(example: Example) -> dict[str, Any]:
     row = example.model_dump(mode="json")
-    kept = {name: value for name, value in row.items() if value not in (None, [], {})}
-    return kept if example.messages else {"inputs": {}, **kept}
+    fields = {name: value for name, value in row.items() if value not in (None, [], {})}
+    return fields if example.messages else {"inputs": {}, **fields}
 
 
-def _alpaca(example: Example) -> dict[str, Any]:
+def _build_alpaca(example: Example) -> dict[str, Any]:
     if not example.messages:
-        return {"input": "", **example.inputs, "output": example.target, **_rest(example)}
+        return {"input": "", **example.inputs, "output": example.target, **_collect_rest(example)}
     turns = [message.content for message in example.messages]
     row: dict[str, Any] = {}
     if example.messages[0].role == "system":
@@ -92,35 +94,35 @@ def _alpaca(example: Example) -> dict[str, Any]:
     *earlier, question = turns
     history = [list(pair) for pair in zip(earlier[::2], earlier[1::2], strict=False)]
     row |= {"instruction": question, "input": "", "history": history, "output": example.target}
-    return {**row, **_rest(example)}
+    return {**row, **_collect_rest(example)}
 
 
-def _sharegpt(example: Example) -> dict[str, Any]:
-    turns = [{"from": _SHAREGPT_ROLES[m.role], "value": m.content} for m in _all_turns(example)]
-    return {"conversations": turns, **_rest(example)}
+def _build_sharegpt(example: Example) -> dict[str, Any]:
+    turns = [{"from": _SHAREGPT_ROLES[m.role], "value": m.content} for m in _list_turns(example)]
+    return {"conversations": turns, **_collect_rest(example)}
 
 
-def _openai(example: Example) -> dict[str, Any]:
-    turns = [{"role": message.role, "content": message.content} for message in _all_turns(example)]
-    row: dict[str, Any] = {"messages": turns, **_rest(example)}
+def _build_openai(example: Example) -> dict[str, Any]:
+    turns = [{"role": message.role, "content": message.content} for message in _list_turns(example)]
+    row: dict[str, Any] = {"messages": turns, **_collect_rest(example)}
     if "tools" in example.meta:  # where the OpenAI format has them
         row["tools"] = example.meta["tools"]
         row["meta"] = {k: v for k, v in row["meta"].items() if k != "tools"}
     return row
 
 
-def _all_turns(example: Example) -> tuple[Message, ...]:
+def _list_turns(example: Example) -> tuple[Message, ...]:
     return (*example.messages, Message(role="assistant", content=example.target))
 
 
-def _rest(example: Example) -> dict[str, Any]:
+def _collect_rest(example: Example) -> dict[str, Any]:
     row = example.model_dump(mode="json", include={"id", "group", "evidence", "meta"})
     return {name: value for name, value in row.items() if value not in (None, [], {})}
 
 
 WRITERS: Mapping[str, Callable[[Example], dict[str, Any]]] = {
-    "whatworks": _own,
-    "alpaca": _alpaca,
-    "sharegpt": _sharegpt,
-    "openai": _openai,
+    "whatworks": _build_own,
+    "alpaca": _build_alpaca,
+    "sharegpt": _build_sharegpt,
+    "openai": _build_openai,
 }

@@ -11,9 +11,9 @@ from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Document, Example, Message
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
-from whatworks.methods.rag import passages_of
-from whatworks.methods.rewording import Kind, Said, ambiguous, facts, made, reworded
-from whatworks.models.helper import Helper, required
+from whatworks.methods.rag import cut_passages
+from whatworks.methods.rewording import Kind, Said, find_ambiguous, make_row, read_facts, reword
+from whatworks.models.helper import Helper, require_helper
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons, Place
 
@@ -68,20 +68,20 @@ class Augment(Method):
         rows = () if self.source == "documents" else train
         documents = bench.documents if self.source != "rows" else ()
         if self.source == "documents" or (self.source == "both" and bench.documents_fault):
-            passages_of(bench, 120, 0)  # refuses where there are none
+            cut_passages(bench, 120, 0)  # refuses where there are none
         by = self.by or ("helper" if bench.helper else "rules")
         if by == "helper":
-            helper = required(bench.helper, "`augment: {by: helper}`")
-            passages = passages_of(bench, 120, 0) if documents else ()
-            new = self._written(helper, _sources(rows, passages))
+            helper = require_helper(bench.helper, "`augment: {by: helper}`")
+            passages = cut_passages(bench, 120, 0) if documents else ()
+            new = self._written(helper, _list_sources(rows, passages))
         else:
-            own, beside = facts(train, documents), list[Said]()
+            own, beside = read_facts(train, documents), list[Said]()
             if self.source == "documents":  # the rows still give their wordings
                 of_train = {row.id for row in train}
                 beside = [one for one in own if one.row.id in of_train]
                 own = [one for one in own if one.row.id not in of_train]
-            new = reworded(own, self.kinds, self.copies, beside)
-        unclear = ambiguous((row.text, row.target) for row in (*train, *new) if not row.bare)
+            new = reword(own, self.kinds, self.copies, beside)
+        unclear = find_ambiguous((row.text, row.target) for row in (*train, *new) if not row.bare)
         new = [row for row in new if row.bare or row.text not in unclear]
         bench.note("by", by)
         bench.note("rows", len(new))
@@ -96,7 +96,7 @@ class Augment(Method):
 
     def _written(self, helper: Helper, sources: Sequence[tuple[Example, str]]) -> list[Example]:
         """What the helper writes of each source; lines that do not have the form are left out."""
-        found: dict[str, Example] = {}
+        rows: dict[str, Example] = {}
         for kind in self.kinds:
             form = FORM if kind == "paraphrases" else WITH_ANSWER
             task = ASKED[kind].format(n=self.copies) + form
@@ -106,24 +106,28 @@ class Augment(Method):
                 for row, text in sources
             ]
             prompts = [[Message(role="user", content=f"{task}\n\n{text}")] for text in texts]
-            for (row, _), said in zip(sources, helper.ask(prompts), strict=True):
-                lines = [line.strip(" -*\t") for line in said.text.splitlines() if line.strip()]
+            for (row, _), reply in zip(sources, helper.ask(prompts), strict=True):
+                lines = [line.strip(" -*\t") for line in reply.text.splitlines() if line.strip()]
                 for line in lines[: self.copies]:
                     question, arrow, answer = line.partition("=>")
                     if kind != "paraphrases":
                         if not (arrow and question.strip() and answer.strip()):
                             continue
-                        new = made(row, question.strip(), answer.strip())
+                        new = make_row(row, question.strip(), answer.strip())
                     else:  # a question stays one, plain text stays plain
-                        new = made(row, "" if row.bare else line, line if row.bare else row.target)
-                    found.setdefault(new.key, new)
-        return list(found.values())
+                        new = make_row(
+                            row, "" if row.bare else line, line if row.bare else row.target
+                        )
+                    rows.setdefault(new.key, new)
+        return list(rows.values())
 
 
-def _sources(rows: Sequence[Example], passages: Sequence[Document]) -> list[tuple[Example, str]]:
+def _list_sources(
+    rows: Sequence[Example], passages: Sequence[Document]
+) -> list[tuple[Example, str]]:
     """What a helper reads of each row and passage."""
-    asked = [(row, row.target if row.bare else f"{row.text}\n{row.target}") for row in rows]
+    texts = [(row, row.target if row.bare else f"{row.text}\n{row.target}") for row in rows]
     return [
-        *asked,
+        *texts,
         *((Example(id=f"{p.id}/", evidence=(p.id.split("#")[0],)), p.passage) for p in passages),
     ]

@@ -10,9 +10,9 @@ from pydantic import Field, field_validator
 
 from whatworks.data.task import MetricSpec
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.bench.pick_answer import reward_of
+from whatworks.methods.bench.pick_answer import load_reward
 from whatworks.methods.method import Method
-from whatworks.metrics.registry import metric_at
+from whatworks.metrics.registry import resolve_metric
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 
@@ -47,7 +47,9 @@ class BestOfN(Method):
 
     def located(self, root: Path) -> BestOfN:
         """With the files of the reward."""
-        return self if self.reward is None else self.replace(reward=metric_at(self.reward, root))
+        return (
+            self if self.reward is None else self.replace(reward=resolve_metric(self.reward, root))
+        )
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage as it is.
@@ -56,7 +58,7 @@ class BestOfN(Method):
             InputError: If the reward is none.
         """
         if self.reward is not None:
-            reward_of(self.reward)
+            load_reward(self.reward)
         return super().plan(weights)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:

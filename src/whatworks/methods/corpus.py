@@ -9,7 +9,7 @@ from pydantic import Field
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
-from whatworks.methods.rag import passages_of
+from whatworks.methods.rag import cut_passages
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons, Place
 
@@ -41,7 +41,7 @@ class Corpus(Method):
         Raises:
             ArmFailure: If there are no documents, or no text in them.
         """
-        pieces = passages_of(bench, self.size, self.overlap)
+        pieces = cut_passages(bench, self.size, self.overlap)
         bench.note("pieces", len(pieces))
         rows = tuple(Example(id=piece.id, target=piece.passage) for piece in pieces)
         before = start.rows(bench.train) if self.place == "beside" else ()

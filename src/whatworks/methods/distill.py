@@ -11,9 +11,9 @@ from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
-from whatworks.metrics.citations import without_citations
+from whatworks.metrics.citations import strip_citations
 from whatworks.models.engine import Generation
-from whatworks.models.helper import required
+from whatworks.models.helper import require_helper
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons, Place
 from whatworks.prompts.render import render_each
@@ -58,23 +58,23 @@ class Distill(Method):
             BudgetExceeded: Before a request that would pass a limit leaves.
         """
         rows = start.rows(bench.train)
-        asked = [row for row in rows if not row.bare]
+        questions = [row for row in rows if not row.bare]
         teacher = self.teacher or ("helper" if bench.helper else "prompt")
         answered = [
-            (row, said)
+            (row, reply)
             for draw in range(self.samples)
-            for row, said in zip(
-                asked, self._answers(teacher, start, bench, asked, draw), strict=True
+            for row, reply in zip(
+                questions, self._answers(teacher, start, bench, questions, draw), strict=True
             )
         ]
         # An answer that was cut off would be taught as if it ended there.
-        whole = [(row, said) for row, said in answered if said.finish != "length"]
-        made = [
-            row.replace(target=self._target(teacher, start, said))
-            for row, said in whole
-            if said.text.strip() and self._kept(start, bench, row, said)
+        whole = [(row, reply) for row, reply in answered if reply.finish != "length"]
+        lessons = [
+            row.replace(target=self._target(teacher, start, reply))
+            for row, reply in whole
+            if reply.text.strip() and self._kept(start, bench, row, reply)
         ]
-        taught = {row.key: row for row in made}
+        taught = {row.key: row for row in lessons}
         bench.note("teacher", teacher)
         bench.note("kept", f"{len(taught)} of {len(answered)} answers")
         if cut := len(answered) - len(whole):
@@ -82,7 +82,7 @@ class Distill(Method):
         if not taught:
             limit = start.decoding.max_tokens
             raise ArmFailure(
-                f"none of the teacher's answers to {len(asked)} rows is kept"
+                f"none of the teacher's answers to {len(questions)} rows is kept"
                 + (f": {cut} of {len(answered)} were cut off at {limit} tokens" if cut else ""),
                 remedy=f"raise `decoding: {{max_tokens: ...}}`, now {limit}"
                 if cut
@@ -106,7 +106,7 @@ class Distill(Method):
         if teacher == "prompt":
             answers = bench.answers(start.asked.replace(decoding=decoding), rows)
             return [answer.generation for answer in answers]
-        helper = required(bench.helper, "`distill: {teacher: helper}`")
+        helper = require_helper(bench.helper, "`distill: {teacher: helper}`")
         requests = render_each(start.prompt, rows)
         return helper.ask([request.messages for request in requests], decoding)
 
@@ -117,5 +117,5 @@ class Distill(Method):
         """The answer, without citations of passages that are then taken away."""
         context = start.prompt.context
         if teacher == "prompt" and context is not None and context.cite:
-            return without_citations(said.text)[0]
+            return strip_citations(said.text)[0]
         return said.text.strip()

@@ -11,14 +11,14 @@ from pydantic import Field, field_validator
 from whatworks.analysis.method_outcomes import EpochScores
 from whatworks.data.task import MetricSpec, Pair
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.drawn_answers import best_and_worst, cut_off, drawn, scored
+from whatworks.methods.drawn_answers import draw_answers, is_cut_off, pair_best_and_worst, rescore
 from whatworks.methods.method import Method
-from whatworks.methods.preference_pairs import given, telling
-from whatworks.metrics.registry import load, metric_at
+from whatworks.methods.preference_pairs import find_pairs, keep_differing
+from whatworks.metrics.registry import load, resolve_metric
 from whatworks.models.weights import StageKind
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
-from whatworks.training.rows import labelled_rows, pair_rows
+from whatworks.training.rows import make_labelled_rows, make_pair_rows
 from whatworks.training.settings import DPOSettings, KTOSettings
 
 
@@ -65,7 +65,7 @@ class DPO(Method):
         """With the files of the metric that ranks samples."""
         if not isinstance(self.pairs, MetricSpec):
             return self
-        return self.replace(pairs=metric_at(self.pairs, root))
+        return self.replace(pairs=resolve_metric(self.pairs, root))
 
     @property
     def trains(self) -> StageKind:
@@ -88,24 +88,24 @@ class DPO(Method):
         shared = self.model_dump(include={"kind", "epochs", "learning_rate"})
         if self.loss == "kto":
             kto = KTOSettings(**shared, beta=self.beta or 0.1)
-            weights = bench.fit(start, kto, labelled_rows(start.prompt, pairs), self.name)
+            weights = bench.fit(start, kto, make_labelled_rows(start.prompt, pairs), self.name)
         else:
-            pairs = telling(pairs)
+            pairs = keep_differing(pairs)
             dpo = DPOSettings(**shared, loss=self.loss, beta=self.beta)
-            weights = bench.fit(start, dpo, pair_rows(start.prompt, pairs), self.name)
+            weights = bench.fit(start, dpo, make_pair_rows(start.prompt, pairs), self.name)
         bench.note("pairs", len(pairs))
         best, scores = bench.best([start.with_weights(each) for each in weights])
         bench.tell(EpochScores(values=tuple(round(score, 4) for score in scores)))
         return best
 
     def _pairs(self, start: Candidate, bench: Bench) -> tuple[Pair, ...]:
-        made = start.lessons is not None and start.lessons.pairs is not None
-        source = self.pairs or ("given" if made or bench.preferences else "samples")
+        has_pairs = start.lessons is not None and start.lessons.pairs is not None
+        source = self.pairs or ("given" if has_pairs or bench.preferences else "samples")
         if source == "given":
-            return given(start, bench.preferences)
-        answers = drawn(bench, start, bench.train, self.samples, self.temperature)
-        if cut := sum(cut_off(answer) for draws in answers for answer in draws):
+            return find_pairs(start, bench.preferences)
+        answers = draw_answers(bench, start, bench.train, self.samples, self.temperature)
+        if cut := sum(is_cut_off(answer) for draws in answers for answer in draws):
             bench.note("cut_off", cut)
         if isinstance(source, MetricSpec):
-            answers = scored(load(source), answers)
-        return tuple(best_and_worst(answers))
+            answers = rescore(load(source), answers)
+        return tuple(pair_best_and_worst(answers))

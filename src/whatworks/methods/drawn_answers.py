@@ -13,7 +13,7 @@ from whatworks.metrics.score import Metric
 from whatworks.prompts.candidate import Candidate
 
 
-def drawn(
+def draw_answers(
     bench: Bench, candidate: Candidate, examples: Sequence[Example], k: int, temperature: float
 ) -> list[list[Answer]]:
     """``k`` scored answers for each row of train or dev, in the order of the rows; charged.
@@ -31,18 +31,18 @@ def drawn(
     return [list(answers) for answers in zip(*draws, strict=True)]
 
 
-def scored(metric: Metric, answers: Sequence[Sequence[Answer]]) -> list[list[Answer]]:
+def rescore(metric: Metric, answers: Sequence[Sequence[Answer]]) -> list[list[Answer]]:
     """The same answers, scored by another metric; without the target, if it can do without."""
 
     def anew(answer: Answer) -> Answer:
-        asked = answer.example.replace(target="") if metric.blind else answer.example
-        said = answer.generation.text
-        return replace(answer, score=metric(asked, said, ended=not cut_off(answer)))
+        example = answer.example.replace(target="") if metric.blind else answer.example
+        text = answer.generation.text
+        return replace(answer, score=metric(example, text, ended=not is_cut_off(answer)))
 
     return [list(map(anew, each)) for each in answers]
 
 
-def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
+def pair_best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
     """A pair for each row whose answers differ in score: the first best, the first worst.
 
     Of answers that score the same, one that abstains is better than one that is wrong. One that was
@@ -54,7 +54,7 @@ def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
     pairs: list[Pair] = []
     for drawn_for_one in answers:
         worst = min(drawn_for_one, key=_rank)
-        whole = [answer for answer in drawn_for_one if not cut_off(answer)]
+        whole = [answer for answer in drawn_for_one if not is_cut_off(answer)]
         best = max(whole, key=_rank, default=worst)
         if _rank(best) > _rank(worst) and best.generation.text and worst.generation.text:
             example = best.example
@@ -62,7 +62,7 @@ def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
                 Pair(example=example, chosen=best.generation.text, rejected=worst.generation.text)
             )
     if not pairs:
-        cut = sum(cut_off(answer) for each in answers for answer in each)
+        cut = sum(is_cut_off(answer) for each in answers for answer in each)
         raise ArmFailure(
             f"the drawn answers to each of {len(answers)} rows all score the same: "
             "nothing is preferred" + (f" ({cut} were cut off)" if cut else ""),
@@ -72,7 +72,7 @@ def best_and_worst(answers: Sequence[Sequence[Answer]]) -> list[Pair]:
     return pairs
 
 
-def cut_off(answer: Answer) -> bool:
+def is_cut_off(answer: Answer) -> bool:
     """Whether it reached the limit of tokens: no end stands behind what it says."""
     return answer.generation.finish == "length"
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
-from whatworks.methods.prompt_edits.racing import Track, blocks_of
+from whatworks.methods.prompt_edits.racing import Track, split_blocks
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Demos
 
@@ -74,14 +74,14 @@ class FewShot(Method):
         count = max(self.draws, SEARCHED)
         kinds = ["balanced" if i % 2 else "random" for i in range(count)]
         sets = [_draw(bench.train, self.k, kind, rng) for kind in kinds]
-        track = Track(bench, blocks_of(bench.dev, rng))
+        track = Track(bench, split_blocks(bench.dev, rng))
         best = track.race([self._fitting(start, bench, one) for one in sets], what="draws")[0]
         scores = [round(best.score, 4)]
         for _ in range(ROUNDS):
             demos = best.candidate.prompt.demos
             assert demos is not None
             shown = demos.pool[: demos.k]
-            near = [_neighbour(shown, bench.train, rng) for _ in range(count)]
+            near = [_choose_neighbour(shown, bench.train, rng) for _ in range(count)]
             tried = [self._fitting(start, bench, one) for one in near]
             best = track.race([best.candidate, *tried], what="neighbours")[0]
             scores.append(round(best.score, 4))
@@ -89,7 +89,7 @@ class FewShot(Method):
         return best.candidate
 
 
-def _neighbour(
+def _choose_neighbour(
     shown: tuple[Example, ...], train: Sequence[Example], rng: random.Random
 ) -> tuple[Example, ...]:
     """The set in another order, or with one row exchanged for one with another input."""

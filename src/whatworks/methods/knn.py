@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from whatworks.base.frozen import Named
-from whatworks.base.paths import model_at
+from whatworks.base.paths import resolve_model
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
@@ -40,7 +40,7 @@ class Knn(Method):
 
     def located(self, root: Path) -> Knn:
         """With the encoder's folder."""
-        return self.replace(embedder=model_at(self.embedder, root))
+        return self.replace(embedder=resolve_model(self.embedder, root))
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the whole train split as its pool of demonstrations."""

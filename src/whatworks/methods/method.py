@@ -150,7 +150,7 @@ class Chain(Frozen):
         for step in self.steps:
             if step.trains == "lora":
                 if weights.stack("lora") == "continue":
-                    _same_adapter(step, maker)
+                    _check_adapter(step, maker)
                 else:
                     maker = step
             weights = step.plan(weights)
@@ -176,15 +176,15 @@ def _check_lessons(steps: Sequence[Method]) -> None:
         if step.makes:
             waiting = step
     if waiting is not None:
-        made = " and ".join(sorted(waiting.makes))
+        kinds = " and ".join(sorted(waiting.makes))
         raise StackingError(
-            f"{waiting.name} only makes {made} to learn from, and no step after it does",
+            f"{waiting.name} only makes {kinds} to learn from, and no step after it does",
             remedy=f"put a trainer behind it: {waiting.name}+"
             + ("sft" if "rows" in waiting.makes else "dpo"),
         )
 
 
-def _same_adapter(step: Method, maker: Method | None) -> None:
+def _check_adapter(step: Method, maker: Method | None) -> None:
     """Refuse settings of an adapter that is there already, unless they are the ones it has.
 
     Args:

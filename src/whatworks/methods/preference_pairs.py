@@ -16,7 +16,7 @@ BINS = 5
 REMEDY = "give the study pairs: `task: {preferences: pairs.jsonl}`"
 
 
-def given(start: Candidate, preferences: tuple[Pair, ...]) -> tuple[Pair, ...]:
+def find_pairs(start: Candidate, preferences: tuple[Pair, ...]) -> tuple[Pair, ...]:
     """The pairs that a trainer learns from: a data step's, else the study's.
 
     Raises:
@@ -35,7 +35,7 @@ def given(start: Candidate, preferences: tuple[Pair, ...]) -> tuple[Pair, ...]:
     raise ArmFailure("there are no preference pairs", remedy=REMEDY)
 
 
-def telling(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+def keep_differing(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     """The pairs that have two sides which differ.
 
     Raises:
@@ -56,27 +56,27 @@ def telling(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     return different
 
 
-def held_out(pairs: Sequence[Pair], seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+def split_pairs(pairs: Sequence[Pair], seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Pairs in two, four fifths and one; pairs about the same input or of one group stay together.
 
     Raises:
         ArmFailure: If there are too few inputs for both parts to say anything.
     """
-    sources = sorted({_source(pair) for pair in pairs})
+    sources = sorted({_name_source(pair) for pair in pairs})
     if len(sources) < LEAST:
         raise ArmFailure(
             f"{len(sources)} different inputs are too few to learn a reward model from",
             remedy=f"give pairs about {LEAST} inputs or more, or use `dpo`",
         )
     random.Random(f"held out {seed}").shuffle(sources)
-    held = set(sources[: len(sources) // 5])
+    aside = set(sources[: len(sources) // 5])
     return (
-        tuple(pair for pair in pairs if _source(pair) not in held),
-        tuple(pair for pair in pairs if _source(pair) in held),
+        tuple(pair for pair in pairs if _name_source(pair) not in aside),
+        tuple(pair for pair in pairs if _name_source(pair) in aside),
     )
 
 
-def agreement(margins: Sequence[float]) -> dict[str, float]:
+def measure_agreement(margins: Sequence[float]) -> dict[str, float]:
     """How well a reward model agrees with held-out pairs.
 
     Args:
@@ -102,5 +102,5 @@ def agreement(margins: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _source(pair: Pair) -> str:
+def _name_source(pair: Pair) -> str:
     return pair.example.group or pair.example.text

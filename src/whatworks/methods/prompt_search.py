@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from whatworks.analysis.method_outcomes import SearchStep, SearchTrail
-from whatworks.analysis.mistakes import grouped, mistake
+from whatworks.analysis.mistakes import find_mistake, group_mistakes
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
@@ -20,12 +20,12 @@ from whatworks.methods.prompt_edits.edits import Editor
 from whatworks.methods.prompt_edits.racing import (
     Standing,
     Track,
-    block_sizes,
-    blocks_of,
-    held_out,
-    race_cost,
+    compute_block_sizes,
+    compute_race_cost,
+    split_blocks,
+    split_rows,
 )
-from whatworks.methods.prompt_edits.reflection import FINALISTS, HELPED, least, reflect
+from whatworks.methods.prompt_edits.reflection import FINALISTS, HELPED, count_least, reflect
 from whatworks.prompts.candidate import Candidate
 
 LEAST_ROWS = 16
@@ -68,24 +68,24 @@ class PromptSearch(Method):
             BudgetExceeded: If not even one edit of the prompt can be tried and decided on.
         """
         rng = random.Random(f"prompt-search {bench.seed}")
-        rows, kept = held_out(bench.dev, self.holdout, rng)
+        rows, aside = split_rows(bench.dev, self.holdout, rng)
         helper = bench.helper if self.helper else None
         samples = start.decoding.samples
         allowed = Allowance(bench, self.calls, samples, helped=HELPED if helper else 0)
-        rows, kept, width = self._afforded(allowed, rows, kept, rng)
+        rows, aside, width = self._afforded(allowed, rows, aside, rng)
         if helper is not None:
-            most = allowed.most((FINALISTS + 1) * len(kept))
-            found = reflect(start, bench, helper, rows, most)
+            most = allowed.most((FINALISTS + 1) * len(aside))
+            candidates = reflect(start, bench, helper, rows, most)
         else:
-            track = Track(bench, blocks_of(rows, rng))
-            found = self._by_edits(start, track, allowed, width, len(kept), rng)
+            track = Track(bench, split_blocks(rows, rng))
+            candidates = self._by_edits(start, track, allowed, width, len(aside), rng)
         bench.note("requests", allowed.spent)
-        if not found:
+        if not candidates:
             raise ArmFailure(
                 "no edit changes this prompt in a way that the model can be asked",
                 remedy="write variants by hand (`prompt`), or shorten the instructions",
             )
-        return _decide(start, found, Track(bench, (tuple(kept),)))
+        return _decide(start, candidates, Track(bench, (tuple(aside),)))
 
     def _afforded(
         self,
@@ -104,9 +104,9 @@ class PromptSearch(Method):
         for count, width in options:
             aside = math.ceil(count * len(kept) / len(rows))
             if allowed.helped:
-                first, prompts = least(count), FINALISTS + 1
+                first, prompts = count_least(count), FINALISTS + 1
             else:
-                first, prompts = count + race_cost(width + 1, block_sizes(count)), 2
+                first, prompts = count + compute_race_cost(width + 1, compute_block_sizes(count)), 2
             if allowed.pays(first, prompts * aside):
                 break
         else:
@@ -143,16 +143,16 @@ class PromptSearch(Method):
         history = [SearchStep(edit="seed", score=round(current.score, 4))]
         for number in range(1, self.rounds + 1):
             wrong = [
-                mistake(metric, a.example, a.generation.text, a.score) for a in current.answers
+                find_mistake(metric, a.example, a.generation.text, a.score) for a in current.answers
             ]
-            patterns = grouped(one for one in wrong if one is not None)
+            patterns = group_mistakes(one for one in wrong if one is not None)
             if trail and not patterns:
                 break  # nothing is wrong any more
             edits = editor.edits(current.candidate.prompt, patterns, most=width, rng=rng)
             decision = (len(trail) + 2) * deciding
             if trail and not allowed.pays(track.cost(len(edits) + 1), decision):
-                said = f"after {allowed.spent} requests: another round would pass the limit"
-                bench.note("stopped", said)
+                reason = f"after {allowed.spent} requests: another round would pass the limit"
+                bench.note("stopped", reason)
                 break
             tried = [current.candidate.replace(prompt=edit.prompt) for edit in edits]
             ranked = track.race([current.candidate, *tried], what=f"round {number}")

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from whatworks.base.errors import ArmFailure
 from whatworks.base.frozen import Frozen, Named, NamedStore
-from whatworks.base.paths import model_at, store_at
+from whatworks.base.paths import resolve_model, resolve_store
 from whatworks.data.task import Document
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import mean
@@ -18,7 +18,7 @@ from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context
 from whatworks.prompts.render import render_each
-from whatworks.prompts.retrieval import chunk, recall_at_k, resolve_embedder
+from whatworks.prompts.retrieval import chunk, measure_recall, resolve_embedder
 from whatworks.prompts.retrieval.reranking import check
 
 
@@ -91,9 +91,10 @@ class Rag(Method):
     def located(self, root: Path) -> Rag:
         """With the folders of the encoder, the cross-encoder and the store."""
         index = self.index.replace(
-            store=store_at(self.index.store, root), rerank=model_at(self.index.rerank, root)
+            store=resolve_store(self.index.store, root),
+            rerank=resolve_model(self.index.rerank, root),
         )
-        return self.replace(embedder=model_at(self.embedder, root), index=index)
+        return self.replace(embedder=resolve_model(self.embedder, root), index=index)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with an index over the documents; recall on dev is noted where known.
@@ -103,7 +104,7 @@ class Rag(Method):
                 needed.
         """
 
-        chunks = passages_of(bench, self.size, self.index.overlap)
+        chunks = cut_passages(bench, self.size, self.index.overlap)
         known = [row for row in bench.dev if row.evidence]
         if self.passages != "retrieved" and not known:
             raise ArmFailure(
@@ -129,18 +130,20 @@ class Rag(Method):
             )
             return start.with_prompt(context=context)
 
-        made = bench.largest_fit(build, min(self.k, len(chunks)), "passages")
+        fitted = bench.largest_fit(build, min(self.k, len(chunks)), "passages")
         if known:
-            found = [[p.id for p in asked.passages] for asked in render_each(made.prompt, known)]
-            recall = recall_at_k(found, [row.evidence for row in known])
+            shown = [
+                [p.id for p in request.passages] for request in render_each(fitted.prompt, known)
+            ]
+            recall = measure_recall(shown, [row.evidence for row in known])
             bench.note("recall", round(recall, 4))
             bench.note("recall_rows", len(known))
         bench.note("chunks", len(chunks))
         bench.note("words_per_chunk", round(mean([len(c.text.split()) for c in chunks]), 1))
-        return made
+        return fitted
 
 
-def passages_of(bench: Bench, size: int, overlap: int) -> tuple[Document, ...]:
+def cut_passages(bench: Bench, size: int, overlap: int) -> tuple[Document, ...]:
     """Passages of the task's documents, of about ``size`` words.
 
     Raises:

@@ -12,7 +12,7 @@ from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Example, Pair
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer
-from whatworks.methods.drawn_answers import drawn
+from whatworks.methods.drawn_answers import draw_answers
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons
@@ -53,17 +53,17 @@ class Refusal(Method):
             ArmFailure: If there is nothing to ask, or the metric has no room for a refusal.
         """
         rows = start.rows(bench.train)
-        asked = [row for row in rows if not row.bare]
-        if not asked:
+        questions = [row for row in rows if not row.bare]
+        if not questions:
             raise ArmFailure("no train row asks anything", remedy="give rows with inputs")
-        self._check(bench, asked[0])
-        answers = drawn(bench, start.asked, asked, self.samples, self.temperature)
-        counts = Counter[How](known(draws) for draws in answers)
+        self._check(bench, questions[0])
+        answers = draw_answers(bench, start.asked, questions, self.samples, self.temperature)
+        counts = Counter[How](classify_draws(draws) for draws in answers)
         bench.note("knows", {how: counts[how] for how in ("always", "sometimes", "never")})
         taught = [row for row in rows if row.bare]
         pairs: list[Pair] = []
-        for row, draws in zip(asked, answers, strict=True):
-            target = self._target(row, known(draws))
+        for row, draws in zip(questions, answers, strict=True):
+            target = self._target(row, classify_draws(draws))
             if target is not None:
                 taught.append(self._lesson(row, target))
                 pairs += self._pairs(row, target, draws)
@@ -105,7 +105,7 @@ class Refusal(Method):
             )
 
 
-def known(draws: Sequence[Answer]) -> How:
+def classify_draws(draws: Sequence[Answer]) -> How:
     """How often a row's drawn answers are right."""
     right = sum(answer.score.kind == "correct" for answer in draws)
     return "never" if not right else "always" if right == len(draws) else "sometimes"

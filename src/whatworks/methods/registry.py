@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.plugins import load_plugins, refuse_plugin
 from whatworks.base.validation import explain
 from whatworks.methods.augment import Augment
@@ -30,7 +30,7 @@ from whatworks.methods.refusal import Refusal
 from whatworks.methods.rl import RL
 from whatworks.methods.rlhf import RLHF
 from whatworks.methods.self_consistency import SelfConsistency
-from whatworks.methods.settings_search import MOST_TRIALS, searched
+from whatworks.methods.settings_search import MOST_TRIALS, build_search
 from whatworks.methods.sft import SFT
 from whatworks.methods.soft_prompt import SoftPrompt
 from whatworks.methods.zero_shot import ZeroShot
@@ -56,13 +56,13 @@ METHODS: tuple[type[Method], ...] = (
     RL,
 )
 
-__all__ = ["METHODS", "Chain", "Method", "chain"]
+__all__ = ["METHODS", "Chain", "Method", "build_chain"]
 
 
 GROUP = "whatworks.methods"
 
 
-def known_methods() -> dict[str, type[Method]]:
+def list_methods() -> dict[str, type[Method]]:
     """Every method by its name, those of other packages included.
 
     Raises:
@@ -76,7 +76,7 @@ def known_methods() -> dict[str, type[Method]]:
     return own
 
 
-def chain(
+def build_chain(
     spec: str,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     trials: int = MOST_TRIALS,
@@ -88,17 +88,19 @@ def chain(
     Raises:
         InputError: If a method or one of its settings is unknown, or a value does not fit.
     """
-    given = settings or {}
-    return searched(spec, partial(_chain, spec), given, trials) or _chain(spec, given)
+    own = settings or {}
+    return build_search(spec, partial(_parse_chain, spec), own, trials) or _parse_chain(spec, own)
 
 
-def _chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
-    known = known_methods()
+def _parse_chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
+    known = list_methods()
     names = [name.strip() for name in spec.split("+")]
     for name in [*names, *settings]:
         if name not in known:
             raise InputError(
-                f"unknown method {name!r}", place=f"arm {spec!r}", remedy=nearest(name, known)
+                f"unknown method {name!r}",
+                place=f"arm {spec!r}",
+                remedy=suggest_nearest(name, known),
             )
     unused = [name for name in settings if name not in names]
     if unused:
@@ -107,10 +109,12 @@ def _chain(spec: str, settings: Mapping[str, Mapping[str, Any]]) -> Chain:
             place=f"arm {spec!r}",
             remedy=f"add it to the chain, or put them under one of: {', '.join(names)}",
         )
-    return Chain(steps=tuple(_method(known[name], settings.get(name, {}), spec) for name in names))
+    return Chain(
+        steps=tuple(_build_method(known[name], settings.get(name, {}), spec) for name in names)
+    )
 
 
-def _method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Method:
+def _build_method(kind: type[Method], settings: Mapping[str, Any], spec: str) -> Method:
     try:
         return kind(**settings)
     except ValidationError as error:

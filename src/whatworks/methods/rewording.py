@@ -45,7 +45,7 @@ class Said:
         """The text without subject and object."""
         places = {self.object: OBJECT, self.subject: SUBJECT}
         longest = sorted(places, key=len, reverse=True)  # one may stand in the other
-        return _whole(*longest).sub(lambda found: places[found[0]], self.text)
+        return _compile_phrases(*longest).sub(lambda found: places[found[0]], self.text)
 
     @property
     def asks(self) -> bool:
@@ -53,16 +53,16 @@ class Said:
         return OBJECT not in self.wording
 
 
-def facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[Said]:
+def read_facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[Said]:
     """What rows and documents say, as far as the rules can read it, in order."""
     subjects = {row.group for row in rows if row.group}
-    told = [
+    statements = [
         Said(row, row.text, row.group, row.target)
         for row in rows
-        if row.group and not row.bare and _holds(row.text, row.group) and row.target
+        if row.group and not row.bare and _has_phrase(row.text, row.group) and row.target
     ]
     objects: dict[str, dict[str, None]] = {}
-    for one in told:
+    for one in statements:
         objects.setdefault(one.subject, {})[one.object] = None
     wordings: dict[str, None] = {}
     sentences = [
@@ -72,20 +72,20 @@ def facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[Said]:
         if text
     ]
     for _, text in sentences:
-        for subject in (name for name in subjects if _holds(text, name)):
+        for subject in (name for name in subjects if _has_phrase(text, name)):
             for value in objects.get(subject, ()):
-                if _holds(text, value) and not _holds(subject, value):
+                if _has_phrase(text, value) and not _has_phrase(subject, value):
                     wordings[Said(Example(id=""), text, subject, value).wording] = None
-    return [*told, *(one for row, text in sentences if (one := _read(row, text, wordings)))]
+    return [*statements, *(one for row, text in sentences if (one := _read(row, text, wordings)))]
 
 
-def _whole(*phrases: str) -> re.Pattern[str]:
+def _compile_phrases(*phrases: str) -> re.Pattern[str]:
     """Any of the phrases, the first that fits, where it does not stand inside a word."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, phrases))})(?!\w)")
 
 
-def _holds(text: str, phrase: str) -> bool:
-    return phrase in text and _whole(phrase).search(text) is not None
+def _has_phrase(text: str, phrase: str) -> bool:
+    return phrase in text and _compile_phrases(phrase).search(text) is not None
 
 
 def _read(row: Example, text: str, wordings: Mapping[str, None]) -> Said | None:
@@ -96,16 +96,16 @@ def _read(row: Example, text: str, wordings: Mapping[str, None]) -> Said | None:
             mark = re.escape(place)
             pattern = pattern.replace(mark, f"(?P<{place[1:-1]}>.+?)", 1)
             pattern = pattern.replace(mark, f"(?P={place[1:-1]})")
-        if found := re.fullmatch(pattern, text):
-            subject = found["subject"]
-            return Said(row.replace(group=subject), text, subject, found["object"])
+        if match := re.fullmatch(pattern, text):
+            subject = match["subject"]
+            return Said(row.replace(group=subject), text, subject, match["object"])
     names = list(dict.fromkeys(re.findall(_NAME, text)))
     if len(names) < 2 or names[-1] in names[0] or names[0] in names[-1]:
         return None
     return Said(row.replace(group=names[0]), text, names[0], names[-1])
 
 
-def reworded(
+def reword(
     said: Sequence[Said], kinds: Sequence[Kind], copies: int, beside: Sequence[Said] = ()
 ) -> list[Example]:
     """New rows, at most ``copies`` for each fact and kind, none that repeats what is there.
@@ -130,18 +130,20 @@ def reworded(
         {kind: _RULES[kind](one, of[same.root(f"\n{one.wording}")]) for kind in kinds}
         for one in every
     ]
-    unclear = ambiguous([*known, *(pair for by in written for new in by.values() for pair in new)])
+    unclear = find_ambiguous(
+        [*known, *(pair for by in written for new in by.values() for pair in new)]
+    )
     rows: list[Example] = []
     for one, by in zip(said, written, strict=False):
         for new in by.values():
             clear = [pair for pair in new if pair not in known and pair[0] not in unclear]
             for text, target in list(dict.fromkeys(clear))[:copies]:
                 known.add((text, target))
-                rows.append(made(one.row, text, target))
+                rows.append(make_row(one.row, text, target))
     return rows
 
 
-def ambiguous(asked: Iterable[tuple[str, str]]) -> set[str]:
+def find_ambiguous(asked: Iterable[tuple[str, str]]) -> set[str]:
     """Questions that stand there with more than one answer; plain text asks nothing."""
     answers: dict[str, set[str]] = {}
     for text, answer in asked:
@@ -149,55 +151,59 @@ def ambiguous(asked: Iterable[tuple[str, str]]) -> set[str]:
     return {text for text, different in answers.items() if text and len(different) > 1}
 
 
-def made(source: Example, text: str, target: str) -> Example:
+def make_row(source: Example, text: str, target: str) -> Example:
     """A row made from another: with its id, so that neither is shown in the other's prompt."""
     name = next(iter(source.inputs), "question")
     return source.replace(inputs={name: text} if text else {}, messages=(), target=target, meta={})
 
 
-def _filled(wording: str, one: Said) -> str:
+def _fill(wording: str, one: Said) -> str:
     return wording.replace(SUBJECT, one.subject).replace(OBJECT, one.object)
 
 
-def _paraphrases(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_paraphrases(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
     others = dict.fromkeys(o.wording for o in relation if o.asks == one.asks)
-    said = [_filled(wording, one) for wording in others]
-    return [(text, one.object) for text in said] if one.asks else [("", text) for text in said]
+    sentences = [_fill(wording, one) for wording in others]
+    return (
+        [(text, one.object) for text in sentences]
+        if one.asks
+        else [("", text) for text in sentences]
+    )
 
 
-def _questions(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_questions(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
     if one.asks:
         return []
-    asked = dict.fromkeys(_filled(o.wording, one) for o in relation if o.asks)
-    gap = f"Fill the gap: {_filled(one.wording.replace(OBJECT, GAP), one)}"
-    return [(text, one.object) for text in asked] or [(gap, one.object)]
+    questions = dict.fromkeys(_fill(o.wording, one) for o in relation if o.asks)
+    gap = f"Fill the gap: {_fill(one.wording.replace(OBJECT, GAP), one)}"
+    return [(text, one.object) for text in questions] or [(gap, one.object)]
 
 
-def _reversals(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
-    said = [o.wording for o in relation if not o.asks]
+def _list_reversals(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+    wordings = [o.wording for o in relation if not o.asks]
     return [
-        (f"Fill the gap: {_filled(wording.replace(SUBJECT, GAP), one)}", one.subject)
-        for wording in dict.fromkeys(said)
+        (f"Fill the gap: {_fill(wording.replace(SUBJECT, GAP), one)}", one.subject)
+        for wording in dict.fromkeys(wordings)
     ]
 
 
-def _implications(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_implications(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
     """What follows from a statement: that it is true, and that what others have is not."""
     statements = dict.fromkeys(o.wording for o in relation if not o.asks)
     own = {o.object for o in relation if o.subject == one.subject}
     other = next((o.object for o in relation if o.object not in own), None)
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     for wording in statements:
-        found.append((f"True or false? {_filled(wording, one)}", "True"))
+        pairs.append((f"True or false? {_fill(wording, one)}", "True"))
         if other is not None:
             false = wording.replace(SUBJECT, one.subject).replace(OBJECT, other)
-            found.append((f"True or false? {false}", "False"))
-    return found
+            pairs.append((f"True or false? {false}", "False"))
+    return pairs
 
 
 _RULES = {
-    "paraphrases": _paraphrases,
-    "questions": _questions,
-    "reversals": _reversals,
-    "implications": _implications,
+    "paraphrases": _list_paraphrases,
+    "questions": _list_questions,
+    "reversals": _list_reversals,
+    "implications": _list_implications,
 }

@@ -14,7 +14,7 @@ from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
 from whatworks.models.weights import StageKind, Weights
 from whatworks.prompts.candidate import Candidate
-from whatworks.training.rows import prompt_rows
+from whatworks.training.rows import make_prompt_rows
 from whatworks.training.settings import RLSettings
 
 
@@ -75,9 +75,9 @@ class Reinforced(Method):
         settings = self.settings_for(start, bench.examiner.metric.spec).replace(
             wrong_costs=wrong_costs, reward=reward.key if reward else ""
         )
-        rows = prompt_rows(start.prompt, bench.train)
-        made = bench.fit(start, settings, rows, self.name, reward=reward)
-        best, scores = bench.best([start.with_weights(weights) for weights in made])
+        rows = make_prompt_rows(start.prompt, bench.train)
+        epochs = bench.fit(start, settings, rows, self.name, reward=reward)
+        best, scores = bench.best([start.with_weights(weights) for weights in epochs])
         bench.tell(EpochScores(values=tuple(round(score, 4) for score in scores)))
         return best
 

@@ -10,14 +10,19 @@ from pydantic import Field
 
 from whatworks.data.task import Pair
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.preference_pairs import agreement, given, held_out, telling
+from whatworks.methods.preference_pairs import (
+    find_pairs,
+    keep_differing,
+    measure_agreement,
+    split_pairs,
+)
 from whatworks.methods.rl import Reinforced
 from whatworks.models.reward_model import RewardModel
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
 from whatworks.prompts.prompt import Prompt
-from whatworks.training.rows import pair_rows
+from whatworks.training.rows import make_pair_rows
 from whatworks.training.settings import RewardSettings
 
 
@@ -40,35 +45,41 @@ class RLHF(Reinforced):
         Raises:
             ArmFailure: If there are no pairs, or too few.
         """
-        pairs, held = held_out(telling(given(start, bench.preferences)), bench.seed)
+        pairs, aside = split_pairs(keep_differing(find_pairs(start, bench.preferences)), bench.seed)
         start = start.learned("pairs")
-        model = reward_model(start, bench, pairs, self.reward_epochs)
+        model = train_reward_model(start, bench, pairs, self.reward_epochs)
         bench.note("reward_model", model.stages[-1].artifact)
-        for name, value in agreement(margins(bench, model, start.prompt, held)).items():
+        for name, value in measure_agreement(
+            measure_margins(bench, model, start.prompt, aside)
+        ).items():
             bench.note(f"reward_{name}", round(value, 4))
-        bench.note("reward_held_out", len(held))
+        bench.note("reward_held_out", len(aside))
         return self.reinforce(start, bench, wrong_costs=0.0, reward=model)
 
 
-def reward_model(start: Candidate, bench: Bench, pairs: Sequence[Pair], epochs: int) -> Weights:
+def train_reward_model(
+    start: Candidate, bench: Bench, pairs: Sequence[Pair], epochs: int
+) -> Weights:
     """A reward model on the untouched base, so that it judges every arm alike; stored.
 
     What its training tells is kept beside what the policy's will, under ``reward``.
     """
     base = start.with_weights(start.weights.replace(stages=()))
-    rows = pair_rows(start.prompt, pairs)
+    rows = make_pair_rows(start.prompt, pairs)
     aside = replace(bench, outcomes=[])
-    made = aside.fit(base, RewardSettings(epochs=epochs), rows, "reward")[-1]
+    weights = aside.fit(base, RewardSettings(epochs=epochs), rows, "reward")[-1]
     for outcome in aside.outcomes:
         bench.tell(outcome.replace(name=f"reward.{outcome.name}".strip(".")))
-    return made
+    return weights
 
 
-def margins(bench: Bench, model: Weights, prompt: Prompt, pairs: Sequence[Pair]) -> list[float]:
+def measure_margins(
+    bench: Bench, model: Weights, prompt: Prompt, pairs: Sequence[Pair]
+) -> list[float]:
     """Of each pair, by how much the reward model prefers the better answer."""
 
     scorer = RewardModel(bench.examiner.files(model))
-    rows = pair_rows(prompt, pairs)
+    rows = make_pair_rows(prompt, pairs)
     better, worse = (
         scorer.score([scorer.ids(row.messages, getattr(row, side)) for row in rows])
         for side in ("chosen", "rejected")

@@ -124,11 +124,11 @@ class Search(Method):
         """
         everything = [_Tried(trial) for trial in self.trials]
         going = everything
-        for share in shares(len(everything)):
-            asked = self._rung(going, start, bench, share)
-            scored = [tried for tried in asked if tried.score is not None]
+        for share in plan_shares(len(everything)):
+            results = self._rung(going, start, bench, share)
+            scored = [tried for tried in results if tried.score is not None]
             if not scored:
-                first = next(tried.failure for tried in asked if tried.failure)
+                first = next(tried.failure for tried in results if tried.failure)
                 raise ArmFailure(f"every tried setting failed: {first.said}", remedy=first.remedy)
             scored.sort(key=lambda tried: -(tried.score or 0.0))  # stable: the earlier of equals
             going = scored[: math.ceil(len(scored) / KEEP_ONE_IN)]
@@ -147,7 +147,7 @@ class Search(Method):
 
         A trial begins only while the budget can pay for it and for one more on all rows.
         """
-        part = _part(bench, share, train=any(t.trial.chain.trains for t in going))
+        part = _take_part(bench, share, train=any(t.trial.chain.trains for t in going))
         here = len(part.dev) / len(bench.dev)
         began = bench.ledger.share(bench.budget)
         for at, tried in enumerate(going):
@@ -159,13 +159,13 @@ class Search(Method):
         return going
 
 
-def shares(trials: int) -> list[float]:
+def plan_shares(trials: int) -> list[float]:
     """Shares of the rows, one per rung, the last one 1: as many as it takes to be left with few."""
     rungs = max(1, math.ceil(math.log(trials, KEEP_ONE_IN) - 1e-9))
     return [KEEP_ONE_IN ** float(i + 1 - rungs) for i in range(rungs)]
 
 
-def searched(
+def build_search(
     spec: str, make: Callable[[Settings], Chain], settings: Settings, trials: int
 ) -> Chain | None:
     """The chain whose steps, from the first one searched on, are a search; None without any.
@@ -181,43 +181,43 @@ def searched(
         InputError: If the values are no list, or a setting is unknown or does not fit.
     """
     fixed = {method: dict(own) for method, own in settings.items()}
-    asked = {
+    searches = {
         method: own.pop("search")
         for method, own in fixed.items()
         if isinstance(own.get("search"), Mapping)
     }
-    over = [(method, setting) for method, tried in asked.items() for setting in tried]
+    over = [(method, setting) for method, tried in searches.items() for setting in tried]
     if not over:
         return None
     for method, setting in over:
-        if not isinstance(asked[method][setting], list) or not asked[method][setting]:
+        if not isinstance(searches[method][setting], list) or not searches[method][setting]:
             raise InputError(
                 f"nothing to try for {setting!r} of {method}",
                 place=f"arm {spec!r}",
                 remedy=f"give a list of values: {{{method}: {{search: {{{setting}: [...]}}}}}}",
             )
-    grid = list(itertools.product(*(asked[method][setting] for method, setting in over)))
+    grid = list(itertools.product(*(searches[method][setting] for method, setting in over)))
     if len(grid) > trials:
         chosen = random.Random("search").sample(range(len(grid)), trials)
         grid = [grid[i] for i in sorted(chosen)]
-    made: list[Trial] = []
+    combinations: list[Trial] = []
     steps: tuple[Method, ...] = ()
     for values in grid:
         with_values = {method: dict(own) for method, own in fixed.items()}
         for (method, setting), value in zip(over, values, strict=True):
             with_values[method][setting] = value
         steps = make(with_values).steps
-        first = next(i for i, step in enumerate(steps) if step.name in asked)
-        said = ", ".join(
-            f"{method + '.' if len(asked) > 1 else ''}{setting} {value}"
+        first = next(i for i, step in enumerate(steps) if step.name in searches)
+        label = ", ".join(
+            f"{method + '.' if len(searches) > 1 else ''}{setting} {value}"
             for (method, setting), value in zip(over, values, strict=True)
         )
-        made.append(Trial(settings=said, chain=Chain(steps=steps[first:])))
+        combinations.append(Trial(settings=label, chain=Chain(steps=steps[first:])))
         steps = steps[:first]
-    return Chain(steps=(*steps, Search(trials=tuple(made))))
+    return Chain(steps=(*steps, Search(trials=tuple(combinations))))
 
 
-def _part(bench: Bench, share: float, *, train: bool) -> Bench:
+def _take_part(bench: Bench, share: float, *, train: bool) -> Bench:
     """The bench with a share of its rows; the ledger is the same."""
     if share == 1:
         return bench

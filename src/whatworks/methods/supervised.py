@@ -11,7 +11,7 @@ from whatworks.methods.method import Method
 from whatworks.models.weights import StageKind
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
-from whatworks.training.rows import training_rows
+from whatworks.training.rows import make_training_rows
 from whatworks.training.settings import Schedule, SFTSettings, SoftPromptSettings
 
 Job = SFTSettings | SoftPromptSettings
@@ -39,7 +39,7 @@ class Supervised(Method, Schedule):
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation."""
         settings = self.job(**self.model_dump())
-        rows = training_rows(start.prompt, start.rows(bench.train))
+        rows = make_training_rows(start.prompt, start.rows(bench.train))
         start = start.learned("rows")
         weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
         return bench.best_epoch(start, weights)

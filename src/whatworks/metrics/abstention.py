@@ -301,19 +301,19 @@ _CONTEXT = 2
 """Statements that may lead up to an abstention; a longer text has said something."""
 
 
-def abstains(text: str) -> bool:
+def is_abstention(text: str) -> bool:
     """Whether an English answer declines to answer."""
     if len(text) > MAX_LENGTH:
         return False
-    clauses = [_kind(clause) for clause in _clauses(text)]
-    said = [kind for kind in clauses if kind != "idle"]
-    if not said or said[-1] == "statement":
+    clauses = [_classify(clause) for clause in _split_clauses(text)]
+    kinds = [kind for kind in clauses if kind != "idle"]
+    if not kinds or kinds[-1] == "statement":
         return False
-    most = _CONTEXT if "abstention" in said else 0
-    return said.count("statement") <= most
+    most = _CONTEXT if "abstention" in kinds else 0
+    return kinds.count("statement") <= most
 
 
-def _kind(clause: str) -> str:
+def _classify(clause: str) -> str:
     if _COMPARISON.search(clause):  # "I could not find a better one than Ada"
         return "statement"
     if _DOUBT.match(clause):
@@ -323,7 +323,7 @@ def _kind(clause: str) -> str:
     return "idle" if _IDLE_CLAUSE.fullmatch(clause) else "statement"
 
 
-def _clauses(text: str) -> list[str]:
+def _split_clauses(text: str) -> list[str]:
     plain = " ".join(text.replace("’", "'").split())
     plain = (_QUOTED.sub("", plain).strip(" .,!?") and _QUOTED.sub("it", plain)) or plain
     plain = plain.casefold().strip("\"'“”")
@@ -332,10 +332,14 @@ def _clauses(text: str) -> list[str]:
     return [_OPENER.sub("", clause.strip(" ,\"'*_()")).strip(" ,") for clause in _CUT.split(plain)]
 
 
-def _any(patterns: list[str]) -> re.Pattern[str]:
+def _compile_any(patterns: list[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
-_DOUBT, _ABSTENTION, _IDLE_CLAUSE = _any(_DOUBTS), _any(_ABSTAINS), _any(_IDLE)
+_DOUBT, _ABSTENTION, _IDLE_CLAUSE = (
+    _compile_any(_DOUBTS),
+    _compile_any(_ABSTAINS),
+    _compile_any(_IDLE),
+)
 _OPENER = re.compile(f"^{_OPENERS}")
 _COMPARISON = re.compile(r"\b(?:better|more \w+|(?!other|never)\w+er)\b.*\bthan\b")

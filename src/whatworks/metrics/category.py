@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, TypeAdapter
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.normalise import part_words
@@ -48,12 +48,12 @@ class Labels:
 
     def within(self, text: str) -> frozenset[str]:
         """The ids that the text names; an id inside a longer named one is not counted."""
-        rest, found = f" {part_words(text)} ", set[str]()
+        rest, ids = f" {part_words(text)} ", set[str]()
         for words, names in self._spoken.items():
             if f" {words} " in rest:
-                found.update(names)
+                ids.update(names)
                 rest = rest.replace(f" {words} ", " \0 ")
-        return frozenset(found)
+        return frozenset(ids)
 
     def folded(self, name: str) -> str:
         """The first id with the words of this one; itself where there is none."""
@@ -61,7 +61,7 @@ class Labels:
         return same[0] if same else name.strip()
 
 
-def _labels(given: Any) -> Labels:
+def _read_labels(given: Any) -> Labels:
     return Labels(TypeAdapter(list[str]).validate_python(given))
 
 
@@ -73,7 +73,7 @@ class CategoryOptions(Options):
         fold: Whether ids that differ in case, blanks and punctuation alone are one.
     """
 
-    labels: Annotated[Labels, BeforeValidator(_labels)]
+    labels: Annotated[Labels, BeforeValidator(_read_labels)]
     fold: bool = False
 
 
@@ -83,13 +83,13 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
     return {"labels": sorted({example.target for example in train})}
 
 
-def _label(text: str, options: CategoryOptions) -> str:
+def _make_label(text: str, options: CategoryOptions) -> str:
     """The id that the answer is."""
-    said = options.labels.folded(text) if options.fold else text.strip()
-    return said if said in options.labels.names else ""
+    answer = options.labels.folded(text) if options.fold else text.strip()
+    return answer if answer in options.labels.names else ""
 
 
-def _form(train: Sequence[Example], options: CategoryOptions) -> Constraint:
+def _build_form(train: Sequence[Example], options: CategoryOptions) -> Constraint:
     """One of the labels."""
     del train
     names = options.labels.names
@@ -98,7 +98,7 @@ def _form(train: Sequence[Example], options: CategoryOptions) -> Constraint:
     return Constraint(kind="choices", choices=tuple(sorted(names)))
 
 
-def _confusion(
+def _count_confusion(
     examples: Sequence[Example], scores: Sequence[Score], options: CategoryOptions
 ) -> Counter[tuple[str, str]]:
     """Counts of (wanted id, said id); an invalid answer counts as the id ""."""
@@ -107,7 +107,7 @@ def _confusion(
     return Counter((read(example.target), score.label) for example, score in pairs)
 
 
-def _figures(
+def _compute_figures(
     examples: Sequence[Example], scores: Sequence[Score], options: CategoryOptions
 ) -> dict[str, float]:
     """Accuracy, macro-F1 and the rate of invalid ids.
@@ -116,12 +116,12 @@ def _figures(
     arms on the same examples average over the same ids whatever they answer. An invalid answer is
     a miss of the wanted id.
     """
-    table = _confusion(examples, scores, options)
-    wanted, said = Counter[str](), Counter[str]()
+    table = _count_confusion(examples, scores, options)
+    targets, answers = Counter[str](), Counter[str]()
     for (one, other), count in table.items():
-        wanted[one] += count
-        said[other] += count
-    f1 = [2 * table[name, name] / (count + said[name]) for name, count in wanted.items()]
+        targets[one] += count
+        answers[other] += count
+    f1 = [2 * table[name, name] / (count + answers[name]) for name, count in targets.items()]
     return {
         "accuracy": fmean(score.value for score in scores),
         "lenient_accuracy": fmean(score.forgiving for score in scores),
@@ -130,7 +130,9 @@ def _figures(
     }
 
 
-@metric(CategoryOptions, figures=_figures, learn=_learn, form=_form, label=_label)
+@metric(
+    CategoryOptions, figures=_compute_figures, learn=_learn, form=_build_form, label=_make_label
+)
 def category(example: Example, text: str, options: CategoryOptions) -> Score:
     """The target's id and nothing else; ids outside of ``labels`` are malformed.
 
@@ -143,17 +145,17 @@ def category(example: Example, text: str, options: CategoryOptions) -> Score:
         options: The valid ids.
     """
     labels = options.labels
-    said, wanted = text.strip(), example.target.strip()
+    answer, target = text.strip(), example.target.strip()
     if options.fold:
-        said, wanted = labels.folded(said), labels.folded(wanted)
-    if said == wanted:
-        return Score(1.0, "correct", parts={"valid": 1.0}, label=said)
-    if said in labels.names:
-        feedback = f"said {brief(said)}, wanted {brief(wanted)}"
-        return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=said)
-    named = labels.within(said) or {
-        name for name in [wanted] if part_words(said) == part_words(name)
+        answer, target = labels.folded(answer), labels.folded(target)
+    if answer == target:
+        return Score(1.0, "correct", parts={"valid": 1.0}, label=answer)
+    if answer in labels.names:
+        feedback = f"said {quote_briefly(answer)}, wanted {quote_briefly(target)}"
+        return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=answer)
+    named = labels.within(answer) or {
+        name for name in [target] if part_words(answer) == part_words(name)
     }
-    feedback = f"{brief(said)} is no category id, wanted {brief(wanted)} and nothing else"
-    lenient = float(named == {wanted})
+    feedback = f"{quote_briefly(answer)} is no category id, wanted {quote_briefly(target)} and nothing else"
+    lenient = float(named == {target})
     return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})

@@ -40,7 +40,7 @@ class CharacterModel:
                     follow[n - 1][context[1:]][character] += 1
         self._follow = [dict(counts) for counts in follow]
         self._totals = [{c: after.total() for c, after in counts.items()} for counts in follow]
-        self._discounts = [_discount(counts.values()) for counts in follow]
+        self._discounts = [_estimate_discount(counts.values()) for counts in follow]
 
     def probability(self, character: str, context: str) -> float:
         """P(character | context); characters never seen share the place of one."""
@@ -52,8 +52,8 @@ class CharacterModel:
             if after is None:
                 break
             total, discount = self._totals[n][history], self._discounts[n]
-            left = discount * len(after) / total
-            known = max(after[character] - discount, 0.0) / total + left * known
+            backoff = discount * len(after) / total
+            known = max(after[character] - discount, 0.0) / total + backoff * known
         return known
 
     def bits(self, text: str) -> float:
@@ -66,7 +66,7 @@ class CharacterModel:
         return spent / (len(text) + 1)
 
 
-def _discount(counters: Iterable[Counter[str]]) -> float:
+def _estimate_discount(counters: Iterable[Counter[str]]) -> float:
     once = twice = 0
     for counter in counters:
         for count in counter.values():

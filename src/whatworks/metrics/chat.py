@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pydantic import PositiveFloat
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
-from whatworks.metrics.names_and_numbers import entities
-from whatworks.metrics.normalise import contained, normalise
+from whatworks.metrics.names_and_numbers import find_entities
+from whatworks.metrics.normalise import is_contained, normalise
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import overlap, part_means
+from whatworks.metrics.text_overlap import average_parts, measure_overlap
 
 SLACK = 8
 """Words by which any answer may be longer than ``length`` allows: short targets vary more."""
@@ -44,16 +44,16 @@ class ChatOptions(Options):
     length: PositiveFloat = 3.0
 
 
-def _cut_off(score: Score, options: ChatOptions) -> Score:
+def _score_cut_off(score: Score, options: ChatOptions) -> Score:
     """An answer that the model did not end: it fails in that, too."""
     del options
     parts = {**score.parts, "ends": 0.0}
-    asked = [part for name, part in parts.items() if name != "overlap"]
+    counted = [part for name, part in parts.items() if name != "overlap"]
     feedback = "; ".join(filter(None, ["does not end its turn: it was cut off", score.feedback]))
-    return Score(0.0, "wrong", feedback, sum(asked) / len(asked), parts)
+    return Score(0.0, "wrong", feedback, sum(counted) / len(counted), parts)
 
 
-@metric(ChatOptions, figures=part_means, cut_off=_cut_off)
+@metric(ChatOptions, figures=average_parts, cut_off=_score_cut_off)
 def chat(example: Example, text: str, options: ChatOptions) -> Score:
     """One turn of the assistant's: ended, in its role, using what was said, of fitting length.
 
@@ -79,20 +79,20 @@ def chat(example: Example, text: str, options: ChatOptions) -> Score:
             place=f"example {example.id!r}",
             remedy="use conversations that end with the assistant's answer",
         )
-    said, wanted = text.strip(), example.target.strip()
+    answer, target = text.strip(), example.target.strip()
     problems: dict[str, str] = {
-        "ends": _unfinished(said, wanted),
-        "role": _out_of_role(said, example),
-        "length": _misfit(said, wanted, options.length),
+        "ends": _check_end(answer, target),
+        "role": _check_role(answer, example),
+        "length": _check_length(answer, target, options.length),
     }
-    if used := _used(example):
-        missing = [one for one in used if not contained(one, said)]
+    if used := _list_used(example):
+        missing = [one for one in used if not is_contained(one, answer)]
         problems["uses"] = f"does not use {missing[0]!r}, said before" if missing else ""
     parts = {name: float(not problem) for name, problem in problems.items()}
     share = sum(parts.values()) / len(parts)
-    words = (Counter(normalise(one).split()) for one in (said, wanted))
-    parts["overlap"] = overlap(*words).f1 if said else 0.0
-    if not said:
+    words = (Counter(normalise(one).split()) for one in (answer, target))
+    parts["overlap"] = measure_overlap(*words).f1 if answer else 0.0
+    if not answer:
         return Score(0.0, "wrong", "says nothing", parts={name: 0.0 for name in parts})
     wrong = [problem for problem in problems.values() if problem]
     if not wrong:
@@ -100,22 +100,22 @@ def chat(example: Example, text: str, options: ChatOptions) -> Score:
     return Score(0.0, "wrong", "; ".join(wrong), share, parts)
 
 
-def _unfinished(said: str, wanted: str) -> str:
+def _check_end(said: str, wanted: str) -> str:
     if _FINISHED.search(wanted) and not _FINISHED.search(said):
         return "does not end its last sentence"
     return ""
 
 
-def _out_of_role(said: str, example: Example) -> str:
+def _check_role(said: str, example: Example) -> str:
     other = _OTHER_TURN.search(said)
     if other:
-        return f"speaks for another: {brief(other[0])}"
+        return f"speaks for another: {quote_briefly(other[0])}"
     earlier = {normalise(m.content) for m in example.messages} or {normalise(example.text)}
     again = normalise(said) in earlier and normalise(said) != normalise(example.target)
     return "says an earlier turn again" if again else ""
 
 
-def _misfit(said: str, wanted: str, length: float) -> str:
+def _check_length(said: str, wanted: str, length: float) -> str:
     ours, theirs = len(said.split()), len(wanted.split())
     if ours > theirs * length + SLACK:
         return f"{ours} words, too long beside {theirs}"
@@ -124,21 +124,21 @@ def _misfit(said: str, wanted: str, length: float) -> str:
     return ""
 
 
-def _used(example: Example) -> Sequence[str]:
+def _list_used(example: Example) -> Sequence[str]:
     """What the answer must use of earlier turns: as the row says, else as the target does.
 
     The names and numbers of the target that were said before the last turn and not in it.
     """
-    given = example.meta.get("uses")
-    if given is not None:
-        if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):  # pyright: ignore[reportUnknownVariableType]
+    uses = example.meta.get("uses")
+    if uses is not None:
+        if not isinstance(uses, list | tuple) or not all(isinstance(one, str) for one in uses):  # pyright: ignore[reportUnknownVariableType]
             raise InputError(
                 "`uses` is not a list of texts",
                 place=f"example {example.id!r}",
                 remedy='write ["one", "two"]',
             )
-        return [str(one) for one in given]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return [str(one) for one in uses]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     before = " ".join(m.content for m in example.messages[:-1] if m.role != "system")
     last = example.messages[-1].content if example.messages else ""
-    names = entities(example.target, before)
-    return [name for name in names if contained(name, before) and not contained(name, last)]
+    names = find_entities(example.target, before)
+    return [name for name in names if is_contained(name, before) and not is_contained(name, last)]

@@ -19,7 +19,7 @@ TRIED, ROWS = 8, 400
 """Most answers that are tried, and most rows on which they are."""
 
 
-def best_constant(metric: Metric, rows: Sequence[Example]) -> str | None:
+def find_best_constant(metric: Metric, rows: Sequence[Example]) -> str | None:
     """The answer that scores best if it is given to every row; the most frequent among equals.
 
     The most frequent targets are tried and, where rows have no answer, saying so. None where the
@@ -36,16 +36,16 @@ def best_constant(metric: Metric, rows: Sequence[Example]) -> str | None:
     if any(row.meta.get("answerable") is False for row in rows):
         answers.append(UNKNOWN)
     sample = rows if len(rows) <= ROWS else random.Random("constant").sample(list(rows), ROWS)
-    scores = {answer: _worth(metric, sample, answer) for answer in answers}
+    scores = {answer: _average_score(metric, sample, answer) for answer in answers}
     best = max(scores, key=lambda answer: scores[answer], default="")
     return best if scores.get(best) else None
 
 
-def _worth(metric: Metric, rows: Sequence[Example], answer: str) -> float:
-    found: list[float] = []
+def _average_score(metric: Metric, rows: Sequence[Example], answer: str) -> float:
+    values: list[float] = []
     for row in rows:
         try:
-            found.append(metric(row, answer).counted)
+            values.append(metric(row, answer).counted)
         except InputError:  # a row of train without a usable target
             continue
-    return fmean(found) if found else 0.0
+    return fmean(values) if values else 0.0

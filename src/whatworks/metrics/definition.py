@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.task import Example
 from whatworks.metrics.score import Score
 from whatworks.models.constraint import Constraint
@@ -104,7 +104,7 @@ class MetricDefinition(Generic[O]):
             remedy = "see docs/metrics.md"
             if problem["type"] == "extra_forbidden":
                 cause = f"unknown option {name!r}"
-                remedy = nearest(name, known) if known else "this has no options"
+                remedy = suggest_nearest(name, known) if known else "this has no options"
             elif problem["type"] == "missing":
                 cause, remedy = f"needs the option {name!r}", f"add `{name}: ...` there"
             else:
@@ -117,7 +117,7 @@ class MetricDefinition(Generic[O]):
         return {
             field.alias or name
             for name, field in fields
-            if FILE in field.metadata or _names_file(field.annotation)
+            if FILE in field.metadata or _is_file_option(field.annotation)
         }
 
     def model_options(self) -> set[str]:
@@ -149,6 +149,6 @@ def metric(
     return declare
 
 
-def _names_file(hint: Any) -> bool:
+def _is_file_option(hint: Any) -> bool:
     marked = FILE in getattr(hint, "__metadata__", ())
-    return marked or hint is Path or any(map(_names_file, get_args(hint)))
+    return marked or hint is Path or any(map(_is_file_option, get_args(hint)))

@@ -42,25 +42,25 @@ Count = Callable[[Graded, bool], Pair | None]
 denominator; None where it does not count."""
 
 
-def answerable(example: Example) -> bool:
+def is_answerable(example: Example) -> bool:
     """Whether the question has an answer."""
     return example.meta.get("answerable") is not False
 
 
-def _all(test: Callable[[Graded], float]) -> Count:
+def _count_all(test: Callable[[Graded], float]) -> Count:
     return lambda answer, _: (test(answer), 1.0)
 
 
-def _attempted(answer: Graded, known: bool) -> Pair | None:
+def _count_attempted(answer: Graded, known: bool) -> Pair | None:
     return (answer.value, 1.0) if known and answer.kind != "abstained" else None
 
 
-def _f(answer: Graded, known: bool) -> Pair | None:
+def _count_f(answer: Graded, known: bool) -> Pair | None:
     # 2ac / (a + c) with a = right / attempted and c = right / asked
     return (2 * answer.value, 1.0 + (answer.kind != "abstained")) if known else None
 
 
-def _made_up(answer: Graded, known: bool) -> Pair | None:
+def _count_made_up(answer: Graded, known: bool) -> Pair | None:
     return None if known else (1 - answer.value, 1.0)
 
 
@@ -75,27 +75,27 @@ def earn_points(answer: Graded, known: bool, level: int) -> float:
     return float(answer.kind == "correct" and known)
 
 
-def _at(level: int) -> Count:
+def _count_points_at(level: int) -> Count:
     return lambda answer, known: (earn_points(answer, known, level), 1.0)
 
 
 FIGURES: Mapping[str, Count] = {
-    "accuracy": _all(lambda answer: answer.value),
-    "abstention_rate": _all(lambda answer: answer.parts.get("abstained", 0.0)),
-    "wrong_rate": _all(lambda answer: float(_is_wrong(answer))),
-    "attempted_accuracy": _attempted,
-    "f_score": _f,
-    "made_up_rate": _made_up,
-    **{f"score_at_{level}": _at(level) for level in LEVELS},
+    "accuracy": _count_all(lambda answer: answer.value),
+    "abstention_rate": _count_all(lambda answer: answer.parts.get("abstained", 0.0)),
+    "wrong_rate": _count_all(lambda answer: float(_is_wrong(answer))),
+    "attempted_accuracy": _count_attempted,
+    "f_score": _count_f,
+    "made_up_rate": _count_made_up,
+    **{f"score_at_{level}": _count_points_at(level) for level in LEVELS},
 }
 
 
 def compute_figures(answers: Iterable[tuple[Graded, bool]]) -> dict[str, float]:
     """Every figure that has answers, of answers each with whether its question has one."""
     answers = list(answers)
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for name, count in FIGURES.items():
         pairs = [pair for answer, known in answers if (pair := count(answer, known)) is not None]
         if pairs:
-            found[name] = sum(one for one, _ in pairs) / sum(other for _, other in pairs)
-    return found
+            figures[name] = sum(one for one, _ in pairs) / sum(other for _, other in pairs)
+    return figures

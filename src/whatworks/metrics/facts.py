@@ -13,17 +13,17 @@ from statistics import fmean
 from typing import Any
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
-from whatworks.metrics.abstention import abstains
+from whatworks.metrics.abstention import is_abstention
 from whatworks.metrics.definition import NoOptions, metric
-from whatworks.metrics.fact_counts import answerable, compute_figures
-from whatworks.metrics.normalise import contained, normalise
+from whatworks.metrics.fact_counts import compute_figures, is_answerable
+from whatworks.metrics.normalise import is_contained, normalise
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
 
 
-def _figures(
+def _compute_figures(
     examples: Sequence[Example], scores: Sequence[Score], options: NoOptions
 ) -> dict[str, float]:
     """The figures of ``fact_counts``, and the lenient accuracy.
@@ -32,7 +32,7 @@ def _figures(
     the accuracy of each way bears its name.
     """
     del options
-    known = [_known(example)[1] for example in examples]
+    known = [_read_known(example)[1] for example in examples]
     figures = compute_figures(zip(scores, known, strict=True))
     ways: dict[str, list[float]] = {"lenient_accuracy": [score.forgiving for score in scores]}
     for example, score in zip(examples, scores, strict=True):
@@ -41,7 +41,7 @@ def _figures(
     return figures | {name: fmean(values) for name, values in ways.items() if values}
 
 
-@metric(figures=_figures, label=lambda text, _: normalise(text))
+@metric(figures=_compute_figures, label=lambda text, _: normalise(text))
 def facts(example: Example, text: str, options: NoOptions) -> Score:
     """The target or one of its aliases, up to case, punctuation, articles and spaces.
 
@@ -58,23 +58,23 @@ def facts(example: Example, text: str, options: NoOptions) -> Score:
         InputError: If there is nothing to compare with, or ``meta`` is not as the module says.
     """
     del options
-    known, has_answer = _known(example)
-    abstained = abstains(text)
+    known, has_answer = _read_known(example)
+    abstained = is_abstention(text)
     parts = {"abstained": float(abstained)}
     if normalise(text) in map(normalise, known):
         return Score(1.0, "correct", parts=parts, label=normalise(text))
     if not has_answer:
         if abstained:
             return Score(1.0, "correct", parts=parts)
-        feedback = f"said {brief(text)}, but there is no answer: say that you do not know"
+        feedback = f"said {quote_briefly(text)}, but there is no answer: say that you do not know"
         return Score(0.0, "wrong", feedback, parts=parts, label=normalise(text))
     if abstained:
-        return Score(0.0, "abstained", f"abstained, wanted {brief(known[0])}", parts=parts)
-    within = any(contained(one, text) for one in known)
+        return Score(0.0, "abstained", f"abstained, wanted {quote_briefly(known[0])}", parts=parts)
+    within = any(is_contained(one, text) for one in known)
     return replace(match(False, within, text, known[0]), parts=parts)
 
 
-def _known(example: Example) -> tuple[Sequence[str], bool]:
+def _read_known(example: Example) -> tuple[Sequence[str], bool]:
     """The answers that are right, the target first, and whether the question has any."""
     place = f"example {example.id!r}"
     aliases: Any = example.meta.get("aliases") or []
@@ -90,16 +90,16 @@ def _known(example: Example) -> tuple[Sequence[str], bool]:
             remedy="write one of the two, or leave it out",
         )
     # What would be right if the question had an answer is not right when it has none.
-    others: list[Any] = list(aliases) if answerable(example) else []
+    others: list[Any] = list(aliases) if is_answerable(example) else []
     if not all(isinstance(one, str) for one in others):
         raise InputError(
             "`aliases` is not a list of texts", place=place, remedy='write ["one", "two"]'
         )
     known = [one for one in (example.target, *others) if one.strip()]
-    if not known and answerable(example):
+    if not known and is_answerable(example):
         raise InputError(
             "there is no target and no alias",
             place=place,
             remedy="give an answer, or `answerable: false` if the question has none",
         )
-    return known, answerable(example)
+    return known, is_answerable(example)

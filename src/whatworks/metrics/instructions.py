@@ -12,12 +12,12 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.task import Example
-from whatworks.metrics.constraints import KINDS, bullets, numbered
+from whatworks.metrics.constraints import KINDS, check_bullets, check_numbered
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.language import find_language
-from whatworks.metrics.options import checked
+from whatworks.metrics.options import check_options
 from whatworks.metrics.score import Score
 
 Check = Callable[[str], str]
@@ -39,26 +39,26 @@ class InstructionsOptions(Options):
     from_target: bool = False
 
 
-def _figures(
+def _compute_figures(
     examples: Sequence[Example], scores: Sequence[Score], options: InstructionsOptions
 ) -> dict[str, float]:
     """Shares of prompts, and of single instructions, that are followed, strictly and loosely."""
     del examples, options
-    asked = sum(score.parts["asked"] for score in scores)
+    total = sum(score.parts["asked"] for score in scores)
     return {
         "prompt_strict": fmean(score.value for score in scores),
         "prompt_loose": fmean(score.forgiving for score in scores),
-        "instruction_strict": sum(score.parts["kept"] for score in scores) / asked,
-        "instruction_loose": sum(score.parts["kept_loosely"] for score in scores) / asked,
+        "instruction_strict": sum(score.parts["kept"] for score in scores) / total,
+        "instruction_loose": sum(score.parts["kept_loosely"] for score in scores) / total,
     }
 
 
-def _blind(options: InstructionsOptions) -> bool:
+def _is_blind(options: InstructionsOptions) -> bool:
     """Where the options name constraints: those of rows are not part of a request."""
     return bool(options.constraints) and not options.from_target
 
 
-@metric(InstructionsOptions, figures=_figures, blind=_blind)
+@metric(InstructionsOptions, figures=_compute_figures, blind=_is_blind)
 def instructions(example: Example, text: str, options: InstructionsOptions) -> Score:
     """Every constraint of the row.
 
@@ -75,31 +75,31 @@ def instructions(example: Example, text: str, options: InstructionsOptions) -> S
         InputError: If a row has no constraint, or one that does not exist.
     """
     place = f"example {example.id!r}"
-    given: Any = example.meta.get("constraints") or []
-    if not isinstance(given, list | tuple):
+    own: Any = example.meta.get("constraints") or []
+    if not isinstance(own, list | tuple):
         raise InputError(
             "`constraints` is not a list",
             place=place,
             remedy="write a list of mappings with a `kind`",
         )
-    wanted = [
+    constraints = [
         *options.constraints,
-        *given,
-        *(_shown(example.target) if options.from_target else ()),
+        *own,
+        *(_read_constraints(example.target) if options.from_target else ()),
     ]
-    if not wanted:
+    if not constraints:
         raise InputError(
             "there is no constraint to verify",
             place=place,
             remedy='give `meta: {"constraints": [{"kind": "words", "at_most": 30}]}`, '
             "or the option `constraints`",
         )
-    checks = [_check(one, place) for one in wanted]
+    checks = [_check(one, place) for one in constraints]
     if not text.strip():
         problems, loose = ["says nothing"] * len(checks), 0
     else:
         problems = [problem for check in checks if (problem := check(text))]
-        variants = _variants(text)
+        variants = _list_variants(text)
         loose = sum(any(not check(one) for one in variants) for check in checks)
     parts = {
         "kept": float(len(checks) - len(problems)),
@@ -126,12 +126,16 @@ def _check(constraint: Any, place: str) -> Check:
     settings: dict[str, Any] = dict(constraint)  # pyright: ignore[reportUnknownArgumentType]
     kind = str(settings.pop("kind"))
     if kind not in KINDS:
-        raise InputError(f"unknown constraint {kind!r}", place=place, remedy=nearest(kind, KINDS))
-    found = checked(KINDS[kind], settings, f"{place}, constraint {kind!r}", noun="setting")
-    return partial(KINDS[kind], **found)
+        raise InputError(
+            f"unknown constraint {kind!r}", place=place, remedy=suggest_nearest(kind, KINDS)
+        )
+    arguments = check_options(
+        KINDS[kind], settings, f"{place}, constraint {kind!r}", noun="setting"
+    )
+    return partial(KINDS[kind], **arguments)
 
 
-def _variants(text: str) -> list[str]:
+def _list_variants(text: str) -> list[str]:
     """The text as it is, and what is left without its first or last line and asterisks."""
     rows = text.strip().split("\n")
     cut = [text, "\n".join(rows[1:]), "\n".join(rows[:-1]), "\n".join(rows[1:-1])]
@@ -139,14 +143,14 @@ def _variants(text: str) -> list[str]:
     return [one.strip() for one in both if one.strip()]
 
 
-def _shown(target: str) -> list[dict[str, Any]]:
+def _read_constraints(target: str) -> list[dict[str, Any]]:
     """Constraints that a target shows by example."""
     count = len(target.split())
-    found: list[dict[str, Any]] = [{"kind": "words", "at_most": LONGER * count + 10}]
-    if not bullets(target, at_least=2):
-        found.append({"kind": "bullets", "at_least": 2})
-    if not numbered(target, at_least=2):
-        found.append({"kind": "numbered", "at_least": 2})
+    constraints: list[dict[str, Any]] = [{"kind": "words", "at_most": LONGER * count + 10}]
+    if not check_bullets(target, at_least=2):
+        constraints.append({"kind": "bullets", "at_least": 2})
+    if not check_numbered(target, at_least=2):
+        constraints.append({"kind": "numbered", "at_least": 2})
     if count >= 10:  # the language of shorter texts cannot be told
-        found.append({"kind": "language", "language": find_language(target)})
-    return found
+        constraints.append({"kind": "language", "language": find_language(target)})
+    return constraints

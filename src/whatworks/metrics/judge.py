@@ -18,13 +18,13 @@ from statistics import fmean
 from typing import Annotated, Any
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.base.store import Store
 from whatworks.data import read
 from whatworks.data.task import Example, Message
 from whatworks.metrics.definition import MODEL, Options, metric
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.text_overlap import average_parts
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import ModelFiles
 from whatworks.models.helper import Helper, HelperModel
@@ -56,20 +56,20 @@ class JudgeOptions(Options):
     keep: Path | None = None
 
 
-def _figures(
+def _compute_figures(
     examples: Sequence[Example], scores: Sequence[Score], options: JudgeOptions
 ) -> dict[str, float]:
     """Means of the parts and, with ``labels``, how far the judge agrees with people."""
-    figures = part_means(examples, scores)
+    figures = average_parts(examples, scores)
     if options.labels is None:
         return figures
-    human, said = _calibrated(options.model, options.criteria, options.labels, options.keep)
-    found = agreement(human, said)
+    human, verdicts = _calibrate(options.model, options.criteria, options.labels, options.keep)
+    rates = measure_agreement(human, verdicts)
     right = fmean(score.value == 1.0 for score in scores)
-    return {**figures, **found, "corrected": corrected(right, found)}
+    return {**figures, **rates, "corrected": correct_share(right, rates)}
 
 
-@metric(JudgeOptions, figures=_figures, asks=True, seconds=lambda _: None)
+@metric(JudgeOptions, figures=_compute_figures, asks=True, seconds=lambda _: None)
 def judge(example: Example, text: str, options: JudgeOptions) -> Score:
     """At least as good as the target, in the judge's eyes, whichever is shown first.
 
@@ -86,45 +86,50 @@ def judge(example: Example, text: str, options: JudgeOptions) -> Score:
         InputError: If there is no target.
         ArmFailure: If the judge cannot be reached.
     """
-    wanted, said = example.target.strip(), text.strip()
-    if not wanted:
+    target, answer = example.target.strip(), text.strip()
+    if not target:
         raise InputError(
             "there is no target to measure against",
             place=f"example {example.id!r}",
             remedy="give the row one, or leave it out",
         )
-    if not said:
+    if not answer:
         return Score(0.0, "wrong", "says nothing", parts={"failed": 0.0})
-    if said == wanted:
+    if answer == target:
         return Score(1.0, "correct", parts={"failed": 0.0})
     prompts = [
-        _prompt(example, *pair, options.criteria) for pair in ((said, wanted), (wanted, said))
+        _build_prompt(example, *pair, options.criteria)
+        for pair in ((answer, target), (target, answer))
     ]
-    replies = _judge(options.model, options.keep).ask(prompts)
-    points = [verdict(reply) for reply in replies]
+    replies = _load_judge(options.model, options.keep).ask(prompts)
+    points = [read_verdict(reply) for reply in replies]
     ours = [p[at] for at, p in enumerate(points) if p]
-    given = [p for p in points if p and p != (1.0, 1.0)]
+    decided = [p for p in points if p and p != (1.0, 1.0)]
     parts = {"failed": 1 - len(ours) / 2}
-    if given:
-        parts["first"] = fmean(p[0] for p in given)
+    if decided:
+        parts["first"] = fmean(p[0] for p in decided)
     if len(ours) == 2:
         parts["consistent"] = float(points[0] == tuple(reversed(points[1] or ())))
     if not ours:
-        return Score(0.0, "wrong", f"the judge gave no verdict: {brief(replies[0])}", parts=parts)
+        return Score(
+            0.0, "wrong", f"the judge gave no verdict: {quote_briefly(replies[0])}", parts=parts
+        )
     value = fmean(ours)
     if value == 1.0:
         return Score(1.0, "correct", parts=parts)
     why = next(r for r, p, at in zip(replies, points, (0, 1), strict=True) if p and not p[at])
-    return Score(value, "wrong", f"worse than the target: {brief(why, 200)}", max(ours), parts)
+    return Score(
+        value, "wrong", f"worse than the target: {quote_briefly(why, 200)}", max(ours), parts
+    )
 
 
-def verdict(reply: str) -> tuple[float, float] | None:
+def read_verdict(reply: str) -> tuple[float, float] | None:
     """Whether the first and whether the second answer is at least as good; None if not said."""
-    found = _VERDICT.findall(reply) or _BARE.findall(reply)
-    return _POINTS.get(found[-1].upper(), (1.0, 1.0)) if found else None
+    marks = _VERDICT.findall(reply) or _BARE.findall(reply)
+    return _POINTS.get(marks[-1].upper(), (1.0, 1.0)) if marks else None
 
 
-def agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, float]:
+def measure_agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, float]:
     """A judge's verdicts against people's on the same answers.
 
     ``human_agreement`` is the share that is the same, ``human_kappa`` the same beyond chance (Cohen
@@ -145,7 +150,7 @@ def agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, float]:
     }
 
 
-def corrected(share: float, found: dict[str, float]) -> float:
+def correct_share(share: float, found: dict[str, float]) -> float:
     """The true share of good answers behind a judge's share (Rogan and Gladen 1978).
 
     (share + specificity - 1) / (sensitivity + specificity - 1), within [0, 1]; the share itself
@@ -179,25 +184,25 @@ class Judge:
         context = self._engine.context_length(self._files)
         lengths = self._engine.prompt_tokens(self._files, prompts)
         fits = [context is None or n + _DECODING.max_tokens <= context for n in lengths]
-        asked = [prompt for prompt, fit in zip(prompts, fits, strict=True) if fit]
-        replies = iter(self._helper.ask(asked, _DECODING) if asked else ())
+        fitting = [prompt for prompt, fit in zip(prompts, fits, strict=True) if fit]
+        replies = iter(self._helper.ask(fitting, _DECODING) if fitting else ())
         return [next(replies).text if fit else "" for fit in fits]
 
 
 @lru_cache(maxsize=4)
-def _judge(model: str, keep: Path | None) -> Judge:
+def _load_judge(model: str, keep: Path | None) -> Judge:
     return Judge(model, keep or Path(tempfile.mkdtemp(prefix="whatworks-judge-")))
 
 
 @lru_cache(maxsize=4)
-def _calibrated(
+def _calibrate(
     model: str, criteria: str, labels: Path, keep: Path | None
 ) -> tuple[list[bool], list[bool]]:
     """What people and what the judge say of each labelled answer: is it good."""
 
     options = JudgeOptions(model=model, criteria=criteria, keep=keep)
     human: list[bool] = []
-    said: list[bool] = []
+    verdicts: list[bool] = []
     for row in read(labels).examples:
         answer: Any = row.meta.get("answer")
         worth: Any = row.meta.get("human")
@@ -210,19 +215,19 @@ def _calibrated(
         score = judge.score(row, answer, options)
         if score.parts["failed"] < 1.0:
             human.append(worth >= 0.5)
-            said.append(score.value == 1.0)
+            verdicts.append(score.value == 1.0)
     if not human:
         raise InputError(
             "the judge gave no verdict on any labelled row",
             place=str(labels),
             remedy="take a model that follows instructions",
         )
-    return human, said
+    return human, verdicts
 
 
-def _prompt(example: Example, first: str, second: str, criteria: str) -> tuple[Message, ...]:
+def _build_prompt(example: Example, first: str, second: str, criteria: str) -> tuple[Message, ...]:
     """What the judge is asked (after Zheng et al. 2023, figure 5)."""
-    asked = "\n".join(f"{m.role}: {m.content}" for m in example.messages) or example.text
+    request = "\n".join(f"{m.role}: {m.content}" for m in example.messages) or example.text
     return (
         Message(
             role="system",
@@ -233,7 +238,7 @@ def _prompt(example: Example, first: str, second: str, criteria: str) -> tuple[M
         ),
         Message(
             role="user",
-            content=f"[Request]\n{asked}\n\n[Answer A]\n{first}\n[End of answer A]\n\n"
+            content=f"[Request]\n{request}\n\n[Answer A]\n{first}\n[End of answer A]\n\n"
             f"[Answer B]\n{second}\n[End of answer B]",
         ),
     )

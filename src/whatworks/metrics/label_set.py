@@ -14,12 +14,12 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.normalise import normalise
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import overlap
+from whatworks.metrics.text_overlap import measure_overlap
 
 DIVIDERS = (";", "|", ",", "\n")
 """What parts labels, the surest first."""
@@ -60,16 +60,16 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
     return {"divider": guess_divider(row.target for row in train)} if train else {}
 
 
-def _label(text: str, options: SetOptions) -> str:
+def _make_label(text: str, options: SetOptions) -> str:
     """The labels in alphabetical order."""
-    return _written(read_set(text, options.divider), options)
+    return _format_labels(read_set(text, options.divider), options)
 
 
-def _written(labels: Iterable[str], options: SetOptions) -> str:
+def _format_labels(labels: Iterable[str], options: SetOptions) -> str:
     return f"{options.divider} ".join(sorted(labels))
 
 
-def _figures(
+def _compute_figures(
     examples: Sequence[Example], scores: Sequence[Score], options: SetOptions
 ) -> dict[str, float]:
     """The share of exact sets, micro and macro F1, and the mean Jaccard index.
@@ -77,26 +77,26 @@ def _figures(
     Micro-F1 counts labels over all answers; macro-F1 is the mean over the labels that are wanted
     somewhere among these examples, so that two arms average over the same ones.
     """
-    hits, wanted, said = Counter[str](), Counter[str](), Counter[str]()
+    hits, targets, answers = Counter[str](), Counter[str](), Counter[str]()
     for example, score in zip(examples, scores, strict=True):
         theirs = read_set(example.target, options.divider)
         ours = read_set(score.label, options.divider)
-        wanted.update(theirs)
-        said.update(ours)
+        targets.update(theirs)
+        answers.update(ours)
         hits.update(theirs & ours)
-    both = wanted.total() + said.total()
+    both = targets.total() + answers.total()
     figures = {
         "exact_set": fmean(score.value for score in scores),
         "micro_f1": 2 * hits.total() / both if both else 1.0,
         "jaccard": fmean(score.parts["jaccard"] for score in scores),
     }
-    if wanted:
-        f1 = [2 * hits[name] / (wanted[name] + said[name]) for name in wanted]
+    if targets:
+        f1 = [2 * hits[name] / (targets[name] + answers[name]) for name in targets]
         figures["macro_f1"] = fmean(f1)
     return figures
 
 
-@metric(SetOptions, figures=_figures, learn=_learn, label=_label)
+@metric(SetOptions, figures=_compute_figures, learn=_learn, label=_make_label)
 def label_set(example: Example, text: str, options: SetOptions) -> Score:
     """The target's labels, all of them and no other.
 
@@ -108,18 +108,18 @@ def label_set(example: Example, text: str, options: SetOptions) -> Score:
         text: The answer.
         options: What parts the labels.
     """
-    wanted, said = (read_set(one, options.divider) for one in (example.target, text))
-    shares = overlap(Counter(said), Counter(wanted))._asdict()
-    either = said | wanted
-    parts = {**shares, "jaccard": len(said & wanted) / len(either) if either else 1.0}
-    label = _written(said, options)
-    if said == wanted:
+    target, answer = (read_set(one, options.divider) for one in (example.target, text))
+    shares = measure_overlap(Counter(answer), Counter(target))._asdict()
+    either = answer | target
+    parts = {**shares, "jaccard": len(answer & target) / len(either) if either else 1.0}
+    label = _format_labels(answer, options)
+    if answer == target:
         return Score(1.0, "correct", parts=parts, label=label)
-    lenient = float({normalise(one) for one in said} == {normalise(one) for one in wanted})
-    if not said:
-        feedback = f"names no label, wanted {brief(_written(wanted, options))}"
+    lenient = float({normalise(one) for one in answer} == {normalise(one) for one in target})
+    if not answer:
+        feedback = f"names no label, wanted {quote_briefly(_format_labels(target, options))}"
         return Score(0.0, "malformed", feedback, lenient, parts, label)
-    missing, extra = sorted(wanted - said), sorted(said - wanted)
-    told = [f"missing {brief(_written(missing, options))}"] if missing else []
-    told += [f"not wanted {brief(_written(extra, options))}"] if extra else []
-    return Score(0.0, "wrong", "; ".join(told), lenient, parts, label)
+    missing, extra = sorted(target - answer), sorted(answer - target)
+    complaints = [f"missing {quote_briefly(_format_labels(missing, options))}"] if missing else []
+    complaints += [f"not wanted {quote_briefly(_format_labels(extra, options))}"] if extra else []
+    return Score(0.0, "wrong", "; ".join(complaints), lenient, parts, label)

@@ -19,7 +19,7 @@ def find_language(text: str, *, sure: float = 0.0) -> str:
     Returns:
         "" too where py3langid is not installed: then ``constraints``, which needs it, is not there.
     """
-    identifier = _identifier()
+    identifier = _load_identifier()
     if identifier is None:
         return ""
     code, probability = identifier.classify(text.encode("utf-8", "ignore").decode("utf-8"))
@@ -27,7 +27,7 @@ def find_language(text: str, *, sure: float = 0.0) -> str:
 
 
 @lru_cache(maxsize=1)
-def _identifier() -> Any:
+def _load_identifier() -> Any:
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError:

@@ -31,7 +31,7 @@ class OutOfTime(BaseException):
     """A call took longer than it may. No ``Exception``: nothing on its way may take it for one."""
 
 
-def most_characters(example: Example) -> int:
+def limit_characters(example: Example) -> int:
     """Characters of an answer to this example that are read."""
     return max(LONGEST, 2 * len(example.target))
 
@@ -69,15 +69,15 @@ def _call_with_signal(seconds: float, function: Callable[..., T], *arguments: An
 
     before = signal.signal(signal.SIGALRM, stop)
     began = time.monotonic()
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         return function(*arguments)
     finally:
         running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        if left:  # a timer that someone else had set goes on
-            rest = max(1e-3, left - (time.monotonic() - began))
+        if remaining:  # a timer that someone else had set goes on
+            rest = max(1e-3, remaining - (time.monotonic() - began))
             signal.setitimer(signal.ITIMER_REAL, rest, interval)
 
 

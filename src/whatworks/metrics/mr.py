@@ -20,12 +20,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.meaning_representation import MalformedMR, MeaningRepresentation, find, parse
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import overlap, part_means, readable
+from whatworks.metrics.text_overlap import average_parts, measure_overlap, read_targets
 from whatworks.models.constraint import ROOM, Constraint
 
 _GRAMMAR = """\
@@ -47,16 +47,16 @@ class MROptions(Options):
     order: bool = False
 
 
-def _form(train: Sequence[Example], options: MROptions) -> Constraint | None:
+def _build_form(train: Sequence[Example], options: MROptions) -> Constraint | None:
     """A representation with the acts and the slots of the train rows' targets; values are free.
 
     Free up to ``ROOM`` times what train has at most, in characters, parentheses and slots: without
     an end, a model that doesn't find one writes on until it is cut off.
     """
     del options
-    found = readable(train, parse)
-    acts = sorted({one.act for one in found})
-    slots = [slot for one in found for slot in one.slots]
+    targets = read_targets(train, parse)
+    acts = sorted({one.act for one in targets})
+    slots = [slot for one in targets for slot in one.slots]
     names = sorted({slot.name for slot in slots})
     if not names:
         return None
@@ -64,7 +64,7 @@ def _form(train: Sequence[Example], options: MROptions) -> Constraint | None:
     text = _GRAMMAR.format(
         acts=" | ".join(f'"{act}"' for act in acts),
         names=" | ".join(f'"{name}"' for name in names),
-        slots=ROOM * max(len(one.slots) for one in found) - 1,
+        slots=ROOM * max(len(one.slots) for one in targets) - 1,
         length=ROOM * max(1, *map(len, values)),
         plain=r"[^\[\]()\n]",
         groups=ROOM * max(1, *(value.count("(") for value in values)),
@@ -72,17 +72,17 @@ def _form(train: Sequence[Example], options: MROptions) -> Constraint | None:
     return Constraint(kind="lark", text=text)
 
 
-def _label(text: str, options: MROptions) -> str:
+def _make_label(text: str, options: MROptions) -> str:
     """The representation, written in one way, whatever the order of its slots."""
     del options
     try:
-        found = parse(text)
+        answer = parse(text)
     except MalformedMR:
         return ""
-    return str(MeaningRepresentation(found.act, tuple(sorted(found.slots, key=str))))
+    return str(MeaningRepresentation(answer.act, tuple(sorted(answer.slots, key=str))))
 
 
-@metric(MROptions, figures=part_means, form=_form, label=_label)
+@metric(MROptions, figures=average_parts, form=_build_form, label=_make_label)
 def mr(example: Example, text: str, options: MROptions) -> Score:
     """The target's act and slots.
 
@@ -99,7 +99,7 @@ def mr(example: Example, text: str, options: MROptions) -> Score:
         InputError: If the target is malformed.
     """
     try:
-        wanted = parse(example.target)
+        target = parse(example.target)
     except MalformedMR as error:
         raise InputError(
             f"the target is no meaning representation: {error}",
@@ -108,32 +108,38 @@ def mr(example: Example, text: str, options: MROptions) -> Score:
         ) from None
     problem = ""
     try:
-        said = parse(text)
+        answer = parse(text)
     except MalformedMR as error:
-        problem, said = str(error), None
-    found = said or find(text)
-    lenient = float(found is not None and found.folded().equals(wanted.folded(), order=False))
-    if said is None:
+        problem, answer = str(error), None
+    candidate = answer or find(text)
+    lenient = float(
+        candidate is not None and candidate.folded().equals(target.folded(), order=False)
+    )
+    if answer is None:
         names = ("parsed", "act", "slot_f1", "value_f1", "ordered", "unordered")
-        feedback = f"not of the form act(slot[value], ...): {problem}; wanted {brief(str(wanted))}"
+        feedback = (
+            f"not of the form act(slot[value], ...): {problem}; wanted {quote_briefly(str(target))}"
+        )
         return Score(0.0, "malformed", feedback, lenient=lenient, parts=dict.fromkeys(names, 0.0))
     parts = {
         "parsed": 1.0,
-        "act": float(said.act == wanted.act),
-        "slot_f1": overlap(said.names(), wanted.names()).f1,
-        "value_f1": overlap(said.pairs(), wanted.pairs()).f1,
-        "ordered": float(said.equals(wanted, order=True)),
-        "unordered": float(said.equals(wanted, order=False)),
+        "act": float(answer.act == target.act),
+        "slot_f1": measure_overlap(answer.names(), target.names()).f1,
+        "value_f1": measure_overlap(answer.pairs(), target.pairs()).f1,
+        "ordered": float(answer.equals(target, order=True)),
+        "unordered": float(answer.equals(target, order=False)),
     }
     if parts["ordered" if options.order else "unordered"]:
-        return Score(1.0, "correct", parts=parts, label=str(said))
-    feedback = "; ".join(_differences(said, wanted))
-    return Score(0.0, "wrong", feedback, lenient=lenient, parts=parts, label=str(said))
+        return Score(1.0, "correct", parts=parts, label=str(answer))
+    feedback = "; ".join(_describe_differences(answer, target))
+    return Score(0.0, "wrong", feedback, lenient=lenient, parts=parts, label=str(answer))
 
 
-def _differences(said: MeaningRepresentation, wanted: MeaningRepresentation) -> Iterator[str]:
+def _describe_differences(
+    said: MeaningRepresentation, wanted: MeaningRepresentation
+) -> Iterator[str]:
     if said.act != wanted.act:
-        yield f"act {brief(said.act)}, wanted {brief(wanted.act)}"
+        yield f"act {quote_briefly(said.act)}, wanted {quote_briefly(wanted.act)}"
     extra = Counter(said.slots) - Counter(wanted.slots)
     missing = Counter(wanted.slots) - Counter(said.slots)
     if missing:

@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
 
 
-def entities(text: str, beside: str = "") -> list[str]:
+def find_entities(text: str, beside: str = "") -> list[str]:
     """Words with a capital or a digit, in order, each once.
 
     A capital at the beginning of a sentence makes a name only of a word that has it elsewhere too,

@@ -26,22 +26,22 @@ def normalise(text: str) -> str:
     Unlike in SQuAD, Unicode forms and punctuation are treated as ASCII's, and a text that consists
     of articles or punctuation alone keeps them, so that the option "A" is not the empty answer.
     """
-    return _initials(_without_articles(_fold(text, "", " ")))
+    return _join_initials(_strip_articles(_fold(text, "", " ")))
 
 
-def contained(needle: str, text: str) -> bool:
+def is_contained(needle: str, text: str) -> bool:
     """Whether the words of ``needle`` stand in ``text`` in one piece, both normalised.
 
     Punctuation may join words ("U.S." is "us") or separate them ("Paris-based" has "paris"). A
     needle of articles alone, the option "A", must stand there as it is written.
     """
     if not _ARTICLE.sub(" ", _fold(needle, " ", " ")).strip():
-        return _as_written(needle, text)
+        return _is_as_written(needle, text)
     if f" {normalise(needle)} " in f" {normalise(text)} ":
         return True
     for close, wide in (("", " "), ("", ""), (" ", " ")):
-        inner = _without_articles(_fold(needle, close, wide))
-        if inner and f" {inner} " in f" {_without_articles(_fold(text, close, wide))} ":
+        inner = _strip_articles(_fold(needle, close, wide))
+        if inner and f" {inner} " in f" {_strip_articles(_fold(text, close, wide))} ":
             return True
     return False
 
@@ -56,16 +56,16 @@ def _fold(text: str, close: str, wide: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)
     plain = " ".join(plain.split())
     plain = _LOOSE.sub("", _THOUSANDS.sub("", plain))
-    kept: list[str] = []
+    signs: list[str] = []
     for at, sign in enumerate(plain):
-        if not _is_punctuation(sign) or _tells(plain, at):
-            kept.append(sign)
+        if not _is_punctuation(sign) or _is_telling(plain, at):
+            signs.append(sign)
         else:
-            kept.append(close if sign in _CLOSE else wide)
-    return " ".join("".join(kept).split()) or plain
+            signs.append(close if sign in _CLOSE else wide)
+    return " ".join("".join(signs).split()) or plain
 
 
-def _tells(text: str, at: int) -> bool:
+def _is_telling(text: str, at: int) -> bool:
     """Whether a sign in a text tells one answer from another, by what stands beside it."""
     sign, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
     word, words = before.isalnum(), before.isalnum() and after.isalnum()
@@ -85,22 +85,22 @@ def _tells(text: str, at: int) -> bool:
     return (sign == "@" and after.isalnum()) or (sign in "*_&^<>=~|" and words)
 
 
-def _initials(folded: str) -> str:
+def _join_initials(folded: str) -> str:
     """``j r r tolkien`` as ``jrr tolkien``."""
     return re.sub(r"(?<!\S)([^\W\d_]) (?=[^\W\d_](?!\S))", r"\1", folded)
 
 
-def _without_articles(folded: str) -> str:
+def _strip_articles(folded: str) -> str:
     return " ".join(_ARTICLE.sub(" ", folded).split()) or folded
 
 
-def _as_written(needle: str, text: str) -> bool:
+def _is_as_written(needle: str, text: str) -> bool:
     """Whether words stand in a text in their own case; in small letters before no other word."""
     words = r"\W+".join(re.findall(r"\w+", unicodedata.normalize("NFKC", needle)))
     after = r"(?!\s+\w)" if needle.islower() else ""
-    said = unicodedata.normalize("NFKC", text)
+    plain = unicodedata.normalize("NFKC", text)
     whole = rf"(?<!\w){words}(?![\w+#]|-(?!\w)){after}"
-    return bool(words) and re.search(whole, said) is not None
+    return bool(words) and re.search(whole, plain) is not None
 
 
 def _is_punctuation(character: str) -> bool:

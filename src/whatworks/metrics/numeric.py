@@ -9,19 +9,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
-from whatworks.metrics.values.number import Number, find_numbers, plain
+from whatworks.metrics.values.number import Number, find_numbers, simplify
 from whatworks.metrics.values.value import (
     Value,
     find_value,
     guess_locale,
     is_close,
-    known_locale,
     read_value,
+    resolve_locale,
 )
 
 _Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -41,7 +41,7 @@ class NumericOptions(Options):
 
     tolerance: _Allowance = 0.0
     relative: _Allowance = 0.0
-    locale: Annotated[str, AfterValidator(known_locale)] = "en"
+    locale: Annotated[str, AfterValidator(resolve_locale)] = "en"
 
 
 def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
@@ -50,16 +50,16 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
     return {"locale": guess_locale(row.target for row in train)} if train else {}
 
 
-def _label(text: str, options: NumericOptions) -> str:
+def _make_label(text: str, options: NumericOptions) -> str:
     """The value of an answer, or the last number within it."""
     value = read_value(text, options.locale)
     if value is None:
-        numbers = list(find_numbers(plain(text), options.locale))
+        numbers = list(find_numbers(simplify(text), options.locale))
         value = numbers[-1] if numbers else None
     return "" if value is None else str(value)
 
 
-@metric(NumericOptions, learn=_learn, label=_label)
+@metric(NumericOptions, learn=_learn, label=_make_label)
 def numeric(example: Example, text: str, options: NumericOptions) -> Score:
     """The target's number, however it is written; so with ranges, times and dates.
 
@@ -76,18 +76,18 @@ def numeric(example: Example, text: str, options: NumericOptions) -> Score:
         InputError: If the target has no number, or several.
     """
     alone = read_value(example.target, options.locale)
-    wanted = _within(example, options) if alone is None else alone
+    target = _find_within(example, options) if alone is None else alone
     allowed = Decimal(options.tolerance), Decimal(options.relative)
     only = read_value(text, options.locale)
-    if isinstance(only, Number) and isinstance(alone, Number) and not _fits(only, alone):
+    if isinstance(only, Number) and isinstance(alone, Number) and not _can_have_unit(only, alone):
         only = None  # "42 apples" where a number is asked for: the number stands within it
-    last = find_value(text, wanted, options.locale) if only is None else only
+    last = find_value(text, target, options.locale) if only is None else only
     strict = last if alone is None else only
     score = match(
-        strict is not None and is_close(strict, wanted, *allowed),
-        last is not None and is_close(last, wanted, *allowed),
+        strict is not None and is_close(strict, target, *allowed),
+        last is not None and is_close(last, target, *allowed),
         text,
-        str(wanted),
+        str(target),
     )
     return Score(
         score.value,
@@ -99,23 +99,23 @@ def numeric(example: Example, text: str, options: NumericOptions) -> Score:
     )
 
 
-def _fits(said: Number, wanted: Number) -> bool:
+def _can_have_unit(said: Number, wanted: Number) -> bool:
     """Whether a unit is one that the target has too, or that a plain number may bear."""
     return bool(wanted.unit) or not said.unit or said.unit == "%" or said.unit.isupper()
 
 
-def _within(example: Example, options: NumericOptions) -> Value:
+def _find_within(example: Example, options: NumericOptions) -> Value:
     """The number that a longer target has: the one behind "####", or the only one."""
     head, mark, tail = example.target.rpartition(_END)
-    found = list(find_numbers(plain(tail), options.locale))
+    numbers = list(find_numbers(simplify(tail), options.locale))
     if mark and (value := read_value(tail, options.locale)):
         return value
-    if len(found) == 1 or (mark and found):
-        return found[-1]
+    if len(numbers) == 1 or (mark and numbers):
+        return numbers[-1]
     del head
-    several = f"{len(found)} numbers, and nothing says which is meant" if found else "no number"
+    several = f"{len(numbers)} numbers, and nothing says which is meant" if numbers else "no number"
     raise InputError(
-        f"the target {brief(example.target)} has {several}",
+        f"the target {quote_briefly(example.target)} has {several}",
         place=f"example {example.id!r}",
         remedy="give the number alone, end the target with `#### NUMBER`, or use a text metric",
     )

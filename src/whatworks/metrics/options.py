@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.validation import find_problem
 
 
-def checked(
+def check_options(
     function: Callable[..., Any], given: Mapping[str, Any], place: str, *, noun: str = "option"
 ) -> dict[str, Any]:
     """The settings as the function wants them.
@@ -28,18 +28,18 @@ def checked(
 
     compiled = ConfigDict(arbitrary_types_allowed=True)
     hints = get_type_hints(function, include_extras=True)
-    wanted = keywords(function)
+    parameters = list_keywords(function)
     options: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in wanted:
-            remedy = nearest(name, wanted) if wanted else f"this has no {noun}s"
+        if name not in parameters:
+            remedy = suggest_nearest(name, parameters) if parameters else f"this has no {noun}s"
             raise InputError(f"unknown {noun} {name!r}", place=place, remedy=remedy)
         try:
             options[name] = TypeAdapter(hints[name], config=compiled).validate_python(value)
         except ValidationError as error:
             cause = f"{noun} {name!r} cannot be {value!r}: {find_problem(error).reason}"
             raise InputError(cause, place=place, remedy="see docs/metrics.md") from None
-    for name, parameter in wanted.items():
+    for name, parameter in parameters.items():
         if name not in options and parameter.default is parameter.empty:
             raise InputError(
                 f"needs the {noun} {name!r}", place=place, remedy=f"add `{name}: ...` there"
@@ -47,7 +47,7 @@ def checked(
     return options
 
 
-def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def list_keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The keyword-only parameters of a function."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import NoOptions, metric
-from whatworks.metrics.normalise import contained, normalise
+from whatworks.metrics.normalise import is_contained, normalise
 from whatworks.metrics.score import Score
 
 
@@ -17,7 +17,7 @@ def match(strict: bool, lenient: bool, said: str, wanted: str) -> Score:
     return Score(
         0.0,
         "wrong",
-        feedback=f"{hint}said {brief(said)}, wanted {brief(wanted)}",
+        feedback=f"{hint}said {quote_briefly(said)}, wanted {quote_briefly(wanted)}",
         lenient=float(lenient),
         label=normalise(said),
     )
@@ -30,8 +30,8 @@ def exact(example: Example, text: str, options: NoOptions) -> Score:
     Lenient: the target's words within the answer, after normalisation.
     """
     del options
-    said, wanted = text.strip(), example.target.strip()
-    return match(said == wanted, contained(wanted, said), said, wanted)
+    answer, target = text.strip(), example.target.strip()
+    return match(answer == target, is_contained(target, answer), answer, target)
 
 
 @metric(label=lambda text, _: normalise(text))
@@ -42,11 +42,11 @@ def normalised(example: Example, text: str, options: NoOptions) -> Score:
     """
     del options
     same = normalise(text) == normalise(example.target)
-    return match(same, contained(example.target, text), text, example.target)
+    return match(same, is_contained(example.target, text), text, example.target)
 
 
 @metric(label=lambda text, _: normalise(text))
 def contains(example: Example, text: str, options: NoOptions) -> Score:
     """The target's words within the answer, in one piece, normalised."""
     del options
-    return match(contained(example.target, text), False, text, example.target)
+    return match(is_contained(example.target, text), False, text, example.target)

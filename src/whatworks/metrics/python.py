@@ -17,12 +17,12 @@ from typing import Any
 
 from pydantic import PositiveFloat
 
-from whatworks.base.errors import InputError, WhatworksError, first_line
-from whatworks.base.phrasing import brief
+from whatworks.base.errors import InputError, WhatworksError, get_first_line
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import SECONDS, Options, metric
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.text_overlap import average_parts
 
 
 class PythonOptions(Options):
@@ -39,7 +39,7 @@ class PythonOptions(Options):
     seconds: PositiveFloat = SECONDS
 
 
-@metric(PythonOptions, figures=part_means, seconds=lambda options: options.seconds)
+@metric(PythonOptions, figures=average_parts, seconds=lambda options: options.seconds)
 def python(example: Example, text: str, options: PythonOptions) -> Score:
     """What the user's function says of an answer.
 
@@ -52,22 +52,22 @@ def python(example: Example, text: str, options: PythonOptions) -> Score:
         InputError: If there is no such function, it raises, or it returns no score: with the row.
     """
     place = f"{options.file.name}:{options.function}, row {example.id!r}"
-    score = _function(options.file, options.function)
+    score = _load_function(options.file, options.function)
     try:
         value = score(example, text)
     except WhatworksError:
         raise
     except Exception as error:
         raise InputError(
-            f"raised {type(error).__name__}: {first_line(error)}, at the answer {brief(text)}",
-            place=f"{place}{_line(error, options.file)}",
+            f"raised {type(error).__name__}: {get_first_line(error)}, at the answer {quote_briefly(text)}",
+            place=f"{place}{_find_line(error, options.file)}",
             remedy="mend the function: an error is no score",
         ) from error
     if isinstance(value, Score):
         return value
     if not isinstance(value, bool | int | float) or not 0.0 <= value <= 1.0:
         raise InputError(
-            f"returned {brief(repr(value))}",
+            f"returned {quote_briefly(repr(value))}",
             place=place,
             remedy="return a number from 0 to 1, or a whatworks.metrics.score.Score",
         )
@@ -78,7 +78,7 @@ def python(example: Example, text: str, options: PythonOptions) -> Score:
 
 
 @lru_cache(maxsize=8)
-def _function(file: Path, name: str) -> Callable[[Example, str], Any]:
+def _load_function(file: Path, name: str) -> Callable[[Example, str], Any]:
     """The function, its file run once.
 
     Raises:
@@ -96,21 +96,21 @@ def _function(file: Path, name: str) -> Callable[[Example, str], Any]:
         spec.loader.exec_module(module)
     except Exception as error:
         raise InputError(
-            f"cannot be run: {type(error).__name__}: {first_line(error)}",
-            place=f"{file.name}{_line(error, file)}",
+            f"cannot be run: {type(error).__name__}: {get_first_line(error)}",
+            place=f"{file.name}{_find_line(error, file)}",
             remedy="`python FILE` shows the whole error",
         ) from error
-    found = getattr(module, name, None)
-    if not callable(found):
+    function = getattr(module, name, None)
+    if not callable(function):
         raise InputError(
             f"there is no function {name!r}",
             place=str(file),
             remedy=f"write `def {name}(example, text):` there, or name another by FILE:FUNCTION",
         )
-    return found
+    return function
 
 
-def _line(error: Exception, file: Path) -> str:
+def _find_line(error: Exception, file: Path) -> str:
     """The last line of the user's file that an error passed."""
     lines: list[int] = []
     trace = error.__traceback__

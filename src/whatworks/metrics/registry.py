@@ -23,11 +23,11 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.errors import InputError, first_line, nearest
-from whatworks.base.paths import model_at, path_of
+from whatworks.base.errors import InputError, get_first_line, suggest_nearest
+from whatworks.base.paths import resolve_model, resolve_path
 from whatworks.data.task import Example, MetricSpec, Task
 from whatworks.metrics.definition import MetricDefinition, Options
-from whatworks.metrics.limits import LONGEST, OutOfTime, call_within, most_characters
+from whatworks.metrics.limits import LONGEST, OutOfTime, call_within, limit_characters
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.constraint import Constraint
 from whatworks.models.reasoning import holds_reasoning, split
@@ -60,7 +60,7 @@ NAMES: tuple[str, ...] = tuple(_BUILT_IN)
 
 
 @lru_cache(maxsize=1)
-def entries() -> Mapping[str, EntryPoint]:
+def list_entries() -> Mapping[str, EntryPoint]:
     """The entry point of every metric, those of other packages included.
 
     Raises:
@@ -89,11 +89,13 @@ def find(name: str) -> MetricDefinition[Any]:
         InputError: If there is none, it cannot be imported, or it is no metric.
     """
     place = f"metric {name!r}"
-    known = entries()
+    known = list_entries()
     if name not in known:
-        raise InputError("there is no such metric", place=place, remedy=nearest(name, known))
+        raise InputError(
+            "there is no such metric", place=place, remedy=suggest_nearest(name, known)
+        )
     try:
-        found = known[name].load()
+        definition = known[name].load()
     except ModuleNotFoundError as error:
         remedy = f"pip install 'whatworks[{name}]'" if name in NAMES else f"install {error.name}"
         raise InputError(f"needs the package {error.name}", place=place, remedy=remedy) from None
@@ -101,17 +103,17 @@ def find(name: str) -> MetricDefinition[Any]:
         if name in NAMES:
             raise
         raise InputError(
-            f"cannot be imported: {first_line(error)}",
+            f"cannot be imported: {get_first_line(error)}",
             place=f"{place}, {known[name].value}",
             remedy="mend or uninstall the package that registers it",
         ) from error
-    if not isinstance(found, MetricDefinition):
+    if not isinstance(definition, MetricDefinition):
         raise InputError(
             f"{known[name].value} is no metric",
             place=place,
             remedy="declare it with the decorator `whatworks.metrics.definition.metric`",
         )
-    return found
+    return definition
 
 
 @dataclass(frozen=True)
@@ -137,11 +139,11 @@ class _Bound:
 
     def __call__(self, example: Example, text: str, *, ended: bool = True) -> Score:
         """The one place where a metric is called: no answer holds it up."""
-        score = self._score(answered(example), text, ended=ended)
+        score = self._score(strip_reasoning(example), text, ended=ended)
         return replace(score, counts="lenient") if self.spec.score == "lenient" else score
 
     def _score(self, example: Example, text: str, *, ended: bool) -> Score:
-        most = most_characters(example)
+        most = limit_characters(example)
         if len(text) > most:
             return self._unread(example, f"{len(text):,} characters, more than {most:,}")
         seconds = self.definition.seconds(self.options)
@@ -194,7 +196,7 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
             needed and missing.
     """
     definition = find(spec.name)
-    train, aside = [answered(row) for row in train], [answered(row) for row in aside]
+    train, aside = [strip_reasoning(row) for row in train], [strip_reasoning(row) for row in aside]
     learned = definition.learn(train, aside) if definition.learn else {}
     spec = spec.replace(options={**learned, **spec.options})
     options = definition.read_options(spec.options, f"metric {spec.name!r}")
@@ -202,19 +204,19 @@ def load(spec: MetricSpec, train: Sequence[Example] = (), aside: Sequence[Exampl
     return _Bound(spec, definition, options, form)
 
 
-def of(task: Task) -> Metric:
+def load_task_metric(task: Task) -> Metric:
     """The metric of a task."""
     return load(task.metric, task.splits.train, task.aside)
 
 
-def answered(example: Example) -> Example:
+def strip_reasoning(example: Example) -> Example:
     """An example whose target is its answer alone: reasoning before it is learned, not scored."""
     if not holds_reasoning(example.target):
         return example
     return example.replace(target=split(example.target).answer)
 
 
-def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+def find_refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
     """Rows to which no answer can be scored: example id to the reason.
 
     To be asked before a study starts: such a row would fail every arm. A metric that asks a model
@@ -225,13 +227,13 @@ def refused(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
         return reasons
     for example in examples:
         try:
-            metric(example, answered(example).target)
+            metric(example, strip_reasoning(example).target)
         except InputError as error:
             reasons[example.id] = error.cause
     return reasons
 
 
-def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+def find_unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
     """Rows whose own target does not score 1, or cannot be scored: example id to the reason.
 
     A metric that asks a model is not tried.
@@ -241,7 +243,7 @@ def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
         return reasons
     for example in examples:
         try:
-            score = metric(example, answered(example).target)
+            score = metric(example, strip_reasoning(example).target)
         except InputError as error:
             reasons[example.id] = error.cause
         else:
@@ -250,7 +252,7 @@ def unscorable(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
     return reasons
 
 
-def doubtful(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
+def find_doubtful(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
     """Rows whose target decides less than it seems to: example id to the reason."""
     reasons: dict[str, str] = {}
     for example in examples:
@@ -263,7 +265,7 @@ def doubtful(metric: Metric, examples: Sequence[Example]) -> dict[str, str]:
     return reasons
 
 
-def metric_at(
+def resolve_metric(
     value: str | Mapping[str, Any] | MetricSpec, root: Path, *, helper: str | None = None
 ) -> MetricSpec:
     """A metric as files write it; options that name files or models are absolute.
@@ -275,13 +277,13 @@ def metric_at(
     """
     spec = value if isinstance(value, MetricSpec) else MetricSpec.read(value)
     options = dict(spec.options)
-    if spec.name in entries():
+    if spec.name in list_entries():
         definition = find(spec.name)
         for option in definition.file_options() & options.keys():
             if isinstance(options[option], str):
-                options[option] = str(path_of(root, options[option]).absolute())
+                options[option] = str(resolve_path(root, options[option]).absolute())
         for option in definition.model_options():
             name = options.get(option, helper)
             if isinstance(name, str):
-                options[option] = model_at(name, root)
+                options[option] = resolve_model(name, root)
     return spec.replace(options=options)

@@ -17,7 +17,7 @@ from whatworks.base.errors import InputError
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.text_overlap import average_parts
 from whatworks.models.engine import ModelFiles
 from whatworks.models.reward_model import RewardModel
 from whatworks.prompts.prompt import Prompt
@@ -39,7 +39,9 @@ class RewardOptions(Options):
     instructions: str = ""
 
 
-@metric(RewardOptions, figures=part_means, blind=lambda _: True, asks=True, seconds=lambda _: None)
+@metric(
+    RewardOptions, figures=average_parts, blind=lambda _: True, asks=True, seconds=lambda _: None
+)
 def reward(example: Example, text: str, options: RewardOptions) -> Score:
     """How good the answer is against the target, by the reward model.
 
@@ -57,20 +59,20 @@ def reward(example: Example, text: str, options: RewardOptions) -> Score:
         InputError: If there is no such model.
         ArmFailure: If it has no form with one output.
     """
-    said = text.encode("utf-8", "replace").decode().strip()  # lone surrogates have no tokens
-    wanted = example.target.strip()
-    if not said:
+    reply = text.encode("utf-8", "replace").decode().strip()  # lone surrogates have no tokens
+    target = example.target.strip()
+    if not reply:
         return Score(0.0, "wrong", "says nothing")
-    model = _model(options.folder)
-    asked = render(Prompt(instructions=options.instructions), example, exclude=[example])
-    ids = [model.ids(asked.messages, answer) for answer in (said, wanted) if answer]
+    model = _load_model(options.folder)
+    request = render(Prompt(instructions=options.instructions), example, exclude=[example])
+    ids = [model.ids(request.messages, answer) for answer in (reply, target) if answer]
     if model.context is not None and len(ids[0]) > model.context:
         return Score(0.0, "wrong", "longer than the reward model's context")
     scores = model.score(ids)
     parts = {"reward": scores[0]}
-    if not wanted:
+    if not target:
         return Score(_logistic(scores[0]), "wrong", "there is no target", parts=parts)
-    value = 1.0 if said == wanted else min(1.0, 2 * _logistic(scores[0] - scores[1]))
+    value = 1.0 if reply == target else min(1.0, 2 * _logistic(scores[0] - scores[1]))
     if value == 1.0:
         return Score(value, "correct", parts=parts)
     return Score(value, "wrong", "less preferred than the target", parts=parts)
@@ -81,12 +83,12 @@ def _logistic(x: float) -> float:
 
 
 @lru_cache(maxsize=2)
-def _model(folder: Path) -> RewardModel:
+def _load_model(folder: Path) -> RewardModel:
 
-    return RewardModel(_files(folder))
+    return RewardModel(_find_files(folder))
 
 
-def _files(folder: Path) -> ModelFiles:
+def _find_files(folder: Path) -> ModelFiles:
     """The reward model of a folder: a model, or an adapter on the base that it names."""
     adapter = folder / "adapter_config.json"
     if not adapter.is_file():

@@ -41,8 +41,8 @@ class Score:
         for number in (self.value, self.forgiving):
             if not (math.isfinite(number) and 0.0 <= number <= 1.0):
                 raise ValueError(f"a score must lie in [0, 1], not {number}")
-        object.__setattr__(self, "feedback", _printable(" ".join(self.feedback.split())))
-        object.__setattr__(self, "label", _printable(self.label))
+        object.__setattr__(self, "feedback", _make_printable(" ".join(self.feedback.split())))
+        object.__setattr__(self, "label", _make_printable(self.label))
 
     @property
     def forgiving(self) -> float:
@@ -113,7 +113,7 @@ class Metric(Protocol):
         ...
 
 
-def worth(score: Score, wrong_costs: float = 0.0) -> float:
+def compute_reward(score: Score, wrong_costs: float = 0.0) -> float:
     """A score as a reward: what counts, less what an answer costs that is wrong or malformed.
 
     With a cost, abstaining is worth more than being wrong, as where a wrong answer costs
@@ -125,6 +125,6 @@ def worth(score: Score, wrong_costs: float = 0.0) -> float:
     return score.counted - (wrong_costs if wrong else 0.0)
 
 
-def _printable(line: str) -> str:
+def _make_printable(line: str) -> str:
     """Without the lone surrogates that no file could hold."""
     return line.encode("utf-8", "replace").decode("utf-8")

@@ -24,16 +24,16 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data import read
 from whatworks.data.task import Example
 from whatworks.metrics.character_model import CharacterModel
 from whatworks.metrics.definition import FILE, Options, metric
-from whatworks.metrics.names_and_numbers import entities
-from whatworks.metrics.normalise import contained
+from whatworks.metrics.names_and_numbers import find_entities
+from whatworks.metrics.normalise import is_contained
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import part_means
-from whatworks.prompts.retrieval import embedder as named
+from whatworks.metrics.text_overlap import average_parts
+from whatworks.prompts.retrieval import load_embedder as named
 
 PIECE = 30
 """Words to which reference texts are cut, so that their length says nothing about their style."""
@@ -52,11 +52,11 @@ def cut(texts: Sequence[str]) -> Pieces:
     for text in texts:
         words = text.strip().split(" ")
         pieces += [" ".join(words[i : i + PIECE]) for i in range(0, len(words), PIECE)]
-    kept = [piece.strip() for piece in pieces if piece.strip()]
-    return tuple(kept[:: max(0, len(kept) - 1) // MOST + 1])
+    full = [piece.strip() for piece in pieces if piece.strip()]
+    return tuple(full[:: max(0, len(full) - 1) // MOST + 1])
 
 
-def _pieces(given: Any) -> Pieces:
+def _read_pieces(given: Any) -> Pieces:
     if isinstance(given, list | tuple):
         return cut(TypeAdapter(list[str]).validate_python(given))
 
@@ -65,7 +65,7 @@ def _pieces(given: Any) -> Pieces:
     return cut([f"{e.text}\n{e.target}" if whole else e.target for e in data.examples])
 
 
-Reference = Annotated[Pieces, BeforeValidator(_pieces), FILE]
+Reference = Annotated[Pieces, BeforeValidator(_read_pieces), FILE]
 
 
 class StyleOptions(Options):
@@ -85,7 +85,7 @@ class StyleOptions(Options):
     embedder: str = "auto"
 
 
-def _figures(
+def _compute_figures(
     examples: Sequence[Example], scores: Sequence[Score], options: StyleOptions
 ) -> dict[str, float]:
     """Means of the parts, and how often the classifier is right on reference text it has not seen.
@@ -93,7 +93,7 @@ def _figures(
     ``classifier_accuracy`` is balanced, from five-fold cross-validation: .5 would be a coin.
     """
     accuracy = _measure(options.wanted, options.others).accuracy
-    return {**part_means(examples, scores), "classifier_accuracy": accuracy}
+    return {**average_parts(examples, scores), "classifier_accuracy": accuracy}
 
 
 def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
 
 @metric(
     StyleOptions,
-    figures=_figures,
+    figures=_compute_figures,
     learn=_learn,
     blind=lambda options: options.content != "target",
     seconds=lambda _: None,
@@ -139,31 +139,33 @@ def style(example: Example, text: str, options: StyleOptions) -> Score:
             place=f"example {example.id!r}",
             remedy="set the option `content` to input or none",
         )
-    said = text.strip()
-    if not said:
+    answer = text.strip()
+    if not answer:
         return Score(0.0, "wrong", "says nothing", parts={"style": 0.0, "probability": 0.0})
-    probability = measure.probability(said)
+    probability = measure.probability(answer)
     styled = probability >= 0.5
-    parts = {"style": float(styled), "probability": probability, "gap": measure.gap(said)}
+    parts = {"style": float(styled), "probability": probability, "gap": measure.gap(answer)}
     missing: list[str] = []
-    kept = 1.0
+    share = 1.0
     if content != "none":
-        carried = [e for e in entities(reference, example.text) if contained(e, example.text)]
-        missing = [one for one in carried if not contained(one, said)]
-        parts["similarity"] = _similarity(said, reference.strip(), options.embedder)
+        carried = [
+            e for e in find_entities(reference, example.text) if is_contained(e, example.text)
+        ]
+        missing = [one for one in carried if not is_contained(one, answer)]
+        parts["similarity"] = _measure_similarity(answer, reference.strip(), options.embedder)
         shares = [parts["similarity"]]
         if carried:
             parts["entities"] = 1 - len(missing) / len(carried)
             shares.append(parts["entities"])
-        kept = fmean(shares)
-    value = kept if styled else 0.0
-    lenient = max(value, kept * probability)
+        share = fmean(shares)
+    value = share if styled else 0.0
+    lenient = max(value, share * probability)
     if value == 1.0:
         return Score(1.0, "correct", parts=parts)
-    problems = [] if styled else [f"does not sound like the wanted style: {brief(said)}"]
+    problems = [] if styled else [f"does not sound like the wanted style: {quote_briefly(answer)}"]
     problems += [f"leaves out {missing[0]!r}"] if missing else []
     if content != "none" and parts["similarity"] < 1.0:
-        problems.append(f"content {kept:.2f} like {brief(reference)}")
+        problems.append(f"content {share:.2f} like {quote_briefly(reference)}")
     return Score(value, "wrong", "; ".join(problems), lenient, parts)
 
 
@@ -189,7 +191,7 @@ class Measure:
                 )
         self._texts = [*wanted, *others]
         self._labels = [1] * len(wanted) + [0] * len(others)
-        self._classifier = _classifier().fit(self._texts, self._labels)
+        self._classifier = _build_classifier().fit(self._texts, self._labels)
         self._models = CharacterModel(wanted), CharacterModel(others)
 
     def probability(self, text: str) -> float:
@@ -205,16 +207,16 @@ class Measure:
     def accuracy(self) -> float:
         """Balanced accuracy of the classifier on reference text held out in turn."""
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-        found = cross_val_score(
-            _classifier(), self._texts, self._labels, cv=folds, scoring="balanced_accuracy"
+        accuracies = cross_val_score(
+            _build_classifier(), self._texts, self._labels, cv=folds, scoring="balanced_accuracy"
         )
-        return float(found.mean())
+        return float(accuracies.mean())
 
 
 _measure = lru_cache(maxsize=8)(Measure)
 
 
-def _classifier() -> Pipeline:
+def _build_classifier() -> Pipeline:
     features: FeatureUnion = make_union(
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]"),
@@ -222,7 +224,7 @@ def _classifier() -> Pipeline:
     return make_pipeline(features, LogisticRegression(C=10, class_weight="balanced"))
 
 
-def _similarity(said: str, reference: str, embedder: str) -> float:
+def _measure_similarity(said: str, reference: str, embedder: str) -> float:
     """Cosine of the two texts' embeddings, no less than 0."""
     if said == reference:
         return 1.0

@@ -22,7 +22,7 @@ class Overlap(NamedTuple):
     f1: float
 
 
-def overlap(said: Counter[Any], wanted: Counter[Any]) -> Overlap:
+def measure_overlap(said: Counter[Any], wanted: Counter[Any]) -> Overlap:
     """Multiset overlap; two empty multisets agree fully.
 
     Precision is the share of what was said that was wanted, recall the share of what was wanted
@@ -38,16 +38,16 @@ def overlap(said: Counter[Any], wanted: Counter[Any]) -> Overlap:
     )
 
 
-def readable(examples: Sequence[Example], parse: Callable[[str], T]) -> list[T]:
+def read_targets(examples: Sequence[Example], parse: Callable[[str], T]) -> list[T]:
     """The targets that ``parse`` reads without a ``ValueError``; `whatworks check` tells others."""
-    found: list[T] = []
+    targets: list[T] = []
     for example in examples:
         with suppress(ValueError):
-            found.append(parse(example.target))
-    return found
+            targets.append(parse(example.target))
+    return targets
 
 
-def part_means(
+def average_parts(
     examples: Sequence[Example], scores: Sequence[Score], options: object = None
 ) -> dict[str, float]:
     """Mean of every part over the scores that have it: figures that any metric may declare."""

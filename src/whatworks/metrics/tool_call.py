@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import NoOptions, metric
 from whatworks.metrics.json.metric import MalformedJSON, find, parse
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.text_overlap import average_parts
 
 _TAGS = re.compile(r"<tool_call>|</tool_call>")
 _LOOSE = re.compile(r"[ ,./\-_*^]")
@@ -53,40 +53,40 @@ def read_calls(text: str) -> list[Call]:
     if "<tool_call>" in text:
         pieces = [piece for piece in _TAGS.split(text) if piece.strip()]
         # What stands outside of the tags is not part of a call.
-        return [call for piece in pieces[:_MOST_CALLS] for call in _calls(_json(piece))]
-    return _calls(_json(text))
+        return [call for piece in pieces[:_MOST_CALLS] for call in _parse_calls(_parse_json(piece))]
+    return _parse_calls(_parse_json(text))
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return parse(text).value
     except MalformedJSON as error:
         raise NoCalls(f"not one JSON value: {error}") from None
 
 
-def _calls(value: Any) -> list[Call]:
+def _parse_calls(value: Any) -> list[Call]:
     if isinstance(value, Mapping) and isinstance(value.get("tool_calls"), list):
         value = value["tool_calls"]
     listed: list[Any] = value if isinstance(value, list) else [value]
     if not listed:
         raise NoCalls("no call")
-    return [_call(one) for one in listed]
+    return [_parse_call(one) for one in listed]
 
 
-def _call(value: Any) -> Call:
+def _parse_call(value: Any) -> Call:
     if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
         value = value["function"]
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise NoCalls("a call has a name and arguments")
     arguments: Any = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):
-        arguments = _json(arguments) if arguments.strip() else {}
+        arguments = _parse_json(arguments) if arguments.strip() else {}
     if not isinstance(arguments, Mapping):
         raise NoCalls(f"the arguments of {value['name']!r} are no object")
     return Call(value["name"], cast("Mapping[str, Any]", arguments))
 
 
-def _label(text: str, options: NoOptions) -> str:
+def _make_label(text: str, options: NoOptions) -> str:
     """The calls, written in one way."""
     del options
     try:
@@ -95,7 +95,7 @@ def _label(text: str, options: NoOptions) -> str:
         return ""
 
 
-@metric(figures=part_means, label=_label)
+@metric(figures=average_parts, label=_make_label)
 def tool_call(example: Example, text: str, options: NoOptions) -> Score:
     """The target's calls: names and arguments.
 
@@ -114,38 +114,44 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
     """
     del options
     try:
-        wanted = read_calls(example.target)
+        target = read_calls(example.target)
     except NoCalls as error:
         raise InputError(
             f"the target is no call of a tool: {error}",
             place=f"example {example.id!r}",
             remedy='write {"name": ..., "arguments": {...}}, or a list of them',
         ) from None
-    accepted = _accepted(example, wanted)
+    accepted = _read_accepted(example, target)
     try:
-        said, problem = read_calls(text), ""
+        answer, problem = read_calls(text), ""
     except NoCalls as error:
-        said, problem = _within(text, wanted), str(error)
-        right = bool(said) and not _differences(said, wanted, accepted)
+        answer, problem = _find_within(text, target), str(error)
+        right = bool(answer) and not _describe_differences(answer, target, accepted)
         parts: dict[str, float] = dict.fromkeys(("parsed", "names", "arguments"), 0.0)
-        feedback = f"no call of a tool: {problem}; wanted {brief('; '.join(map(str, wanted)), 200)}"
+        feedback = f"no call of a tool: {problem}; wanted {quote_briefly('; '.join(map(str, target)), 200)}"
         return Score(0.0, "malformed", feedback, lenient=float(right), parts=parts)
-    wrong = _differences(said, wanted, accepted)
-    names = sorted(c.name for c in said) == sorted(c.name for c in wanted)
-    parts = {"parsed": 1.0, "names": float(names), "arguments": _share(said, wanted, accepted)}
+    wrong = _describe_differences(answer, target, accepted)
+    names = sorted(c.name for c in answer) == sorted(c.name for c in target)
+    parts = {
+        "parsed": 1.0,
+        "names": float(names),
+        "arguments": _measure_share(answer, target, accepted),
+    }
     if not wrong:
         return Score(1.0, "correct", parts=parts)
     return Score(0.0, "wrong", "; ".join(wrong), parts=parts)
 
 
-def _within(text: str, wanted: Sequence[Call]) -> list[Call]:
+def _find_within(text: str, wanted: Sequence[Call]) -> list[Call]:
     """The calls that stand in a text with words around them."""
     try:
         if "<tool_call>" in text:
             inner = re.findall(r"<tool_call>([^<]*)</tool_call>", text)
-            return [call for piece in inner[:_MOST_CALLS] for call in _calls(_json(piece))]
-        found = find(text) if len(wanted) == 1 else find(text, like=parse("[]"))
-        return _calls(found.value) if found else []
+            return [
+                call for piece in inner[:_MOST_CALLS] for call in _parse_calls(_parse_json(piece))
+            ]
+        value = find(text) if len(wanted) == 1 else find(text, like=parse("[]"))
+        return _parse_calls(value.value) if value else []
     except NoCalls:
         return []
 
@@ -154,16 +160,16 @@ Values = Mapping[str, Sequence[Any]]
 """Every value that is right for an argument; "" among them: it may be left out."""
 
 
-def _accepted(example: Example, wanted: Sequence[Call]) -> list[Values]:
+def _read_accepted(example: Example, wanted: Sequence[Call]) -> list[Values]:
     """What is right for each wanted call beside its own arguments, as BFCL writes it."""
-    given: Any = example.meta.get("accepted")
-    if given is None:
+    accepted: Any = example.meta.get("accepted")
+    if accepted is None:
         return [{} for _ in wanted]
-    listed = cast("list[Any]", given) if isinstance(given, list) else []
-    found = [one.get(call.name) for one, call in zip(listed, wanted, strict=False)]
+    listed = cast("list[Any]", accepted) if isinstance(accepted, list) else []
+    alternatives = [one.get(call.name) for one, call in zip(listed, wanted, strict=False)]
     fits = all(
         isinstance(one, Mapping) and all(isinstance(values, list) for values in one.values())
-        for one in found
+        for one in alternatives
     )
     if len(listed) != len(wanted) or not fits:
         raise InputError(
@@ -171,24 +177,24 @@ def _accepted(example: Example, wanted: Sequence[Call]) -> list[Values]:
             place=f"example {example.id!r}",
             remedy='write one for each call: [{"weather": {"unit": ["celsius", ""]}}]',
         )
-    return [cast("Values", one) for one in found]
+    return [cast("Values", one) for one in alternatives]
 
 
-def _differences(
+def _describe_differences(
     said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]
 ) -> list[str]:
     """What is wrong with the calls, each wanted one paired with the likest that is left."""
     if len(said) != len(wanted):
         return [f"{len(said)} calls, wanted {len(wanted)}"]
-    left, wrong = list(said), list[str]()
+    remaining, wrong = list(said), list[str]()
     for call, values in zip(wanted, accepted, strict=True):
-        best = min(left, key=lambda one: len(_wrong(one, call, values)))
-        left.remove(best)
-        wrong += _wrong(best, call, values)
+        best = min(remaining, key=lambda one: len(_describe_wrong(one, call, values)))
+        remaining.remove(best)
+        wrong += _describe_wrong(best, call, values)
     return wrong
 
 
-def _wrong(said: Call, wanted: Call, accepted: Values) -> list[str]:
+def _describe_wrong(said: Call, wanted: Call, accepted: Values) -> list[str]:
     if said.name != wanted.name:
         return [f"calls {said.name!r}, wanted {wanted.name!r}"] * (1 + len(wanted.arguments))
     wrong: list[str] = []
@@ -200,38 +206,40 @@ def _wrong(said: Call, wanted: Call, accepted: Values) -> list[str]:
         elif name not in said.arguments:
             if "" not in accepted.get(name, ()):
                 wrong.append(f"leaves out {name!r}")
-        elif not any(_same(said.arguments[name], one) for one in right):
-            told = brief(json.dumps(said.arguments[name]))
-            wrong.append(f"{name!r} is {told}, wanted {brief(json.dumps(right[-1]))}")
+        elif not any(_is_same(said.arguments[name], one) for one in right):
+            value = quote_briefly(json.dumps(said.arguments[name]))
+            wrong.append(f"{name!r} is {value}, wanted {quote_briefly(json.dumps(right[-1]))}")
     return wrong
 
 
-def _share(said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]) -> float:
+def _measure_share(
+    said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]
+) -> float:
     """The share of the wanted arguments that are right in some call of their tool."""
     total = right = 0
     for call, values in zip(wanted, accepted, strict=True):
         same = [one for one in said if one.name == call.name]
         total += max(1, len(call.arguments))
         if same:
-            least = min(len(_wrong(one, call, values)) for one in same)
+            least = min(len(_describe_wrong(one, call, values)) for one in same)
             right += max(0, max(1, len(call.arguments)) - least)
     return right / total
 
 
-def _same(said: Any, wanted: Any) -> bool:
+def _is_same(said: Any, wanted: Any) -> bool:
     if isinstance(said, bool) or isinstance(wanted, bool):
         return said is wanted
     if isinstance(said, str) and isinstance(wanted, str):
-        return _loose(said) == _loose(wanted)
+        return _loosen(said) == _loosen(wanted)
     if isinstance(said, list) and isinstance(wanted, list):
         pairs = zip(said, wanted, strict=False)
-        return len(said) == len(wanted) and all(_same(one, other) for one, other in pairs)
+        return len(said) == len(wanted) and all(_is_same(one, other) for one, other in pairs)
     if isinstance(said, Mapping) and isinstance(wanted, Mapping):
-        return said.keys() == wanted.keys() and all(_same(said[n], wanted[n]) for n in wanted)
+        return said.keys() == wanted.keys() and all(_is_same(said[n], wanted[n]) for n in wanted)
     return type(said) in (int, float, type(None)) and said == wanted
 
 
-def _loose(text: str) -> str:
+def _loosen(text: str) -> str:
     """A text without what BFCL does not count; a number in it keeps its sign and its point."""
     if re.fullmatch(r"[-+]?[\d.,]+", text.strip()):
         return text.strip()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.task import Message
 from whatworks.models import reasoning
 from whatworks.models.template_styles import STYLES, write_jinja
@@ -34,7 +34,7 @@ END_TEXT = "<|end|>"
 """Ends a turn of a tokenizer that has no end-of-sequence token."""
 
 
-def names() -> tuple[str, ...]:
+def list_names() -> tuple[str, ...]:
     """Names that ``use`` knows."""
     return ("auto", *STYLES)
 
@@ -47,7 +47,7 @@ def switch_thinking(name: str, enabled: bool | None) -> str:
     return name if enabled is None else name + (_THINKS if enabled else _ANSWERS)
 
 
-def thinking(name: str) -> bool | None:
+def read_thinking(name: str) -> bool | None:
     """What ``switch_thinking`` put into a template's name."""
     return _parse_switch(name)[1]
 
@@ -72,20 +72,22 @@ def use(tokenizer: Tokenizer, name: str = "auto") -> Tokenizer:
         InputError: If the name is unknown.
     """
     name, switch = _parse_switch(name)
-    if name not in names():
-        raise InputError(f"unknown chat template {name!r}", remedy=nearest(name, names()))
+    if name not in list_names():
+        raise InputError(
+            f"unknown chat template {name!r}", remedy=suggest_nearest(name, list_names())
+        )
     if switch:
-        return _prefixed(use(tokenizer, name), _switched("true"))
+        return _prefix_template(use(tokenizer, name), _write_switch("true"))
     own = getattr(tokenizer, "chat_template", None)
     if name == "auto" and own:
         return tokenizer
     style, chosen = STYLES["plain" if name == "auto" else name], copy.copy(tokenizer)
     end = style.end if style.end in tokenizer.get_vocab() else tokenizer.eos_token
-    chosen.chat_template = write_jinja(style, end=end or END_TEXT, bos=_adds_bos(tokenizer))
+    chosen.chat_template = write_jinja(style, end=end or END_TEXT, bos=_is_bos_added(tokenizer))
     return chosen
 
 
-def tokens(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """Prompt ids, up to where the assistant begins to write.
 
     Args:
@@ -96,10 +98,10 @@ def tokens(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         InputError: If the template refuses the messages even with the system text folded into
             the first user turn, which is what happens where a template has no system role.
     """
-    return _encode(tokenizer, _text(tokenizer, messages, ask=True))
+    return _encode(tokenizer, _render_text(tokenizer, messages, ask=True))
 
 
-def settled(tokenizer: Tokenizer) -> Tokenizer:
+def settle_template(tokenizer: Tokenizer) -> Tokenizer:
     """A copy whose own template asks as ``tokens`` does: without reasoning, and with the system
     text folded where there is no system role. For all that renders messages by itself: trainers,
     and whoever loads an export.
@@ -112,17 +114,17 @@ def settled(tokenizer: Tokenizer) -> Tokenizer:
         Message(role="user", content="whatworks question"),
     ]
     turns = [{"role": m.role, "content": m.content} for m in probe]
-    same = [Message.model_validate(turn) for turn in _folded(turns)]
-    folds = _text(tokenizer, probe, ask=True) == _text(tokenizer, same, ask=True)
-    before = _switched("false") if "enable_thinking" in str(tokenizer.chat_template) else ""
-    return _prefixed(tokenizer, before + (_FOLDED if folds else ""))
+    same = [Message.model_validate(turn) for turn in _fold_system(turns)]
+    folds = _render_text(tokenizer, probe, ask=True) == _render_text(tokenizer, same, ask=True)
+    before = _write_switch("false") if "enable_thinking" in str(tokenizer.chat_template) else ""
+    return _prefix_template(tokenizer, before + (_FOLDED if folds else ""))
 
 
-def _switched(value: str) -> str:
+def _write_switch(value: str) -> str:
     return "{% set enable_thinking = " + value + " %}"
 
 
-def _prefixed(tokenizer: Tokenizer, before: str) -> Tokenizer:
+def _prefix_template(tokenizer: Tokenizer, before: str) -> Tokenizer:
     """A copy with something before its template; what the template is given by name gives way."""
     own, chosen = tokenizer.chat_template, copy.copy(tokenizer)
     chosen.chat_template = (
@@ -131,15 +133,15 @@ def _prefixed(tokenizer: Tokenizer, before: str) -> Tokenizer:
     return chosen
 
 
-def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
     """Ids of plain text as pretraining has it: no template, BOS where the tokenizer adds one, EOS
     where it has one."""
-    before = [int(tokenizer.bos_token_id)] if _adds_bos(tokenizer) else []
+    before = [int(tokenizer.bos_token_id)] if _is_bos_added(tokenizer) else []
     after = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
     return [*before, *_encode(tokenizer, text), *after]
 
 
-def completion_ids(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
+def encode_completion(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
     """Ids of an answer: the target and, with ``end``, the template's end of turn.
 
     Behind a block of reasoning that the template opens or closes itself, the target is completed
@@ -148,18 +150,18 @@ def completion_ids(tokenizer: Tokenizer, target: str, *, end: bool = True) -> li
     The ids end with a token of ``ending(tokenizer).stop_ids`` (with the ids of a text in
     ``stop_texts`` where the tokenizer has no end token at all).
     """
-    tail = ending(tokenizer)
-    target = reasoning.behind(tail.header, target, reasoning.marks_of(tokenizer))
+    tail = find_ending(tokenizer)
+    target = reasoning.continue_prompt(tail.header, target, reasoning.list_marks(tokenizer))
     if end and not tail.ids:
         return _encode(tokenizer, tail.lead + target + tail.text)
     return _encode(tokenizer, tail.lead + target) + (list(tail.ids) if end else [])
 
 
-def training_ids(
+def encode_training(
     tokenizer: Tokenizer, messages: Sequence[Message], target: str
 ) -> tuple[list[int], list[int]]:
     """Prompt ids exactly as at generation time, and completion ids with the end of turn."""
-    return tokens(tokenizer, messages), completion_ids(tokenizer, target)
+    return encode_prompt(tokenizer, messages), encode_completion(tokenizer, target)
 
 
 @dataclass(frozen=True)
@@ -185,18 +187,18 @@ class Ending:
     stop_texts: tuple[str, ...]
 
 
-def ending(tokenizer: Tokenizer) -> Ending:
+def find_ending(tokenizer: Tokenizer) -> Ending:
     """How an answer begins and ends, found by rendering a probe with the template."""
-    return _ending(tokenizer, str(tokenizer.chat_template))
+    return _probe_ending(tokenizer, str(tokenizer.chat_template))
 
 
-def response(tokenizer: Tokenizer) -> dict[str, Any]:
+def describe_response(tokenizer: Tokenizer) -> dict[str, Any]:
     """How an answer is told from what closes it, as a ``response_template`` of transformers.
 
     Servers that know it (``transformers serve``) otherwise go by the kind of the model, and take
     every Qwen for one that speaks ChatML.
     """
-    tail = ending(tokenizer)
+    tail = find_ending(tokenizer)
     close = [str(tokenizer.convert_ids_to_tokens(tail.ids[0])) if tail.ids else tail.text]
     return {
         "defaults": {"role": "assistant"},
@@ -208,16 +210,18 @@ def response(tokenizer: Tokenizer) -> dict[str, Any]:
 def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """The text of an answer's ids, without the template's lead and without special tokens, but for
     the marks of reasoning."""
-    marks, text, begin = _special_marks(tokenizer), "", 0
+    marks, text, begin = _find_special_marks(tokenizer), "", 0
     for at, one in enumerate(ids if marks else ()):
         if one in marks:
-            text += _plain(tokenizer, ids[begin:at]) + marks[one]
+            text += _decode_plain(tokenizer, ids[begin:at]) + marks[one]
             begin = at + 1
-    text += _plain(tokenizer, ids[begin:])
-    return text.removeprefix(ending(tokenizer).lead)
+    text += _decode_plain(tokenizer, ids[begin:])
+    return text.removeprefix(find_ending(tokenizer).lead)
 
 
-def answer(tokenizer: Tokenizer, text: str, asked: Sequence[int] | None = None) -> reasoning.Split:
+def split_answer(
+    tokenizer: Tokenizer, text: str, asked: Sequence[int] | None = None
+) -> reasoning.Split:
     """Reasoning and answer of a text that ``decode`` returned.
 
     Args:
@@ -225,74 +229,74 @@ def answer(tokenizer: Tokenizer, text: str, asked: Sequence[int] | None = None) 
         text: What the model wrote.
         asked: The prompt's ids, where it may be another than the template makes.
     """
-    marks = reasoning.marks_of(tokenizer)
-    opened = reasoning.state(ending(tokenizer).header, marks)[0] == "open"
+    marks = reasoning.list_marks(tokenizer)
+    opened = reasoning.find_state(find_ending(tokenizer).header, marks)[0] == "open"
     if opened and asked is not None:
         tail = str(tokenizer.decode(list(asked[-_HEADER:])))
-        opened = reasoning.state(tail, marks)[0] == "open"
+        opened = reasoning.find_state(tail, marks)[0] == "open"
     return reasoning.split(text, opened=opened, marks=marks)
 
 
 def close_reasoning(tokenizer: Tokenizer) -> list[int]:
     """Ids that close a block of reasoning which the template leaves open, if it does."""
-    header = ending(tokenizer).header
-    return _encode(tokenizer, reasoning.close(header, reasoning.marks_of(tokenizer)))
+    header = find_ending(tokenizer).header
+    return _encode(tokenizer, reasoning.close(header, reasoning.list_marks(tokenizer)))
 
 
 def may_reason(tokenizer: Tokenizer) -> bool | None:
     """Whether the model reasons before it answers, by its template; None where that is silent."""
-    marks, template = reasoning.marks_of(tokenizer), str(tokenizer.chat_template)
-    now = reasoning.state(ending(tokenizer).header, marks)[0]
+    marks, template = reasoning.list_marks(tokenizer), str(tokenizer.chat_template)
+    now = reasoning.find_state(find_ending(tokenizer).header, marks)[0]
     if now:
         return now == "open"
     if "enable_thinking" in template:
-        return _switched("true") in template
+        return _write_switch("true") in template
     return True if any(close in template for _, close in marks) else None
 
 
-def _plain(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+def _decode_plain(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     return str(
         tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
     )
 
 
 @lru_cache(maxsize=64)
-def _special_marks(tokenizer: Tokenizer) -> dict[int, str]:
+def _find_special_marks(tokenizer: Tokenizer) -> dict[int, str]:
     """Marks of reasoning that are special tokens, which decoding would leave out."""
-    texts = {text for marks in reasoning.marks_of(tokenizer) for text in marks}
-    special = _special_ids(tokenizer)
+    texts = {text for marks in reasoning.list_marks(tokenizer) for text in marks}
+    special = _list_special_ids(tokenizer)
     known = tokenizer.get_added_vocab()
     return {known[text]: text for text in texts if known.get(text) in special}
 
 
-def until(text: str, stops: Sequence[str]) -> str:
+def cut_at_stop(text: str, stops: Sequence[str]) -> str:
     """A text up to the first stop string in it; the whole where there is none."""
-    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
-    return text[: min(found, default=None)]
+    positions = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return text[: min(positions, default=None)]
 
 
 @lru_cache(maxsize=64)
-def _ending(tokenizer: Tokenizer, template: str) -> Ending:
+def _probe_ending(tokenizer: Tokenizer, template: str) -> Ending:
     del template  # part of the cache key: the attribute can be changed from outside
     ask, answer, again = "whatworks question", "whatworks answer", "whatworks again"
     opened = [Message(role="user", content=ask)]
     closed = [*opened, Message(role="assistant", content=answer)]
-    prompt = _text(tokenizer, opened, ask=True)
-    full = _text(tokenizer, closed, ask=False)
+    prompt = _render_text(tokenizer, opened, ask=True)
+    full = _render_text(tokenizer, closed, ask=False)
     between, _, tail = full.removeprefix(prompt).partition(answer)
     lead = between if full.startswith(prompt) and not between.strip() else ""
-    if lead.startswith(" ") and _brings_space(tokenizer):
+    if lead.startswith(" ") and _is_space_added(tokenizer):
         lead = lead[1:]
-    special = _special_ids(tokenizer)
+    special = _list_special_ids(tokenizer)
     eos = tokenizer.eos_token_id
     tail_ids = _encode(tokenizer, tail) if tail else []
     closing = next((i for i in tail_ids if i in special), eos)
     visible = tail.strip() if not special.intersection(tail_ids) else ""
     further = [*closed, Message(role="user", content=again)]
-    header = _next_header(tokenizer, further, answer, again, closing)
+    header = _find_next_header(tokenizer, further, answer, again, closing)
     text = "" if closing is not None else (visible or END_TEXT)
     return Ending(
-        header=prompt.removeprefix(_text(tokenizer, opened, ask=False)) or prompt,
+        header=prompt.removeprefix(_render_text(tokenizer, opened, ask=False)) or prompt,
         lead=lead,
         ids=() if closing is None else (int(closing),),
         text=text,
@@ -301,21 +305,24 @@ def _ending(tokenizer: Tokenizer, template: str) -> Ending:
     )
 
 
-def _next_header(
+def _find_next_header(
     tokenizer: Tokenizer, further: list[Message], answer: str, again: str, closing: int | None
 ) -> str:
     """The header of a user turn after an answer, empty where special tokens mark it."""
-    between = _text(tokenizer, further, ask=False).partition(answer)[2].partition(again)[0]
+    between = _render_text(tokenizer, further, ask=False).partition(answer)[2].partition(again)[0]
     if closing is not None:
         between = between.replace(str(tokenizer.convert_ids_to_tokens(closing)), "", 1)
     else:
         between = between.replace(END_TEXT, "", 1)
-    if _special_ids(tokenizer).intersection(_encode(tokenizer, between)) or not between.strip():
+    if (
+        _list_special_ids(tokenizer).intersection(_encode(tokenizer, between))
+        or not between.strip()
+    ):
         return ""
     return ("\n" if between.startswith("\n") else "") + between.rstrip().lstrip("\n")
 
 
-def _text(tokenizer: Tokenizer, messages: Sequence[Message], *, ask: bool) -> str:
+def _render_text(tokenizer: Tokenizer, messages: Sequence[Message], *, ask: bool) -> str:
     from jinja2 import TemplateError
 
     turns = [{"role": m.role, "content": m.content} for m in messages]
@@ -335,14 +342,14 @@ def _text(tokenizer: Tokenizer, messages: Sequence[Message], *, ask: bool) -> st
             return text
     except TemplateError as error:
         if turns[0]["role"] != "system":
-            raise _refused(error) from error
+            raise _make_refusal(error) from error
     try:
-        return rendered(_folded(turns))
+        return rendered(_fold_system(turns))
     except TemplateError as error:
-        raise _refused(error) from error
+        raise _make_refusal(error) from error
 
 
-def _folded(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+def _fold_system(turns: list[dict[str, str]]) -> list[dict[str, str]]:
     """The system text in front of the first user turn, for templates without a system role."""
     system, rest = turns[0]["content"], turns[1:]
     if not rest or rest[0]["role"] != "user":
@@ -362,7 +369,7 @@ _FOLDED = """\
 """``_folded`` as a template says it."""
 
 
-def _refused(error: Exception) -> InputError:
+def _make_refusal(error: Exception) -> InputError:
     return InputError(
         f"the model's chat template refuses the messages: {error}",
         remedy=f"choose a template: {', '.join(STYLES)}",
@@ -374,19 +381,19 @@ def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _adds_bos(tokenizer: Tokenizer) -> bool:
+def _is_bos_added(tokenizer: Tokenizer) -> bool:
     bos = tokenizer.bos_token_id
     return bos is not None and list(tokenizer("a")["input_ids"])[:1] == [bos]
 
 
-def _brings_space(tokenizer: Tokenizer) -> bool:
+def _is_space_added(tokenizer: Tokenizer) -> bool:
     """Whether the tokenizer itself puts a space before a text (``add_prefix_space``)."""
     first = _encode(tokenizer, "a")[:1]
     # SentencePiece and byte-level tokenizers write the space differently.
     return bool(first) and str(tokenizer.convert_ids_to_tokens(first[0])).startswith(("▁", "Ġ"))
 
 
-def _special_ids(tokenizer: Tokenizer) -> frozenset[int]:
+def _list_special_ids(tokenizer: Tokenizer) -> frozenset[int]:
     added = getattr(tokenizer, "added_tokens_decoder", {})
     marked = {int(i) for i, token in added.items() if token.special}
     return frozenset(marked.union(int(i) for i in tokenizer.all_special_ids))

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.frozen import Frozen
-from whatworks.base.paths import path_of
+from whatworks.base.paths import resolve_path
 from whatworks.models.json_schema import Schema
 
 Kind = Literal["json_schema", "regex", "choices", "lark", "auto"]
@@ -64,12 +64,12 @@ class Constraint(Frozen):
         """
         before = f"{json.dumps(lead, ensure_ascii=False)} " if lead else ""
         if self.kind == "lark":
-            return f"start: {before}whole_answer\n{_renamed(self.text)}" if lead else self.text
+            return f"start: {before}whole_answer\n{_rename_start(self.text)}" if lead else self.text
         if self.kind == "regex":
-            return f"start: {before}ANSWER\nANSWER: /{_slashes_escaped(self.text)}/"
+            return f"start: {before}ANSWER\nANSWER: /{_escape_slashes(self.text)}/"
         if self.kind == "choices":
-            said = " | ".join(json.dumps(one, ensure_ascii=False) for one in self.choices)
-            return f"start: {before}answer\nanswer: {said}"
+            alternatives = " | ".join(json.dumps(one, ensure_ascii=False) for one in self.choices)
+            return f"start: {before}answer\nanswer: {alternatives}"
         contents = self.contents
         if isinstance(contents, dict):
             contents = {"x-guidance": _SPACING, **contents}
@@ -104,20 +104,20 @@ def read(given: Any, root: Path) -> Constraint:
         )
     kind, value = next(iter(given.items()))
     if kind == "json_schema" and isinstance(value, str):
-        value = Schema(path_of(root, value)).contents
+        value = Schema(resolve_path(root, value)).contents
     if kind == "lark" and isinstance(value, str) and re.fullmatch(r"\s*\S.*\.lark\s*", value):
         try:
-            value = path_of(root, value.strip()).read_text(encoding="utf-8")
+            value = resolve_path(root, value.strip()).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"the grammar cannot be read: {error}",
                 place=place,
                 remedy="name a text file, from the folder of the study file",
             ) from error
-    return made(kind, value)
+    return make_constraint(kind, value)
 
 
-def made(kind: str, value: Any) -> Constraint:
+def make_constraint(kind: str, value: Any) -> Constraint:
     """A constraint by its kind and what it is itself; no file is read.
 
     Raises:
@@ -125,7 +125,9 @@ def made(kind: str, value: Any) -> Constraint:
     """
     place = "constraint"
     if kind not in KINDS:
-        raise InputError(f"unknown constraint {kind!r}", place=place, remedy=nearest(kind, KINDS))
+        raise InputError(
+            f"unknown constraint {kind!r}", place=place, remedy=suggest_nearest(kind, KINDS)
+        )
     if kind == "choices":
         if not isinstance(value, list) or not value:
             raise InputError(
@@ -164,12 +166,12 @@ def made(kind: str, value: Any) -> Constraint:
     return Constraint(kind=kind, text=value)
 
 
-def _renamed(grammar: str) -> str:
+def _rename_start(grammar: str) -> str:
     """A grammar whose first rule is not called ``start``; strings and expressions stay."""
     pieces = r'"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\\n])+/|//.*|\bstart\b'
     return re.sub(pieces, lambda m: "whole_answer" if m[0] == "start" else m[0], grammar)
 
 
-def _slashes_escaped(pattern: str) -> str:
+def _escape_slashes(pattern: str) -> str:
     """A regular expression as it stands between slashes."""
     return re.sub(r"\\.|/", lambda found: "\\/" if found[0] == "/" else found[0], pattern)

@@ -22,7 +22,7 @@ class WeightsError(InputError):
     """The shipped weights are missing or not what they should be."""
 
 
-def weights(name: str = "lab", folder: Path | None = None) -> Path:
+def find_weights(name: str = "lab", folder: Path | None = None) -> Path:
     """The folder of a shipped model, in Hugging Face form. `lab` is `lab-base`.
 
     Every file is compared with its recorded SHA-256 sum the first time a process asks.
@@ -34,25 +34,25 @@ def weights(name: str = "lab", folder: Path | None = None) -> Path:
             f"no embedded model called {name!r}: the package holds {', '.join(here) or 'none'}",
             remedy="name one of those, or train one with `whatworks lab train`",
         )
-    return _verified(root / ALIASES.get(name, name))
+    return _verify(root / ALIASES.get(name, name))
 
 
 @cache
-def _verified(folder: Path) -> Path:
+def _verify(folder: Path) -> Path:
     recorded: dict[str, str] = json.loads((folder / SUMS).read_text(encoding="utf-8"))
     for file, expected in recorded.items():
         path = folder / file
-        seen = sha256(path) if path.is_file() else "no file"
-        if seen != expected:
+        actual = compute_sha256(path) if path.is_file() else "no file"
+        if actual != expected:
             raise WeightsError(
-                f"SHA-256 is {seen}, expected {expected}: the file is damaged or was changed",
+                f"SHA-256 is {actual}, expected {expected}: the file is damaged or was changed",
                 place=str(path),
                 remedy="install the package again, or train with `whatworks lab train`",
             )
     return folder
 
 
-def sha256(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """The SHA-256 sum of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -72,10 +72,10 @@ def publish(model: Path, name: str = "lab-base", folder: Path | None = None) -> 
         files = sorted(path for path in fresh.iterdir() if path.suffix != ".md")
         for path in files:
             path.chmod(0o644)
-        sums = {path.name: sha256(path) for path in files if path.name != SUMS}
+        sums = {path.name: compute_sha256(path) for path in files if path.name != SUMS}
         (fresh / SUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
         if target.exists():
             os.rename(target, Path(temporary) / "old")
         os.rename(fresh, target)
-    _verified.cache_clear()
+    _verify.cache_clear()
     return target

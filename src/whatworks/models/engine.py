@@ -119,16 +119,16 @@ OnToken = Callable[[int, Token], None]
 """Called with a prompt's place and the token just drawn for it."""
 
 
-def texts(answers: Answers) -> list[str]:
+def require_texts(answers: Answers) -> list[str]:
     """Answers to an engine that draws no token ids, so that none of its own are among them.
 
     Raises:
         ArmFailure: If another engine's are.
     """
-    told = [said for said in answers if isinstance(said, str)]
-    if len(told) < len(answers):
+    strings = [answer for answer in answers if isinstance(answer, str)]
+    if len(strings) < len(answers):
         raise ArmFailure("this engine takes texts, no token ids", remedy="use a local model")
-    return told
+    return strings
 
 
 class Engine(Protocol):

@@ -17,12 +17,12 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from whatworks.base.errors import ArmFailure, InputError
-from whatworks.base.frozen import Frozen, content_key
+from whatworks.base.frozen import Frozen, hash_content
 from whatworks.base.validation import explain
-from whatworks.data.task import Message, transcript
-from whatworks.models.chat_templates import until
+from whatworks.data.task import Message, format_transcript
+from whatworks.models.chat_templates import cut_at_stop
 from whatworks.models.decoding import Decoding
-from whatworks.models.engine import Answers, Generation, Habits, ModelFiles, Prompts, texts
+from whatworks.models.engine import Answers, Generation, Habits, ModelFiles, Prompts, require_texts
 from whatworks.models.prices import FREE, Price
 from whatworks.models.reasoning import split
 
@@ -72,22 +72,22 @@ class Script(Frozen):
 
     def __call__(self, messages: Sequence[Message]) -> str:
         """The scripted answer to a prompt."""
-        whole = transcript(messages)
+        whole = format_transcript(messages)
         for number, line in enumerate(self.answers):
             needed = (line.contains,) if isinstance(line.contains, str) else line.contains
             if not all(text in whole for text in needed) or line.last not in messages[-1].content:
                 continue
-            if line.chance >= 1 or happens(messages, line.chance, seed=self.seed + number):
+            if line.chance >= 1 or is_drawn(messages, line.chance, seed=self.seed + number):
                 return line.answer
         return self.default
 
 
-def happens(messages: Sequence[Message], chance: float, *, seed: int = 0) -> bool:
+def is_drawn(messages: Sequence[Message], chance: float, *, seed: int = 0) -> bool:
     """Whether an event of this probability happens for a prompt: the same in every run."""
     return _draw(messages, seed) < chance
 
 
-def knows(
+def make_answerer(
     answers: Mapping[str, str], chance: float, *, otherwise: str = "unknown", seed: int = 0
 ) -> Answer:
     """A model that knows a share of the answers: a planted truth to measure against.
@@ -100,11 +100,11 @@ def knows(
     """
 
     def answer(messages: Sequence[Message]) -> str:
-        asked = messages[-1].content
-        right = answers.get(asked)
+        question = messages[-1].content
+        right = answers.get(question)
         if right is None:
-            right = next((text for part, text in answers.items() if part in asked), None)
-        if right is not None and happens(messages[-1:], chance, seed=seed):
+            right = next((text for part, text in answers.items() if part in question), None)
+        if right is not None and is_drawn(messages[-1:], chance, seed=seed):
             return right
         return otherwise
 
@@ -136,7 +136,7 @@ class FakeEngine:
     ) -> None:
         self.price = price
         if isinstance(answer, Mapping):
-            answer = _script(answer, place="script")
+            answer = _read_script(answer, place="script")
         script = answer if isinstance(answer, Script) else Script()
         self._answer: Answer = answer
         self._latency = latency or script.latency
@@ -168,7 +168,7 @@ class FakeEngine:
                 place=str(path),
                 remedy='write {"answers": [{"contains": "...", "answer": "..."}], "default": ""}',
             ) from error
-        return cls(_script(written, place=str(path)))
+        return cls(_read_script(written, place=str(path)))
 
     @property
     def identity(self) -> str:
@@ -207,14 +207,14 @@ class FakeEngine:
     ) -> list[tuple[float, ...]]:
         """A value per word and for the end: ``SURE`` while the answer follows the script's own."""
         del model
-        found: list[tuple[float, ...]] = []
-        for messages, text in zip(prompts, texts(answers), strict=True):
+        measured: list[tuple[float, ...]] = []
+        for messages, text in zip(prompts, require_texts(answers), strict=True):
             self.seen.append(tuple(messages))
-            said, own = [*text.split(), ""], [*self._answer(messages).split(), ""]
-            pairs = enumerate(zip(said, own, strict=False))
-            same = next((i for i, (a, b) in pairs if a != b), len(said))
-            found.append((SURE,) * same + (STRAY,) * (len(said) - same))
-        return found
+            words, own = [*text.split(), ""], [*self._answer(messages).split(), ""]
+            pairs = enumerate(zip(words, own, strict=False))
+            same = next((i for i, (a, b) in pairs if a != b), len(words))
+            measured.append((SURE,) * same + (STRAY,) * (len(words) - same))
+        return measured
 
     def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
         """Number of words of each text."""
@@ -245,7 +245,7 @@ class FakeEngine:
 
     def _one(self, at: int, messages: Sequence[Message], decoding: Decoding) -> Generation:
         started = time.perf_counter()
-        whole = transcript(messages)
+        whole = format_transcript(messages)
         if self._fail and self._fail in whole:
             raise ArmFailure(
                 f"prompt {at} contains {self._fail!r}, on which the script fails",
@@ -260,8 +260,8 @@ class FakeEngine:
             )
         if self._latency:
             time.sleep(self._latency)
-        said = split(self._answer(messages))
-        answer, thoughts = until(said.answer, decoding.stop), said.reasoning
+        parts = split(self._answer(messages))
+        answer, thoughts = cut_at_stop(parts.answer, decoding.stop), parts.reasoning
         pieces, thinks = answer.split(), thoughts.split()
         over = len(thinks) + len(pieces) > decoding.max_tokens
         if over:
@@ -282,11 +282,11 @@ class FakeEngine:
 
 
 def _draw(messages: Sequence[Message], seed: int) -> float:
-    key = content_key([seed, *(f"{m.role}\0{m.content}" for m in messages)])
+    key = hash_content([seed, *(f"{m.role}\0{m.content}" for m in messages)])
     return random.Random(key).random()
 
 
-def _script(written: Any, *, place: str) -> Script:
+def _read_script(written: Any, *, place: str) -> Script:
     try:
         return Script.model_validate(written)
     except ValidationError as error:

@@ -13,14 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.errors import InputError, first_line
-from whatworks.base.file_digest import TOKENIZER_FILES, WEIGHT_FILES, Identity, identity
+from whatworks.base.errors import InputError, get_first_line
+from whatworks.base.file_digest import TOKENIZER_FILES, WEIGHT_FILES, Identity, read_identity
 from whatworks.base.memory import is_out_of_memory
 from whatworks.base.paths import is_gguf
-from whatworks.models.embedded import weights
+from whatworks.models.embedded import find_weights
 from whatworks.models.gguf_model import dequantise, describe
-from whatworks.models.quiet import quiet
-from whatworks.models.smollm2 import SMOLLM2, smollm2
+from whatworks.models.quiet import silence_loading
+from whatworks.models.smollm2 import SMOLLM2, find_smollm2
 
 DOWNLOAD = "WHATWORKS_DOWNLOAD"
 """Environment variable that allows downloads from the Hugging Face hub."""
@@ -46,17 +46,17 @@ def resolve(name: str) -> Path:
         InputError: If there is no such model here, or the folder or file does not hold one.
     """
     if is_shipped(name):
-        folder = weights(name)
+        folder = find_weights(name)
     elif name == SMOLLM2:
-        folder = smollm2()
+        folder = find_smollm2()
     elif name.startswith(_HUB):
-        folder = dequantise(_gguf_from_hub(name))
+        folder = dequantise(_find_gguf_on_hub(name))
     elif is_gguf(path := Path(name).expanduser()):
         folder = dequantise(path)
     elif path.exists():
         folder = path
     else:
-        folder = _from_hub(name)
+        folder = _find_on_hub(name)
     _check(folder)
     return folder.resolve()
 
@@ -83,14 +83,14 @@ def describe_origin(name: str) -> str:
     return str(describe(resolve(name)) or "")
 
 
-def _from_hub(name: str) -> Path:
+def _find_on_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise InputError(f"no model folder {name}", remedy="check the path")
     if name.lower().endswith(".gguf"):
         raise InputError(f"no GGUF file {name}", remedy="check the path")
-    return _kept_or_downloaded(
+    return _find_or_download(
         name,
         f"huggingface-cli download {name}",
         lambda: snapshot_download(name, local_files_only=True),
@@ -98,7 +98,7 @@ def _from_hub(name: str) -> Path:
     )
 
 
-def _gguf_from_hub(name: str) -> Path:
+def _find_gguf_on_hub(name: str) -> Path:
     """The file that ``hf:owner/name#FILE.gguf`` names."""
     from huggingface_hub import hf_hub_download
 
@@ -107,7 +107,7 @@ def _gguf_from_hub(name: str) -> Path:
         raise InputError(
             f"{name!r} names no GGUF file of a model", remedy="write hf:OWNER/MODEL#FILE.gguf"
         )
-    return _kept_or_downloaded(
+    return _find_or_download(
         name,
         f"huggingface-cli download {model} {file}",
         lambda: hf_hub_download(model, file, local_files_only=True),
@@ -115,7 +115,7 @@ def _gguf_from_hub(name: str) -> Path:
     )
 
 
-def _kept_or_downloaded(
+def _find_or_download(
     name: str, command: str, keep: Callable[[], str], download: Callable[[], str]
 ) -> Path:
     """What is in the local hub cache, else downloaded where the user allows it."""
@@ -129,7 +129,7 @@ def _kept_or_downloaded(
             absent, remedy="give `lab`, `smollm2`, a folder, a GGUF file, or an id like org/model"
         ) from error
     except LocalEntryNotFoundError as error:
-        if not download_allowed():
+        if not is_download_allowed():
             raise InputError(
                 absent,
                 remedy=f"set {DOWNLOAD}=1 to let it be downloaded, or run `{command}` first",
@@ -138,7 +138,7 @@ def _kept_or_downloaded(
         return Path(download())
     except Exception as error:  # the hub client raises its own, the HTTP library's and OS errors
         raise InputError(
-            f"could not download {name!r}: {first_line(error)}",
+            f"could not download {name!r}: {get_first_line(error)}",
             remedy="check the id, the network and your access rights, or give a folder",
         ) from error
 
@@ -164,7 +164,7 @@ def _check(folder: Path) -> None:
         settings = json.loads(config.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise InputError(
-            f"config.json cannot be read: {first_line(error)}",
+            f"config.json cannot be read: {get_first_line(error)}",
             place=place,
             remedy="save the model again, or copy its config.json anew",
         ) from error
@@ -190,14 +190,14 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         InputError: If its files cannot be used.
     """
-    return _tokenizer(identity(folder))
+    return _load_tokenizer(read_identity(folder))
 
 
 @lru_cache(maxsize=8)
-def _tokenizer(which: Identity) -> Any:
+def _load_tokenizer(which: Identity) -> Any:
     from transformers import AutoTokenizer
 
-    with quiet(), _as_input_error(which[0], "tokenizer"):
+    with silence_loading(), _convert_errors(which[0], "tokenizer"):
         tokenizer: Any = AutoTokenizer.from_pretrained(which[0], local_files_only=True)
     # Lengths are checked where they matter; the library's own warning would tear the bars apart.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
@@ -212,7 +212,7 @@ def load_config(folder: Path) -> Any:
     """
     from transformers import AutoConfig
 
-    with quiet(), _as_input_error(folder, "config"):
+    with silence_loading(), _convert_errors(folder, "config"):
         return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
 
 
@@ -224,7 +224,7 @@ def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    with quiet(), _as_input_error(folder, "model"):
+    with silence_loading(), _convert_errors(folder, "model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True
         )
@@ -240,7 +240,7 @@ def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
     return model.to(device).eval()
 
 
-def context_length(config: Any) -> int | None:
+def read_context_length(config: Any) -> int | None:
     """Most positions that a configuration allows, None when it does not say."""
     for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
         value = getattr(config, name, None)
@@ -249,7 +249,7 @@ def context_length(config: Any) -> int | None:
     return None
 
 
-def virtual_tokens(adapter: Path | None) -> int:
+def count_virtual_tokens(adapter: Path | None) -> int:
     """Positions that an adapter takes up in front of every prompt: those of a soft prompt."""
     config = adapter / "adapter_config.json" if adapter else None
     if config is None or not config.is_file():
@@ -258,19 +258,19 @@ def virtual_tokens(adapter: Path | None) -> int:
 
 
 @contextlib.contextmanager
-def _as_input_error(folder: Path, part: str) -> Generator[None]:
+def _convert_errors(folder: Path, part: str) -> Generator[None]:
     try:
         yield
     except Exception as error:  # broken files raise whatever the reader of that format raises
         if is_out_of_memory(error):
             raise
         raise InputError(
-            f"the {part} cannot be loaded: {first_line(error)}",
+            f"the {part} cannot be loaded: {get_first_line(error)}",
             place=str(folder),
             remedy=_FOLDER_REMEDY,
         ) from error
 
 
-def download_allowed() -> bool:
+def is_download_allowed() -> bool:
     """Whether the user allowed downloads from the Hugging Face hub."""
     return os.environ.get(DOWNLOAD) == "1"

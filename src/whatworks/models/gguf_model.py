@@ -18,12 +18,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.errors import InputError, first_line
+from whatworks.base.errors import InputError, get_first_line
 from whatworks.base.frozen import Frozen
-from whatworks.base.paths import CACHE, cache_folder
-from whatworks.base.store import disk_errors
-from whatworks.models.embedded import sha256
-from whatworks.models.quiet import quiet
+from whatworks.base.paths import CACHE, find_cache_folder
+from whatworks.base.store import explain_disk_errors
+from whatworks.models.embedded import compute_sha256
+from whatworks.models.quiet import silence_loading
 
 RECORD = "dequantised.json"
 LARGE = 10**9
@@ -70,7 +70,9 @@ def dequantise(file: Path, *, expected: str = "") -> Path:
         StorageError: If the disk is full.
     """
     stat = file.stat()
-    return _dequantise(file.resolve(), stat.st_size, stat.st_mtime_ns, expected, cache_folder())
+    return _dequantise(
+        file.resolve(), stat.st_size, stat.st_mtime_ns, expected, find_cache_folder()
+    )
 
 
 @lru_cache(maxsize=8)
@@ -84,22 +86,22 @@ def _dequantise(file: Path, size: int, changed: int, expected: str, root: Path) 
             place=str(file),
             remedy="join them first: llama-gguf-split --merge FIRST-PART.gguf WHOLE.gguf",
         )
-    seen = sha256(file)
-    if expected and seen != expected:
+    actual = compute_sha256(file)
+    if expected and actual != expected:
         raise InputError(
-            f"SHA-256 is {seen}, expected {expected}: the file is damaged or was changed",
+            f"SHA-256 is {actual}, expected {expected}: the file is damaged or was changed",
             place=str(file),
             remedy="install the package again",
         )
-    folder = root / "gguf" / seen[:16]
-    with disk_errors(folder, f"choose another folder: export {CACHE}=FOLDER"):
+    folder = root / "gguf" / actual[:16]
+    with explain_disk_errors(folder, f"choose another folder: export {CACHE}=FOLDER"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not folder.is_dir():
                 draft = folder.with_suffix(".unfinished")
                 shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
                 try:
-                    _write(file, seen, draft)
+                    _write(file, actual, draft)
                     draft.rename(folder)
                 finally:
                     shutil.rmtree(draft, ignore_errors=True)
@@ -115,17 +117,19 @@ def describe(folder: Path) -> Dequantised | None:
 
 def _write(file: Path, sum_: str, draft: Path) -> None:
     model, tokenizer, types = _load(file)
-    with quiet():
+    with silence_loading():
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
     # With the version in it, the same weights would be another model after an upgrade.
     for name in ("config.json", "generation_config.json"):
         path = draft / name
         if path.is_file():
-            said: dict[str, Any] = json.loads(path.read_text("utf-8"))
-            kept = {key: value for key, value in said.items() if key not in _PASSING}
-            path.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
-    files = {path.name: (sha256(path), *_stamp(path)) for path in sorted(draft.iterdir())}
+            fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            lasting = {key: value for key, value in fields.items() if key not in _PASSING}
+            path.write_text(json.dumps(lasting, indent=2) + "\n", "utf-8")
+    files = {
+        path.name: (compute_sha256(path), *_read_stamp(path)) for path in sorted(draft.iterdir())
+    }
     record = Dequantised(
         file=file.name,
         sha256=sum_,
@@ -147,7 +151,7 @@ def _load(file: Path) -> tuple[Any, Any, dict[str, int]]:
         types = Counter(str(tensor.tensor_type.name) for tensor in tensors)
         small = sum(int(tensor.n_elements) for tensor in tensors) < LARGE
         # The reader's own progress bar asks nobody whether it may show itself.
-        with quiet(), contextlib.redirect_stderr(io.StringIO()):
+        with silence_loading(), contextlib.redirect_stderr(io.StringIO()):
             tokenizer: Any = AutoTokenizer.from_pretrained(
                 file.parent, gguf_file=file.name, local_files_only=True
             )
@@ -162,19 +166,21 @@ def _load(file: Path) -> tuple[Any, Any, dict[str, int]]:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file raises whatever its bytes lead the readers to
-        raise _unreadable(file, first_line(error)) from error
+        raise _make_read_error(file, get_first_line(error)) from error
     model, info = loaded
     lacking = sorted(map(str, info.get("missing_keys", ())))
     if lacking:  # transformers would go on with random numbers in their place
-        raise _unreadable(file, f"it lacks {len(lacking)} parameters, the first is {lacking[0]}")
+        raise _make_read_error(
+            file, f"it lacks {len(lacking)} parameters, the first is {lacking[0]}"
+        )
     odd = [name for name, value in model.named_parameters() if not bool(value.isfinite().all())]
     if odd:
-        raise _unreadable(file, f"{odd[0]} holds numbers that are not finite")
+        raise _make_read_error(file, f"{odd[0]} holds numbers that are not finite")
     model.config.quantization_config = None
     return model, tokenizer, dict(types.most_common())
 
 
-def _unreadable(file: Path, why: str) -> InputError:
+def _make_read_error(file: Path, why: str) -> InputError:
     return InputError(
         f"the GGUF file cannot be used: {why}",
         place=str(file),
@@ -189,9 +195,9 @@ def _verify(folder: Path) -> None:
     files = {} if record is None else record.files
     for name, (expected, *stamp) in files.items():
         path = folder / name
-        if path.is_file() and list(_stamp(path)) == stamp:
+        if path.is_file() and list(_read_stamp(path)) == stamp:
             continue
-        if not path.is_file() or sha256(path) != expected:
+        if not path.is_file() or compute_sha256(path) != expected:
             raise InputError(
                 "the dequantised model is damaged or was changed",
                 place=str(path),
@@ -199,6 +205,6 @@ def _verify(folder: Path) -> None:
             )
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _read_stamp(path: Path) -> tuple[int, int]:
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns

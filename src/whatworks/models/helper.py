@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from whatworks.base.errors import ArmFailure
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.store import Store
 from whatworks.data.task import Message
 from whatworks.models.decoding import Decoding
@@ -36,7 +36,7 @@ class HelperModel:
     @property
     def key(self) -> str:
         """What decides its answers."""
-        return content_key([self.weights.key, self.engine.identity])
+        return hash_content([self.weights.key, self.engine.identity])
 
 
 class Helper:
@@ -67,8 +67,8 @@ class Helper:
         """
         self._meter.require(len(prompts))
         keys = self._keys(prompts, decoding)
-        found = {key: self._store.read("helper", key) for key in keys}
-        answers = {key: Generation(**record) for key, record in found.items() if record}
+        records = {key: self._store.read("helper", key) for key in keys}
+        answers = {key: Generation(**record) for key, record in records.items() if record}
         self._meter.charge(list(answers.values()))
         todo = [at for at, key in enumerate(keys) if key not in answers]
         files = ModelFiles(base=self._model.weights.base, template=self._model.weights.template)
@@ -92,15 +92,15 @@ class Helper:
         times = Counter[str]()
         keys: list[str] = []
         for messages in prompts:
-            key = content_key(
+            key = hash_content(
                 [self._model.key, decoding.key, [m.key for m in messages], __version__]
             )
             times[key] += 1
-            keys.append(key if times[key] == 1 else content_key([key, times[key]]))
+            keys.append(key if times[key] == 1 else hash_content([key, times[key]]))
         return keys
 
 
-def required(helper: Helper | None, what: str) -> Helper:
+def require_helper(helper: Helper | None, what: str) -> Helper:
     """The helper, or the failure of an arm that cannot do without.
 
     Raises:

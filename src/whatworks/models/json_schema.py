@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import cut
+from whatworks.base.phrasing import cut_text
 from whatworks.models.patterns import search
 
 _HERE = "name a file that holds a JSON Schema, or write the schema itself here"
@@ -50,10 +50,12 @@ class Schema:
     def errors(self, value: Any) -> list[str]:
         """Everything that the schema has against the value, as ``path: reason``."""
         try:
-            found = [f"{e.json_path}: {cut(e.message)}" for e in self._validator.iter_errors(value)]
+            messages = [
+                f"{e.json_path}: {cut_text(e.message)}" for e in self._validator.iter_errors(value)
+            ]
         except RecursionError:
             return ["$: nested too deep for the schema"]
-        return sorted(found)
+        return sorted(messages)
 
 
 def _with_linear_patterns(validator: Any) -> Any:
@@ -72,10 +74,10 @@ def _with_linear_patterns(validator: Any) -> Any:
         del schema
         if not run.is_type(value, "object"):
             return
-        for wanted, inner in given.items():
+        for expression, inner in given.items():
             for name in value:
-                if search(wanted, name):
-                    yield from run.descend(value[name], inner, path=name, schema_path=wanted)
+                if search(expression, name):
+                    yield from run.descend(value[name], inner, path=name, schema_path=expression)
 
     def additional_properties(run: Any, given: Any, value: Any, schema: Any) -> Iterator[Any]:
         patterns: Any = schema.get("patternProperties")

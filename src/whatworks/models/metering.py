@@ -82,7 +82,7 @@ class Ledger:
         )
         for name, limit, spent, equal_is_over in passed:
             if limit is not None and (spent > limit or (equal_is_over and spent == limit)):
-                raise _used_up(name, limit)
+                raise _make_budget_error(name, limit)
 
     @property
     def all_requests(self) -> int:
@@ -155,7 +155,7 @@ class Meter:
                 if limit is not None and spent > limit:
                     if at:
                         return at
-                    raise _used_up(name, limit)
+                    raise _make_budget_error(name, limit)
         return len(most)
 
     def charge(self, generations: Sequence[Generation]) -> None:
@@ -193,7 +193,7 @@ class Meter:
             raise
 
 
-def _used_up(name: str, limit: float) -> BudgetExceeded:
+def _make_budget_error(name: str, limit: float) -> BudgetExceeded:
     return BudgetExceeded(
         f"the budget of {limit:g} {name} for one arm is used up",
         remedy=f"raise `budget: {{{name}: ...}}` or choose cheaper settings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from whatworks.base.file_digest import digest
+from whatworks.base.file_digest import compute_digest
 from whatworks.base.plugins import load_plugins
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import Engine
@@ -46,6 +46,6 @@ def open_engine(
         return other, Weights(base=model, digest=other.identity, template=template)
 
     folder = resolve(model)
-    weights = Weights(base=model, digest=digest(folder), template=template)
+    weights = Weights(base=model, digest=compute_digest(folder), template=template)
 
     return LocalEngine(), weights

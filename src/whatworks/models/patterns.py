@@ -16,21 +16,21 @@ def search(pattern: str, text: str) -> bool:
 
     ``$`` is the end of the text, and ``\\d`` a digit of ASCII, as in JSON Schema's patterns.
     """
-    return _compiled(pattern).search(_encodable(text)) is not None
+    return _compile_pattern(pattern).search(_replace_surrogates(text)) is not None
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> Any:
+def _compile_pattern(pattern: str) -> Any:
     import re2
 
     options: Any = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(_encodable(pattern), options)
+        return re2.compile(_replace_surrogates(pattern), options)
     except re2.error:
         return re.compile(pattern, re.ASCII)
 
 
-def _encodable(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """Without the lone surrogates that RE2's UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode()

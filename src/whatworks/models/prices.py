@@ -42,7 +42,7 @@ FREE = Price(input=0.0, output=0.0)
 """The price of a model on this machine."""
 
 
-def price_of(url: str, model: str, own: Mapping[str, Any] | None = None) -> Price | None:
+def find_price(url: str, model: str, own: Mapping[str, Any] | None = None) -> Price | None:
     """The price of a model at an address, None when no table names it.
 
     ``own`` goes before the file named by ``WHATWORKS_PRICES``, and that before the shipped table.
@@ -51,7 +51,7 @@ def price_of(url: str, model: str, own: Mapping[str, Any] | None = None) -> Pric
     Raises:
         InputError: If a table cannot be read, or an entry is no price.
     """
-    tables = [_checked(own or {}, "prices")]
+    tables = [_check_prices(own or {}, "prices")]
     if os.environ.get(VARIABLE):
         tables.append(read_prices(Path(os.environ[VARIABLE]).expanduser()))
     tables.append(read_prices(SHIPPED))
@@ -76,10 +76,10 @@ def read_prices(path: Path) -> dict[str, Price]:
             place=error.place,
             remedy=f"{VARIABLE} names a YAML file with lines `model: {{input: 1, output: 2}}`",
         ) from error
-    return _checked({} if content is None else content, str(path))
+    return _check_prices({} if content is None else content, str(path))
 
 
-def _checked(table: Any, place: str) -> dict[str, Price]:
+def _check_prices(table: Any, place: str) -> dict[str, Price]:
     remedy = "write `model: {input: 1, output: 2}`, US dollars per million tokens"
     if not isinstance(table, Mapping):
         raise InputError("the prices are not a table", place=place, remedy=remedy)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 
 @contextlib.contextmanager
-def quiet() -> Generator[None]:
+def silence_loading() -> Generator[None]:
     """No progress bars and reports while loading: our own displays would be torn apart."""
     from transformers.utils import logging
 

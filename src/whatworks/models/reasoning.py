@@ -43,10 +43,10 @@ class Split:
     open: bool = False
 
 
-def marks_of(tokenizer: Any) -> tuple[Marks, ...]:
+def list_marks(tokenizer: Any) -> tuple[Marks, ...]:
     """The known marks, those first that the tokenizer's own ``response_template`` names."""
-    said = getattr(tokenizer, "response_template", None)
-    fields: Any = said.get("fields", {}) if isinstance(said, dict) else {}
+    template = getattr(tokenizer, "response_template", None)
+    fields: Any = template.get("fields", {}) if isinstance(template, dict) else {}
     own = [
         (fields[name].get("open"), fields[name].get("close")) for name in _FIELDS & fields.keys()
     ]
@@ -88,7 +88,7 @@ def holds_reasoning(text: str, marks: Sequence[Marks] = MARKS) -> bool:
     return any(start.startswith(opening) for opening, _ in marks)
 
 
-def state(
+def find_state(
     prompt: str, marks: Sequence[Marks] = MARKS
 ) -> tuple[Literal["", "open", "closed"], Marks]:
     """Whether a rendered prompt ends with an open block of reasoning, or with a closed one."""
@@ -101,13 +101,13 @@ def state(
     return "", MARKS[0]
 
 
-def behind(prompt: str, target: str, marks: Sequence[Marks] = MARKS) -> str:
+def continue_prompt(prompt: str, target: str, marks: Sequence[Marks] = MARKS) -> str:
     """A target as it continues a prompt: each block is opened once and closed once.
 
     Behind a block that the template opened, a target with reasoning begins inside it, and one
     without closes it first; behind one that the template closed, a target is its answer alone.
     """
-    now, (opening, closing) = state(prompt, marks)
+    now, (opening, closing) = find_state(prompt, marks)
     if not now:
         return target
     begins = holds_reasoning(target, marks)
@@ -122,5 +122,5 @@ def behind(prompt: str, target: str, marks: Sequence[Marks] = MARKS) -> str:
 
 def close(prompt: str, marks: Sequence[Marks] = MARKS) -> str:
     """What closes a block that a prompt leaves open; nothing where it leaves none."""
-    now, (_, closing) = state(prompt, marks)
+    now, (_, closing) = find_state(prompt, marks)
     return f"{_EMPTY}{closing}\n\n" if now == "open" else ""

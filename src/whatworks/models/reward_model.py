@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.errors import ArmFailure, first_line
+from whatworks.base.errors import ArmFailure, get_first_line
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models.engine import ModelFiles
-from whatworks.models.files import context_length, load_tokenizer, resolve
-from whatworks.models.quiet import quiet
+from whatworks.models.files import load_tokenizer, read_context_length, resolve
+from whatworks.models.quiet import silence_loading
 
 BATCH = 32
 """Answers scored at once."""
@@ -37,13 +37,13 @@ def load_scorer(base: Path, *, seed: int | None = None) -> Any:
 
     torch.manual_seed(seed or 0)
     try:
-        with quiet():
+        with silence_loading():
             model: Any = AutoModelForSequenceClassification.from_pretrained(
                 base, num_labels=1, dtype=torch.float32, local_files_only=True
             )
     except (ValueError, OSError, KeyError) as error:
         raise ArmFailure(
-            f"no reward model can be made of this model: {first_line(error)}",
+            f"no reward model can be made of this model: {get_first_line(error)}",
             place=str(base),
             remedy="use `rl`, whose reward is the task's metric, or `dpo`",
         ) from error
@@ -62,7 +62,7 @@ class RewardModel:
         base = resolve(files.base)
         self._tokenizer = templates.use(load_tokenizer(base), files.template)
         model = load_scorer(base)
-        self._pad = padding(self._tokenizer)
+        self._pad = choose_padding(self._tokenizer)
         # The score is read at the last token that is not padding, in training as here.
         model.config.get_text_config().pad_token_id = self._pad
         if files.adapter is not None:
@@ -72,7 +72,7 @@ class RewardModel:
                 warnings.simplefilter("ignore", FutureWarning)
                 model = PeftModel.from_pretrained(model, str(files.adapter))
         self._model = model.eval()
-        self.context = context_length(model.config.get_text_config())
+        self.context = read_context_length(model.config.get_text_config())
         """Tokens that it can read, None where there is no limit."""
 
     def to(self, device: Any) -> None:
@@ -81,7 +81,7 @@ class RewardModel:
 
     def ids(self, messages: Sequence[Message], answer: str) -> list[int]:
         """An answer behind its prompt, with the end of the turn."""
-        prompt, completion = templates.training_ids(self._tokenizer, messages, answer)
+        prompt, completion = templates.encode_training(self._tokenizer, messages, answer)
         return prompt + completion
 
     def score(self, sequences: Sequence[Sequence[int]]) -> list[float]:
@@ -96,15 +96,15 @@ class RewardModel:
                 width = max(map(len, part))
                 ids = [[*row, *[self._pad] * (width - len(row))] for row in part]
                 mask = [[1] * len(row) + [0] * (width - len(row)) for row in part]
-                found = self._model(
+                output = self._model(
                     input_ids=torch.tensor(ids, device=device),
                     attention_mask=torch.tensor(mask, device=device),
                 )
-                scores += found.logits[:, 0].float().tolist()
+                scores += output.logits[:, 0].float().tolist()
         return scores
 
 
-def padding(tokenizer: Any) -> int:
+def choose_padding(tokenizer: Any) -> int:
     """The id that fills batches, as TRL chooses it."""
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
     return int(end if pad is None else pad)

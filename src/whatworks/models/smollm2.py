@@ -17,7 +17,7 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
-def smollm2() -> Path:
+def find_smollm2() -> Path:
     """The model's folder, dequantised at the first call.
 
     Raises:

@@ -44,8 +44,10 @@ class Candidate(Frozen):
         """The same candidate when a trainer has learned its rows, or its pairs."""
         if self.lessons is None:
             return self
-        left = self.lessons.replace(**{what: None})
-        return self.replace(lessons=None if left.rows is None and left.pairs is None else left)
+        remaining = self.lessons.replace(**{what: None})
+        return self.replace(
+            lessons=None if remaining.rows is None and remaining.pairs is None else remaining
+        )
 
     def with_prompt(self, **fields: object) -> Candidate:
         """The same candidate with some prompt fields replaced."""

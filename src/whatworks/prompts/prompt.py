@@ -15,7 +15,7 @@ from typing import Literal
 from whatworks.base.frozen import Frozen, Named, NamedStore
 from whatworks.data.task import Document, Example
 from whatworks.prompts.retrieval import Pool
-from whatworks.prompts.retrieval.recall import document_of
+from whatworks.prompts.retrieval.recall import get_document_id
 
 UNKNOWN = "Not in the documents."
 """What is said when the passages do not hold the answer; metrics see an abstention in it."""
@@ -108,11 +108,11 @@ class Context(Frozen):
     def by_name(self) -> Mapping[str, tuple[int, ...]]:
         """Positions of the passages of each document, and of each passage by its own id."""
 
-        found: dict[str, list[int]] = {}
+        positions_of: dict[str, list[int]] = {}
         for position, chunk in enumerate(self.chunks):
-            for name in {document_of(chunk.id), chunk.id}:
-                found.setdefault(name, []).append(position)
-        return {name: tuple(positions) for name, positions in found.items()}
+            for name in {get_document_id(chunk.id), chunk.id}:
+                positions_of.setdefault(name, []).append(position)
+        return {name: tuple(positions) for name, positions in positions_of.items()}
 
     @cached_property
     def texts(self) -> Pool:

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from whatworks.data.near_duplicates import repeats, same_source
-from whatworks.data.task import Document, Example, Message, transcript
+from whatworks.data.near_duplicates import is_repeat, is_same_source
+from whatworks.data.task import Document, Example, Message, format_transcript
 from whatworks.prompts.prompt import BALANCED, MMR, RERANKED, TOOLS, Context, Prompt
-from whatworks.prompts.retrieval import Index, index_of
-from whatworks.prompts.retrieval.recall import document_of
-from whatworks.prompts.retrieval.reranking import reranker
+from whatworks.prompts.retrieval import Index, get_index
+from whatworks.prompts.retrieval.recall import get_document_id
+from whatworks.prompts.retrieval.reranking import load_reranker
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,21 @@ def render(prompt: Prompt, example: Example, *, exclude: Collection[Example]) ->
     system = [prompt.instructions] if prompt.instructions else []
     system += prompt.context.asks if prompt.context else []
     system += [m.content for m in example.messages if m.role == "system"]
-    system += _tools(example)
+    system += _format_tools(example)
     messages: list[Message] = []
     if system:
         messages.append(Message(role="system", content="\n".join(system)))
     demonstrations = _choose_demos(prompt, example, exclude=exclude)
     for demo in demonstrations:
-        messages.extend(turns(demo))
+        messages.extend(list_turns(demo))
         messages.append(Message(role="assistant", content=demo.target))
-    asked = turns(example)
+    request = list_turns(example)
     passages = _choose_passages(prompt, example, exclude=exclude)
     if passages:
         lines = [f"[{i}] {chunk.passage}" for i, chunk in enumerate(passages, start=1)]
         block = "\n".join(lines) + "\n\n"
-        asked[-1] = asked[-1].replace(content=block + asked[-1].content)
-    return Rendering(prompt, example, (*messages, *asked), tuple(demonstrations), tuple(passages))
+        request[-1] = request[-1].replace(content=block + request[-1].content)
+    return Rendering(prompt, example, (*messages, *request), tuple(demonstrations), tuple(passages))
 
 
 def render_each(prompt: Prompt, examples: Sequence[Example]) -> list[Rendering]:
@@ -78,7 +78,7 @@ def render_each(prompt: Prompt, examples: Sequence[Example]) -> list[Rendering]:
     return [render(prompt, example, exclude=[example]) for example in examples]
 
 
-def _tools(example: Example) -> list[str]:
+def _format_tools(example: Example) -> list[str]:
     """The functions that a conversation may call, as data keep them: ``meta["tools"]``."""
     tools = example.meta.get("tools") if example.messages else None
     if not tools or tools == "[]":
@@ -86,7 +86,7 @@ def _tools(example: Example) -> list[str]:
     return [TOOLS + (tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False))]
 
 
-def turns(example: Example) -> list[Message]:
+def list_turns(example: Example) -> list[Message]:
     """The input as turns, without system messages and without the target."""
     if example.messages:
         return [m for m in example.messages if m.role != "system"]
@@ -101,34 +101,34 @@ def _choose_demos(
         return []
 
     def allowed(position: int) -> bool:
-        return not any(same_source(demos.pool[position], row) for row in exclude)
+        return not any(is_same_source(demos.pool[position], row) for row in exclude)
 
     if demos.select == "fixed":
         chosen = [i for i in range(len(demos.pool)) if allowed(i)][: demos.k]
         return [demos.pool[i] for i in chosen]
 
     always = [i for i in range(len(demos.pool)) if allowed(i)][: demos.fixed]
-    wanted = demos.k - len(always)
-    index = index_of(demos.texts, "vector", demos.embedder)
+    count = demos.k - len(always)
+    index = get_index(demos.texts, "vector", demos.embedder)
     hits = index.search(
         example.text,
-        BALANCED * wanted if demos.balance else wanted,
+        BALANCED * count if demos.balance else count,
         allowed=lambda i: i not in always and allowed(i),
         diversity=demos.diversity,
     )
     positions = [hit.position for hit in hits]
     if demos.balance:
-        positions = _balanced([demos.pool[i].target for i in positions], positions)[:wanted]
+        positions = _balance([demos.pool[i].target for i in positions], positions)[:count]
     return [demos.pool[i] for i in (*always, *reversed(positions))]  # the nearest last
 
 
-def _balanced(targets: Sequence[str], positions: Sequence[int]) -> list[int]:
+def _balance(targets: Sequence[str], positions: Sequence[int]) -> list[int]:
     """Positions by how many of their target stand before them, then as they were."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     turns_of: list[int] = []
     for target in targets:
-        turns_of.append(seen[target])
-        seen[target] += 1
+        turns_of.append(counts[target])
+        counts[target] += 1
     return [positions[i] for i in sorted(range(len(positions)), key=lambda i: turns_of[i])]
 
 
@@ -139,7 +139,7 @@ def _choose_passages(
     if context is None or not context.chunks or context.k < 1:
         return []
     chunks = context.chunks
-    query = turns(example)[-1].content
+    query = list_turns(example)[-1].content
     gold = list(
         dict.fromkeys(i for name in example.evidence for i in context.by_name.get(name, ()))
     )
@@ -149,29 +149,29 @@ def _choose_passages(
     def allowed(position: int) -> bool:
         if context.passages != "retrieved" and (position in gold) != (context.passages == "gold"):
             return False
-        return not any(repeats(chunks[position], row) for row in exclude)
+        return not any(is_repeat(chunks[position], row) for row in exclude)
 
-    index = _passages(context)
+    index = _index_passages(context)
     if context.rerank in ("", "mmr"):
         diversity = MMR if context.rerank else 0.0
         hits = index.search(query, context.k, allowed=allowed, diversity=diversity)
         return [chunks[hit.position] for hit in hits]
 
     hits = index.search(query, RERANKED * context.k, allowed=allowed)
-    found = [chunks[hit.position] for hit in hits]
-    order = reranker(context.rerank).order(query, [chunk.passage for chunk in found])
-    return [found[i] for i in order[: context.k]]
+    candidates = [chunks[hit.position] for hit in hits]
+    order = load_reranker(context.rerank).order(query, [chunk.passage for chunk in candidates])
+    return [candidates[i] for i in order[: context.k]]
 
 
-def holds_evidence(passage: Document, example: Example) -> bool:
+def is_evidence(passage: Document, example: Example) -> bool:
     """Whether a passage was cut from a document that holds the answer."""
 
-    return document_of(passage.id) in example.evidence or passage.id in example.evidence
+    return get_document_id(passage.id) in example.evidence or passage.id in example.evidence
 
 
-def _passages(context: Context) -> Index:
+def _index_passages(context: Context) -> Index:
 
-    return index_of(context.texts, context.search, context.embedder, context.store)
+    return get_index(context.texts, context.search, context.embedder, context.store)
 
 
 def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
@@ -181,10 +181,10 @@ def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
         return
 
     if demos is not None and demos.select == "nearest":
-        index = index_of(demos.texts, "vector", demos.embedder)
+        index = get_index(demos.texts, "vector", demos.embedder)
         index.warm([example.text for example in examples])
     if context is not None and context.chunks:
-        _passages(context).warm([turns(example)[-1].content for example in examples])
+        _index_passages(context).warm([list_turns(example)[-1].content for example in examples])
 
 
 def outline(prompt: Prompt) -> str:
@@ -195,7 +195,11 @@ def outline(prompt: Prompt) -> str:
         parts.append(f"[the {demos.k} nearest of {len(demos.pool)} examples, per request]")
     elif demos is not None:
         for demo in demos.pool[: demos.k]:
-            parts.append(transcript([*turns(demo), Message(role="assistant", content=demo.target)]))
+            parts.append(
+                format_transcript(
+                    [*list_turns(demo), Message(role="assistant", content=demo.target)]
+                )
+            )
     if context is not None:
         parts.append(f"[{context.k} of {len(context.chunks)} passages, per request]")
     return "\n".join([*parts, "<user> [the input]"]) + "\n"

@@ -29,13 +29,13 @@ def measure_room(engine: Engine, model: ModelFiles, train: Sequence[Example]) ->
     longest = max(engine.count_tokens(model, [row.target for row in train]), default=0)
     room, habits = longest + longest // 4 + 4, engine.habits(model)
     if habits.sentences:
-        room = max(room, min(SENTENCE, _half(engine, model)))
-    return room + (reasoning_room(engine, model) if habits.reasons else 0)
+        room = max(room, min(SENTENCE, _halve_context(engine, model)))
+    return room + (choose_reasoning_room(engine, model) if habits.reasons else 0)
 
 
-def reasoning_room(engine: Engine, model: ModelFiles) -> int:
+def choose_reasoning_room(engine: Engine, model: ModelFiles) -> int:
     """Tokens for reasoning beside those for the answer."""
-    return min(REASONING, _half(engine, model))
+    return min(REASONING, _halve_context(engine, model))
 
 
 def shows_reasoning(
@@ -54,6 +54,6 @@ def shows_reasoning(
     return any(answer.generation.reasoning for answer in answers)
 
 
-def _half(engine: Engine, model: ModelFiles) -> int:
+def _halve_context(engine: Engine, model: ModelFiles) -> int:
     context = engine.context_length(model)
     return REASONING if context is None else context // 2

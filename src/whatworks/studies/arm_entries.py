@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.base.errors import InputError
 from whatworks.base.validation import explain
-from whatworks.methods.registry import Chain, chain
+from whatworks.methods.registry import Chain, build_chain
 from whatworks.methods.settings_search import MOST_TRIALS
 from whatworks.studies.decoding_section import DecodingSection
 
@@ -80,7 +80,7 @@ class CurveSection(BaseModel):
     def demonstrations(self) -> list[Arm]:
         """The few-shot arms that are added."""
         return [
-            Arm(name=f"few-shot@{k}", chain=chain("few-shot", {"few-shot": {"k": k}}))
+            Arm(name=f"few-shot@{k}", chain=build_chain("few-shot", {"few-shot": {"k": k}}))
             for k in dict.fromkeys(self.shots)
         ]
 
@@ -96,7 +96,7 @@ def read_arm(entry: str | dict[str, Any]) -> Arm:
         InputError: If its method, or one of its settings, is unknown or unfit.
     """
     if isinstance(entry, str):
-        return Arm(name=entry, chain=chain(entry))
+        return Arm(name=entry, chain=build_chain(entry))
     fields = dict(entry)
     if "arm" not in fields:
         if len(fields) != 1:
@@ -106,17 +106,17 @@ def read_arm(entry: str | dict[str, Any]) -> Arm:
             )
         spec, settings = next(iter(fields.items()))
         nested = settings if "+" in spec else {spec: settings}
-        return Arm(name=spec, chain=chain(spec, _mappings(spec, nested)))
+        return Arm(name=spec, chain=build_chain(spec, _read_mappings(spec, nested)))
     spec = str(fields.pop("arm"))
     name = str(fields.pop("name", spec))
-    rows = _number(fields, "rows", spec)
-    trials = _number(fields, "trials", spec) or MOST_TRIALS
-    decoding = _decoding(fields.pop("decoding", None), spec)
-    steps = chain(spec, _mappings(spec, fields), trials)
+    rows = _take_number(fields, "rows", spec)
+    trials = _take_number(fields, "trials", spec) or MOST_TRIALS
+    decoding = _read_decoding(fields.pop("decoding", None), spec)
+    steps = build_chain(spec, _read_mappings(spec, fields), trials)
     return Arm(name=name, chain=steps, rows=rows, decoding=decoding)
 
 
-def _decoding(given: Any, spec: str) -> DecodingSection | None:
+def _read_decoding(given: Any, spec: str) -> DecodingSection | None:
     try:
         return None if given is None else DecodingSection.model_validate(given)
     except ValidationError as error:
@@ -125,7 +125,7 @@ def _decoding(given: Any, spec: str) -> DecodingSection | None:
         raise explain(error, DecodingSection, of=of, place=place, remedy=remedy) from error
 
 
-def _number(fields: dict[str, Any], name: str, spec: str) -> int | None:
+def _take_number(fields: dict[str, Any], name: str, spec: str) -> int | None:
     """Take a number of 1 or more out of an arm's keys, None where it is not given."""
     value = fields.pop(name, None)
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
@@ -135,7 +135,7 @@ def _number(fields: dict[str, Any], name: str, spec: str) -> int | None:
     )
 
 
-def _mappings(spec: str, settings: Any) -> dict[str, dict[str, Any]]:
+def _read_mappings(spec: str, settings: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(settings, dict) or any(
         value is not None and not isinstance(value, dict) for value in settings.values()
     ):

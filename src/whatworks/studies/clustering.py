@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example
-from whatworks.prompts.retrieval import embedder as named
+from whatworks.prompts.retrieval import load_embedder as named
 
 Method = Literal["k-means", "hdbscan"]
 
@@ -102,20 +102,22 @@ def cluster(
             remedy=f"give at least {LEAST}",
         )
     if k is not None and k > (different if method == "k-means" else len(texts)):
-        wanted = f"{k} clusters" if method == "k-means" else f"a cluster of {k}"
+        request = f"{k} clusters" if method == "k-means" else f"a cluster of {k}"
         raise InputError(
-            f"{wanted} cannot be made of {len(texts)} texts, {different} of them different to the "
+            f"{request} cannot be made of {len(texts)} texts, {different} of them different to the "
             "embedder",
             remedy=f"give more texts, or a --k of at most {different // 2}",
         )
     if most is None:
         most = min(MOST, max(3, len(texts) // 8))
-    make = _kmeans if method == "k-means" else _hdbscan
-    settings = [k] if k is not None else _settings(method, len(texts), min(most, different - 1))
-    made = [(setting, make(vectors, setting, seed)) for setting in settings]
+    make = _run_kmeans if method == "k-means" else _run_hdbscan
+    settings = (
+        [k] if k is not None else _list_settings(method, len(texts), min(most, different - 1))
+    )
+    partitions = [(setting, make(vectors, setting, seed)) for setting in settings]
     judged = [
-        (_tried(setting, labels, vectors, seed), labels)
-        for setting, labels in made
+        (_judge_setting(setting, labels, vectors, seed), labels)
+        for setting, labels in partitions
         if len(set(labels.tolist()) - {-1}) > 1
     ]
     if not judged:
@@ -125,10 +127,10 @@ def cluster(
         )
     chosen, labels = max(judged, key=lambda pair: pair[0].criterion)
     between = int((labels == -1).sum())
-    placed, central = _placed(labels, vectors)
+    placed, central = _place_texts(labels, vectors)
     return Clusters(
         labels=tuple(placed),
-        names=names(texts, placed),
+        names=name_clusters(texts, placed),
         central=central,
         tried=tuple(tried for tried, _ in judged),
         chosen=chosen,
@@ -136,7 +138,7 @@ def cluster(
     )
 
 
-def categorised(
+def categorise(
     rows: Sequence[Example], *, embedder: str = "auto", **options: Any
 ) -> tuple[tuple[Example, ...], Clusters]:
     """Rows with the name of their cluster as target, and the clusters.
@@ -154,15 +156,15 @@ def categorised(
 
     texts = [row.text for row in rows]
     vectors = named(embedder).over(texts).embed(texts)
-    found = cluster(texts, vectors, **options)
-    made: list[Example] = []
-    for row, label in zip(rows, found.labels, strict=True):
+    clusters = cluster(texts, vectors, **options)
+    examples: list[Example] = []
+    for row, label in zip(rows, clusters.labels, strict=True):
         truth = {"category": row.target} if row.target else {}
-        made.append(row.replace(target=found.names[label], meta={**row.meta, **truth}))
-    return tuple(made), found
+        examples.append(row.replace(target=clusters.names[label], meta={**row.meta, **truth}))
+    return tuple(examples), clusters
 
 
-def names(texts: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
+def name_clusters(texts: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
     """A name for each cluster: the two words that stand out most, more where two would be alike.
 
     A word's weight is its count in the cluster times log(1 + mean words of a cluster / its count
@@ -170,23 +172,23 @@ def names(texts: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
     """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    said = [Counter[str]() for _ in range(max(labels) + 1)]
+    word_counts = [Counter[str]() for _ in range(max(labels) + 1)]
     for text, label in zip(texts, labels, strict=True):
         words = {word.casefold() for word in _WORD.findall(text)}
-        said[label].update(words - ENGLISH_STOP_WORDS)
-    overall = sum(said, Counter[str]())
-    mean = overall.total() / len(said)
-    found: list[str] = []
-    for own in said:
+        word_counts[label].update(words - ENGLISH_STOP_WORDS)
+    overall = sum(word_counts, Counter[str]())
+    mean = overall.total() / len(word_counts)
+    chosen_names: list[str] = []
+    for own in word_counts:
         weight = {word: n * math.log(1 + mean / overall[word]) for word, n in own.items()}
         words = sorted(weight, key=lambda word: (-weight[word], word)) or ["cluster"]
         tries = ["_".join(words[:n]) for n in range(2, max(3, len(words) + 1))]
-        tries += [f"{tries[0]}_{n}" for n in range(2, len(said) + 2)]
-        found.append(next(name for name in tries if name not in found))
-    return tuple(found)
+        tries += [f"{tries[0]}_{n}" for n in range(2, len(word_counts) + 2)]
+        chosen_names.append(next(name for name in tries if name not in chosen_names))
+    return tuple(chosen_names)
 
 
-def agreement(truth: Sequence[str], labels: Sequence[int]) -> dict[str, float]:
+def measure_agreement(truth: Sequence[str], labels: Sequence[int]) -> dict[str, float]:
     """How far clusters agree with true categories.
 
     V-measure (Rosenberg and Hirschberg 2007), from 0 to 1, and the adjusted Rand index (Hubert and
@@ -200,7 +202,7 @@ def agreement(truth: Sequence[str], labels: Sequence[int]) -> dict[str, float]:
     }
 
 
-def purity(truth: Sequence[str], labels: Sequence[int]) -> list[tuple[str, float]]:
+def measure_purity(truth: Sequence[str], labels: Sequence[int]) -> list[tuple[str, float]]:
     """For each cluster its commonest true category, and the share of it."""
     groups = [Counter[str]() for _ in range(max(labels) + 1)]
     for category, label in zip(truth, labels, strict=True):
@@ -208,7 +210,7 @@ def purity(truth: Sequence[str], labels: Sequence[int]) -> list[tuple[str, float
     return [(own.most_common(1)[0][0], own.most_common(1)[0][1] / own.total()) for own in groups]
 
 
-def _settings(method: Method, count: int, most: int) -> list[int]:
+def _list_settings(method: Method, count: int, most: int) -> list[int]:
     """Numbers of clusters, each a tenth larger than the one before; or least cluster sizes."""
     if method == "hdbscan":
         return [n for n in (3, 5, 8, 12, 20, 35, 60) if n <= count // 3] or [2]
@@ -219,14 +221,14 @@ def _settings(method: Method, count: int, most: int) -> list[int]:
     return numbers
 
 
-def _kmeans(vectors: Any, k: int, seed: int) -> Any:
+def _run_kmeans(vectors: Any, k: int, seed: int) -> Any:
     from sklearn.cluster import KMeans
 
     model: Any = KMeans  # its stubs take the default "auto" for the type
     return model(n_clusters=k, n_init=4, random_state=seed).fit_predict(vectors)
 
 
-def _hdbscan(vectors: Any, size: int, seed: int) -> Any:
+def _run_hdbscan(vectors: Any, size: int, seed: int) -> Any:
     from sklearn.cluster import HDBSCAN
     from sklearn.decomposition import PCA
 
@@ -235,22 +237,22 @@ def _hdbscan(vectors: Any, size: int, seed: int) -> Any:
     return model(min_cluster_size=size, copy=True).fit_predict(flat)
 
 
-def _tried(setting: int, labels: Any, vectors: Any, seed: int) -> Tried:
+def _judge_setting(setting: int, labels: Any, vectors: Any, seed: int) -> Tried:
     from sklearn.metrics import silhouette_score
 
     inside = labels != -1
     count = int(inside.sum())
     number = len(set(labels[inside].tolist()))
     sample = min(_SAMPLE, count) if count > _SAMPLE else None
-    found = -1.0
+    silhouette = -1.0
     if 1 < number < count:
-        found = silhouette_score(
+        silhouette = silhouette_score(
             vectors[inside], labels[inside], metric="cosine", sample_size=sample, random_state=seed
         )
-    return Tried(setting, number, float(found), count / len(labels))
+    return Tried(setting, number, float(silhouette), count / len(labels))
 
 
-def _placed(labels: Any, vectors: Any) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
+def _place_texts(labels: Any, vectors: Any) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
     """Every text in a cluster, the largest first, and each cluster's texts from its middle on."""
     import numpy as np
 

@@ -9,7 +9,7 @@ from whatworks.analysis.method_outcomes import MethodOutcome
 from whatworks.analysis.result_rows import CONSTANT, Row
 from whatworks.analysis.verdict import Option, choose
 from whatworks.base.errors import ArmFailure
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.data.task import Example
 from whatworks.methods.bench.examiner import Answer, mean
 from whatworks.metrics.score import Score
@@ -55,22 +55,22 @@ class Decision:
     dev_content: float = 0.0
 
 
-def decision(run: Run) -> Decision:
+def make_decision(run: Run) -> Decision:
     """What is written down of a run before test is opened."""
-    made = run.candidate
+    candidate = run.candidate
     return Decision(
         run.arm,
         run.seed,
-        made.key if made else None,
+        candidate.key if candidate else None,
         run.dev_score,
         run.dev_tokens,
-        trained=bool(made and made.weights.stages),
-        oracle=bool(made and made.prompt.oracle),
+        trained=bool(candidate and candidate.weights.stages),
+        oracle=bool(candidate and candidate.prompt.oracle),
         dev_content=run.dev_content,
     )
 
 
-def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
+def choose_winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
     """The arm to recommend, by dev alone: ``verdict.choose`` over the runs that did not fail.
 
     A seed that failed counts as 0. Arms that are shown what only a measurement knows can't be used.
@@ -95,7 +95,7 @@ def winner(decisions: Sequence[Decision], *, min_effect: float) -> str | None:
     return choose(options, min_effect=min_effect)
 
 
-def best_prompt(
+def choose_best_prompt(
     decisions: Sequence[Decision], written: Sequence[str]
 ) -> tuple[str | None, dict[str, float]]:
     """The baseline of a study: the hand-written prompt that is best on dev, the first among equals.
@@ -118,7 +118,7 @@ def best_prompt(
     return best, scores
 
 
-def constant_row(example: Example, answer: str, score: Score) -> Row:
+def make_constant_row(example: Example, answer: str, score: Score) -> Row:
     """The best constant answer to one example; no model was asked."""
     return Row(
         arm=CONSTANT,
@@ -131,12 +131,12 @@ def constant_row(example: Example, answer: str, score: Score) -> Row:
         lenient=score.forgiving,
         kind=score.kind,
         feedback=score.feedback,
-        candidate=content_key([CONSTANT, answer]),
+        candidate=hash_content([CONSTANT, answer]),
         parts=dict(score.parts),
     )
 
 
-def row(run: Run, candidate: Candidate, answer: Answer) -> Row:
+def make_row(run: Run, candidate: Candidate, answer: Answer) -> Row:
     """One answer of a run, as it is written down."""
     example, generation, score = answer.example, answer.generation, answer.score
     return Row(

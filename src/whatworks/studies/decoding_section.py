@@ -36,14 +36,14 @@ class DecodingSection(BaseModel):
         Raises:
             InputError: If the constraint cannot be used.
         """
-        said = {name: getattr(self, name) for name in self.model_fields_set}
-        said = {name: value for name, value in said.items() if value is not None}
+        settings = {name: getattr(self, name) for name in self.model_fields_set}
+        settings = {name: value for name, value in settings.items() if value is not None}
         if self.constraint is not None:
-            said["constraint"] = read(self.constraint, root)
-        return decoding.replace(**said)
+            settings["constraint"] = read(self.constraint, root)
+        return decoding.replace(**settings)
 
 
-def settled(constraint: Constraint | None, metric: Metric) -> Constraint | None:
+def settle_constraint(constraint: Constraint | None, metric: Metric) -> Constraint | None:
     """The constraint with the metric's form in the place of ``auto``.
 
     Raises:

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from whatworks.data.formats.base import NO_VALUE, as_text
-from whatworks.data.nested import leaves
+from whatworks.data.nested import list_leaves
 
 ASKS = frozenset(
     (
@@ -75,8 +75,8 @@ class Proposal:
     @property
     def options(self) -> str:
         """As options of ``whatworks init``."""
-        names = [*(f"--input {_quoted(name)}" for name in self.input)]
-        return " ".join([*names, f"--target {_quoted(self.target)}"])
+        names = [*(f"--input {_quote(name)}" for name in self.input)]
+        return " ".join([*names, f"--target {_quote(self.target)}"])
 
 
 class Ambiguous(Exception):
@@ -113,10 +113,12 @@ def propose(rows: Sequence[Mapping[str, Any]], fixed: Mapping[str, Any] | None =
     """
     values: dict[str, list[Any]] = {}
     for row in rows:
-        for name, value in leaves(row):
+        for name, value in list_leaves(row):
             values.setdefault(name, []).append(value)
     known = dict(fixed or {})
-    columns = [column for name, held in values.items() if (column := _judge(name, held, len(rows)))]
+    columns = [
+        column for name, cells in values.items() if (column := _judge(name, cells, len(rows)))
+    ]
     pairs = sorted(
         (
             (ask.asks + give.gives, ask, give)
@@ -124,7 +126,7 @@ def propose(rows: Sequence[Mapping[str, Any]], fixed: Mapping[str, Any] | None =
             for give in columns
             if ask is not give
             and known.get("target", give.name) == give.name
-            and (not known.get("input") or ask.name in _listed(known["input"]))
+            and (not known.get("input") or ask.name in _list_values(known["input"]))
         ),
         key=lambda pair: -pair[0],
     )
@@ -135,20 +137,20 @@ def propose(rows: Sequence[Mapping[str, Any]], fixed: Mapping[str, Any] | None =
     if ask.text:  # a premise and a hypothesis, a title and a body: what is asked stands in both
         inputs = tuple(c.name for c in columns if c.text and c is not give and c.asks > c.gives)
     if known.get("input"):
-        inputs = tuple(_listed(known["input"]))
+        inputs = tuple(_list_values(known["input"]))
     rivals = [
         total for total, other, gives in pairs[1:] if gives is not give or other.name not in inputs
     ]
     behind = best - max(rivals, default=float("-inf"))
     plain = behind >= _PLAIN and ask.asks > 0 and give.gives > 0
     shown = (*inputs, give.name)
-    return Proposal(inputs, give.name, plain, tuple(_lines(rows, shown)))
+    return Proposal(inputs, give.name, plain, tuple(_format_rows(rows, shown)))
 
 
 def _judge(name: str, values: Sequence[Any], rows: int) -> _Column | None:
     """How much a column looks asked and given; None where it can be neither."""
-    texts = [said for value in values if value is not None and (said := as_text(value).strip())]
-    texts = [said for said in texts if said not in NO_VALUE]
+    texts = [string for value in values if value is not None and (string := as_text(value).strip())]
+    texts = [string for string in texts if string not in NO_VALUE]
     words = re.findall(r"[a-z]+\d?", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
     named = [word for word in words if word in ASKS | GIVES]
     if 2 * len(texts) < rows or (words and words[-1] in _NEVER and not named):
@@ -174,20 +176,20 @@ def _judge(name: str, values: Sequence[Any], rows: int) -> _Column | None:
     return _Column(name, asks, gives, bool(words) and words[-1] in ASKS and asks >= 2.0)
 
 
-def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[str]:
+def _format_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[str]:
     for row in rows[:_SHOWN]:
-        held = dict(leaves(row))
-        yield " | ".join(f"{name}: {_brief(held.get(name))}" for name in names)
+        cells = dict(list_leaves(row))
+        yield " | ".join(f"{name}: {_shorten(cells.get(name))}" for name in names)
 
 
-def _brief(value: Any, most: int = 60) -> str:
-    said = " ".join(as_text("" if value is None else value).split())
-    return said if len(said) <= most else f"{said[: most - 1]}…"
+def _shorten(value: Any, most: int = 60) -> str:
+    string = " ".join(as_text("" if value is None else value).split())
+    return string if len(string) <= most else f"{string[: most - 1]}…"
 
 
-def _listed(value: Any) -> list[str]:
+def _list_values(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return name if re.fullmatch(r"[\w.\[\]-]+", name) else f"'{name}'"

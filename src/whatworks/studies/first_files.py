@@ -10,12 +10,12 @@ from typing import Any
 
 from whatworks.base.errors import InputError
 from whatworks.data import Data, read, read_documents
-from whatworks.data.file_text import stem, suffix
+from whatworks.data.file_text import get_stem, get_suffix
 from whatworks.data.formats.base import Unclear
 from whatworks.data.joined_rows import is_answers, is_beir
 from whatworks.data.nested import look
-from whatworks.data.raw_row import split_of
-from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, rows
+from whatworks.data.raw_row import find_split
+from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, read_rows
 from whatworks.data.read import Incomplete
 from whatworks.data.task import Example
 from whatworks.studies.first_columns import Ambiguous, propose
@@ -87,7 +87,7 @@ def sort_files(
             unclear.append((path, error))
             continue
         if data is None:
-            _only(files.documents, path, "documents")
+            _require_only(files.documents, path, "documents")
             files.documents = path
             files.said.append(f"{path.name}: documents to retrieve from")
             continue
@@ -96,17 +96,17 @@ def sort_files(
         if is_beir(path) and files.documents is None:
             files.documents = path / "corpus.jsonl"
         if data.format == "passages" and len(paths) > 1:
-            _only(files.documents, path, "documents")
+            _require_only(files.documents, path, "documents")
             files.documents = path
             files.said[-1] = f"{path.name}: documents to retrieve from"
         elif data.pairs and len(paths) > 1:
-            _only(files.preferences, path, "preference pairs")
+            _require_only(files.preferences, path, "preference pairs")
             files.preferences = path
             files.said[-1] = f"{path.name}: {len(data.pairs)} preference pairs"
         else:
             plain.append((path, data))
     if unclear:
-        raise _question(*unclear[0], files)
+        raise _make_question(*unclear[0], files)
     _name_parts(files, plain)
     if files.preferences is None and files.task["train"][1].pairs:
         files.preferences = files.task["train"][0]
@@ -121,7 +121,7 @@ def _read(path: Path, files: Files, *, beside: bool) -> Data | None:
     try:
         return _complete(path, files)
     except Unclear:
-        named = any(word in stem(path).lower() for word in _DOCUMENTS)
+        named = any(word in get_stem(path).lower() for word in _DOCUMENTS)
         proposal = None if files.columns else propose(_sample(path))
         plain = proposal is not None and proposal.plain
         if (named or not plain) and beside and _is_documents(path):
@@ -135,7 +135,11 @@ def _read(path: Path, files: Files, *, beside: bool) -> Data | None:
         return data
     except InputError:
         # A reader's reason is never swallowed where the file is one of rows.
-        rows_file = path.is_file() and suffix(path) in (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")
+        rows_file = path.is_file() and get_suffix(path) in (
+            *JSON_ENDINGS,
+            *TABLE_ENDINGS,
+            ".parquet",
+        )
         if rows_file or not path.exists() or not _is_documents(path):
             raise
         return None
@@ -152,10 +156,10 @@ def _complete(path: Path, files: Files) -> Data:
 
 
 def _sample(path: Path) -> list[Mapping[str, Any]]:
-    return [row.fields for row in islice(rows(path), _LOOKED_AT)]
+    return [row.fields for row in islice(read_rows(path), _LOOKED_AT)]
 
 
-def _question(path: Path, error: Unclear, files: Files) -> Exception:
+def _make_question(path: Path, error: Unclear, files: Files) -> Exception:
     """What to ask of a file whose columns are unclear; the error, where they were named wrongly."""
     sample = _sample(path)
     have = list(dict.fromkeys(name for row in sample for name in row))
@@ -169,7 +173,7 @@ def _question(path: Path, error: Unclear, files: Files) -> Exception:
 def _name_parts(files: Files, plain: Sequence[tuple[Path, Data]]) -> None:
     """Which file is train, dev and test: by its name, a single one is train."""
     for path, data in plain:
-        part = split_of(stem(path)) or "train"
+        part = find_split(get_stem(path)) or "train"
         if part in files.task:
             raise InputError(
                 f"{files.task[part][0].name} and {path.name} could both be {part}",
@@ -192,7 +196,7 @@ def _is_documents(path: Path) -> bool:
         return False
 
 
-def _only(there: Path | None, path: Path, what: str) -> None:
+def _require_only(there: Path | None, path: Path, what: str) -> None:
     if there is not None:
         raise InputError(
             f"{there.name} and {path.name} are both {what}", remedy="put them into one folder"

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from whatworks.base.phrasing import listed
+from whatworks.base.phrasing import join_names
 from whatworks.data.meaning_representation import parse as parse_mr
 from whatworks.data.task import Counted, Example
 from whatworks.metrics.json.metric import parse as parse_json
 from whatworks.metrics.label_set import guess_divider, read_set
-from whatworks.metrics.text_overlap import readable
+from whatworks.metrics.text_overlap import read_targets
 
 BUDGET = 1500
 """Most tokens that names may take in a prompt, at ``CHARACTERS`` a token."""
@@ -41,7 +41,7 @@ def write_prompts(metric: str, rows: Rows, *, documents: bool = False) -> tuple[
         rows: Rows to learn the form of answers from, at least one: those that become train.
         documents: Whether passages will stand before the input.
     """
-    written = _WRITERS.get(metric, _free)(rows)
+    written = _WRITERS.get(metric, _write_free)(rows)
     if any(row.meta.get("answerable") is False for row in rows):
         written = [f"{one} {DO_NOT_KNOW}" for one in written]
     if documents:
@@ -63,10 +63,10 @@ def guess_score(metric: str, rows: Rows) -> tuple[Counted, str]:
     return "strict", "form counts too; `lenient`: content alone"
 
 
-def _categories(rows: Rows) -> list[str]:
+def _write_categories(rows: Rows) -> list[str]:
     counts = Counter(row.target.strip() for row in rows)
     labels = sorted(label for label in counts if label)
-    shown = _within(sorted(labels, key=lambda label: -counts[label]))
+    shown = _fit_budget(sorted(labels, key=lambda label: -counts[label]))
     some = len(shown) < len(labels)
     names = [label for label in labels if label in shown]
     lines = "\n".join(f"- {name}" for name in names)
@@ -82,10 +82,12 @@ def _categories(rows: Rows) -> list[str]:
     ]
 
 
-def _sets(rows: Rows) -> list[str]:
+def _write_sets(rows: Rows) -> list[str]:
     divider = guess_divider(row.target for row in rows)
-    labels = _by_frequency(one for row in rows for one in sorted(read_set(row.target, divider)))
-    shown = _within(labels)
+    labels = _sort_by_frequency(
+        one for row in rows for one in sorted(read_set(row.target, divider))
+    )
+    shown = _fit_budget(labels)
     among = f"{'These are some of the labels' if len(shown) < len(labels) else 'The labels'}"
     parted = f"with {json.dumps(divider)} between them"
     return [
@@ -96,7 +98,7 @@ def _sets(rows: Rows) -> list[str]:
     ]
 
 
-def _calls(rows: Rows) -> list[str]:
+def _write_calls(rows: Rows) -> list[str]:
     del rows
     return [
         'Answer with the call, as JSON and nothing else: {"name": ..., "arguments": {...}}; with a '
@@ -106,7 +108,7 @@ def _calls(rows: Rows) -> list[str]:
     ]
 
 
-def _code(rows: Rows) -> list[str]:
+def _write_code(rows: Rows) -> list[str]:
     del rows
     return [
         "Answer with Python code that runs as it stands, and nothing else.",
@@ -115,11 +117,11 @@ def _code(rows: Rows) -> list[str]:
     ]
 
 
-def _json(rows: Rows) -> list[str]:
-    values = [parsed.value for parsed in readable(rows, parse_json)]
+def _write_json(rows: Rows) -> list[str]:
+    values = [parsed.value for parsed in read_targets(rows, parse_json)]
     if not values:
         return ["Answer with one JSON object."]
-    form = _described(values)
+    form = _describe_values(values)
     return [
         f"Answer with one JSON value and nothing else, no code fence around it:\n{form}",
         f"Turn the text into JSON of this form:\n{form}\n"
@@ -129,10 +131,10 @@ def _json(rows: Rows) -> list[str]:
     ]
 
 
-def _meaning(rows: Rows) -> list[str]:
-    found = readable(rows, parse_mr)
-    acts = _within(_by_frequency(one.act for one in found))
-    slots = _within(_by_frequency(slot.name for one in found for slot in one.slots))
+def _write_meaning(rows: Rows) -> list[str]:
+    meanings = read_targets(rows, parse_mr)
+    acts = _fit_budget(_sort_by_frequency(one.act for one in meanings))
+    slots = _fit_budget(_sort_by_frequency(slot.name for one in meanings for slot in one.slots))
     form = f"Acts: {', '.join(acts)}.\nSlots: {', '.join(slots)}."
     return [
         "Write the meaning representation of the text, as act(slot[value], slot[value]), and "
@@ -143,7 +145,7 @@ def _meaning(rows: Rows) -> list[str]:
     ]
 
 
-def _sql(rows: Rows) -> list[str]:
+def _write_sql(rows: Rows) -> list[str]:
     tables = {str(row.meta.get("context") or "").strip() for row in rows}
     shared = next(iter(tables)) if len(tables) == 1 else ""
     known = f"\nThe tables:\n{shared}" if 0 < len(shared) <= BUDGET * CHARACTERS else ""
@@ -155,23 +157,23 @@ def _sql(rows: Rows) -> list[str]:
     ]
 
 
-def _facts(rows: Rows) -> list[str]:
+def _write_facts(rows: Rows) -> list[str]:
     return [
-        f"Answer the question with {_kind(rows)} only: no sentence, no explanation.",
-        f"Give the shortest answer that is right: {_kind(rows)}, like “Paris”, not “It is Paris.”",
+        f"Answer the question with {_name_kind(rows)} only: no sentence, no explanation.",
+        f"Give the shortest answer that is right: {_name_kind(rows)}, like “Paris”, not “It is Paris.”",
         "Answer the question.",
     ]
 
 
-def _number(rows: Rows) -> list[str]:
+def _write_number(rows: Rows) -> list[str]:
     return [
         "Answer with the number only: no words, no unit.",
         "Work out the answer and give nothing but the final number, in digits.",
     ]
 
 
-def _short(rows: Rows) -> list[str]:
-    words = _words(rows)
+def _write_short(rows: Rows) -> list[str]:
+    words = _count_words(rows)
     most = f"{words:.0f} word{'s' * (words > 1)} or so"
     return [
         f"Give the answer only, in {most}: no sentence around it, no explanation.",
@@ -179,29 +181,29 @@ def _short(rows: Rows) -> list[str]:
     ]
 
 
-def _free(rows: Rows) -> list[str]:
-    words = _words(rows)
+def _write_free(rows: Rows) -> list[str]:
+    words = _count_words(rows)
     about = f"about {round(words, -1) or 5:.0f} words"
     return [f"Answer in {about}.", f"Answer directly and to the point, in {about}, and then stop."]
 
 
 _WRITERS: Mapping[str, Callable[[Rows], list[str]]] = {
-    "category": _categories,
-    "set": _sets,
-    "tool_call": _calls,
-    "python": _code,
-    "json": _json,
-    "mr": _meaning,
-    "sql": _sql,
-    "facts": _facts,
-    "numeric": _number,
-    "normalised": _short,
-    "exact": _short,
-    "contains": _short,
+    "category": _write_categories,
+    "set": _write_sets,
+    "tool_call": _write_calls,
+    "python": _write_code,
+    "json": _write_json,
+    "mr": _write_meaning,
+    "sql": _write_sql,
+    "facts": _write_facts,
+    "numeric": _write_number,
+    "normalised": _write_short,
+    "exact": _write_short,
+    "contains": _write_short,
 }
 
 
-def _kind(rows: Rows) -> str:
+def _name_kind(rows: Rows) -> str:
     """What short answers are: names, numbers, or either."""
     digits = sum(row.target.strip()[:1].isdigit() for row in rows) / len(rows)
     if digits > 0.9:
@@ -209,54 +211,54 @@ def _kind(rows: Rows) -> str:
     return "the name" if digits < 0.1 else "the name or number"
 
 
-def _words(rows: Rows) -> float:
+def _count_words(rows: Rows) -> float:
     return median(len(row.target.split()) for row in rows)
 
 
-def _by_frequency(names: Any) -> list[str]:
+def _sort_by_frequency(names: Any) -> list[str]:
     return [name for name, _ in Counter(names).most_common()]
 
 
-def _within(names: Sequence[str]) -> list[str]:
+def _fit_budget(names: Sequence[str]) -> list[str]:
     """The first of the names that the budget of tokens has room for."""
-    room, kept = BUDGET * CHARACTERS, list[str]()
+    room, fitting = BUDGET * CHARACTERS, list[str]()
     for name in names:
         room -= len(name) + 2
         if room < 0:
             break
-        kept.append(name)
-    return kept
+        fitting.append(name)
+    return fitting
 
 
-def _described(values: Sequence[Any], indent: str = "") -> str:
+def _describe_values(values: Sequence[Any], indent: str = "") -> str:
     """JSON values in words that show their form: keys, kinds, and values where there are few."""
-    kinds = {_kind_of(value) for value in values}
+    kinds = {_name_type(value) for value in values}
     if kinds == {"object"}:
-        return _object(values, indent)
+        return _describe_object(values, indent)
     if kinds == {"array"}:
         items = [item for value in values for item in value]
-        return f"[{_described(items, indent)}, ...]" if items else "[]"
+        return f"[{_describe_values(items, indent)}, ...]" if items else "[]"
     if "object" in kinds or "array" in kinds:
-        return listed(sorted(kinds), "or")
-    seen = Counter(json.dumps(value, ensure_ascii=False) for value in values)
-    if len(seen) <= VALUES and 4 * len(seen) <= len(values):
-        return listed(sorted(seen), "or")
-    return listed(sorted(kinds), "or")
+        return join_names(sorted(kinds), "or")
+    forms = Counter(json.dumps(value, ensure_ascii=False) for value in values)
+    if len(forms) <= VALUES and 4 * len(forms) <= len(values):
+        return join_names(sorted(forms), "or")
+    return join_names(sorted(kinds), "or")
 
 
-def _object(values: Sequence[Mapping[str, Any]], indent: str) -> str:
+def _describe_object(values: Sequence[Mapping[str, Any]], indent: str) -> str:
     names = dict.fromkeys(name for value in values for name in value)
     inner = indent + "  "
     lines: list[str] = []
-    for name in _within(list(names)):
-        held = [value[name] for value in values if name in value]
-        may = " (left out where the text has none)" if len(held) < len(values) else ""
+    for name in _fit_budget(list(names)):
+        members = [value[name] for value in values if name in value]
+        may = " (left out where the text has none)" if len(members) < len(values) else ""
         key = json.dumps(name, ensure_ascii=False)
-        lines.append(f"{inner}{key}: {_described(held, inner)}{may}")
+        lines.append(f"{inner}{key}: {_describe_values(members, inner)}{may}")
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def _kind_of(value: Any) -> str:
+def _name_type(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):

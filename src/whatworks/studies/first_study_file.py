@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from whatworks.data.file_text import stem
+from whatworks.data.file_text import get_stem
 from whatworks.data.task import Example
 from whatworks.studies.first_files import Files
 from whatworks.studies.first_metric import Guess
@@ -33,27 +33,29 @@ OUTSIDE = frozenset(
 """Labels for what belongs to none of the classes."""
 
 
-def study_text(files: Files, guess: Guess, root: Path, model: str, instructions: str = "") -> str:
+def render_study(files: Files, guess: Guess, root: Path, model: str, instructions: str = "") -> str:
     """The study file, relative to ``root``; ``instructions`` in place of those guessed."""
-    return "\n".join(_lines(files, guess, root, model, instructions)) + "\n"
+    return "\n".join(_render_lines(files, guess, root, model, instructions)) + "\n"
 
 
-def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str) -> Iterator[str]:
+def _render_lines(
+    files: Files, guess: Guess, root: Path, model: str, instructions: str
+) -> Iterator[str]:
     train, data = files.task["train"]
-    own = "" if instructions else _own_instructions(files.rows)
+    own = "" if instructions else _describe_instructions(files.rows)
     yield "# Written by `whatworks init`; `whatworks check` looks the data over, `whatworks plan`"
     yield "# says what it takes, `whatworks run` runs it. Every guess can be changed."
     yield from (f"# {line}" for line in files.said)
-    yield f"name: {_scalar(train.resolve().parent.name if stem(train) in _PARTS else stem(train))}"
+    yield f"name: {_format_scalar(train.resolve().parent.name if get_stem(train) in _PARTS else get_stem(train))}"
     yield "task:"
     for part in ("train", "dev", "test"):
         if part in files.task:
-            yield f"  {part}: {_path(files.task[part][0], root)}"
+            yield f"  {part}: {_format_path(files.task[part][0], root)}"
     listed = ", ".join(f"{role} {names}" for role, names in data.columns.items())
     shown = textwrap.shorten(listed, 600, placeholder=" ...")  # names may hold line breaks
     yield f"  # columns: {shown}; others by `columns: {{input: ..., target: ...}}`"
     if files.columns:
-        roles = (f"{role}: {_columns(names)}" for role, names in files.columns.items())
+        roles = (f"{role}: {_format_columns(names)}" for role, names in files.columns.items())
         yield f"  columns: {{{', '.join(roles)}}}"
     if files.missing:
         yield "  missing: drop    # rows without an input or a target; `keep` takes words such as"
@@ -67,17 +69,17 @@ def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str
         yield "  # rows of one group, and near-duplicates, stay in one split"
     yield f"  metric: {guess.metric.name}"
     yield f"    # {guess.why}"
-    yield from (f"    # {line}" for line in _apart(data.examples))
+    yield from (f"    # {line}" for line in _describe_apart(data.examples))
     prompts = (instructions,) if instructions else write_prompts(guess.metric.name, data.examples)
     if files.documents is not None:
-        yield f"  documents: {_path(files.documents, root)}"
+        yield f"  documents: {_format_path(files.documents, root)}"
     if files.preferences is not None:
-        yield f"  preferences: {_path(files.preferences, root)}"
+        yield f"  preferences: {_format_path(files.preferences, root)}"
     if own:
         yield f'  instructions: ""    # {own}'
     else:
-        yield f"  instructions: &first {_block(prompts[0], 4)}"
-    sizes = {part: len(held.examples) for part, (_, held) in files.task.items()}
+        yield f"  instructions: &first {_format_block(prompts[0], 4)}"
+    sizes = {part: len(source.examples) for part, (_, source) in files.task.items()}
     if len(sizes) == 1 and {"train", "test"} <= named.keys():  # as the study will read it
         sizes = {part: named[part] for part in LARGE}
     large = {part: LARGE[part] for part, count in sizes.items() if count > LARGE[part]}
@@ -86,11 +88,11 @@ def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str
         yield f"  limit: {{{listed}}}    # a first look; drop it for the whole"
     if len(sizes) > 1:
         yield "  split: {on_overlap: drop}    # rows that stand in an earlier split are left out"
-    yield f"model: {_scalar(model)}    # or a Hugging Face id, a folder, https://host/v1#name"
+    yield f"model: {_format_scalar(model)}    # or a Hugging Face id, a folder, https://host/v1#name"
     score, why = guess_score(guess.metric.name, files.rows)
     yield f"score: {score}    # {why}"
     yield "arms:"
-    for arm, why, variants in _arms(files, guess, model):
+    for arm, why, variants in _list_arms(files, guess, model):
         if not variants:
             yield f"  - {arm:<12}  # {why}"
             continue
@@ -101,16 +103,16 @@ def _lines(files: Files, guess: Guess, root: Path, model: str, instructions: str
         yield "      variants:"
         for one in variants:
             known = one == prompts[0] and not own
-            yield f"        - {'*first' if known else _block(one, 10)}"
+            yield f"        - {'*first' if known else _format_block(one, 10)}"
 
 
-def _columns(names: str | list[str]) -> str:
+def _format_columns(names: str | list[str]) -> str:
     listed = [json.dumps(name, ensure_ascii=False) for name in
               ([names] if isinstance(names, str) else names)]  # fmt: skip
     return listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
 
 
-def _apart(rows: Sequence[Example]) -> Iterator[str]:
+def _describe_apart(rows: Sequence[Example]) -> Iterator[str]:
     """What is said of rows that belong to no class, and of those that have no answer."""
     outside = Counter(row.target.strip() for row in rows if _is_outside(row.target))
     for name, count in outside.items():
@@ -127,7 +129,7 @@ def _is_outside(target: str) -> bool:
 _PARTS = ("train", "dev", "test", "valid", "validation", "data")
 
 
-def _own_instructions(rows: Sequence[Example]) -> str:
+def _describe_instructions(rows: Sequence[Example]) -> str:
     half = len(rows) / 2
     if sum(any(m.role == "system" for m in row.messages) for row in rows) > half:
         return "the conversations bring their own"
@@ -136,10 +138,12 @@ def _own_instructions(rows: Sequence[Example]) -> str:
     return ""
 
 
-def _arms(files: Files, guess: Guess, model: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _list_arms(
+    files: Files, guess: Guess, model: str
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Each arm with the reason for it and, where it is hand-written, its variants."""
     served = model.startswith(("http://", "https://", "fake"))
-    told = files.documents is not None or bool(files.task["train"][1].documents)
+    has_documents = files.documents is not None or bool(files.task["train"][1].documents)
     metric, rows = guess.metric.name, files.task["train"][1].examples
     formal = metric in ("json", "category", "sql", "mr")
     yield "zero-shot", "the instructions alone", ()
@@ -149,7 +153,7 @@ def _arms(files: Files, guess: Guess, model: str) -> Iterator[tuple[str, str, tu
     yield "knn", "the nearest examples for each request", ()
     if formal:
         yield "constrained", "no answer outside of the wanted form", ()
-    if told:
+    if has_documents:
         yield "rag", "passages of the documents for each request", ()
         why = "passages, and what to do with them: content and form"
         yield "rag+prompt", why, write_prompts(metric, rows, documents=True)
@@ -157,29 +161,29 @@ def _arms(files: Files, guess: Guess, model: str) -> Iterator[tuple[str, str, tu
             yield "rag+constrained", "passages for the content, a form that holds", ()
     if not served:
         yield "sft", "tuned on the train rows", ()
-        if told:
+        if has_documents:
             yield "rag+sft", "tuned with passages in the prompt: content and form", ()
         if files.preferences is not None:
             yield "sft+dpo", "and then on the preference pairs", ()
 
 
-def _path(path: Path, root: Path) -> str:
+def _format_path(path: Path, root: Path) -> str:
     name = str(path)
     if not name.startswith("hf:"):
         name = os.path.relpath(path.resolve(), root.resolve())
-    return _scalar(name)
+    return _format_scalar(name)
 
 
-def _block(text: str, indent: int) -> str:
+def _format_block(text: str, indent: int) -> str:
     """Text as YAML that people can read: over several lines where it has them."""
     lines = text.split("\n")
     plain = all(line == line.rstrip() and line.isprintable() for line in lines) and lines[-1]
     if len(lines) < 2 or not plain or lines[0].startswith(" "):
-        return _scalar(text)
+        return _format_scalar(text)
     return "|-\n" + "\n".join(" " * indent + line if line else "" for line in lines)
 
 
-def _scalar(text: str) -> str:
+def _format_scalar(text: str) -> str:
     """Text as YAML: bare where nothing can be misread, else in JSON's quotes, which YAML reads."""
     bare = re.fullmatch(r"[A-Za-z./][\w./-]*(?: [\w.,/-]+)*", text)
     words = {"true", "false", "null", "yes", "no", "on", "off"}

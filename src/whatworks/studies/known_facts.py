@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whatworks.base.errors import InputError
 from whatworks.base.lock import hold_folder
-from whatworks.base.paths import slug
+from whatworks.base.paths import make_slug
 from whatworks.base.progress import Phase, Watcher
 from whatworks.base.store import Store
 from whatworks.data import write
@@ -17,9 +17,9 @@ from whatworks.methods.bench.known_facts import (
     COLUMN,
     PROMPTS,
     Known,
+    add_classes,
     classify,
-    shares,
-    with_classes,
+    measure_shares,
 )
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
@@ -48,7 +48,9 @@ class KnownFacts:
     folder: Path
 
 
-def known_facts(path: Path, model: str | None, out: Path | None, watcher: Watcher) -> KnownFacts:
+def classify_known_facts(
+    path: Path, model: str | None, out: Path | None, watcher: Watcher
+) -> KnownFacts:
     """Classify every answerable row of a study's task and write the rows with their class.
 
     Demonstrations come from train. Nothing is decided from it, so test stays unopened.
@@ -71,30 +73,30 @@ def known_facts(path: Path, model: str | None, out: Path | None, watcher: Watche
             place=str(path),
             remedy="name the columns with `task: {columns: {input: ..., target: ...}}`",
         )
-    study = slug(opened.file.name or opened.path.parent.name)
-    folder = out or Path("runs") / f"known-{study}-{slug(name)}"
+    study = make_slug(opened.file.name or opened.path.parent.name)
+    folder = out or Path("runs") / f"known-{study}-{make_slug(name)}"
     examiner = Examiner(opened.engine, metric, Store(folder / "store"))
     start = Candidate(
         prompt=Prompt(instructions=task.instructions),
         weights=opened.weights,
         decoding=Decoding(max_tokens=MAX_TOKENS),
     )
-    asked = Phase(watcher, "known", "asking", len(rows) * PROMPTS)
+    phase = Phase(watcher, "known", "asking", len(rows) * PROMPTS)
     with hold_folder(folder):
-        found = classify(examiner, start, rows, _pool(rows, task.splits.train), tick=asked)
+        classes = classify(examiner, start, rows, _choose_pool(rows, task.splits.train), tick=phase)
         watcher.done("known")
         opened.close()
         for part in ("train", "dev", "test"):
             mine: tuple[Example, ...] = getattr(task.splits, part)
             if mine:
-                write(with_classes(mine, found), folder / f"{part}.jsonl")
-    return KnownFacts(name, found, shares(found), folder)
+                write(add_classes(mine, classes), folder / f"{part}.jsonl")
+    return KnownFacts(name, classes, measure_shares(classes), folder)
 
 
-def _pool(rows: list[Example], train: tuple[Example, ...]) -> list[Example]:
+def _choose_pool(rows: list[Example], train: tuple[Example, ...]) -> list[Example]:
     """Train rows that are questions; every question where train holds statements only."""
     taught = [row for row in train if row.text.strip()]
     return taught or rows
 
 
-__all__ = ["COLUMN", "KnownFacts", "known_facts"]
+__all__ = ["COLUMN", "KnownFacts", "classify_known_facts"]

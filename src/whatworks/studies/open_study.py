@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatworks.base.paths import model_at, slug
+from whatworks.base.paths import make_slug, resolve_model
 from whatworks.data.task import Task
 from whatworks.models.chat_templates import switch_thinking
 from whatworks.models.decoding import Decoding
@@ -15,7 +15,7 @@ from whatworks.models.engine import Engine
 from whatworks.models.helper import HelperModel
 from whatworks.models.open_engine import open_engine
 from whatworks.models.weights import Weights
-from whatworks.studies.checks.template_checks import without_refused
+from whatworks.studies.checks.template_checks import drop_refused
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, StudyFile, read_arms, read_study
 from whatworks.studies.study_task import read_task
@@ -105,7 +105,7 @@ def open_study(
     path = path / "study.yaml" if os.path.isdir(path) else path
     root = path.parent
     file = read_study(path)
-    located = model_at(file.model, root) if model is None else model_at(model, Path())
+    located = resolve_model(file.model, root) if model is None else resolve_model(model, Path())
     if model is not None:
         file = file.model_copy(update={"model": model})
     arms = read_arms(file, only, root=root)
@@ -113,11 +113,13 @@ def open_study(
     template = switch_thinking(file.template, file.enable_thinking)
     engine, weights = open_engine(located, template=template, prices=file.prices)
     if checked:
-        task = without_refused(task, weights)
+        task = drop_refused(task, weights)
     helper = None
     if file.helper is not None:  # one that is the model itself shares its engine
-        other = model_at(file.helper, root)
+        other = resolve_model(file.helper, root)
         shared = (engine, weights) if other == located else open_engine(other, prices=file.prices)
         helper = HelperModel(*shared)
-    out = out or Path("runs") / f"{slug(file.name or path.parent.name)}-{slug(file.model)}"
+    out = (
+        out or Path("runs") / f"{make_slug(file.name or path.parent.name)}-{make_slug(file.model)}"
+    )
     return Opened(path, file, tuple(arms), task, engine, weights, helper, out)

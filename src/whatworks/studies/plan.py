@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from whatworks.base.errors import ArmFailure, arm_failures
-from whatworks.base.phrasing import duration
+from whatworks.base.phrasing import format_duration
 from whatworks.base.progress import Watcher
 from whatworks.base.store import Store
-from whatworks.data.task import examples_key
+from whatworks.data.task import hash_examples
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.bench.rehearsal import (
     FIRST,
@@ -28,7 +28,7 @@ from whatworks.methods.bench.rehearsal import (
     Rehearsal,
     RehearsedHelper,
     Sampled,
-    peak_memory,
+    measure_peak_memory,
 )
 from whatworks.methods.method import Method
 from whatworks.models.metering import Budget, Ledger, Meter
@@ -172,17 +172,17 @@ class _Planner:
             prefix = f"{prefix} {step.name} {step.key}"
             if prefix not in self._walked:
                 bench = self._bench(arm)
-                made, cost = self._step(step, candidate, bench)
-                self._walked[prefix] = made
+                adapted, cost = self._step(step, candidate, bench)
+                self._walked[prefix] = adapted
                 total = total.plus(cost, anew)
             candidate = self._walked[prefix]
-        asked = self._bench(arm)
-        asked.budget = Budget()  # limits are for adapting
-        if (candidate.key, examples_key(dev)) not in bench.asked:
-            asked.foresee(candidate, dev, len(dev))
-        asked.foresee(candidate, dev, len(test))
-        total = total.plus(_cost(asked.ledger, asked.foreseen), seeds)
-        mine, theirs = peak_memory()
+        answering = self._bench(arm)
+        answering.budget = Budget()  # limits are for adapting
+        if (candidate.key, hash_examples(dev)) not in bench.asked:
+            answering.foresee(candidate, dev, len(dev))
+        answering.foresee(candidate, dev, len(test))
+        total = total.plus(_compute_cost(answering.ledger, answering.foreseen), seeds)
+        mine, theirs = measure_peak_memory()
         priced = self._examiner.engine.price is not None
         return ArmPlan(
             arm.name,
@@ -197,9 +197,9 @@ class _Planner:
 
     def _step(self, step: Method, start: Candidate, bench: Rehearsal) -> tuple[Candidate, _Cost]:
         began = time.perf_counter()
-        made = step.adapt(start, bench)
+        adapted = step.adapt(start, bench)
         own = time.perf_counter() - began - bench.spent
-        return made, _cost(bench.ledger, max(0.0, own) + bench.foreseen)
+        return adapted, _compute_cost(bench.ledger, max(0.0, own) + bench.foreseen)
 
     def _bench(self, arm: Arm) -> Rehearsal:
         study = self._study
@@ -224,13 +224,13 @@ class _Planner:
         )
 
 
-def _cost(ledger: Ledger, seconds: float) -> _Cost:
+def _compute_cost(ledger: Ledger, seconds: float) -> _Cost:
     return _Cost(
         ledger.all_requests, ledger.all_tokens, ledger.training_tokens, seconds, ledger.all_usd
     )
 
 
-def compared(plan: Plan, times: dict[str, float], arms: Sequence[str]) -> str:
+def compare_plan(plan: Plan, times: dict[str, float], arms: Sequence[str]) -> str:
     """How the plan did, in a sentence; "" when no planned arm has run."""
     both = [(a.name, a.seconds, times[a.name]) for a in plan.arms
             if a.name in times and a.name in arms and not a.failure]  # fmt: skip
@@ -239,6 +239,6 @@ def compared(plan: Plan, times: dict[str, float], arms: Sequence[str]) -> str:
     foreseen, took = sum(f for _, f, _ in both), sum(t for _, _, t in both)
     worst = max(both, key=lambda item: max(item[1], item[2]) / max(1e-9, min(item[1], item[2])))
     return (
-        f"plan: {duration(foreseen)} foreseen, {duration(took)} taken; furthest off {worst[0]}, "
-        f"{duration(worst[1])} and {duration(worst[2])}"
+        f"plan: {format_duration(foreseen)} foreseen, {format_duration(took)} taken; furthest off {worst[0]}, "
+        f"{format_duration(worst[1])} and {format_duration(worst[2])}"
     )

@@ -11,9 +11,9 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from whatworks.analysis.forgetting import Forgetting, compare, over_seeds
+from whatworks.analysis.forgetting import Forgetting, average_seeds, compare
 from whatworks.base.errors import ArmFailure, InputError
-from whatworks.base.paths import path_of
+from whatworks.base.paths import resolve_path
 from whatworks.base.progress import Phase, Watcher
 from whatworks.base.store import Store
 from whatworks.data import read
@@ -51,7 +51,7 @@ def read_prompts(name: str | None, root: Path) -> tuple[str, ...]:
     if name is None:
         text = (resources.files("whatworks.studies") / "retention.txt").read_text("utf-8")
         return tuple(text.splitlines())
-    path = path_of(root, name)
+    path = resolve_path(root, name)
     if path.suffix != ".txt":
         return tuple(example.text for example in read(path).examples)
     try:
@@ -128,10 +128,10 @@ class Retention:
 
         It says so as it draws them; only of one that did not, it is asked.
         """
-        said = [sample.logprob for sample in self._sampled]
-        if any(one is None for one in said):
+        logprobs = [sample.logprob for sample in self._sampled]
+        if any(one is None for one in logprobs):
             return [sum(one) for one in self._chances(self._untouched)]
-        return [one for one in said if one is not None]
+        return [one for one in logprobs if one is not None]
 
     def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
         # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
@@ -153,7 +153,7 @@ def measure_forgetting(
     examiner = study.examiner
     retention = Retention(prompts, study.start.weights, examiner.engine, examiner.store)
     phase = Phase(watcher, "forgetting", "retention prompts", len(prompts) * len(trained))
-    found: dict[str, list[Forgetting]] = {}
+    by_arm: dict[str, list[Forgetting]] = {}
     for run in trained:
         assert run.candidate is not None
         try:
@@ -161,6 +161,6 @@ def measure_forgetting(
         except (ArmFailure, InputError) as error:
             watcher.say(f"forgetting of {run.arm} was not measured: {error.cause}")
         else:
-            found.setdefault(run.arm, []).append(one)
+            by_arm.setdefault(run.arm, []).append(one)
     watcher.done("forgetting")
-    return {arm: over_seeds(own) for arm, own in found.items()}
+    return {arm: average_seeds(own) for arm, own in by_arm.items()}

@@ -23,14 +23,14 @@ from whatworks.analysis.method_outcomes import MethodOutcome, Note
 from whatworks.analysis.result_rows import Row
 from whatworks.analysis.verdict import MIN_EFFECT
 from whatworks.base.errors import ArmFailure, InputError, arm_failures
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.progress import Phase, Watcher
-from whatworks.data.task import Splits, Task, examples_key
+from whatworks.data.task import Splits, Task, hash_examples
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner, mean, refuse_targets
 from whatworks.methods.method import Method
-from whatworks.metrics.constant_answer import best_constant
-from whatworks.metrics.registry import of as metric_of
+from whatworks.metrics.constant_answer import find_best_constant
+from whatworks.metrics.registry import load_task_metric as metric_of
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine
 from whatworks.models.helper import Helper, HelperModel
@@ -38,10 +38,16 @@ from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
-from whatworks.studies.answer_room import measure_room, reasoning_room, shows_reasoning
+from whatworks.studies.answer_room import choose_reasoning_room, measure_room, shows_reasoning
 from whatworks.studies.arm_entries import Arm
-from whatworks.studies.decisions import Run, constant_row, decision, row, winner
-from whatworks.studies.decoding_section import settled
+from whatworks.studies.decisions import (
+    Run,
+    choose_winner,
+    make_constant_row,
+    make_decision,
+    make_row,
+)
+from whatworks.studies.decoding_section import settle_constraint
 from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
 
@@ -134,7 +140,7 @@ class Study:
     def constant(self) -> str | None:
         """The answer that is best on train and dev if it is given to every row."""
         splits = self.task.splits
-        return best_constant(self.examiner.metric, (*splits.train, *splits.dev))
+        return find_best_constant(self.examiner.metric, (*splits.train, *splits.dev))
 
     def run(self, watcher: Watcher) -> list[Run]:
         """Adapt and decide on dev, then open test; rows go to the folder's results.
@@ -160,11 +166,11 @@ class Study:
         money = Meter(Budget(usd=self.budget.usd), price=self.examiner.engine.price)
         if not shows_reasoning(self.examiner, self.start, self.task.splits.dev, money):
             return
-        more = reasoning_room(self.examiner.engine, self.examiner.files(self._weights))
+        more = choose_reasoning_room(self.examiner.engine, self.examiner.files(self._weights))
         if self._measured:
-            self.start = self.start.replace(decoding=_longer(self.start.decoding, more))
+            self.start = self.start.replace(decoding=_lengthen(self.start.decoding, more))
         for name in self._unsaid:
-            self._own[name] = _longer(self._own[name], more)
+            self._own[name] = _lengthen(self._own[name], more)
         self._measured, self._unsaid = False, set()
 
     def given(self, name: str, seed: int) -> Splits:
@@ -214,8 +220,8 @@ class Study:
                 answers = self.examiner.ask(candidate, self.task.splits.dev, meter=meter, tick=tick)
                 run.dev_score = mean([answer.score.counted for answer in answers])
                 run.dev_content = mean([answer.score.forgiving for answer in answers])
-                asked = [answer.generation for answer in answers]
-                run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in asked])
+                generations = [answer.generation for answer in answers]
+                run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in generations])
                 run.candidate = candidate
                 self.folder.keep_candidate(candidate)
         except ArmFailure as failure:
@@ -228,14 +234,14 @@ class Study:
         documents, fault = (
             (self.task.documents, self.task.documents_fault) if step.reads_documents else ((), "")
         )
-        key = content_key(
+        key = hash_content(
             [
                 start.key,
                 step.name,
                 step.key,
                 seed,
-                examples_key(splits.train),
-                examples_key(splits.dev),
+                hash_examples(splits.train),
+                hash_examples(splits.dev),
                 [document.key for document in documents],
                 [pair.key for pair in self.task.preferences],
                 fault,
@@ -273,16 +279,16 @@ class Study:
                 helper=self._helper(spent),
             )
             run.ledger = spent  # also what a step takes that fails
-            made = step.adapt(start, bench)
+            adapted = step.adapt(start, bench)
             stored = {
-                "candidate": made.model_dump(mode="json"),
+                "candidate": adapted.model_dump(mode="json"),
                 "ledger": asdict(bench.ledger),
                 "outcomes": [one.model_dump(mode="json") for one in bench.outcomes],
             }
             self.folder.store.write("steps", key, stored)
         run.ledger = Ledger(**stored["ledger"])
-        told = _OUTCOMES.validate_python(stored["outcomes"])
-        run.outcomes += [one.replace(method=step.name) for one in told]
+        outcomes = _OUTCOMES.validate_python(stored["outcomes"])
+        run.outcomes += [one.replace(method=step.name) for one in outcomes]
         return Candidate.model_validate(stored["candidate"])
 
     def _helper(self, ledger: Ledger) -> Helper | None:
@@ -297,25 +303,25 @@ class Study:
         What an earlier run of the study decided of its other arms stays.
         """
         own = {arm.name for arm in self.arms}
-        kept = [one for one in self.folder.decisions() if one.arm not in own]
-        decided = [*kept, *map(decision, runs)]
-        best = winner(decided, min_effect=self.min_effect)
+        others = [one for one in self.folder.decisions() if one.arm not in own]
+        decided = [*others, *map(make_decision, runs)]
+        best = choose_winner(decided, min_effect=self.min_effect)
         self.folder.write_decisions(decided, best, self.constant)
-        made = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
+        entries = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
         if any(run.candidate for run in runs):
             rows = [example.key for example in self.task.splits.test]
             tested: dict[str, list[str]] = {}
             for one in decided:
                 tested.setdefault(one.arm, []).append(f"{one.seed} {one.candidate}")
-            arms = {arm: content_key([sorted(what), rows]) for arm, what in tested.items()}
-            self.folder.open_test(content_key([made, best]), arms, rows)
+            arms = {arm: hash_content([sorted(what), rows]) for arm, what in tested.items()}
+            self.folder.open_test(hash_content([entries, best]), arms, rows)
 
     def _examine_constant(self) -> None:
         """Score the best constant answer on test; no model is asked."""
         answer = self.constant
         if answer is not None:
             test, metric = self.task.splits.test, self.examiner.metric
-            self._record([constant_row(e, answer, metric(e, answer)) for e in test])
+            self._record([make_constant_row(e, answer, metric(e, answer)) for e in test])
 
     def _money(self, run: Run) -> Meter:
         """Counts dev and test rows, which only the limit in money covers."""
@@ -333,7 +339,7 @@ class Study:
             except ArmFailure as failure:
                 run.failure = failure
             else:
-                self._record([row(run, run.candidate, answer) for answer in answers])
+                self._record([make_row(run, run.candidate, answer) for answer in answers])
                 figures = self.examiner.metric.summary(test, [a.score for a in answers])
                 run.outcomes += [
                     Note(method="test", name=name, value=round(value, 4))
@@ -366,8 +372,10 @@ class Study:
             model, train = self.examiner.files(self._weights), self.task.splits.train
             room = measure_room(self.examiner.engine, model, train)
             decoding = decoding.replace(max_tokens=room)
-        return decoding.replace(constraint=settled(decoding.constraint, self.examiner.metric))
+        return decoding.replace(
+            constraint=settle_constraint(decoding.constraint, self.examiner.metric)
+        )
 
 
-def _longer(decoding: Decoding, tokens: int) -> Decoding:
+def _lengthen(decoding: Decoding, tokens: int) -> Decoding:
     return decoding.replace(max_tokens=decoding.max_tokens + tokens)

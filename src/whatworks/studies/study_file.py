@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.validation import explain
 from whatworks.base.yaml_file import read_mapping
 from whatworks.data.read import Missing
@@ -146,6 +146,6 @@ def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None =
             )
     for name in [*only, *([study.baseline] if study.baseline else [])]:
         if name not in names:
-            raise InputError(f"unknown arm {name!r}", remedy=nearest(name, names))
+            raise InputError(f"unknown arm {name!r}", remedy=suggest_nearest(name, names))
     chosen = [arm for arm in arms if not only or arm.name in only]
     return chosen if root is None else [arm.located(root) for arm in chosen]

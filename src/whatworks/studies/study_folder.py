@@ -34,8 +34,8 @@ from whatworks.analysis.figures import ArmInfo, StudyInfo
 from whatworks.analysis.result_rows import Results, Row
 from whatworks.base.errors import InputError
 from whatworks.base.lock import LOCK, hold_folder
-from whatworks.base.paths import slug
-from whatworks.base.store import Journal, Store, disk_errors, write_atomic
+from whatworks.base.paths import make_slug
+from whatworks.base.store import Journal, Store, explain_disk_errors, write_atomic
 from whatworks.data.task import Task
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.decisions import Decision
@@ -138,8 +138,8 @@ class StudyFolder:
                 place=str(self.path),
                 remedy="choose another folder with --out, or remove this one",
             )
-        seen = {row for record in self._openings.read() for row in record.get("rows", ())}
-        if gone := len(seen.difference(test)):
+        opened_rows = {row for record in self._openings.read() for row in record.get("rows", ())}
+        if gone := len(opened_rows.difference(test)):
             raise InputError(
                 f"this folder holds a different study (another task: {gone} test rows are gone)",
                 place=str(self.path),
@@ -225,8 +225,8 @@ class StudyFolder:
             rows: Keys of the test rows.
         """
         records = list(self._openings.read())
-        seen = {row for record in records for row in record.get("rows", ())}
-        fresh = [row for row in rows if row not in seen]
+        opened_rows = {row for record in records for row in record.get("rows", ())}
+        fresh = [row for row in rows if row not in opened_rows]
         if fresh or decisions not in {record["decisions"] for record in records}:
             note = {"decisions": decisions, "at": time.time(), "arms": dict(arms), "rows": fresh}
             self._openings.append([note])
@@ -262,7 +262,7 @@ class StudyFolder:
 
     def write_prompt(self, arm: str, seed: int, text: str) -> None:
         """Keep what the prompt of a run says."""
-        write_atomic(self.path / "prompts" / f"{slug(arm)}-{seed}.txt", text)
+        write_atomic(self.path / "prompts" / f"{make_slug(arm)}-{seed}.txt", text)
 
     def _read_identity(self) -> dict[str, Any]:
         record = _read_json(self._identity)
@@ -277,7 +277,7 @@ class StudyFolder:
     def _refuse_others(self) -> None:
         # A kill in the very first moment may have left a lock, or a draft of study.json.
         early = (self._lock.name, self._identity.name)
-        with disk_errors(self.path):
+        with explain_disk_errors(self.path):
             if self._identity.exists() or not self.path.exists():
                 return
             if any(not path.name.startswith(early) for path in self.path.iterdir()):

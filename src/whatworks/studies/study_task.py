@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from whatworks.base.errors import InputError
-from whatworks.base.paths import path_of
-from whatworks.data import every_turn, read, read_documents
+from whatworks.base.paths import resolve_path
+from whatworks.data import expand_turns, read, read_documents
 from whatworks.data.contents import Data
-from whatworks.data.duplicates import find, for_training
+from whatworks.data.duplicates import find, select_training_pairs
 from whatworks.data.splitting import check_examples, drop_overlap, split
 from whatworks.data.task import Document, Example, Pair, Splits, Task
-from whatworks.metrics.registry import metric_at
-from whatworks.studies.clustering import categorised
+from whatworks.metrics.registry import resolve_metric
+from whatworks.studies.clustering import categorise
 from whatworks.studies.study_file import LimitSection, SplitSection, StudyFile, TaskSection
 
 _Item = TypeVar("_Item", Example, Pair)
@@ -61,9 +61,9 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     preferences, more = _read_preferences(section, root, source.pairs, splits, aside)
     if section.turns != "last":  # whole conversations were split, so none stands in two splits
         parts = ("train", "dev", "test") if section.turns == "asked" else ("train",)
-        splits = splits.replace(**{part: every_turn(getattr(splits, part)) for part in parts})
+        splits = splits.replace(**{part: expand_turns(getattr(splits, part)) for part in parts})
         splits = _separate(splits, section.split, checked)
-    metric = metric_at(section.metric, root, helper=study.helper).replace(score=study.score)
+    metric = resolve_metric(section.metric, root, helper=study.helper).replace(score=study.score)
     instructions = section.instructions
     if instructions is None:
         instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")
@@ -85,7 +85,7 @@ def _read_source(section: TaskSection, root: Path) -> _Source:
     data = _read_rows(section, root, section.train)
     train, pairs = data.examples, data.pairs
     if section.cluster is not None:
-        train, _ = categorised(train, **section.cluster.model_dump())
+        train, _ = categorise(train, **section.cluster.model_dump())
     others = {
         part: _read_rows(section, root, name)
         for part in ("dev", "test")
@@ -94,7 +94,7 @@ def _read_source(section: TaskSection, root: Path) -> _Source:
     documents = {d.id: d for one in (data, *others.values()) for d in one.documents}
     parts = {part: _rename(other.examples, part, train) for part, other in others.items()}
     if not parts:
-        train, parts = _by_column(train)
+        train, parts = _split_by_column(train)
         if parts:
             pairs = tuple(pair for pair in pairs if pair.example.meta.get("split") == "train")
     splits = Splits(train=train, dev=parts.get("dev", ()), test=parts.get("test", ()))
@@ -106,15 +106,15 @@ def _read_source(section: TaskSection, root: Path) -> _Source:
 def _read_rows(section: TaskSection, root: Path, name: str) -> Data:
     """One file, its rows and pairs that ``where`` keeps."""
     data = read(
-        path_of(root, name),
+        resolve_path(root, name),
         format=section.format,
         columns=section.columns,
         missing=section.missing,
     )
-    wanted = section.where.items()
+    conditions = section.where.items()
 
     def fits(example: Example) -> bool:
-        return all(example.meta.get(k) == v for k, v in wanted)
+        return all(example.meta.get(k) == v for k, v in conditions)
 
     return replace(
         data,
@@ -129,7 +129,7 @@ def _read_documents(
     """The documents that the section names, else those beside the rows; and what is wrong."""
     if not section.documents:
         return documents, ""
-    place = path_of(root, section.documents)
+    place = resolve_path(root, section.documents)
     try:
         return read_documents(place), ""
     except InputError as error:  # fails the arms that need them; the others have their answer
@@ -144,18 +144,20 @@ def _read_preferences(
 
     With them, what reading left out.
     """
-    held = (*splits.dev, *splits.test, *aside)
+    held_out = (*splits.dev, *splits.test, *aside)
     if section.preferences:
-        data = read(path_of(root, section.preferences), missing=section.missing)
-        return for_training(data.pairs, held), tuple(f"preferences: {n}" for n in data.notes)
+        data = read(resolve_path(root, section.preferences), missing=section.missing)
+        return select_training_pairs(data.pairs, held_out), tuple(
+            f"preferences: {n}" for n in data.notes
+        )
     of_row = {pair.example.id: pair for pair in pairs}
     own = tuple(of_row[row.id] for row in splits.train if row.id in of_row)
     # A bad answer without a good one to the same input is no row, so that no split has it.
-    bad = for_training([pair for pair in pairs if not pair.chosen], held)
+    bad = select_training_pairs([pair for pair in pairs if not pair.chosen], held_out)
     return own + _sample(bad, section.limit.train, section.split.seed), ()
 
 
-def _by_column(
+def _split_by_column(
     rows: _Rows,
 ) -> tuple[_Rows, dict[str, _Rows]]:
     """The splits that the rows themselves name in a ``split`` column, if all of them do."""
@@ -185,8 +187,8 @@ def _complete(splits: Splits, section: SplitSection) -> Splits:
     if not splits.dev and not splits.test:
         return _cut(splits.train, dev=section.dev, test=section.test, seed=section.seed)
     missing = "test" if splits.dev else "dev"
-    wanted: int | None = getattr(section, missing)
-    share = min(200, max(1, len(splits.train) // 5)) if wanted is None else wanted
+    size: int | None = getattr(section, missing)
+    share = min(200, max(1, len(splits.train) // 5)) if size is None else size
     cut = _cut(splits.train, dev=1, test=share, seed=section.seed)
     return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
 
@@ -211,8 +213,8 @@ def _set_aside(splits: Splits, section: SplitSection) -> tuple[Splits, _Rows]:
 def _cut(rows: _Rows, *, dev: int | None, test: int | None, seed: int) -> Splits:
     """Rows in three; near-duplicates stay together, as groups do."""
 
-    found = find(lambda: rows)
-    return split(rows, dev=dev, test=test, seed=seed, alike=(*found.exact, *found.near))
+    duplicates = find(lambda: rows)
+    return split(rows, dev=dev, test=test, seed=seed, alike=(*duplicates.exact, *duplicates.near))
 
 
 def _limit(splits: Splits, limit: LimitSection, seed: int) -> Splits:

@@ -84,7 +84,7 @@ class Watch(TrainerCallback):
         if logs is None or "loss" not in logs:
             return
         if not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", "grad_norm")):
-            raise diverged(state, args.learning_rate)
+            raise make_divergence_failure(state, args.learning_rate)
         now = time.monotonic()
         if now - self._reported < PROGRESS_SECONDS and state.global_step < state.max_steps:
             return
@@ -124,11 +124,11 @@ class Keep(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Ask for a save when the last one is long ago; the end of an epoch saves anyway."""
-        if finished_epoch(state) is not None:
-            control.should_training_stop |= _first_says(args, self._folder.stopped)
+        if find_finished_epoch(state) is not None:
+            control.should_training_stop |= _ask_first(args, self._folder.stopped)
         else:
             late = time.monotonic() - self._saved >= self._every
-            control.should_save |= _first_says(args, late)
+            control.should_save |= _ask_first(args, late)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -139,10 +139,10 @@ class Keep(TrainerCallback):
             ArmFailure: If a weight is not finite.
         """
         model: torch.nn.Module = kwargs["model"]
-        if not all(bool(p.isfinite().all()) for p in trained(model)):
-            raise diverged(state, args.learning_rate)
-        saved = just_saved(args, state)
-        epoch = finished_epoch(state)
+        if not all(bool(p.isfinite().all()) for p in list_trained(model)):
+            raise make_divergence_failure(state, args.learning_rate)
+        saved = find_just_saved(args, state)
+        epoch = find_finished_epoch(state)
         if args.distributed_state is not None:
             args.distributed_state.wait_for_everyone()  # each process writes files of its own
         first = state.is_world_process_zero
@@ -157,12 +157,12 @@ class Keep(TrainerCallback):
         self._saved = time.monotonic()
 
 
-def just_saved(args: TrainingArguments, state: TrainerState) -> Path:
+def find_just_saved(args: TrainingArguments, state: TrainerState) -> Path:
     """The folder that the trainer has just written."""
     return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
 
 
-def _first_says(args: TrainingArguments, mine: bool) -> bool:
+def _ask_first(args: TrainingArguments, mine: bool) -> bool:
     """What the first process decides: all save and stop at the same step."""
     if args.world_size == 1:
         return mine
@@ -171,18 +171,18 @@ def _first_says(args: TrainingArguments, mine: bool) -> bool:
     return bool(decision)
 
 
-def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+def list_trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
     """The parameters that learn."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def finished_epoch(state: TrainerState) -> int | None:
+def find_finished_epoch(state: TrainerState) -> int | None:
     """The epoch whose last step was just taken, None in the middle of one."""
     epoch = round(state.epoch or 0.0)
     return epoch if abs((state.epoch or 0.0) - epoch) < 1e-6 else None
 
 
-def diverged(state: TrainerState, rate: float) -> ArmFailure:
+def make_divergence_failure(state: TrainerState, rate: float) -> ArmFailure:
     """The failure of a training whose numbers left the finite."""
     return ArmFailure(
         f"the loss diverged (not a number) at step {state.global_step} of {state.max_steps}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from typing import Literal
 
-from whatworks.base.errors import ArmFailure, WhatworksError, first_line
+from whatworks.base.errors import ArmFailure, WhatworksError, get_first_line
 from whatworks.base.frozen import Frozen
 from whatworks.base.memory import is_out_of_memory
 
@@ -38,7 +38,7 @@ class Failure(Frozen):
         return ArmFailure(self.cause, place=place, remedy=self.remedy)
 
 
-def out_of_memory(detail: str) -> Failure:
+def make_memory_failure(detail: str) -> Failure:
     """The failure of a process that wanted more memory than there is."""
     return Failure(
         kind="memory",
@@ -51,7 +51,7 @@ def diagnose(error: BaseException) -> Failure:
     """What an exception raised during training means."""
     text = str(error).lower()
     if is_out_of_memory(error):
-        return out_of_memory(first_line(error))
+        return make_memory_failure(get_first_line(error))
     if isinstance(error, WhatworksError):
         return Failure(kind="other", cause=error.cause, remedy=error.remedy)
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,7 +69,7 @@ def diagnose(error: BaseException) -> Failure:
         )
     return Failure(
         kind="other",
-        cause=f"training failed: {type(error).__name__}: {first_line(error)}",
+        cause=f"training failed: {type(error).__name__}: {get_first_line(error)}",
         remedy="worker.log in the folder of the training has the details",
     )
 

@@ -10,7 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from whatworks.analysis.method_outcomes import ReinforcementStep
 from whatworks.base.errors import ArmFailure
-from whatworks.training.callbacks import just_saved, trained
+from whatworks.training.callbacks import find_just_saved, list_trained
 
 PATIENCE = 20
 """Steps of reinforcement that may pass without any difference in reward."""
@@ -44,7 +44,7 @@ class Leash(TrainerCallback):
         assert self._within is not None
         step, weights = self._within
         with torch.no_grad():
-            for parameter, value in zip(trained(model), weights, strict=True):
+            for parameter, value in zip(list_trained(model), weights, strict=True):
                 parameter.copy_(value)
         return step
 
@@ -53,13 +53,13 @@ class Leash(TrainerCallback):
     ) -> None:
         """Take up the weights that an interrupted attempt held."""
         if self._resumed is not None:
-            self._within = torch.load(_file(self._resumed, args), weights_only=True)
+            self._within = torch.load(_name_file(self._resumed, args), weights_only=True)
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Hold the weights that this step will measure."""
-        weights = [p.detach().to("cpu", copy=True) for p in trained(kwargs["model"])]
+        weights = [p.detach().to("cpu", copy=True) for p in list_trained(kwargs["model"])]
         self._begun = (state.global_step, weights)
 
     def on_log(
@@ -76,7 +76,7 @@ class Leash(TrainerCallback):
             ArmFailure: If the first step left the leash, or if the rewards of the first
                 ``PATIENCE`` steps were all the same.
         """
-        points = trace(state)
+        points = read_trace(state)
         if logs is None or "loss" not in logs or not points:
             return
         if points[-1].kl <= self.longest:
@@ -109,10 +109,10 @@ class Leash(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Keep the held weights beside the state to resume from."""
-        torch.save(self._within, _file(just_saved(args, state), args))
+        torch.save(self._within, _name_file(find_just_saved(args, state), args))
 
 
-def trace(state: TrainerState) -> tuple[ReinforcementStep, ...]:
+def read_trace(state: TrainerState) -> tuple[ReinforcementStep, ...]:
     """What each step of reinforcement saw, by the trainer's own log."""
     return tuple(
         ReinforcementStep(
@@ -127,6 +127,6 @@ def trace(state: TrainerState) -> tuple[ReinforcementStep, ...]:
     )
 
 
-def _file(saved: Path, args: TrainingArguments) -> Path:
+def _name_file(saved: Path, args: TrainingArguments) -> Path:
     """Each process holds its own."""
     return saved / f"leash-{args.process_index}.pt"

@@ -99,7 +99,7 @@ def train(
         recompute=last.recompute if last else False,
         save_seconds=SAVE_SECONDS,
         reward=reward,
-        packing=_flash_attention(),
+        packing=_has_flash_attention(),
     )
     failure: Failure | None = None
     while plan is not None:
@@ -152,40 +152,42 @@ def _attempt(
 ) -> Failure:
     """Run the child once; the failure says why, if no result is there afterwards."""
     failure: Failure | None = None
-    seen = 0
-    environment = _environment(plan.base)
-    with child.started(WORKER, run.path, run.log, environment, launcher=_launcher()) as process:
+    epochs = 0
+    environment = _build_environment(plan.base)
+    with child.start_child(
+        WORKER, run.path, run.log, environment, launcher=_find_launcher()
+    ) as process:
         for message in process.messages():
             if "failure" in message:
                 # Where several processes train, one's failure is the cause of the others'.
                 failure = failure or Failure.model_validate(message["failure"])
             elif on_progress is not None:
                 on_progress(Progress.model_validate(message["progress"]))
-            while enough is not None and seen < run.published():
-                seen += 1
-                if enough(seen):
+            while enough is not None and epochs < run.published():
+                epochs += 1
+                if enough(epochs):
                     run.stop()
                     enough = None
     assert process.code is not None
-    return failure or diagnose_exit(process.code, _last_line(run.log))
+    return failure or diagnose_exit(process.code, _read_last_line(run.log))
 
 
-def _launcher() -> list[str]:
+def _find_launcher() -> list[str]:
     """What starts the worker's module: nothing, or ``accelerate launch`` with a configuration.
 
     Raises:
         ArmFailure: If the configuration is not there.
     """
-    given = os.environ.get(ACCELERATE)
-    if not given:
+    configuration = os.environ.get(ACCELERATE)
+    if not configuration:
         return []
-    if not Path(given).is_file():
+    if not Path(configuration).is_file():
         raise ArmFailure(
             f"{ACCELERATE} names a file that is not there",
-            place=given,
+            place=configuration,
             remedy="write one with `accelerate config --config_file FILE`, or unset the variable",
         )
-    return ["accelerate.commands.launch", "--config_file", given, "-m"]
+    return ["accelerate.commands.launch", "--config_file", configuration, "-m"]
 
 
 def has_accelerator() -> bool:
@@ -195,14 +197,14 @@ def has_accelerator() -> bool:
     return torch.accelerator.is_available()
 
 
-def _flash_attention() -> bool:
+def _has_flash_attention() -> bool:
     """Whether rows that are laid end to end train faster than padded ones."""
     import torch
 
     return torch.cuda.is_available() and find_spec("flash_attn") is not None
 
 
-def _environment(base: Path) -> dict[str, str]:
+def _build_environment(base: Path) -> dict[str, str]:
     """The child's environment: offline, quiet, threads by the size of the model, and one GPU
     unless accelerate is to take several.
 
@@ -212,7 +214,7 @@ def _environment(base: Path) -> dict[str, str]:
     ``OMP_NUM_THREADS`` in the environment goes before it.
     """
     defaults = {**_ALWAYS, **({} if os.environ.get(ACCELERATE) else _ONE_GPU)}
-    count = min(threads.suited(count_parameters(base)), threads.cores())
+    count = min(threads.choose_threads(count_parameters(base)), threads.count_cores())
     if count < (os.cpu_count() or 1):  # else torch's own choice: every physical core
         defaults[child.THREADS] = str(count)
     return {**defaults, **os.environ, **_QUIET}
@@ -229,6 +231,6 @@ def count_parameters(base: Path) -> int:
     return total
 
 
-def _last_line(log: Path) -> str:
+def _read_last_line(log: Path) -> str:
     lines = log.read_text("utf-8", errors="replace").strip().splitlines()
     return lines[-1].strip()[:200] if lines else ""

@@ -11,7 +11,7 @@ Measured on SmolLM2: with all 16 rows of a step in memory they took 4 GB, and ge
 system took longer than the step itself; in parts of a quarter, the steps after it are no slower."""
 
 
-def rows_in_memory(config: Any, longest: int, bits: int) -> int:
+def count_rows_in_memory(config: Any, longest: int, bits: int) -> int:
     """Rows of the longest length whose activations fit into ``ACTIVATIONS``; 1 at least.
 
     Counts what the backward pass of a Transformer with adapters on its linear layers keeps of a

@@ -72,7 +72,7 @@ class Child:
 
 
 @contextlib.contextmanager
-def started(
+def start_child(
     worker: str,
     folder: Path,
     log: Path,
@@ -100,17 +100,17 @@ def started(
             "training runs on Linux and macOS, not on Windows",
             remedy="use the Windows Subsystem for Linux, or arms that do not train",
         )
-    if not launcher and _forks() and _using.acquire(blocking=False):
+    if not launcher and _can_fork() and _using.acquire(blocking=False):
         try:
-            server = _of_server(worker, environment, log)
+            server = _get_server(worker, environment, log)
             if not server.ended:  # else what it could not import is told by a child on its own
                 with server.fork(folder, log, environment) as child:
                     yield child
                 return
         finally:
             _using.release()
-    process = _python([*launcher, worker, str(folder)], environment, log)
-    with Child(process.pid, _until_exit(process)) as child:
+    process = _start_python([*launcher, worker, str(folder)], environment, log)
+    with Child(process.pid, _read_until_exit(process)) as child:
         try:
             yield child
         finally:  # it reaches what a launcher has started in sessions of its own
@@ -119,9 +119,9 @@ def started(
 
 def prepare(worker: str, environment: Mapping[str, str]) -> None:
     """Start the server now, where there is to be one, so that no child's time includes it."""
-    if _forks():
+    if _can_fork():
         with _using:
-            _of_server(worker, environment, Path(os.devnull))
+            _get_server(worker, environment, Path(os.devnull))
 
 
 def close() -> None:
@@ -130,7 +130,7 @@ def close() -> None:
         _server.close()
 
 
-def peak_memory() -> int:
+def measure_peak_memory() -> int:
     """Most main memory that a forked child of this process has held so far, in bytes."""
     return _peak
 
@@ -140,7 +140,7 @@ class Server:
 
     def __init__(self, worker: str, environment: Mapping[str, str], log: Path) -> None:
         self.worker = worker
-        self._process = _python([f"{__package__}.fork_server", worker], environment, log)
+        self._process = _start_python([f"{__package__}.fork_server", worker], environment, log)
         atexit.register(self.close)
         self._listen()  # until it is ready, or has ended
 
@@ -165,7 +165,7 @@ class Server:
         """End it; a child that it has forked ends with it."""
         self._process.kill()
         if self._process.stdout and not self._process.stdout.closed:
-            for _ in _until_exit(self._process):
+            for _ in _read_until_exit(self._process):
                 pass
 
     def _listen(self) -> Message:
@@ -177,13 +177,13 @@ class Server:
             raise
 
     def _messages(self) -> Iterator[Message]:
-        for message in _until_exit(self._process):
+        for message in _read_until_exit(self._process):
             yield message
             if "exit" in message:
                 return
 
 
-def _of_server(worker: str, environment: Mapping[str, str], log: Path) -> Server:
+def _get_server(worker: str, environment: Mapping[str, str], log: Path) -> Server:
     """The server of this process, started anew where it ended or serves another worker."""
     global _server
     if _server is not None and (_server.ended or _server.worker != worker):
@@ -194,7 +194,7 @@ def _of_server(worker: str, environment: Mapping[str, str], log: Path) -> Server
     return _server
 
 
-def _forks() -> bool:
+def _can_fork() -> bool:
     """Whether forking is safe here: elsewhere system libraries, or a GPU's driver, forbid it."""
     if sys.platform != "linux":
         return False
@@ -203,7 +203,9 @@ def _forks() -> bool:
     return not torch.accelerator.is_available()
 
 
-def _python(words: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def _start_python(
+    words: list[str], environment: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", *words],
@@ -215,7 +217,7 @@ def _python(words: list[str], environment: Mapping[str, str], log: Path) -> subp
         )
 
 
-def _until_exit(process: subprocess.Popen[bytes]) -> Iterator[Message]:
+def _read_until_exit(process: subprocess.Popen[bytes]) -> Iterator[Message]:
     """What a process prints, and how it ended."""
     out: IO[bytes] | None = process.stdout
     assert out is not None

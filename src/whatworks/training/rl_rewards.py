@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from whatworks.data.task import Example
-from whatworks.metrics.citations import without_citations
+from whatworks.metrics.citations import strip_citations
 from whatworks.metrics.registry import load
-from whatworks.metrics.score import Score, worth
+from whatworks.metrics.score import Score, compute_reward
 from whatworks.models import chat_templates as templates
 from whatworks.models.reward_model import RewardModel
 from whatworks.training.settings import RLSettings
 
 
-def rewards(
+def make_rewards(
     settings: RLSettings, examples: Sequence[Example], tokenizer: Any, scorer: RewardModel | None
 ) -> list[Any]:
     """The reward, and beside it the metric's score, which is only recorded.
@@ -31,26 +31,26 @@ def rewards(
         scorer: The reward model; None where the metric is the reward.
     """
     metric = load(settings.metric)
-    end = templates.ending(tokenizer)
+    end = templates.find_ending(tokenizer)
     stops = (*settings.stop, *end.stop_texts)
     last: list[Any] = [None, []]
 
     def read(ids: Sequence[int]) -> tuple[str, bool]:
         """An answer's text, and whether a stop string ended it."""
-        text = templates.answer(tokenizer, templates.decode(tokenizer, ids)).answer
-        kept = templates.until(text, stops)
-        return kept, kept != text
+        text = templates.split_answer(tokenizer, templates.decode(tokenizer, ids)).answer
+        shortened = templates.cut_at_stop(text, stops)
+        return shortened, shortened != text
 
     def score(example: Example, ids: Sequence[int]) -> Score:
         text, stopped = read(ids)
         if settings.cite:
-            text, _ = without_citations(text)
+            text, _ = strip_citations(text)
         return metric(example, text, ended=stopped or (bool(ids) and ids[-1] in end.stop_ids))
 
     def closed(ids: Sequence[int]) -> list[int]:
         """An answer's ids as a reward model learned them, with the end of the turn."""
         text, stopped = read(ids)
-        return templates.completion_ids(tokenizer, text) if stopped else list(ids)
+        return templates.encode_completion(tokenizer, text) if stopped else list(ids)
 
     def scores(completion_ids: Sequence[Sequence[int]], at: Sequence[int]) -> list[Score]:
         """Both functions are called with the same answers: they are scored once."""
@@ -73,19 +73,19 @@ def rewards(
         **_: Any,
     ) -> list[float]:
         if scorer is None:
-            found = [worth(s, settings.wrong_costs) for s in scores(completion_ids, at)]
+            values = [compute_reward(s, settings.wrong_costs) for s in scores(completion_ids, at)]
         else:
-            asked = [
+            prompt_ids = [
                 tokenizer.apply_chat_template(
                     prompt, add_generation_prompt=True, tokenize=True, return_dict=True
                 )["input_ids"]
                 for prompt in prompts
             ]
-            found = scorer.score(
-                [p + closed(c) for p, c in zip(asked, completion_ids, strict=True)]
+            values = scorer.score(
+                [p + closed(c) for p, c in zip(prompt_ids, completion_ids, strict=True)]
             )
-        groups = [found[i : i + settings.samples] for i in range(0, len(found), settings.samples)]
+        groups = [values[i : i + settings.samples] for i in range(0, len(values), settings.samples)]
         log_metric("spread", statistics.fmean(statistics.pstdev(group) for group in groups))
-        return found
+        return values
 
     return [reward, gold]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from whatworks.base.frozen import Frozen
 from whatworks.data.task import Example, Message, Pair
-from whatworks.metrics.citations import taught
+from whatworks.metrics.citations import make_training_target
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import Rendering, render, render_each, warm
 
@@ -54,28 +54,30 @@ class PromptRow(Row):
     example: Example
 
 
-def training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingRow]:
+def make_training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[TrainingRow]:
     """One row per example, rendered as for evaluation: the row itself never helps in its prompt.
 
     A share of the rows with evidence (``Context.drop_gold``) is rendered without it, so that the
     model learns what to do when retrieval fails; what they teach is decided by ``taught``.
     """
-    without = _without_gold(prompt)
-    prompts = [without if _dropped(prompt, e) else prompt for e in examples]
+    without = _drop_gold(prompt)
+    prompts = [without if _is_dropped(prompt, e) else prompt for e in examples]
     warm(prompt, [e for e in examples if not e.bare])
     return [
         TrainingRow(id=e.id, messages=(), target=e.target)
         if e.bare
-        else _answer_row(render(p, e, exclude=[e]))
+        else _make_answer_row(render(p, e, exclude=[e]))
         for p, e in zip(prompts, examples, strict=True)
     ]
 
 
-def _answer_row(request: Rendering) -> TrainingRow:
-    return TrainingRow(id=request.example.id, messages=request.messages, target=taught(request))
+def _make_answer_row(request: Rendering) -> TrainingRow:
+    return TrainingRow(
+        id=request.example.id, messages=request.messages, target=make_training_target(request)
+    )
 
 
-def pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
+def make_pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
     """One row per pair that has two sides which differ, rendered as ``training_rows`` does."""
     return [
         PairRow(
@@ -84,12 +86,12 @@ def pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
             chosen=pair.chosen,
             rejected=pair.rejected,
         )
-        for pair, request in _asked_pairs(prompt, pairs)
+        for pair, request in _render_pairs(prompt, pairs)
         if pair.chosen and pair.rejected not in ("", pair.chosen)
     ]
 
 
-def labelled_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[LabelledRow]:
+def make_labelled_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[LabelledRow]:
     """One row per side of a pair that is not empty."""
     return [
         LabelledRow(
@@ -98,13 +100,13 @@ def labelled_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[LabelledRow]:
             answer=text,
             good=side == "+",
         )
-        for pair, request in _asked_pairs(prompt, pairs)
+        for pair, request in _render_pairs(prompt, pairs)
         for side, text in (("+", pair.chosen), ("-", pair.rejected))
         if text
     ]
 
 
-def prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[PromptRow]:
+def make_prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[PromptRow]:
     """One row per example, to be answered and rewarded."""
     return [
         PromptRow(id=request.example.id, messages=request.messages, example=request.example)
@@ -112,19 +114,19 @@ def prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[PromptRow]:
     ]
 
 
-def _without_gold(prompt: Prompt) -> Prompt:
+def _drop_gold(prompt: Prompt) -> Prompt:
     context = prompt.context
     if context is None or not context.drop_gold:
         return prompt
     return prompt.replace(context=context.replace(passages="wrong"))
 
 
-def _dropped(prompt: Prompt, example: Example) -> bool:
+def _is_dropped(prompt: Prompt, example: Example) -> bool:
     share = prompt.context.drop_gold if prompt.context else 0.0
     return bool(example.evidence) and random.Random(f"drop_gold {example.id}").random() < share
 
 
-def _asked_pairs(prompt: Prompt, pairs: Sequence[Pair]) -> list[tuple[Pair, Rendering]]:
+def _render_pairs(prompt: Prompt, pairs: Sequence[Pair]) -> list[tuple[Pair, Rendering]]:
     """Each pair and its request.
 
     A preferred answer that is the row's target is what the row teaches to say.
@@ -132,7 +134,7 @@ def _asked_pairs(prompt: Prompt, pairs: Sequence[Pair]) -> list[tuple[Pair, Rend
     requests = render_each(prompt, [pair.example for pair in pairs])
     return [
         (
-            pair.replace(chosen=taught(request))
+            pair.replace(chosen=make_training_target(request))
             if pair.chosen and pair.chosen == pair.example.target
             else pair,
             request,

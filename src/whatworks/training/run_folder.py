@@ -161,8 +161,8 @@ class RunFolder:
 
     def mark_done(self, saved: Path, seconds: float, checkpoints: Sequence[Checkpoint]) -> None:
         """Make a trainer checkpoint the one to resume from, and remove the older ones."""
-        kept = [c.model_dump() for c in checkpoints]
-        write_atomic(saved / "done.json", json.dumps({"seconds": seconds, "checkpoints": kept}))
+        records = [c.model_dump() for c in checkpoints]
+        write_atomic(saved / "done.json", json.dumps({"seconds": seconds, "checkpoints": records}))
         for other in self.state.glob("checkpoint-*"):
             if other != saved:
                 shutil.rmtree(other, ignore_errors=True)

@@ -61,12 +61,12 @@ def tokenise(rows: Sequence[Row], tokenizer: Any, limit: int | None, room: int =
 def _encode(row: Row, tokenizer: Any) -> tuple[dict[str, Any], int]:
     """One row's columns, and its length."""
     if not row.messages and isinstance(row, TrainingRow):
-        ids = templates.text_ids(tokenizer, row.target)
+        ids = templates.encode_text(tokenizer, row.target)
         return {"input_ids": ids, "labels": list(ids)}, len(ids)
-    prompt = templates.tokens(tokenizer, row.messages)
+    prompt = templates.encode_prompt(tokenizer, row.messages)
 
     def answer(text: str) -> list[int]:
-        return templates.completion_ids(tokenizer, text)
+        return templates.encode_completion(tokenizer, text)
 
     match row:
         case TrainingRow():
@@ -77,9 +77,9 @@ def _encode(row: Row, tokenizer: Any) -> tuple[dict[str, Any], int]:
             sides = {"chosen_ids": answer(row.chosen), "rejected_ids": answer(row.rejected)}
             return {"prompt_ids": prompt, **sides}, len(prompt) + max(map(len, sides.values()))
         case LabelledRow():
-            given = answer(row.answer)
-            columns = {"prompt_ids": prompt, "completion_ids": given, "label": row.good}
-            return columns, len(prompt) + len(given)
+            completion = answer(row.answer)
+            columns = {"prompt_ids": prompt, "completion_ids": completion, "label": row.good}
+            return columns, len(prompt) + len(completion)
         case PromptRow():
             return {"prompt_ids": prompt}, len(prompt)
         case _:

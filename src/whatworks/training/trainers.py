@@ -16,7 +16,7 @@ from whatworks.base.errors import ArmFailure
 from whatworks.models import chat_templates as templates
 from whatworks.models.reward_model import RewardModel
 from whatworks.training.job import TrainingJob
-from whatworks.training.rl_rewards import rewards
+from whatworks.training.rl_rewards import make_rewards
 from whatworks.training.rows import PromptRow
 from whatworks.training.settings import (
     ALPHA,
@@ -72,7 +72,7 @@ class Setup:
         """Configuration of a new adapter, None where none is to be put on."""
         settings = self.job.settings
         if isinstance(settings, SoftPromptSettings):
-            return _soft_prompt(settings)
+            return _configure_soft_prompt(settings)
         if self.job.kind != "lora" or self.job.stacking == "continue":
             return None
         from peft import LoraConfig
@@ -95,7 +95,7 @@ class Setup:
 
     def rows(self) -> Any:
         """The rows as a data set."""
-        return _data_set(self.tokens.columns)
+        return _build_data_set(self.tokens.columns)
 
     def fixed_order(self) -> list[int]:
         """Positions of the rows, shuffled by the seed: the same order in every epoch."""
@@ -106,7 +106,7 @@ class Setup:
         return order
 
 
-def sft(setup: Setup) -> Any:
+def build_sft(setup: Setup) -> Any:
     """Supervised fine-tuning on (prompt, target), of weights or of a soft prompt."""
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
@@ -125,7 +125,7 @@ def sft(setup: Setup) -> Any:
     )
 
 
-def dpo(setup: Setup) -> Any:
+def build_dpo(setup: Setup) -> Any:
     """Direct preference optimisation on pairs, or one of its kin that need no reference."""
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
@@ -133,12 +133,12 @@ def dpo(setup: Setup) -> Any:
     settings = setup.job.settings
     assert isinstance(settings, DPOSettings)
     if settings.loss in ("simpo", "orpo"):
-        return _without_reference(setup, settings)
+        return _build_without_reference(setup, settings)
     trainer = DPOTrainer(
         model=setup.start.model,
         ref_model=setup.reference,
         processing_class=setup.start.tokenizer,
-        train_dataset=_stand_in(chosen="a", rejected="b"),
+        train_dataset=_make_stand_in(chosen="a", rejected="b"),
         peft_config=setup.adapter,
         args=DPOConfig(
             **setup.common,
@@ -151,25 +151,25 @@ def dpo(setup: Setup) -> Any:
     return trainer
 
 
-def _without_reference(setup: Setup, settings: DPOSettings) -> Any:
+def _build_without_reference(setup: Setup, settings: DPOSettings) -> Any:
     """SimPO and ORPO; TRL calls both experimental."""
     from trl.experimental.cpo import CPOConfig, CPOTrainer
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
     common: dict[str, Any] = {**setup.common, "remove_unused_columns": False}
     common["beta"] = settings.strength
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "model": setup.start.model,
         "processing_class": setup.start.tokenizer,
-        "train_dataset": _stand_in(chosen="a", rejected="b"),
+        "train_dataset": _make_stand_in(chosen="a", rejected="b"),
         "peft_config": setup.adapter,
     }
     if settings.loss == "simpo":
         trainer: Any = CPOTrainer(
-            **given, args=CPOConfig(**common, loss_type="simpo", cpo_alpha=0.0, simpo_gamma=0.5)
+            **arguments, args=CPOConfig(**common, loss_type="simpo", cpo_alpha=0.0, simpo_gamma=0.5)
         )
     else:
-        trainer = ORPOTrainer(**given, args=ORPOConfig(**common))
+        trainer = ORPOTrainer(**arguments, args=ORPOConfig(**common))
     columns = setup.tokens.columns
     whole: dict[str, list[Any]] = {}
     for side in ("chosen", "rejected"):
@@ -177,11 +177,11 @@ def _without_reference(setup: Setup, settings: DPOSettings) -> Any:
         whole[f"{side}_input_ids"] = [prompt + answer for prompt, answer in parts]
         whole[f"{side}_attention_mask"] = [[1] * len(p + a) for p, a in parts]
         whole[f"{side}_labels"] = [[-100] * len(prompt) + answer for prompt, answer in parts]
-    trainer.train_dataset = _data_set(whole)
+    trainer.train_dataset = _build_data_set(whole)
     return trainer
 
 
-def kto(setup: Setup) -> Any:
+def build_kto(setup: Setup) -> Any:
     """Kahneman-Tversky optimisation on labelled answers."""
     from trl.trainer.kto_config import KTOConfig
     from trl.trainer.kto_trainer import KTOTrainer
@@ -192,7 +192,7 @@ def kto(setup: Setup) -> Any:
         model=setup.start.model,
         ref_model=setup.reference,
         processing_class=setup.start.tokenizer,
-        train_dataset=_stand_in(completion="a", label=True),
+        train_dataset=_make_stand_in(completion="a", label=True),
         peft_config=setup.adapter,
         args=KTOConfig(**setup.common, max_length=None, beta=settings.beta),
     )
@@ -206,7 +206,7 @@ def kto(setup: Setup) -> Any:
     return trainer
 
 
-def reward(setup: Setup) -> Any:
+def build_reward(setup: Setup) -> Any:
     """A reward model from pairs; the model of the setup has a score already."""
     from trl.trainer.reward_config import RewardConfig
     from trl.trainer.reward_trainer import RewardTrainer
@@ -222,13 +222,13 @@ def reward(setup: Setup) -> Any:
     return RewardTrainer(
         model=setup.start.model,
         processing_class=setup.start.tokenizer,
-        train_dataset=_data_set(sides),
+        train_dataset=_build_data_set(sides),
         peft_config=setup.adapter,
         args=RewardConfig(**setup.common, max_length=None, remove_unused_columns=False),
     )
 
 
-def rl(setup: Setup) -> Any:
+def build_rl(setup: Setup) -> Any:
     """REINFORCE, leave one out, on the model's own answers."""
     from trl.trainer.rloo_config import RLOOConfig
     from trl.trainer.rloo_trainer import RLOOTrainer
@@ -236,17 +236,17 @@ def rl(setup: Setup) -> Any:
     settings, start = setup.job.settings, setup.start
     assert isinstance(settings, RLSettings)
     # The trainer tokenises the messages itself: with the same template, to the same ids.
-    tokenizer = templates.settled(start.tokenizer)
+    tokenizer = templates.settle_template(start.tokenizer)
     prompts = [[message.model_dump() for message in row.messages] for row in setup.tokens.rows]
-    told = tokenizer.apply_chat_template(
+    tokenised = tokenizer.apply_chat_template(
         prompts, add_generation_prompt=True, tokenize=True, return_dict=True
     )
-    if told["input_ids"] != setup.tokens.columns["prompt_ids"]:
+    if tokenised["input_ids"] != setup.tokens.columns["prompt_ids"]:
         raise ArmFailure(
             "the chat template makes other prompts in this trainer than in generation",
             remedy="name a template in the study file: `template: chatml`",
         )
-    start.model.generation_config.eos_token_id = sorted(templates.ending(tokenizer).stop_ids)
+    start.model.generation_config.eos_token_id = sorted(templates.find_ending(tokenizer).stop_ids)
     order = setup.fixed_order()
     order += (
         order[: -len(order) % settings.rows_a_step] if len(order) >= settings.rows_a_step else []
@@ -254,12 +254,12 @@ def rl(setup: Setup) -> Any:
     while len(order) < settings.rows_a_step:
         order += order[: settings.rows_a_step - len(order)]
     examples = [row.example for row in setup.tokens.rows if isinstance(row, PromptRow)]
-    functions = rewards(settings, examples, tokenizer, setup.scorer)
+    functions = make_rewards(settings, examples, tokenizer, setup.scorer)
     trainer = RLOOTrainer(
         model=start.model,
         reward_funcs=functions,
         processing_class=tokenizer,
-        train_dataset=_data_set({"prompt": [prompts[i] for i in order], "at": order}),
+        train_dataset=_build_data_set({"prompt": [prompts[i] for i in order], "at": order}),
         peft_config=setup.adapter,
         args=RLOOConfig(
             **setup.common,
@@ -277,30 +277,30 @@ def rl(setup: Setup) -> Any:
 
 
 TRAINERS: dict[str, Callable[[Setup], Any]] = {
-    "sft": sft,
-    "soft-prompt": sft,
-    "dpo": dpo,
-    "kto": kto,
-    "reward": reward,
-    "rl": rl,
+    "sft": build_sft,
+    "soft-prompt": build_sft,
+    "dpo": build_dpo,
+    "kto": build_kto,
+    "reward": build_reward,
+    "rl": build_rl,
 }
 
 
-def _soft_prompt(settings: SoftPromptSettings) -> Any:
+def _configure_soft_prompt(settings: SoftPromptSettings) -> Any:
     from peft import PrefixTuningConfig, PromptTuningConfig
 
-    given: dict[str, Any] = {"task_type": "CAUSAL_LM", "num_virtual_tokens": settings.tokens}
+    arguments: dict[str, Any] = {"task_type": "CAUSAL_LM", "num_virtual_tokens": settings.tokens}
     if settings.form == "prefix":
-        return PrefixTuningConfig(**given)
-    return PromptTuningConfig(**given, prompt_tuning_init="SAMPLE_VOCAB")
+        return PrefixTuningConfig(**arguments)
+    return PromptTuningConfig(**arguments, prompt_tuning_init="SAMPLE_VOCAB")
 
 
-def _data_set(columns: dict[str, list[Any]]) -> Any:
+def _build_data_set(columns: dict[str, list[Any]]) -> Any:
     from datasets import Dataset
 
     return Dataset.from_dict(columns)
 
 
-def _stand_in(**columns: Any) -> Any:
+def _make_stand_in(**columns: Any) -> Any:
     """One row of text, for trainers that insist on tokenising."""
-    return _data_set({"prompt": ["a"], **{name: [value] for name, value in columns.items()}})
+    return _build_data_set({"prompt": ["a"], **{name: [value] for name, value in columns.items()}})

@@ -24,14 +24,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whatworks.base.errors import ArmFailure, first_line
+from whatworks.base.errors import ArmFailure, get_first_line
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.reward_model import RewardModel, load_scorer
 from whatworks.training.failure import diagnose
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.labelled_logits import score_labelled
-from whatworks.training.memory import rows_in_memory
+from whatworks.training.memory import count_rows_in_memory
 from whatworks.training.rows import PairRow
 from whatworks.training.run_folder import Plan, RunFolder
 from whatworks.training.settings import RLSettings, SFTSettings
@@ -64,7 +64,7 @@ def preload() -> None:
 
 def main() -> int:
     """Run the training of the folder named on the command line; the process's exit code."""
-    send = _own_stdout()
+    send = _claim_stdout()
     folder = RunFolder(Path(sys.argv[1]))
     try:
         plan = folder.plan()
@@ -96,19 +96,21 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     from transformers import PrinterCallback
 
     from whatworks.training.callbacks import Keep, SeedEpochs, SeedSteps, Watch
-    from whatworks.training.kl_leash import Leash, trace
+    from whatworks.training.kl_leash import Leash, read_trace
     from whatworks.training.row_order import RowOrder
 
     job = folder.job()
-    with _first_process_first():
-        saved, earlier, kept = folder.resumable()
+    with _let_first_process_first():
+        saved, earlier, checkpoints = folder.resumable()
     start = load(job, plan)
     limits = [n for n in (job.settings.max_length, start.context) if n is not None]
     tokens = tokenise(folder.rows(), start.tokenizer, min(limits, default=None), job.settings.room)
     rate = job.settings.learning_rate_for(start.width)
     watch = Watch(lambda p: send("progress", p.model_dump()) if RANK == 0 else None, earlier)
     steps = job.settings.steps(len(tokens.rows))
-    common = _common(folder, job, plan, rate, steps, _most_rows(job, start, max(tokens.lengths)))
+    common = _build_common(
+        folder, job, plan, rate, steps, _count_most_rows(job, start, max(tokens.lengths))
+    )
     scorer = RewardModel(plan.reward) if plan.reward is not None else None
     setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
     trainer = TRAINERS[job.trainer](setup)
@@ -131,12 +133,12 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
     leash = Leash(job.settings.leash, saved) if isinstance(job.settings, RLSettings) else None
     if leash is not None:
         own += [SeedSteps(), leash]
-    for callback in (*own, Keep(folder, kept, watch, plan.save_seconds)):
+    for callback in (*own, Keep(folder, checkpoints, watch, plan.save_seconds)):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)
-    stopped = _back_within(leash, trainer, folder, kept) if leash and leash.broken else ""
+    stopped = _keep_within(leash, trainer, folder, checkpoints) if leash and leash.broken else ""
     return Trained(
-        checkpoints=tuple(kept),
+        checkpoints=tuple(checkpoints),
         losses=tuple(log["loss"] for log in trainer.state.log_history if "loss" in log),
         seconds=watch.seconds,
         # Reinforcement counts the answers that it drew.
@@ -146,12 +148,12 @@ def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trai
         dropped_rows=tokens.dropped,
         parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=rate,
-        trace=trace(trainer.state),
+        trace=read_trace(trainer.state),
         stopped=stopped,
     )
 
 
-def _back_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Checkpoint]) -> str:
+def _keep_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Checkpoint]) -> str:
     """Keep the last weights within the leash, and none beyond it; what is to be said of it."""
     assert leash.broken is not None
     step, steps = leash.restore(trainer.model), trainer.state.max_steps
@@ -182,16 +184,16 @@ def load(job: TrainingJob, plan: Plan) -> Start:
     import torch
 
     # Trained weights are kept in float32; frozen ones below an adapter may be coarser.
-    coarse = job.kind != "full" and _bfloat16(job)
+    coarse = job.kind != "full" and _can_use_bfloat16(job)
     dtype = torch.bfloat16 if coarse else torch.float32
     if job.trainer == "reward":
         model = load_scorer(plan.base, seed=job.seed)
     elif isinstance(job.settings, SFTSettings) and job.settings.variant == "qlora":
-        model = _in_four_bits(plan.base)
+        model = _load_in_four_bits(plan.base)
     else:
         model = models.load_model(plan.base, dtype=dtype, device="cpu")
     on_gpu = torch.cuda.is_available()
-    if on_gpu and plan.packing and job.trainer == "sft" and _bfloat16(job):
+    if on_gpu and plan.packing and job.trainer == "sft" and _can_use_bfloat16(job):
         model.set_attn_implementation("flash_attention_2")
     elif coarse and not on_gpu:
         # Measured: for short rows, torch's fused attention spends on its backward pass in bfloat16
@@ -200,11 +202,11 @@ def load(job: TrainingJob, plan: Plan) -> Start:
     tokenizer = templates.use(models.load_tokenizer(plan.base), job.template)
     config = model.config.get_text_config()
     if plan.adapter is not None:
-        model = _with_adapter(model, plan.adapter, merge=job.stacking == "merge")
-    return Start(model, tokenizer, models.context_length(config), config.hidden_size)
+        model = _add_adapter(model, plan.adapter, merge=job.stacking == "merge")
+    return Start(model, tokenizer, models.read_context_length(config), config.hidden_size)
 
 
-def _in_four_bits(base: Path) -> Any:
+def _load_in_four_bits(base: Path) -> Any:
     """The model as QLoRA has it: normal floats of 4 bits, their scales quantised too."""
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
@@ -220,7 +222,7 @@ def _in_four_bits(base: Path) -> Any:
     )
 
 
-def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
+def _add_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
     from peft import PeftModel
 
     try:
@@ -229,7 +231,7 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
         if diagnose(error).kind == "memory":
             raise
         raise ArmFailure(
-            f"the adapter cannot be loaded: {first_line(error)}",
+            f"the adapter cannot be loaded: {get_first_line(error)}",
             place=str(adapter),
             remedy="give the folder of a PEFT adapter that was trained on this base model",
         ) from error
@@ -237,7 +239,7 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
     return both.merge_and_unload().requires_grad_(True) if merge else both
 
 
-def _common(
+def _build_common(
     folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int, most: int
 ) -> dict[str, Any]:
     """Arguments that every trainer takes; ``most`` rows are in memory at once.
@@ -274,7 +276,7 @@ def _common(
         "warmup_steps": steps // WARM_UP,
         "seed": job.seed,
         "use_cpu": not torch.accelerator.is_available(),
-        "bf16": _bfloat16(job),
+        "bf16": _can_use_bfloat16(job),
         "dataloader_pin_memory": torch.accelerator.is_available(),
         "save_strategy": "epoch",
         "logging_steps": 1,
@@ -284,7 +286,7 @@ def _common(
     }
 
 
-def _most_rows(job: TrainingJob, start: Start, longest: int) -> int:
+def _count_most_rows(job: TrainingJob, start: Start, longest: int) -> int:
     """Most rows in memory at once; the others of a step follow.
 
     On a GPU, and where the rows of a step are compared with each other, all of them.
@@ -295,10 +297,12 @@ def _most_rows(job: TrainingJob, start: Start, longest: int) -> int:
         return job.settings.batch_size
     sides = 2 if job.settings.row is PairRow else 1
     config = start.model.config.get_text_config()
-    return max(1, rows_in_memory(config, longest, 16 if _bfloat16(job) else 32) // sides)
+    return max(
+        1, count_rows_in_memory(config, longest, 16 if _can_use_bfloat16(job) else 32) // sides
+    )
 
 
-def _bfloat16(job: TrainingJob) -> bool:
+def _can_use_bfloat16(job: TrainingJob) -> bool:
     """Whether the hardware multiplies numbers of 16 bits faster, and the job gains by it.
 
     On a CPU that has the instructions, an adapter that learns given answers does; adapter and
@@ -316,7 +320,7 @@ def _bfloat16(job: TrainingJob) -> bool:
     return taken and bool(can.get("avx512_bf16"))
 
 
-def _own_stdout() -> Callable[[str, Any], None]:
+def _claim_stdout() -> Callable[[str, Any], None]:
     """Keep standard output for messages to the launcher; other prints go to standard error."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -328,7 +332,7 @@ def _own_stdout() -> Callable[[str, Any], None]:
     return send
 
 
-def _first_process_first() -> contextlib.AbstractContextManager[Any]:
+def _let_first_process_first() -> contextlib.AbstractContextManager[Any]:
     """The other processes enter when the first has left."""
     if PROCESSES == 1:
         return contextlib.nullcontext()

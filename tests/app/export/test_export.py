@@ -14,7 +14,7 @@ import pytest
 
 from whatworks.app.cli import main
 from whatworks.app.export.export import export, write_weights
-from whatworks.app.export.model_card import snippet
+from whatworks.app.export.model_card import write_snippet
 from whatworks.app.run_study import run_study
 from whatworks.base.errors import InputError
 from whatworks.base.progress import Silent
@@ -152,7 +152,7 @@ def test_the_card_asks_as_the_study_did_under_the_models_own_template(
     row = {"messages": [m.model_dump() for m in messages], "answer": answer.text}
     (out / "examples.jsonl").write_text(json.dumps(row) + "\n")
     monkeypatch.chdir(out)
-    exec(snippet(layout), {})
+    exec(write_snippet(layout), {})
     assert capsys.readouterr().out.startswith("True")
 
 

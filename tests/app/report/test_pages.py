@@ -19,7 +19,7 @@ from whatworks.analysis.figures import ArmInfo
 from whatworks.analysis.method_outcomes import Losses, Note, ReinforcementStep, Trace
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report import training_charts as learning
-from whatworks.app.report.html import page, write_html
+from whatworks.app.report.html import render_page, write_html
 from whatworks.app.report.progress import RichWatcher
 from whatworks.app.report.terminal import print_summary
 
@@ -86,7 +86,7 @@ def hostile() -> str:
         for arm in found.arms
     ]
     bad = replace(failure(), cause=HOSTILE, remedy=HOSTILE)
-    return page(summarise([*made, bad], arms=arms, study=study(name=HOSTILE)), made, items)
+    return render_page(summarise([*made, bad], arms=arms, study=study(name=HOSTILE)), made, items)
 
 
 def test_hostile_text_stays_text() -> None:
@@ -142,9 +142,9 @@ def test_the_page_draws_losses_and_the_metric_against_divergence() -> None:
     first = made.arms[0]
     told = [*first.info.outcomes, [over_optimised(24)]]
     arms = [replace(first, info=replace(first.info, outcomes=told))]
-    text = page(replace(made, arms=(*arms, *made.arms[1:])), rows, items)
+    text = render_page(replace(made, arms=(*arms, *made.arms[1:])), rows, items)
     assert "Training loss: from 2 to 0.4 in 3 steps; from 2.1 to 0.5 in 3 steps" in text
-    chart = str(learning.leash(over_optimised(24)))
+    chart = str(learning.draw_leash(over_optimised(24)))
     assert chart in text
     said = re.findall(r"metric ([\d.]+)%, reward ([\d.]+) at KL ([\d.]+)", chart)
     gold, reward, kl = (list(map(float, column)) for column in zip(*said, strict=True))
@@ -152,4 +152,8 @@ def test_the_page_draws_losses_and_the_metric_against_divergence() -> None:
     assert kl == sorted(kl)
     assert reward == sorted(reward)
     assert gold[-1] < max(gold) > gold[0]
-    assert learning.leash(over_optimised(1)) == learning.losses([Losses(values=(1.0,))]) == ""
+    assert (
+        learning.draw_leash(over_optimised(1))
+        == learning.draw_losses([Losses(values=(1.0,))])
+        == ""
+    )

@@ -14,7 +14,7 @@ from whatworks.data.task import Example, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.bench.pick_answer import pick
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.metrics.registry import NAMES, load
 from whatworks.metrics.score import Metric
 from whatworks.models.decoding import Decoding
@@ -78,7 +78,7 @@ def test_a_reward_that_needs_a_target_is_refused_when_the_arm_is_planned(reward:
     }
     spec = {"name": reward, **needed.get(reward, {})}
     with pytest.raises(InputError, match=f"the metric {reward} compares with a target") as caught:
-        chain("best-of-n", {"best-of-n": {"reward": spec}}).plan(Weights(base="fake:"))
+        build_chain("best-of-n", {"best-of-n": {"reward": spec}}).plan(Weights(base="fake:"))
     assert caught.value.remedy
 
 
@@ -87,7 +87,7 @@ def test_a_reward_sees_nothing_that_only_a_row_has() -> None:
     row = ROWS[0].replace(meta={"constraints": [{"kind": "words", "at_most": 1}]})
     options = {"constraints": [{"kind": "words", "at_least": 2}]}
     reward = MetricSpec(name="instructions", options=options)
-    chain("best-of-n", {"best-of-n": {"reward": {"name": "instructions", **options}}}).plan(
+    build_chain("best-of-n", {"best-of-n": {"reward": {"name": "instructions", **options}}}).plan(
         Weights(base="fake:")
     )
     decoding = Decoding(samples=2, pick="reward", reward=reward)
@@ -120,7 +120,7 @@ def test_evaluation_sees_it_and_every_sample_is_charged(tmp_path: Path) -> None:
     rows = tuple(ROWS)
     bench = Bench(Examiner(fake, CATEGORY, Store(tmp_path)), train=rows, dev=rows)
     start = Candidate(prompt=Prompt(), weights=Weights(base="fake:"))
-    made = chain("self-consistency", {"self-consistency": {"n": 4}}).adapt(start, bench)
+    made = build_chain("self-consistency", {"self-consistency": {"n": 4}}).adapt(start, bench)
     answers = bench.answers(made, rows)
     assert [a.generation.text for a in answers] == ["a", "b", "c"]
     assert answers[0].generation.samples == 4 and answers[0].generation.prompt_tokens == 4

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from whatworks.analysis.method_outcomes import SearchTrail
-from whatworks.analysis.mistakes import grouped, mistake
+from whatworks.analysis.mistakes import find_mistake, group_mistakes
 from whatworks.base.errors import BudgetExceeded, InputError
 from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.prompt_edits.edits import Editor
-from whatworks.methods.prompt_edits.racing import Track, blocks_of, held_out
-from whatworks.methods.registry import chain
+from whatworks.methods.prompt_edits.racing import Track, split_blocks, split_rows
+from whatworks.methods.registry import build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.fake import FakeEngine
@@ -83,7 +83,7 @@ START = Candidate(
 
 
 def search(bench: Bench, **settings: Any) -> Candidate:
-    return chain("prompt-search", {"prompt-search": settings}).adapt(START, bench)
+    return build_chain("prompt-search", {"prompt-search": settings}).adapt(START, bench)
 
 
 def test_it_finds_the_sentences_that_cure_the_errors(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_counter_examples_are_demonstrations_that_the_renderer_keeps_apart(tmp_p
 def test_chosen_demonstrations_are_kept(tmp_path: Path) -> None:
     knn = START.with_prompt(demos=Demos(pool=TRAIN, k=2, select="nearest", embedder="lexical"))
     bench = make(needs("nothing else"), tmp_path)
-    found = chain("prompt-search").adapt(knn, bench)
+    found = build_chain("prompt-search").adapt(knn, bench)
     assert found.prompt.demos == knn.prompt.demos
     assert "nothing else" in found.prompt.instructions
 
@@ -185,7 +185,7 @@ def test_a_race_spends_most_on_the_best_and_keeps_the_first_to_the_end(tmp_path:
 
     bench = make(graded, tmp_path)
     candidates = [START.with_prompt(instructions=f"Level {i}") for i in range(8)]
-    track = Track(bench, blocks_of(DEV, random.Random(0)))
+    track = Track(bench, split_blocks(DEV, random.Random(0)))
     ranked = track.race(candidates)
     assert ranked[0].candidate is candidates[7]
     asked = {s.candidate.key: len(s.answers) for s in ranked}
@@ -197,7 +197,7 @@ def test_a_race_spends_most_on_the_best_and_keeps_the_first_to_the_end(tmp_path:
 
 def test_a_candidate_that_cannot_be_asked_is_out_of_the_race(tmp_path: Path) -> None:
     bench = make(right, tmp_path)
-    track = Track(bench, blocks_of(DEV, random.Random(0)))
+    track = Track(bench, split_blocks(DEV, random.Random(0)))
     lost = START.with_prompt(demos=Demos(pool=TRAIN, k=1, select="nearest", embedder="minilmm"))
     assert [one.candidate for one in track.race([START, lost])] == [START]
     with pytest.raises(InputError, match="minilmm"):
@@ -206,11 +206,11 @@ def test_a_candidate_that_cannot_be_asked_is_out_of_the_race(tmp_path: Path) -> 
 
 def test_held_out_keeps_groups_together() -> None:
     grouped_rows = [row.replace(group=f"g{i // 3}") for i, row in enumerate(DEV)]
-    seen, kept = held_out(grouped_rows, 0.4, random.Random(1))
+    seen, kept = split_rows(grouped_rows, 0.4, random.Random(1))
     assert {r.group for r in seen} & {r.group for r in kept} == set()
     assert len(seen) + len(kept) == len(DEV) and 9 <= len(kept) <= 15
     one = [row.replace(group="same") for row in DEV]
-    assert held_out(one, 0.4, random.Random(1)) == (one, one)
+    assert split_rows(one, 0.4, random.Random(1)) == (one, one)
 
 
 def test_edits_give_the_schema_of_the_training_targets() -> None:
@@ -219,10 +219,10 @@ def test_edits_give_the_schema_of_the_training_targets() -> None:
         for i in range(3)
     )
     metric = load(MetricSpec(name="json"))
-    wrong = mistake("json", train[0], '{"name": "Bo"}', metric(train[0], '{"name": "Bo"}'))
+    wrong = find_mistake("json", train[0], '{"name": "Bo"}', metric(train[0], '{"name": "Bo"}'))
     assert wrong is not None
     edits = Editor("json", train, examples=0).edits(
-        Prompt(instructions="One.\nTwo."), grouped([wrong]), most=20, rng=random.Random(0)
+        Prompt(instructions="One.\nTwo."), group_mistakes([wrong]), most=20, rng=random.Random(0)
     )
     texts = {edit.name: edit.prompt.instructions for edit in edits}
     assert texts["give the schema for missing field"].endswith(

@@ -13,7 +13,7 @@ from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.registry import chain
+from whatworks.methods.registry import build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.fake import FakeEngine
@@ -65,7 +65,7 @@ def search(
         helper=helper,
     )
     settings = {"prompt-search": {"calls": calls}}
-    return chain("prompt-search", settings).adapt(START, bench), bench
+    return build_chain("prompt-search", settings).adapt(START, bench), bench
 
 
 def test_the_helper_writes_the_cure_from_the_patterns(tmp_path: Path) -> None:

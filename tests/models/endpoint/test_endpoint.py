@@ -23,7 +23,7 @@ from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import ModelFiles
-from whatworks.models.prices import price_of
+from whatworks.models.prices import find_price
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
@@ -350,7 +350,7 @@ def test_money(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     engine.close()
 
     def price(model: str) -> float | None:
-        found = price_of("http://h/v1", model)
+        found = find_price("http://h/v1", model)
         return found.input if found else None
 
     assert price("gpt-4o-mini") == price("gpt-4o-mini-2024-07-18") == 0.15

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("served") / "lab"
     shutil.copytree(models.resolve("lab"), made)
     tokenizer = models.load_tokenizer(made)
-    tokenizer.response_template = templates.response(tokenizer)
+    tokenizer.response_template = templates.describe_response(tokenizer)
     tokenizer.save_pretrained(str(made))
     return made
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from whatworks.base.errors import ArmFailure, InputError
-from whatworks.base.file_digest import digest
+from whatworks.base.file_digest import compute_digest
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
@@ -64,7 +64,7 @@ def prompts(count: int = 9, *, shared: bool = False, seed: int = 1) -> list[list
 
 def greedy(model: Any, tokenizer: Any, prompt: Sequence[Message], limit: int) -> list[int]:
     """New ids by `transformers.generate`, up to the first end token."""
-    ids = torch.tensor([templates.tokens(tokenizer, prompt)])
+    ids = torch.tensor([templates.encode_prompt(tokenizer, prompt)])
     out = model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
@@ -82,7 +82,7 @@ def expected(
     model = models.load_model(folder, dtype=torch.float32, device="cpu")
     model = wrap(model).eval() if wrap else model
     tokenizer = templates.use(models.load_tokenizer(folder))
-    end = templates.ending(tokenizer)
+    end = templates.find_ending(tokenizer)
     answers: list[tuple[str, int]] = []
     for prompt in given:
         ids = greedy(model, tokenizer, prompt, limit)
@@ -101,7 +101,9 @@ def brief(answers: Sequence[Generation]) -> list[tuple[str, int]]:
 def test_greedy_is_what_generate_says(model: Path, shared: bool, size: int) -> None:
     given = prompts(shared=shared)
     tokenizer = templates.use(models.load_tokenizer(model))
-    length = batch.shared_length([templates.tokens(tokenizer, prompt) for prompt in given])
+    length = batch.measure_shared_length(
+        [templates.encode_prompt(tokenizer, prompt) for prompt in given]
+    )
     assert (length > batch.MIN_SHARED) == shared
     engine = LocalEngine(dtype="float32", device="cpu", batch_size=size, threads=1)
     assert brief(engine.generate(ModelFiles(str(model)), given, GREEDY)) == expected(model, given)
@@ -157,7 +159,7 @@ def test_sampling_draws_as_often_as_the_model_says(engine: LocalEngine, stories:
     texts = [g.text for g in engine.generate(files, given, how)]
     tokenizer = templates.use(models.load_tokenizer(stories))
     reference = models.load_model(stories, dtype=torch.float32, device="cpu")
-    ids = torch.tensor([templates.tokens(tokenizer, given[0])])
+    ids = torch.tensor([templates.encode_prompt(tokenizer, given[0])])
     with torch.inference_mode():
         chances = reference(input_ids=ids).logits[0, -1].softmax(-1)
     wanted: dict[str, float] = {}
@@ -370,7 +372,7 @@ def test_an_answer_ends_with_the_context(
 def test_counts(engine: LocalEngine, model: Path) -> None:
     files, given = ModelFiles(str(model)), prompts(4)
     tokenizer = templates.use(models.load_tokenizer(model))
-    wanted = [len(templates.tokens(tokenizer, prompt)) for prompt in given]
+    wanted = [len(templates.encode_prompt(tokenizer, prompt)) for prompt in given]
     assert engine.prompt_tokens(files, given) == wanted
     assert [g.prompt_tokens for g in engine.generate(files, given, GREEDY)] == wanted
     texts = ["", "The sky is blue.", "Porto"]
@@ -441,7 +443,7 @@ def test_close_frees_and_the_engine_goes_on(tiny_model: Path) -> None:
 
 def test_open_engine_runs_the_lab_model() -> None:
     engine, weights = open_engine("lab")
-    assert weights.digest == digest(models.resolve("lab"))
+    assert weights.digest == compute_digest(models.resolve("lab"))
     answer = engine.generate(ModelFiles("lab"), [asked("Who are you?")], Decoding(max_tokens=4))
     assert answer[0].completion_tokens <= 4
 

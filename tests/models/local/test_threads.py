@@ -20,7 +20,7 @@ def test_a_bound_process_has_the_cores_it_is_bound_to() -> None:
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(before)})
-        assert threads.cores() == 1
+        assert threads.count_cores() == 1
     finally:
         os.sched_setaffinity(0, before)
 
@@ -35,13 +35,13 @@ def test_cores_that_others_keep_busy_are_not_free() -> None:
             )
             busy.callback(process.kill)
         time.sleep(0.5)
-        assert threads.free_cores() == 1
+        assert threads.count_free_cores() == 1
 
 
 def test_free_cores_are_some_of_those_at_hand() -> None:
-    assert 1 <= threads.free_cores() <= threads.cores()
+    assert 1 <= threads.count_free_cores() <= threads.count_cores()
 
 
 def test_small_models_take_one_thread() -> None:
-    assert threads.suited(600_000) == 1
-    assert threads.suited(135_000_000) > 64
+    assert threads.choose_threads(600_000) == 1
+    assert threads.choose_threads(135_000_000) > 64

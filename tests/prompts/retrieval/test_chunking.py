@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Document
-from whatworks.prompts.retrieval import chunk, recall_at_k
+from whatworks.prompts.retrieval import chunk, measure_recall
 
 prose = st.text(
     alphabet=st.sampled_from(list('ab .!?\n\t#-1AÉ。你好\u3000"…|')) | st.characters(codec="utf-8"),
@@ -122,12 +122,12 @@ def test_impossible_sizes_are_refused(size: int, overlap: int) -> None:
 
 
 def test_recall_counts_chunks_for_their_document() -> None:
-    assert recall_at_k([["a#0", "b#3"]], [["a"]]) == 1
-    assert recall_at_k([["a#0", "a#1"]], [["a", "b"]]) == 0.5
-    assert recall_at_k([["a#0"], ["c"], ["x"]], [["a#0"], ["a"], []]) == 0.5
-    assert recall_at_k([["page#top#2"]], [["page#top"]]) == 1
-    assert recall_at_k([["page#top"]], [["page"]]) == 0
-    assert recall_at_k([["a"]], [["a", "a"]]) == 1
-    assert math.isnan(recall_at_k([["a"]], [[]]))
+    assert measure_recall([["a#0", "b#3"]], [["a"]]) == 1
+    assert measure_recall([["a#0", "a#1"]], [["a", "b"]]) == 0.5
+    assert measure_recall([["a#0"], ["c"], ["x"]], [["a#0"], ["a"], []]) == 0.5
+    assert measure_recall([["page#top#2"]], [["page#top"]]) == 1
+    assert measure_recall([["page#top"]], [["page"]]) == 0
+    assert measure_recall([["a"]], [["a", "a"]]) == 1
+    assert math.isnan(measure_recall([["a"]], [[]]))
     with pytest.raises(ValueError, match="zip"):
-        recall_at_k([["a"]], [])
+        measure_recall([["a"]], [])

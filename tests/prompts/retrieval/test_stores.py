@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from whatworks.base.errors import InputError
-from whatworks.methods.registry import chain
-from whatworks.prompts.retrieval import index_of
+from whatworks.methods.registry import build_chain
+from whatworks.prompts.retrieval import get_index
 from whatworks.prompts.retrieval.embedding import Embedder
 from whatworks.prompts.retrieval.hashed import HashedWords
 from whatworks.prompts.retrieval.index import Index
@@ -125,7 +125,7 @@ def test_an_unchanged_text_is_not_embedded_again(store: str) -> None:
 
 def test_qdrant_in_memory_serves_a_hybrid_index() -> None:
     pytest.importorskip("qdrant_client")
-    index = index_of(POOL, "hybrid", "lexical", "qdrant::memory:")
+    index = get_index(POOL, "hybrid", "lexical", "qdrant::memory:")
     assert index.search("person 12 of lane 300", 1)[0].position == 12
 
 
@@ -160,9 +160,9 @@ def test_a_password_in_an_address_is_refused_before_it_is_recorded() -> None:
         "qdrant:http://me:hush@here:6333",
     ):
         with pytest.raises(InputError, match="holds a password") as caught:
-            chain("rag", {"rag": {"index": {"store": store}}})
+            build_chain("rag", {"rag": {"index": {"store": store}}})
         assert "hush" not in str(caught.value)
-    chain("rag", {"rag": {"index": {"store": "pgvector:postgresql://me@here:5432/db"}}})
+    build_chain("rag", {"rag": {"index": {"store": "pgvector:postgresql://me@here:5432/db"}}})
 
 
 @pytest.mark.parametrize(
@@ -178,5 +178,5 @@ def test_a_password_in_an_address_is_refused_before_it_is_recorded() -> None:
 def test_a_store_that_cannot_be_opened_is_named(name: str, said: str) -> None:
     pytest.importorskip(PACKAGES.get(name.partition(":")[0], "numpy"))
     with pytest.raises(InputError, match=said) as caught:
-        index_of(POOL, "vector", "lexical", name)
+        get_index(POOL, "vector", "lexical", name)
     assert caught.value.remedy

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def resumable() -> Generator[None]:
+def catch_interrupt() -> Generator[None]:
     """Ctrl-C says that nothing is lost."""
     try:
         yield
@@ -29,7 +29,7 @@ def resumable() -> Generator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         from whatworks.version import __version__
 
@@ -40,7 +40,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Measure what makes a language model do your task, and why."""

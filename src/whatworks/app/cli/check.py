@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from whatworks.app.cli.app import app
-from whatworks.app.cli.run import OfFolder, StudyPath, chosen
+from whatworks.app.cli.run import OfFolder, StudyPath, find_study_file
 
 if TYPE_CHECKING:
     from whatworks.studies.checks.check_task import Finding
@@ -35,7 +35,7 @@ def check(
     from whatworks.studies.checks.check_task import check_task
     from whatworks.studies.open_study import open_study
 
-    opened = open_study(chosen(study, data), model=model, checked=False)
+    opened = open_study(find_study_file(study, data), model=model, checked=False)
     try:
         findings = check_task(
             opened.task, opened.engine, opened.weights, opened.decoding, opened.file.min_effect
@@ -80,8 +80,8 @@ def _show(findings: list[Finding]) -> None:
 
 def _tell(cleaned: Cleaned) -> None:
     for part, reasons in cleaned.dropped.items():
-        said = ", ".join(f"{count} ({why})" for why, count in reasons.items()) or "nothing"
-        print(f"dropped from {part}: {said}; {cleaned.kept[part]} rows are left")
+        drops = ", ".join(f"{count} ({why})" for why, count in reasons.items()) or "nothing"
+        print(f"dropped from {part}: {drops}; {cleaned.kept[part]} rows are left")
     if cleaned.mended:
         print(f"mended: {cleaned.mended} rows")
     print(f"written: {cleaned.study}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from whatworks.app.cli.app import app, resumable
-from whatworks.app.cli.data import absent
+from whatworks.app.cli.app import app, catch_interrupt
+from whatworks.app.cli.data import require_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,16 +46,18 @@ def cluster(
     """
     from whatworks.data import write
     from whatworks.prompts.retrieval import resolve_embedder
-    from whatworks.studies.clustering import categorised
+    from whatworks.studies.clustering import categorise
 
-    absent(out, force=force)
-    with resumable():
+    require_absent(out, force=force)
+    with catch_interrupt():
         rows = _read(texts, column).examples
         chosen = resolve_embedder(embedder)
-        made, found = categorised(rows, embedder=chosen, method=method, k=k, most=most, seed=seed)
-        _show(found, rows, chosen, method)
-        count = write(made, out)
-    print(f"{count} rows with {len(found.names)} category ids: {out}")
+        examples, clusters = categorise(
+            rows, embedder=chosen, method=method, k=k, most=most, seed=seed
+        )
+        _show(clusters, rows, chosen, method)
+        count = write(examples, out)
+    print(f"{count} rows with {len(clusters.names)} category ids: {out}")
     print(f"a study of them: task: {{train: {out.name}, metric: category}}")
 
 
@@ -66,7 +68,7 @@ def _read(path: Path, column: str | None) -> Data:
     if column is not None:
         return read(path, columns={"input": column})
     if path.suffix == ".txt":
-        return _lines(path)
+        return _read_lines(path)
     data = read(path)
     # Rows of text alone are a corpus to other commands, and cut in two; here they are the texts.
     return (
@@ -74,13 +76,15 @@ def _read(path: Path, column: str | None) -> Data:
     )
 
 
-def _lines(path: Path) -> Data:
+def _read_lines(path: Path) -> Data:
     from whatworks.data import Data
-    from whatworks.data.file_text import lines
+    from whatworks.data.file_text import read_lines
     from whatworks.data.task import Example
 
-    said = [line.strip() for _, line in lines(path) if line.strip()]
-    rows = [Example(id=f"{path.stem}-{n}", inputs={"text": t}) for n, t in enumerate(said, start=1)]
+    texts = [line.strip() for _, line in read_lines(path) if line.strip()]
+    rows = [
+        Example(id=f"{path.stem}-{n}", inputs={"text": t}) for n, t in enumerate(texts, start=1)
+    ]
     return Data(tuple(rows), (), "lines", {"input": "text"})
 
 
@@ -88,7 +92,7 @@ def _show(found: Clusters, rows: Sequence[Example], embedder: str, method: str) 
     from rich.console import Console
     from rich.table import Table
 
-    from whatworks.studies.clustering import agreement, purity
+    from whatworks.studies.clustering import measure_agreement, measure_purity
 
     console = Console(highlight=False)
     unit = "clusters" if method == "k-means" else "least size"
@@ -105,7 +109,7 @@ def _show(found: Clusters, rows: Sequence[Example], embedder: str, method: str) 
     table = Table(title=f"{len(found.names)} clusters, chosen by the best silhouette")
     for heading in ("name", "texts", "for example", *(["mostly"] if known else [])):
         table.add_column(heading, overflow="fold")
-    mostly = purity(truth, found.labels) if known else []
+    mostly = measure_purity(truth, found.labels) if known else []
     for at, name in enumerate(found.names):
         middle = [" ".join(rows[i].text.split())[:60] for i in found.central[at][:2]]
         cells = [name, str(len(found.central[at])), "\n".join(dict.fromkeys(middle))]
@@ -114,7 +118,7 @@ def _show(found: Clusters, rows: Sequence[Example], embedder: str, method: str) 
     if found.between:
         console.print(f"{found.between} texts lie between clusters and were put to the nearest.")
     if known:
-        figures = agreement(truth, found.labels)
+        figures = measure_agreement(truth, found.labels)
         console.print(
             f"against the {len(set(truth))} true categories: V-measure "
             f"{figures['v_measure']:.3f}, adjusted Rand index {figures['adjusted_rand']:.3f}"

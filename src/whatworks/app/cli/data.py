@@ -45,7 +45,7 @@ def import_(
     from whatworks.base.lock import hold_file
     from whatworks.data import LOG_FORMATS, import_logs, write
 
-    absent(out, force=force)
+    require_absent(out, force=force)
     with hold_file(out):
         data = import_logs(
             logs,
@@ -63,16 +63,16 @@ def import_(
     for note in data.notes:
         print(f"  {note}")
     known = {
-        name: held
+        name: occurrences
         for name in ("score", "model", "seconds", "at")
-        if (held := sum(name in example.meta for example in data.examples))
+        if (occurrences := sum(name in example.meta for example in data.examples))
     }
     print(f"kept: {count} calls, in meta: " + (", ".join(f"{k} of {v}" for k, v in known.items())
                                                or "nothing more"))  # fmt: skip
     print(f"written: {out}; in a study: `task: {{train: {out.name}, metric: ...}}`")
 
 
-def absent(path: Path, *, force: bool = False) -> None:
+def require_absent(path: Path, *, force: bool = False) -> None:
     """Refuse a file that is there already, before any work is done.
 
     Raises:

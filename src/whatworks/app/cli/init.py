@@ -38,20 +38,20 @@ def init(
     instructions: Annotated[str, typer.Option(help="What the model is told to do.")] = "",
 ) -> None:
     """Write a study file: the task guessed from the files, each guess explained in a comment."""
-    from whatworks.app.cli.data import absent
+    from whatworks.app.cli.data import require_absent
     from whatworks.base.store import write_atomic
-    from whatworks.metrics.registry import of, refused
+    from whatworks.metrics.registry import find_refused, load_task_metric
     from whatworks.studies.first_metric import guess_metric
-    from whatworks.studies.first_study_file import study_text
+    from whatworks.studies.first_study_file import render_study
     from whatworks.studies.study_file import read_arms, read_study
     from whatworks.studies.study_task import read_task
 
-    absent(out)
+    require_absent(out)
     named: Columns = {"input": input_} if input_ else {}
     named |= {role: name for role, name in (("target", target), ("group", group)) if name}
-    found = _sorted(files, named, documents)
-    guess = guess_metric(found, metric)
-    text = study_text(found, guess, out.parent, model, instructions)
+    inputs = _sort_inputs(files, named, documents)
+    guess = guess_metric(inputs, metric)
+    text = render_study(inputs, guess, out.parent, model, instructions)
     # What is written must run: the draft is read as a study before it gets its name.
     draft = out.with_name(f".{out.name}.{os.getpid()}.part")
     write_atomic(draft, text)
@@ -59,11 +59,11 @@ def init(
         study = read_study(draft)
         arms = read_arms(study)
         task = read_task(study, draft.parent)
-        broken = refused(of(task), (*task.splits.dev, *task.splits.test))
+        broken = find_refused(load_task_metric(task), (*task.splits.dev, *task.splits.test))
         os.link(draft, out)  # fails where a file has come to be meanwhile
     finally:
         draft.unlink(missing_ok=True)
-    for line in found.said:
+    for line in inputs.said:
         print(line)
     counts = ", ".join(f"{count} {part}" for part, count in task.splits.counts().items())
     print(f"metric: {guess.metric.name}; {counts}; arms: {', '.join(arm.name for arm in arms)}")
@@ -72,7 +72,7 @@ def init(
     print(f"written: {out}; next: whatworks check {out}, whatworks plan {out}, whatworks run {out}")
 
 
-def _sorted(files: list[Path], named: Columns, documents: Path | None) -> Files:
+def _sort_inputs(files: list[Path], named: Columns, documents: Path | None) -> Files:
     """What the files are; in a terminal, what is unclear is asked."""
     from whatworks.base.errors import InputError
     from whatworks.studies.first_columns import Ambiguous
@@ -82,7 +82,7 @@ def _sorted(files: list[Path], named: Columns, documents: Path | None) -> Files:
         return sort_files(files, named, documents)
     except Ambiguous as unclear:
         if sys.stdin.isatty():
-            return sort_files(files, {**named, **_asked(unclear)}, documents)
+            return sort_files(files, {**named, **_ask_columns(unclear)}, documents)
         likely = unclear.proposal
         remedy = "name them: `--input COLUMN --target COLUMN`"
         if likely is not None:
@@ -95,7 +95,7 @@ def _sorted(files: list[Path], named: Columns, documents: Path | None) -> Files:
         ) from unclear
 
 
-def _asked(unclear: Ambiguous) -> Columns:
+def _ask_columns(unclear: Ambiguous) -> Columns:
     """The columns that somebody names at the terminal, the likeliest proposed."""
     likely = unclear.proposal
     print(f"{unclear.path.name}: columns {', '.join(unclear.columns)}")

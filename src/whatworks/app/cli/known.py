@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from whatworks.app.cli.app import app, resumable
-from whatworks.app.cli.run import OfFolder, StudyPath, chosen
+from whatworks.app.cli.app import app, catch_interrupt
+from whatworks.app.cli.run import OfFolder, StudyPath, find_study_file
 
 
 @app.command()
@@ -24,12 +24,12 @@ def known(
 ) -> None:
     """Say how well a model knows each fact of a task, and write that as a column of its rows."""
     from whatworks.app.report.progress import RichWatcher
-    from whatworks.base.phrasing import percent
-    from whatworks.studies.known_facts import COLUMN, known_facts
+    from whatworks.base.phrasing import format_percent
+    from whatworks.studies.known_facts import COLUMN, classify_known_facts
 
-    with resumable(), RichWatcher() as bars:
-        found = known_facts(chosen(study, data), model, out, bars)
-    print(f"{len(found.classes)} facts on {found.model}")
-    for name, share in found.shares.items():
-        print(f"  {name:12} {percent(share):>6}")
-    print(f"rows with meta.{COLUMN}: {found.folder}")
+    with catch_interrupt(), RichWatcher() as bars:
+        facts = classify_known_facts(find_study_file(study, data), model, out, bars)
+    print(f"{len(facts.classes)} facts on {facts.model}")
+    for name, share in facts.shares.items():
+        print(f"  {name:12} {format_percent(share):>6}")
+    print(f"rows with meta.{COLUMN}: {facts.folder}")

@@ -31,24 +31,26 @@ def errors(
     examples: Annotated[int, typer.Option(help="Examples shown per pattern.", min=0)] = 2,
 ) -> None:
     """Group an arm's mistakes into patterns, and show what was fixed and broken since."""
-    from whatworks.analysis.mistakes import lines, patterns_of
+    from whatworks.analysis.mistakes import find_patterns, format_patterns
     from whatworks.app.report.progress import clean
-    from whatworks.base.errors import InputError, nearest
+    from whatworks.base.errors import InputError, suggest_nearest
     from whatworks.studies.study_folder import StudyFolder
 
     study = StudyFolder(run).finished()
     names = [info.name for info in study.arms]
     if arm is not None and arm not in names:
-        raise InputError(f"unknown arm {arm!r}", place=str(run), remedy=nearest(arm, names))
-    asked = {example.id: example for example in study.task.splits.test}
+        raise InputError(f"unknown arm {arm!r}", place=str(run), remedy=suggest_nearest(arm, names))
+    by_id = {example.id: example for example in study.task.splits.test}
     rows = study.rows()
     for name in names if arm is None else [arm]:
         mine = [row for row in rows if row.arm == name and row.status == "scored"]
         wrong = sum(row.value < 1 for row in mine)
         print(f"\n{clean(name)}: {wrong} of {len(mine)} answers are not fully right")
-        for line in lines(patterns_of(study.study.metric, mine, asked), examples=examples):
+        for line in format_patterns(
+            find_patterns(study.study.metric, mine, by_id), examples=examples
+        ):
             print(f"{line[: len(line) - len(line.lstrip())]}{clean(line)}")
-        earlier, what = _earlier(study, name, against)
+        earlier, what = _read_earlier(study, name, against)
         if earlier and mine:
             _print_changes(earlier, mine, what)
         elif against is not None:
@@ -56,20 +58,20 @@ def errors(
 
 
 def _print_changes(before: list[Row], after: list[Row], what: str) -> None:
-    from whatworks.analysis.mistakes import changes
+    from whatworks.analysis.mistakes import find_changes
 
-    found = changes(before, after)
+    difference = find_changes(before, after)
     print(f"  against {what}:")
     for title, ids in (
-        ("fixed", found.fixed),
-        ("broken", found.broken),
-        ("still wrong", found.still_wrong),
+        ("fixed", difference.fixed),
+        ("broken", difference.broken),
+        ("still wrong", difference.still_wrong),
     ):
         shown = ", ".join(ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
         print(f"    {title}: {len(ids)}" + (f" ({shown})" if ids else ""))
 
 
-def _earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row], str]:
+def _read_earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row], str]:
     """Rows to compare an arm with, and their name: a previous run, an arm, another folder."""
     from whatworks.base.errors import InputError
     from whatworks.studies.study_folder import StudyFolder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from whatworks.app.cli.app import app
-from whatworks.app.cli.run import OfFolder, StudyPath, chosen
+from whatworks.app.cli.run import OfFolder, StudyPath, find_study_file
 
 if TYPE_CHECKING:
     from whatworks.studies.plan import Plan
@@ -31,13 +31,13 @@ def plan(
     from whatworks.studies.study_folder import StudyFolder
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
-    opened = open_study(chosen(study, data), model=model, only=arms, out=out)
+    opened = open_study(find_study_file(study, data), model=model, only=arms, out=out)
     try:
         with StudyFolder(opened.out).hold(), RichWatcher() as bars:
-            made = make_plan(opened.study(), bars)
+            estimate = make_plan(opened.study(), bars)
     finally:
         opened.close()
-    _show(made)
+    _show(estimate)
     print(f"kept in {opened.out}: the report will say how the plan did")
 
 
@@ -45,7 +45,7 @@ def _show(made: Plan) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from whatworks.base.phrasing import duration
+    from whatworks.base.phrasing import format_duration
 
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("arm")
@@ -62,7 +62,7 @@ def _show(made: Plan) -> None:
             f"{arm.tokens:,}",
             f"{arm.training_tokens:,}" if arm.training_tokens else "",
             f"{arm.memory / 1e9:.1f} GB",
-            duration(arm.seconds),
+            format_duration(arm.seconds),
             "unknown" if arm.usd is None else f"${arm.usd:.2f}" if arm.usd else "",
         )
     console = Console()
@@ -71,6 +71,6 @@ def _show(made: Plan) -> None:
         if arm.failure:
             console.print(f"{arm.name} cannot be completed: {arm.failure}")
     money = sum(arm.usd or 0.0 for arm in made.arms)
-    said = f"in all {duration(made.seconds)}" + (f" and ${money:.2f}" if money else "")
+    total = f"in all {format_duration(made.seconds)}" + (f" and ${money:.2f}" if money else "")
     rows = ", ".join(f"{count} {part}" for part, count in made.rows.items())
-    console.print(f"{said}, on {rows} rows; measured in {duration(made.rehearsal)}")
+    console.print(f"{total}, on {rows} rows; measured in {format_duration(made.rehearsal)}")

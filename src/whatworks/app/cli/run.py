@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whatworks.app.cli.app import app, resumable
+from whatworks.app.cli.app import app, catch_interrupt
 
 if TYPE_CHECKING:
     from whatworks.analysis.figures import Summary
@@ -42,8 +42,8 @@ def run(
     from whatworks.app.run_study import run_study
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
-    with resumable():
-        summary, page = run_study(chosen(study, data), model=model, only=arms, out=out)
+    with catch_interrupt():
+        summary, page = run_study(find_study_file(study, data), model=model, only=arms, out=out)
     show((summary, page))
     if all(arm.score is None for arm in summary.arms if not arms or arm.name in arms):
         print("whatworks: no arm finished", file=sys.stderr)
@@ -60,7 +60,7 @@ def report(
     show(report_study(folder))
 
 
-def chosen(study: Path, data: str = "study") -> Path:
+def find_study_file(study: Path, data: str = "study") -> Path:
     """The study file of a folder, ``study.yaml`` or the one for other data; a file is itself.
 
     Raises:
@@ -70,13 +70,13 @@ def chosen(study: Path, data: str = "study") -> Path:
         return study
     path = study / f"{data}.yaml"
     if not path.is_file():
-        from whatworks.base.errors import InputError, nearest
+        from whatworks.base.errors import InputError, suggest_nearest
 
         there = [file.stem for file in study.glob("*.yaml")]
         raise InputError(
             f"this folder has no {path.name}",
             place=str(study),
-            remedy=nearest(data, there)
+            remedy=suggest_nearest(data, there)
             if there
             else "name a folder with a study file, or the file",
         )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from whatworks.analysis.exported import choose_seed
 from whatworks.analysis.result_rows import Row
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.store import Store
-from whatworks.methods.bench.examiner import model_files
+from whatworks.methods.bench.examiner import find_model_files
 from whatworks.models.engine import ModelFiles
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
@@ -51,7 +51,7 @@ def choose(run: Path, arm: str | None) -> Chosen:
     known = [one.name for one in study.arms]
     if name not in known:
         raise InputError(
-            f"no arm {name!r} in this study", place=str(run), remedy=nearest(name, known)
+            f"no arm {name!r} in this study", place=str(run), remedy=suggest_nearest(name, known)
         )
     rows = [row for row in study.rows() if row.arm == name]
     scored = [row for row in rows if row.status == "scored"]
@@ -62,7 +62,7 @@ def choose(run: Path, arm: str | None) -> Chosen:
             place=str(run),
             remedy="run the study again, or export another arm",
         )
-    seed = _best_seed(folder.decisions(), name, sorted({row.seed for row in scored}))
+    seed = _find_best_seed(folder.decisions(), name, sorted({row.seed for row in scored}))
     mine = tuple(row for row in scored if row.seed == seed)
     candidate = folder.candidate(mine[0].candidate)
     if candidate is None:
@@ -71,17 +71,17 @@ def choose(run: Path, arm: str | None) -> Chosen:
             place=str(folder.store.root),
             remedy="run the study again: it is made anew",
         )
-    return Chosen(study, name, seed, candidate, _files(candidate.weights, folder.store), mine)
+    return Chosen(study, name, seed, candidate, _find_files(candidate.weights, folder.store), mine)
 
 
-def _best_seed(decisions: Sequence[Decision], arm: str, seeds: Sequence[int]) -> int:
+def _find_best_seed(decisions: Sequence[Decision], arm: str, seeds: Sequence[int]) -> int:
     """The seed with the highest dev score, the first among equals or where none is on record."""
     dev = {one.seed: one.dev_score for one in decisions if one.arm == arm}
     best = choose_seed({seed: dev.get(seed) for seed in seeds})
     return seeds[0] if best is None else best
 
 
-def _files(weights: Weights, store: Store) -> ModelFiles | None:
+def _find_files(weights: Weights, store: Store) -> ModelFiles | None:
     if weights.base.startswith(("http://", "https://", "fake")):
         return None
-    return model_files(weights, store)
+    return find_model_files(weights, store)

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.app.export.chosen_arm import Chosen, choose
-from whatworks.app.export.model_card import card
+from whatworks.app.export.model_card import write_card
 from whatworks.base.errors import InputError
-from whatworks.base.store import disk_errors, write_atomic
+from whatworks.base.store import explain_disk_errors, write_atomic
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.decoding import Decoding
@@ -61,11 +61,11 @@ def _export(chosen: Chosen, out: Path, *, merge: bool) -> Chosen:
     draft = out.with_name(out.name + ".part")
     shutil.rmtree(draft, ignore_errors=True)
     try:
-        with disk_errors(draft):
+        with explain_disk_errors(draft):
             draft.mkdir(parents=True)
             layout = write_weights(chosen.candidate, chosen.files, draft, merge=merge)
             _write_prompt(chosen, draft)
-            write_atomic(draft / "README.md", card(chosen, layout))
+            write_atomic(draft / "README.md", write_card(chosen, layout))
             if out.exists():
                 out.rmdir()
             draft.rename(out)
@@ -104,14 +104,14 @@ def write_weights(
     if not kinds:
         return {"base": candidate.weights.base}
     if files.adapter is not None:
-        _merged(files).save_pretrained(str(out / "model"))
+        _merge_adapter(files).save_pretrained(str(out / "model"))
     else:
         shutil.copytree(resolve(files.base), out / "model")
     _write_tokenizer(candidate, files, out / "model")
     return {"model": "model", "base": candidate.weights.base}
 
 
-def _merged(files: ModelFiles) -> Any:
+def _merge_adapter(files: ModelFiles) -> Any:
     """The adapter merged into its model, in the number format that the engine answers in."""
     import torch
     from peft import PeftModel
@@ -119,7 +119,7 @@ def _merged(files: ModelFiles) -> Any:
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     dtype = torch.bfloat16 if half else torch.float32
     base = models.load_model(models.resolve(files.base), dtype=dtype, device="cpu")
-    with models.quiet():
+    with models.silence_loading():
         adapted: Any = PeftModel.from_pretrained(base, str(files.adapter))
         return adapted.merge_and_unload()
 
@@ -131,19 +131,21 @@ def _write_tokenizer(candidate: Candidate, files: ModelFiles, folder: Path) -> N
     """
 
     base = models.resolve(files.base)
-    tokenizer = templates.settled(templates.use(models.load_tokenizer(base), files.template))
+    tokenizer = templates.settle_template(
+        templates.use(models.load_tokenizer(base), files.template)
+    )
     if files.template != "auto" or not models.loads_by_name(candidate.weights.base):
         # Not the template that its kind of model is known for.
-        tokenizer.response_template = templates.response(tokenizer)
+        tokenizer.response_template = templates.describe_response(tokenizer)
     tokenizer.save_pretrained(str(folder))
-    generation_config(candidate.decoding, base, tokenizer).save_pretrained(str(folder))
+    make_generation_config(candidate.decoding, base, tokenizer).save_pretrained(str(folder))
 
 
-def generation_config(decoding: Decoding, base: Path, tokenizer: Any) -> Any:
+def make_generation_config(decoding: Decoding, base: Path, tokenizer: Any) -> Any:
     """Decoding in the words of ``transformers.GenerationConfig``, with every way to end."""
     from transformers import GenerationConfig
 
-    ending = templates.ending(tokenizer)
+    ending = templates.find_ending(tokenizer)
     config = models.load_config(base)
     ends = config.eos_token_id
     own = set(ends if isinstance(ends, list) else [] if ends is None else [ends])
@@ -165,7 +167,7 @@ def _write_prompt(chosen: Chosen, out: Path) -> None:
     write_atomic(out / "prompt.json", prompt.model_dump_json(indent=1, exclude_none=True))
     write_atomic(out / "decoding.json", chosen.candidate.decoding.model_dump_json(indent=1))
     answers = {row.example: row.output for row in chosen.rows}
-    asked = [e for e in chosen.study.task.splits.test if e.id in answers][:EXAMPLES]
+    sample = [e for e in chosen.study.task.splits.test if e.id in answers][:EXAMPLES]
     lines = [
         {
             "id": example.id,
@@ -175,7 +177,7 @@ def _write_prompt(chosen: Chosen, out: Path) -> None:
             ],
             "answer": answers[example.id],
         }
-        for example in asked
+        for example in sample
     ]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     write_atomic(out / "examples.jsonl", text)

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.summarise import summarise
 from whatworks.app.export.chosen_arm import Chosen
-from whatworks.base.phrasing import count, duration, percent, points, span
+from whatworks.base.phrasing import (
+    format_count,
+    format_duration,
+    format_interval,
+    format_percent,
+    format_points,
+)
 from whatworks.prompts.render import outline
 from whatworks.version import __version__
 
@@ -42,7 +48,7 @@ _DTYPE = (
 )
 
 
-def snippet(layout: Mapping[str, str]) -> str:
+def write_snippet(layout: Mapping[str, str]) -> str:
     """Python that loads the export with ``transformers`` (and ``peft``) and checks its answers."""
     if "model" not in layout and "adapter" not in layout:
         return ""
@@ -70,7 +76,7 @@ def snippet(layout: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n" + _ASK
 
 
-def card(chosen: Chosen, layout: Mapping[str, str]) -> str:
+def write_card(chosen: Chosen, layout: Mapping[str, str]) -> str:
     """The card as Markdown, with the front matter that the Hugging Face hub reads."""
     study = chosen.study
     summary = summarise(study.rows(), arms=study.arms, study=study.study, constant=study.constant())
@@ -83,22 +89,22 @@ def card(chosen: Chosen, layout: Mapping[str, str]) -> str:
     elif "model" in layout:
         front.append("library_name: transformers")
     front += ["tags: [whatworks]", "---"]
-    made = arm.info.chain or chosen.arm
+    method = arm.info.chain or chosen.arm
     text = [
         *front,
         f"# {summary.study.name}: {chosen.arm}",
         "",
-        f"`{base}` adapted by `{made}` (whatworks {__version__}), seed {chosen.seed}: the one that "
+        f"`{base}` adapted by `{method}` (whatworks {__version__}), seed {chosen.seed}: the one that "
         "did best on dev, where every other choice was made too.",
         *([f"The model is {summary.study.origin}."] if summary.study.origin else []),
         "",
         "## Measured",
         "",
-        *_figures(summary, arm),
+        *_list_figures(summary, arm),
         "",
         "Nothing is claimed beyond this task and these examples.",
     ]
-    if loading := snippet(layout):
+    if loading := write_snippet(layout):
         text += ["", "## Load", "", "```python", loading.rstrip(), "```", "", _DTYPE]
     else:
         text += ["", f"No weights were trained: it is the prompt in `prompt.json`, on `{base}`."]
@@ -112,7 +118,7 @@ def card(chosen: Chosen, layout: Mapping[str, str]) -> str:
     return "\n".join(text) + "\n"
 
 
-def _figures(summary: Summary, arm: ArmSummary) -> list[str]:
+def _list_figures(summary: Summary, arm: ArmSummary) -> list[str]:
     study = summary.study
     lines = ["| what | figure |", "|---|---|"]
 
@@ -121,32 +127,32 @@ def _figures(summary: Summary, arm: ArmSummary) -> list[str]:
 
     seeds = f", mean of {arm.seeds} seeds" if arm.seeds > 1 else ""
     if arm.score is not None:
-        interval = span(arm.score.low, arm.score.high, signed=False)
+        interval = format_interval(arm.score.low, arm.score.high, signed=False)
         add(
-            f"{study.metric} on {count(summary.n_test)} test examples{seeds}",
-            f"{percent(arm.score.value)}, 95% interval {interval}",
+            f"{study.metric} on {format_count(summary.n_test)} test examples{seeds}",
+            f"{format_percent(arm.score.value)}, 95% interval {interval}",
         )
     if arm.content is not None:
-        add("right in content", percent(arm.content.share.value))
+        add("right in content", format_percent(arm.content.share.value))
     if arm.form is not None:
         add("of these usable as they stand", arm.form.counted)
     if arm.difference is not None:
-        found = arm.difference
+        comparison = arm.difference
         add(
             f"to {study.baseline}",
-            f"{points(found.difference)} points {span(found.low, found.high)}",
+            f"{format_points(comparison.difference)} points {format_interval(comparison.low, comparison.high)}",
         )
     add("verdict", f"{arm.verdict.label}: {arm.verdict.reason}")
     if arm.info.dev_score is not None:
-        add("on dev", percent(arm.info.dev_score))
-    add("prompt tokens a request", count(arm.prompt_tokens))
-    add("time a request", duration(arm.seconds))
+        add("on dev", format_percent(arm.info.dev_score))
+    add("prompt tokens a request", format_count(arm.prompt_tokens))
+    add("time a request", format_duration(arm.seconds))
     if arm.info.training_seconds:
-        add("training", duration(arm.info.training_seconds))
+        add("training", format_duration(arm.info.training_seconds))
     if arm.info.forgetting is not None:
-        kept = arm.info.forgetting
+        forgetting = arm.info.forgetting
         add(
-            f"same answer as the untouched model to {kept.prompts} general prompts",
-            f"{percent(kept.agreement, 0)}, KL {kept.kl:.2f} nats a token",
+            f"same answer as the untouched model to {forgetting.prompts} general prompts",
+            f"{format_percent(forgetting.agreement, 0)}, KL {forgetting.kl:.2f} nats a token",
         )
     return lines

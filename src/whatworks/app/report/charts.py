@@ -16,8 +16,15 @@ from markupsafe import Markup
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.figures import ArmSummary
 from whatworks.analysis.learning_curve import Curve
-from whatworks.app.report.svg import css_of, draw_line, draw_mark, draw_text, round_ticks, svg
-from whatworks.base.phrasing import percent, points, span
+from whatworks.app.report.svg import (
+    choose_css,
+    draw_line,
+    draw_mark,
+    draw_text,
+    render_svg,
+    round_ticks,
+)
+from whatworks.base.phrasing import format_interval, format_percent, format_points
 
 KINDS = ("correct", "content only", "abstained", "malformed", "wrong")
 LINE_MARKS = ("works", "does not work", "cannot tell", "baseline")
@@ -26,7 +33,7 @@ GLYPH = 7.2
 """Mean width of a character of a label."""
 
 
-def forest(
+def draw_forest(
     arms: Sequence[ArmSummary], baseline: str, min_effect: float, *, content: bool = False
 ) -> Markup:
     """Differences to the baseline with intervals, one line per compared arm.
@@ -34,14 +41,16 @@ def forest(
     ``content``: of the arms' content instead of their score, with its own verdicts.
     """
     if content:
-        arms = [_by_content(arm) for arm in arms]
-    found = [(arm, arm.difference) for arm in arms if arm.difference is not None]
-    if not found:
+        arms = [_select_content(arm) for arm in arms]
+    compared = [(arm, arm.difference) for arm in arms if arm.difference is not None]
+    if not compared:
         return Markup("")
     width, row, top = 760, 34, 14
-    left = 24 + GLYPH * max(len(arm.name) for arm, _ in found)
-    right, bottom = width - 150, top + row * len(found)
-    ticks = round_ticks(min(0.0, *(d.low for _, d in found)), max(0.0, *(d.high for _, d in found)))
+    left = 24 + GLYPH * max(len(arm.name) for arm, _ in compared)
+    right, bottom = width - 150, top + row * len(compared)
+    ticks = round_ticks(
+        min(0.0, *(d.low for _, d in compared)), max(0.0, *(d.high for _, d in compared))
+    )
 
     def x(value: float) -> float:
         return left + (right - left) * (value - ticks[0]) / (ticks[-1] - ticks[0])
@@ -53,21 +62,24 @@ def forest(
     for tick in ticks:
         line = "axis" if abs(tick) < 1e-9 else "grid"
         parts.append(draw_line(x(tick), top, x(tick), bottom, line))
-        parts.append(draw_text(x(tick), bottom + 18, points(tick, 0), "tick", "middle"))
-    for i, (arm, d) in enumerate(found):
+        parts.append(draw_text(x(tick), bottom + 18, format_points(tick, 0), "tick", "middle"))
+    for i, (arm, d) in enumerate(compared):
         y = top + row * (i + 0.5)
-        kind = css_of(arm.verdict.label)
+        kind = choose_css(arm.verdict.label)
         parts.append(draw_text(left - 14, y + 4.5, arm.name, "label", "end"))
         parts.append(draw_line(x(d.low), y, x(d.high), y, f"whisker {kind}"))
         parts.append(draw_mark(x(d.difference), y, arm.verdict.label))
-        figures = f"{points(d.difference)}  {span(d.low, d.high)}"
+        figures = f"{format_points(d.difference)}  {format_interval(d.low, d.high)}"
         parts.append(draw_text(width, y + 4.5, figures, "figure", "end"))
-    said = "; ".join(f"{a.name} {points(d.difference)} {span(d.low, d.high)}" for a, d in found)
+    description = "; ".join(
+        f"{a.name} {format_points(d.difference)} {format_interval(d.low, d.high)}"
+        for a, d in compared
+    )
     what = "Difference in content" if content else "Difference"
-    return svg(width, bottom + 26, f"{what} to {baseline} in points: {said}", parts)
+    return render_svg(width, bottom + 26, f"{what} to {baseline} in points: {description}", parts)
 
 
-def _by_content(arm: ArmSummary) -> ArmSummary:
+def _select_content(arm: ArmSummary) -> ArmSummary:
     """The arm with difference and verdict of its content."""
     own = arm.content
     if own is None or own.verdict is None:
@@ -89,7 +101,7 @@ class _Box:
         return max(0.0, wide) * max(0.0, high)
 
 
-def scatter(
+def draw_scatter(
     arms: Sequence[ArmSummary],
     cost: Callable[[ArmSummary], float],
     what: str,
@@ -127,12 +139,12 @@ def scatter(
         parts.append(
             draw_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis")
         )
-        parts.append(draw_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+        parts.append(draw_text(frame.left - 8, y(tick) + 4, format_percent(tick, 0), "tick", "end"))
     for tick in xs:
         anchor = "middle" if tick < xs[-1] else "end"
         parts.append(draw_text(x(tick), frame.bottom + 18, tick_text(tick), "tick", anchor))
     parts.append(draw_text(frame.right, height - 6, what, "axis-name", "end"))
-    places = _apart([x(c) for _, _, c in scored], frame)
+    places = _spread_apart([x(c) for _, _, c in scored], frame)
     spots = [(place, y(score.value)) for place, (_, score, _) in zip(places, scored, strict=True)]
     taken = [_Box(px - 7, py - 7, px + 7, py + 7) for px, py in spots]
     taken += [
@@ -140,28 +152,30 @@ def scatter(
         for (px, _), (_, score, _) in zip(spots, scored, strict=True)
     ]
     for (px, py), (arm, score, _) in zip(spots, scored, strict=True):
-        kind = css_of(arm.verdict.label)
+        kind = choose_css(arm.verdict.label)
         parts.append(draw_line(px, y(score.low), px, y(score.high), f"whisker {kind}"))
         parts.append(draw_mark(px, py, arm.verdict.label))
-        box = _label_box(px, py, arm.name, taken, frame)
+        box = _place_label(px, py, arm.name, taken, frame)
         taken.append(box)
         parts.append(draw_text(box.left + 2, box.bottom - 4, arm.name, "label halo", "start"))
-    said = "; ".join(f"{a.name} {percent(s.value)} at {tick_text(c)}" for a, s, c in scored)
-    return svg(width, height, f"Score against {what}: {said}", parts)
+    description = "; ".join(
+        f"{a.name} {format_percent(s.value)} at {tick_text(c)}" for a, s, c in scored
+    )
+    return render_svg(width, height, f"Score against {what}: {description}", parts)
 
 
-def kinds(arms: Sequence[ArmSummary]) -> Markup:
+def draw_kinds(arms: Sequence[ArmSummary]) -> Markup:
     """How the answers of each arm ended, as stacked shares."""
     scored = [arm for arm in arms if arm.kinds]
     if not scored:
         return Markup("")
     width, row, top = 760, 30, 34
     left = 24 + GLYPH * max(len(arm.name) for arm in scored)
-    present = kinds_of(scored)
+    present = list_kinds(scored)
     parts: list[str] = []
     at = left
     for kind in present:
-        parts.append(_bar(at, 6, 12, 12, kind))
+        parts.append(_draw_bar(at, 6, 12, 12, kind))
         parts.append(draw_text(at + 18, 16.5, kind, "figure", "start"))
         at += 42 + GLYPH * len(kind)
     for i, arm in enumerate(scored):
@@ -173,36 +187,38 @@ def kinds(arms: Sequence[ArmSummary]) -> Markup:
             wide = (width - left) * share
             if not wide:
                 continue
-            parts.append(_bar(at, y + 2, wide, row - 8, kind))
+            parts.append(_draw_bar(at, y + 2, wide, row - 8, kind))
             if wide > 34:
-                style = f"inside {_kind_class(kind)}"
-                parts.append(draw_text(at + wide / 2, y + 17, percent(share, 0), style, "middle"))
+                style = f"inside {_name_kind_class(kind)}"
+                parts.append(
+                    draw_text(at + wide / 2, y + 17, format_percent(share, 0), style, "middle")
+                )
             at += wide
-    said = "; ".join(
+    description = "; ".join(
         f"{arm.name}: " + ", ".join(f"{k} {n}" for k, n in arm.kinds.items()) for arm in scored
     )
-    return svg(width, top + row * len(scored) + 2, f"Answers by kind: {said}", parts)
+    return render_svg(width, top + row * len(scored) + 2, f"Answers by kind: {description}", parts)
 
 
-def kinds_of(arms: Sequence[ArmSummary]) -> list[str]:
+def list_kinds(arms: Sequence[ArmSummary]) -> list[str]:
     """The kinds that occur, the known ones first."""
     present = {kind for arm in arms for kind in arm.kinds}
     return [k for k in KINDS if k in present] + sorted(present - set(KINDS))
 
 
-def gauge(score: Estimate, label: str) -> Markup:
+def draw_gauge(score: Estimate, label: str) -> Markup:
     """A score with its interval on a line from 0 to 1, for a table's cell."""
     width = 120
-    css = css_of(label)
+    css = choose_css(label)
     parts = [
         draw_line(0, 6, width, 6, "track"),
         draw_line(width * score.low, 6, width * score.high, 6, f"range {css}"),
         draw_line(width * score.value, 0, width * score.value, 12, f"whisker {css}"),
     ]
-    return svg(width, 12, "", parts, css="gauge")
+    return render_svg(width, 12, "", parts, css="gauge")
 
 
-def curve(runs: Sequence[Sequence[float]]) -> Markup:
+def draw_curve(runs: Sequence[Sequence[float]]) -> Markup:
     """Dev score after each checkpoint, one line per run."""
     drawn = [run for run in runs if len(run) > 1]
     if not drawn:
@@ -214,7 +230,7 @@ def curve(runs: Sequence[Sequence[float]]) -> Markup:
     for tick in ys:
         y = bottom - (bottom - 10) * tick / ys[-1]
         parts.append(draw_line(left, y, right, y, "grid" if tick else "axis"))
-        parts.append(draw_text(left - 6, y + 4, percent(tick, 0), "tick", "end"))
+        parts.append(draw_text(left - 6, y + 4, format_percent(tick, 0), "tick", "end"))
     for run in drawn:
         places = [
             (left + (right - left) * i / last, bottom - (bottom - 10) * v / ys[-1])
@@ -223,11 +239,13 @@ def curve(runs: Sequence[Sequence[float]]) -> Markup:
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
         parts.append(f'<polyline class="curve" points="{path}"/>')
     parts.append(draw_text(right, height - 6, "checkpoint", "axis-name", "end"))
-    said = "; ".join(", ".join(percent(v) for v in run) for run in drawn)
-    return svg(width, height, f"Dev score by checkpoint: {said}", parts, css="curve-chart")
+    description = "; ".join(", ".join(format_percent(v) for v in run) for run in drawn)
+    return render_svg(
+        width, height, f"Dev score by checkpoint: {description}", parts, css="curve-chart"
+    )
 
 
-def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
+def draw_steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
     """Values with intervals over ordered steps, one line per name, told apart by shape too."""
     names = list(dict.fromkeys(step for points_ in lines.values() for step, _ in points_))
     if not names:
@@ -243,7 +261,7 @@ def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
     parts: list[str] = []
     for tick in ys:
         parts.append(draw_line(left, y(tick), right, y(tick), "grid" if tick else "axis"))
-        parts.append(draw_text(left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+        parts.append(draw_text(left - 8, y(tick) + 4, format_percent(tick, 0), "tick", "end"))
     for i, name in enumerate(names):
         parts.append(draw_text(left + 15 + gap * i, bottom + 18, name, "tick", "middle"))
     for number, (name, points_) in enumerate(lines.items()):
@@ -251,21 +269,21 @@ def steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
         shift = 4.0 * number
         spots = [(left + 15 + shift + gap * names.index(step), one) for step, one in points_]
         path = " ".join(f"{x:.1f},{y(one.value):.1f}" for x, one in spots)
-        parts.append(f'<polyline class="curve {css_of(label)}" points="{path}"/>')
+        parts.append(f'<polyline class="curve {choose_css(label)}" points="{path}"/>')
         for x, one in spots:
-            parts.append(draw_line(x, y(one.low), x, y(one.high), f"whisker {css_of(label)}"))
+            parts.append(draw_line(x, y(one.low), x, y(one.high), f"whisker {choose_css(label)}"))
             parts.append(draw_mark(x, y(one.value), label))
         place = 24 + 22 * number
         parts.append(draw_mark(right + 16, place, label))
         parts.append(draw_text(right + 28, place + 4.5, name, "label", "start"))
-    said = "; ".join(
-        f"{name}: " + ", ".join(f"{percent(one.value)} at {step}" for step, one in points_)
+    description = "; ".join(
+        f"{name}: " + ", ".join(f"{format_percent(one.value)} at {step}" for step, one in points_)
         for name, points_ in lines.items()
     )
-    return svg(width, height, said, parts)
+    return render_svg(width, height, description, parts)
 
 
-def rows_curve(found: Curve) -> Markup:
+def draw_rows_curve(found: Curve) -> Markup:
     """Score by number of train rows (log scale) with intervals, and the best k-shot as a level."""
     drawn = [(point, point.score) for point in found.points if point.score is not None]
     level = found.against.score if found.against else None
@@ -290,7 +308,7 @@ def rows_curve(found: Curve) -> Markup:
         parts.append(
             draw_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis")
         )
-        parts.append(draw_text(frame.left - 8, y(tick) + 4, percent(tick, 0), "tick", "end"))
+        parts.append(draw_text(frame.left - 8, y(tick) + 4, format_percent(tick, 0), "tick", "end"))
     if found.against and level:
         parts.append(
             f'<rect class="band" x="{frame.left}" y="{y(level.high):.1f}" '
@@ -300,37 +318,39 @@ def rows_curve(found: Curve) -> Markup:
     path = " ".join(f"{x(p.rows):.1f},{y(s.value):.1f}" for p, s in drawn)
     parts.append(f'<polyline class="curve" points="{path}"/>')
     for point, score in drawn:
-        at, label = x(point.rows), _side(point.difference)
-        parts.append(draw_line(at, y(score.low), at, y(score.high), f"whisker {css_of(label)}"))
+        at, label = x(point.rows), _name_side(point.difference)
+        parts.append(draw_line(at, y(score.low), at, y(score.high), f"whisker {choose_css(label)}"))
         parts.append(draw_mark(at, y(score.value), label))
         parts.append(draw_text(at, frame.bottom + 18, f"{point.rows:,}", "tick", "middle"))
     if found.against and level:
         at = y(level.value) - 6
         parts.append(draw_text(frame.left + 6, at, found.against.arm, "label halo", "start"))
     parts.append(draw_text(frame.right, height - 6, "train rows", "axis-name", "end"))
-    said = "; ".join(f"{percent(s.value)} at {p.rows:,} rows" for p, s in drawn)
-    return svg(width, height, f"Score of {found.arm}: {said}. {found.sentence}", parts)
+    description = "; ".join(f"{format_percent(s.value)} at {p.rows:,} rows" for p, s in drawn)
+    return render_svg(
+        width, height, f"Score of {found.arm}: {description}. {found.sentence}", parts
+    )
 
 
-def _side(difference: Comparison | None) -> str:
+def _name_side(difference: Comparison | None) -> str:
     """Above or below the k-shot, or not to be told."""
     if difference is None or difference.low <= 0 <= difference.high:
         return "cannot tell"
     return "works" if difference.low > 0 else "does not work"
 
 
-def _bar(x: float, y: float, width: float, height: float, kind: str) -> str:
+def _draw_bar(x: float, y: float, width: float, height: float, kind: str) -> str:
     return (
-        f'<rect class="kind {_kind_class(kind)}" x="{x:.1f}" y="{y:.1f}" '
+        f'<rect class="kind {_name_kind_class(kind)}" x="{x:.1f}" y="{y:.1f}" '
         f'width="{width:.1f}" height="{height:.1f}"/>'
     )
 
 
-def _kind_class(kind: str) -> str:
-    return f"is-{css_of(kind)}" if kind in KINDS else "is-other"
+def _name_kind_class(kind: str) -> str:
+    return f"is-{choose_css(kind)}" if kind in KINDS else "is-other"
 
 
-def _apart(places: Sequence[float], frame: _Box, gap: float = 11) -> list[float]:
+def _spread_apart(places: Sequence[float], frame: _Box, gap: float = 11) -> list[float]:
     """Places moved sideways until their whiskers can be told apart, inside the frame."""
     order = sorted(range(len(places)), key=lambda i: places[i])
     moved = [max(place, frame.left + 6) for place in places]
@@ -344,7 +364,7 @@ def _apart(places: Sequence[float], frame: _Box, gap: float = 11) -> list[float]
     return moved
 
 
-def _label_box(x: float, y: float, text: str, taken: Sequence[_Box], frame: _Box) -> _Box:
+def _place_label(x: float, y: float, text: str, taken: Sequence[_Box], frame: _Box) -> _Box:
     """The free place for a label nearest to its point."""
     wide, high = GLYPH * len(text) + 4, 17.0
     best, least = _Box(x + 8, y - high / 2, x + 8 + wide, y + high / 2), math.inf

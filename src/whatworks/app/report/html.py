@@ -13,21 +13,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from whatworks.analysis.aspects import kind_of
+from whatworks.analysis.aspects import classify_answer
 from whatworks.analysis.figures import ArmSummary, Summary
-from whatworks.analysis.mistakes import Pattern, patterns_of
+from whatworks.analysis.mistakes import Pattern, find_patterns
 from whatworks.analysis.result_rows import Row
 from whatworks.app.report import charts
 from whatworks.app.report import training_charts as learning
 from whatworks.base.phrasing import (
-    count,
-    duration,
-    in_one_unit,
-    percent,
-    points,
-    rough,
-    seeds_of,
-    span,
+    format_count,
+    format_duration,
+    format_interval,
+    format_one_unit,
+    format_percent,
+    format_points,
+    format_rough,
+    format_seeds,
 )
 from whatworks.base.store import write_atomic
 from whatworks.data.task import Example
@@ -52,104 +52,104 @@ def write_html(
     Raises:
         InputError: If the disk is full or the folder cannot be written.
     """
-    write_atomic(path, page(summary, rows, examples))
+    write_atomic(path, render_page(summary, rows, examples))
 
 
-def page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> str:
+def render_page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> str:
     """The report as text that UTF-8 can hold."""
-    shown = predictions(summary, rows, examples)
+    shown = collect_predictions(summary, rows, examples)
     scored = [arm for arm in summary.arms if arm.score is not None]
     text = (
-        environment()
+        make_environment()
         .get_template("report.html.j2")
         .render(
             charts=charts,
             learning=learning,
-            span=span,
+            span=format_interval,
             summary=summary,
             study=summary.study,
             answer=summary.recommendation,
             scored=scored,
-            costs=_cost_charts(scored),
+            costs=_draw_cost_charts(scored),
             apart=any(arm.content for arm in scored),
             forgot=[arm for arm in summary.arms if arm.info.forgetting],
             tests={arm.difference.test for arm in scored if arm.difference},
-            patterns=_patterns(summary, rows, examples),
+            patterns=_list_patterns(summary, rows, examples),
             shown=shown,
-            data=embedded(shown),
+            data=embed_json(shown),
         )
     )
-    return whole(text)
+    return replace_surrogates(text)
 
 
-def environment(*packages: str) -> Any:
+def make_environment(*packages: str) -> Any:
     """Jinja with the pages' templates and the filters that write figures; it escapes everything.
 
     ``packages`` name others with a folder ``templates``.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    jinja = Environment(
         loader=ChoiceLoader([PackageLoader(name) for name in ("whatworks.app.report", *packages)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
-        in_one_unit=in_one_unit,
-        capitalised=_capitalised,
-        count=count,
-        duration=duration,
-        percent=percent,
+    jinja.filters.update(
+        in_one_unit=format_one_unit,
+        capitalised=_capitalise,
+        count=format_count,
+        duration=format_duration,
+        percent=format_percent,
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
-        points=points,
-        rough=rough,
-        seeds=seeds_of,
+        points=format_points,
+        rough=format_rough,
+        seeds=format_seeds,
     )
-    return made
+    return jinja
 
 
-def _patterns(
+def _list_patterns(
     summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
 ) -> list[tuple[ArmSummary, tuple[Pattern, ...], int]]:
     """Each arm with its error patterns and the number of its answers."""
-    asked = {example.id: example for example in examples}
-    found: list[tuple[ArmSummary, tuple[Pattern, ...], int]] = []
+    by_id = {example.id: example for example in examples}
+    by_arm: list[tuple[ArmSummary, tuple[Pattern, ...], int]] = []
     for arm in summary.arms:
         mine = [row for row in rows if row.arm == arm.name and row.status == "scored"]
-        patterns = patterns_of(summary.study.metric, mine, asked)
+        patterns = find_patterns(summary.study.metric, mine, by_id)
         if patterns:
-            found.append((arm, patterns, len(mine)))
-    return found
+            by_arm.append((arm, patterns, len(mine)))
+    return by_arm
 
 
-def _capitalised(text: str) -> str:
+def _capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
+def _draw_cost_charts(scored: Sequence[ArmSummary]) -> list[Any]:
     """Score against prompt tokens, time a request and, where an arm trained, training time."""
     costs: list[tuple[str, Callable[[ArmSummary], float], Callable[[float], str]]] = [
-        ("prompt tokens a request", lambda arm: arm.prompt_tokens, count),
-        ("time a request", lambda arm: arm.seconds, in_one_unit),
+        ("prompt tokens a request", lambda arm: arm.prompt_tokens, format_count),
+        ("time a request", lambda arm: arm.seconds, format_one_unit),
     ]
     if any(arm.info.training_seconds for arm in scored):
-        costs.append(("training time", lambda arm: arm.info.training_seconds, in_one_unit))
+        costs.append(("training time", lambda arm: arm.info.training_seconds, format_one_unit))
     if any(arm.info.usd for arm in scored):
         costs.append(("US dollars", lambda arm: arm.info.usd, lambda usd: f"${usd:.3g}"))
     return [
-        charts.scatter(scored, cost, what, text, timed=text is in_one_unit)
+        charts.draw_scatter(scored, cost, what, text, timed=text is format_one_unit)
         for what, cost, text in costs
     ]
 
 
-def whole(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Text with lone surrogates, which models can emit and UTF-8 cannot hold, replaced."""
     return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
-def embedded(value: Any) -> Any:
+def embed_json(value: Any) -> Any:
     """JSON for a script element: ASCII, and without the characters that HTML reads."""
     from markupsafe import Markup
 
@@ -159,7 +159,7 @@ def embedded(value: Any) -> Any:
     return Markup(text)
 
 
-def predictions(
+def collect_predictions(
     summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
 ) -> dict[str, Any]:
     """The answers side by side, small enough to travel in the page.
@@ -172,15 +172,15 @@ def predictions(
     for row in rows:
         if row.status == "scored":
             answers.setdefault((row.arm, row.example), []).append(row)
-    asked = [e for e in examples if any((arm, e.id) in answers for arm in arms)]
-    number = len(asked)
+    answered = [e for e in examples if any((arm, e.id) in answers for arm in arms)]
+    number = len(answered)
     while True:
         packed: dict[str, Any] = {}
         for cut in CUTS:
-            packed = {**_pack(arms, answers, asked[:number], cut), "total": len(asked)}
-            if len(embedded(packed)) <= BUDGET or number == 0:
+            packed = {**_pack(arms, answers, answered[:number], cut), "total": len(answered)}
+            if len(embed_json(packed)) <= BUDGET or number == 0:
                 return packed
-        number = min(number - 1, number * BUDGET // len(embedded(packed)))
+        number = min(number - 1, number * BUDGET // len(embed_json(packed)))
 
 
 def _pack(
@@ -192,7 +192,7 @@ def _pack(
     numbers: dict[str, int] = {}
 
     def text(value: str) -> int:
-        value = whole(value)
+        value = replace_surrogates(value)
         if len(value) > cut:
             value = f"{value[:cut]}… ({len(value) - cut:,} more characters)"
         return numbers.setdefault(value, len(numbers))
@@ -200,7 +200,7 @@ def _pack(
     def packed(rows: Sequence[Row]) -> list[list[Any]]:
         seeds: dict[tuple[str, str, float, str, str], list[int]] = {}
         for row in rows:
-            same = (kind_of(row), row.output, row.value, row.feedback, row.reasoning)
+            same = (classify_answer(row), row.output, row.value, row.feedback, row.reasoning)
             seeds.setdefault(same, []).append(row.seed)
         return [
             [sorted(own), text(kind), round(value, 3), text(output), text(why), text(thoughts)]

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 
-def svg(width: float, height: float, said: str, parts: Sequence[str], css: str = "chart") -> Markup:
+def render_svg(
+    width: float, height: float, said: str, parts: Sequence[str], css: str = "chart"
+) -> Markup:
     """The chart; ``said`` is its text for those who cannot see it, empty for an ornament."""
-    seen = f'role="img" aria-label="{escape(said)}"' if said else 'aria-hidden="true"'
+    accessibility = f'role="img" aria-label="{escape(said)}"' if said else 'aria-hidden="true"'
     body = "".join(parts)
     return Markup(
-        f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {seen}>'
+        f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {accessibility}>'
         f"{body}</svg>"
     )
 
@@ -32,7 +34,7 @@ def draw_text(x: float, y: float, text: str, css: str, anchor: str) -> str:
 
 def draw_mark(x: float, y: float, label: str) -> str:
     """Works: a disc. Does not work: a square. Cannot tell: a ring. Baseline: a diamond."""
-    css = f"mark {css_of(label)}"
+    css = f"mark {choose_css(label)}"
     if label in ("does not work", "baseline"):
         turn = f' transform="rotate(45 {x:.1f} {y:.1f})"' if label == "baseline" else ""
         corner = f'x="{x - 4.6:.1f}" y="{y - 4.6:.1f}" width="9.2" height="9.2"'
@@ -40,7 +42,7 @@ def draw_mark(x: float, y: float, label: str) -> str:
     return f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="5.4"/>'
 
 
-def css_of(label: str) -> str:
+def choose_css(label: str) -> str:
     """The class of a verdict."""
     return label.replace(" ", "-")
 

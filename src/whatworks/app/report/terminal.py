@@ -13,15 +13,15 @@ from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.learning_curve import Curve
 from whatworks.app.report.progress import clean
 from whatworks.base.phrasing import (
-    count,
-    cut,
-    duration,
-    in_one_unit,
-    listed,
-    percent,
-    points,
-    seeds_of,
-    span,
+    cut_text,
+    format_count,
+    format_duration,
+    format_interval,
+    format_one_unit,
+    format_percent,
+    format_points,
+    format_seeds,
+    join_names,
 )
 
 if TYPE_CHECKING:
@@ -78,31 +78,31 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         console.print(Text(clean(line)))
     console.print()
     # Without its edge, rich draws the table two columns wider than it was told.
-    console.print(_table(summary, console.width), width=console.width - 2, crop=False)
+    console.print(_make_table(summary, console.width), width=console.width - 2, crop=False)
     if summary.curve is not None:
         console.print()
-        console.print(_curve_table(summary.curve))
+        console.print(_make_curve_table(summary.curve))
         console.print(Text(clean(summary.curve.sentence) + "."))
         console.print()
     for arm in summary.arms:
         for failure in arm.failures:
             console.print(
-                Text(f"! {clean(arm.name)}, {seeds_of(failure.seeds)}: {clean(failure.said)}")
+                Text(f"! {clean(arm.name)}, {format_seeds(failure.seeds)}: {clean(failure.said)}")
             )
             if failure.remedy:
                 console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))
-    if said := content_said(summary, figures=console.width < WIDE + 2):
-        console.print(Text(said, style="dim"))
-    if said := forgetting_said(summary, figures=console.width < _kept_from(summary) + 2):
-        console.print(Text(said, style="dim"))
+    if note := describe_content(summary, figures=console.width < WIDE + 2):
+        console.print(Text(note, style="dim"))
+    if note := describe_forgetting(summary, figures=console.width < _count_columns(summary) + 2):
+        console.print(Text(note, style="dim"))
     if study.origin:
         console.print(Text(clean(f"{study.model}: {study.origin}"), style="dim"))
     if study.plan:
         console.print(Text(clean(study.plan), style="dim"))
-    console.print(Text(_fine_print(summary), style="dim"))
+    console.print(Text(_write_fine_print(summary), style="dim"))
 
 
-def _table(summary: Summary, width: int) -> Table:
+def _make_table(summary: Summary, width: int) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -112,14 +112,14 @@ def _table(summary: Summary, width: int) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column(f"to {clean(summary.study.baseline)}", justify="right", max_width=16)
     table.add_column("verdict", min_width=13)
-    apart = width >= WIDE and _told_apart(summary)
+    apart = width >= WIDE and _has_aspects(summary)
     if apart:
         table.add_column("content\nusable", justify="right", no_wrap=True)
     for heading in ("prompt\ntokens", "time a\nrequest", "train"):
         table.add_column(heading, justify="right", no_wrap=True)
     if width >= WIDE:
         table.add_column("dev", justify="right", no_wrap=True)
-    forgot = width >= _kept_from(summary) and any(arm.info.forgetting for arm in summary.arms)
+    forgot = width >= _count_columns(summary) and any(arm.info.forgetting for arm in summary.arms)
     if forgot:
         table.add_column("kept\nKL", justify="right", no_wrap=True)
     for arm in summary.arms:
@@ -127,75 +127,78 @@ def _table(summary: Summary, width: int) -> Table:
         name = f"▸{arm.name}" if chosen else f" {arm.name}"
         cells = [
             Text(name, style="bold" if chosen else ""),
-            *_scores(arm),
-            _verdict(arm),
-            *([_aspects(arm)] if apart else []),
-            *_cost(arm),
+            *_format_scores(arm),
+            _format_verdict(arm),
+            *([_format_aspects(arm)] if apart else []),
+            *_format_cost(arm),
         ]
         if width >= WIDE:
             dev = arm.info.dev_score
-            cells.append(Text("–" if dev is None else percent(dev)))
+            cells.append(Text("–" if dev is None else format_percent(dev)))
         if forgot:
-            cells.append(_forgetting(arm))
+            cells.append(_format_forgetting(arm))
         table.add_row(*cells)
     if summary.constant is not None:
         always = summary.constant
-        share = percent(always.content.value) if apart else ""
+        share = format_percent(always.content.value) if apart else ""
         table.add_row(
-            Text(f" always\n “{clean(cut(always.answer, 16))}”", style="dim"),
-            *_figures(always.score, always.difference),
+            Text(f" always\n “{clean(cut_text(always.answer, 16))}”", style="dim"),
+            *_format_figures(always.score, always.difference),
             Text("  no model", style="dim"),
-            *([_stacked(share)] if apart else []),
+            *([_stack(share)] if apart else []),
         )
     return table
 
 
-def _told_apart(summary: Summary) -> bool:
+def _has_aspects(summary: Summary) -> bool:
     """Whether the metric tells content from form."""
     return any(arm.content for arm in summary.arms)
 
 
-def _kept_from(summary: Summary) -> int:
+def _count_columns(summary: Summary) -> int:
     """Columns from which forgetting is one of them."""
-    return WIDER + CONTENT * _told_apart(summary)
+    return WIDER + CONTENT * _has_aspects(summary)
 
 
-def content_said(summary: Summary, *, figures: bool) -> str:
+def describe_content(summary: Summary, *, figures: bool) -> str:
     """What content and form mean, with their figures where there is no column for them."""
-    if not _told_apart(summary):
+    if not _has_aspects(summary):
         return ""
     counts = "content alone" if summary.study.score == "lenient" else "content and form both"
-    said = (
+    note = (
         "content: the right thing is in the answer; usable: how many of those can be used as they "
         f"stand. The score counts {counts}"
     )
     if figures:
         shown = [
-            f"{clean(arm.name)} {percent(arm.content.share.value)}"
+            f"{clean(arm.name)} {format_percent(arm.content.share.value)}"
             + (f", {arm.form.counted} usable" if arm.form else "")
             for arm in summary.arms
             if arm.content
         ]
-        said += ". " + "; ".join(shown)
-    return said
+        note += ". " + "; ".join(shown)
+    return note
 
 
-def forgetting_said(summary: Summary, *, figures: bool) -> str:
+def describe_forgetting(summary: Summary, *, figures: bool) -> str:
     """What the forgetting figures mean, with them where there is no column for them."""
-    found = [(arm.name, arm.info.forgetting) for arm in summary.arms if arm.info.forgetting]
-    if not found:
+    forgettings = [(arm.name, arm.info.forgetting) for arm in summary.arms if arm.info.forgetting]
+    if not forgettings:
         return ""
-    said = (
-        f"kept: same answers as the untouched model to {found[0][1].prompts} general prompts; "
+    note = (
+        f"kept: same answers as the untouched model to {forgettings[0][1].prompts} general prompts; "
         "KL from it in nats per token"
     )
     if figures:
-        shown = [f"{clean(name)} {percent(f.agreement, 0)}, KL {f.kl:.2f}" for name, f in found]
-        said += ": " + "; ".join(shown)
-    return said
+        shown = [
+            f"{clean(name)} {format_percent(f.agreement, 0)}, KL {f.kl:.2f}"
+            for name, f in forgettings
+        ]
+        note += ": " + "; ".join(shown)
+    return note
 
 
-def _curve_table(curve: Curve) -> Table:
+def _make_curve_table(curve: Curve) -> Table:
     """The learning curve: each number of rows, then the k-shot that it is compared with."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -209,18 +212,20 @@ def _curve_table(curve: Curve) -> Table:
         if point.score is None:
             table.add_row(name, "failed")
             continue
-        found = point.difference
+        comparison = point.difference
         table.add_row(
             name,
-            percent(point.score.value),
-            f"{points(found.difference)} {span(found.low, found.high)}" if found else "",
-            count(point.prompt_tokens),
-            in_one_unit(point.seconds),
+            format_percent(point.score.value),
+            f"{format_points(comparison.difference)} {format_interval(comparison.low, comparison.high)}"
+            if comparison
+            else "",
+            format_count(point.prompt_tokens),
+            format_one_unit(point.seconds),
         )
     return table
 
 
-def _stacked(value: str, below: str = "") -> Text:
+def _stack(value: str, below: str = "") -> Text:
     from rich.text import Text
 
     text = Text(value)
@@ -229,33 +234,39 @@ def _stacked(value: str, below: str = "") -> Text:
     return text
 
 
-def _scores(arm: ArmSummary) -> list[Text]:
-    return _figures(arm.score, arm.difference)
+def _format_scores(arm: ArmSummary) -> list[Text]:
+    return _format_figures(arm.score, arm.difference)
 
 
-def _aspects(arm: ArmSummary) -> Text:
+def _format_aspects(arm: ArmSummary) -> Text:
     """The share with the right content, and how many of these can be used as they stand."""
     if arm.content is None:
-        return _stacked("–" if arm.score is None else "")
+        return _stack("–" if arm.score is None else "")
     usable = arm.form.counted if arm.form else ""
-    return _stacked(percent(arm.content.share.value), usable)
+    return _stack(format_percent(arm.content.share.value), usable)
 
 
-def _figures(score: Estimate | None, found: Comparison | None) -> list[Text]:
+def _format_figures(score: Estimate | None, found: Comparison | None) -> list[Text]:
     return [
-        _stacked(percent(score.value), span(score.low, score.high, signed=False))
+        _stack(format_percent(score.value), format_interval(score.low, score.high, signed=False))
         if score
-        else _stacked("–"),
-        _stacked(points(found.difference), span(found.low, found.high)) if found else _stacked(""),
+        else _stack("–"),
+        _stack(format_points(found.difference), format_interval(found.low, found.high))
+        if found
+        else _stack(""),
     ]
 
 
-def _forgetting(arm: ArmSummary) -> Text:
-    found = arm.info.forgetting
-    return _stacked(percent(found.agreement, 0), f"{found.kl:.2f}") if found else _stacked("")
+def _format_forgetting(arm: ArmSummary) -> Text:
+    forgetting = arm.info.forgetting
+    return (
+        _stack(format_percent(forgetting.agreement, 0), f"{forgetting.kl:.2f}")
+        if forgetting
+        else _stack("")
+    )
 
 
-def _verdict(arm: ArmSummary) -> Text:
+def _format_verdict(arm: ArmSummary) -> Text:
     from rich.text import Text
 
     verdict = arm.verdict
@@ -267,34 +278,36 @@ def _verdict(arm: ArmSummary) -> Text:
     elif verdict.more:
         text.append(f"\n  {verdict.needs.brief}", style="not bold dim")
     if arm.cut:
-        text.append(f"\n  {percent(arm.cut, 0)} cut", style="not bold dim")
+        text.append(f"\n  {format_percent(arm.cut, 0)} cut", style="not bold dim")
     return text
 
 
-def _cost(arm: ArmSummary) -> list[Text]:
+def _format_cost(arm: ArmSummary) -> list[Text]:
     money = f"${arm.info.usd:.3g}" if arm.info.usd else ""
     if arm.score is None:
-        return [_stacked("–", money), _stacked("–"), _stacked("–")]
+        return [_stack("–", money), _stack("–"), _stack("–")]
     part = f"{arm.seeds}/" if arm.seeds < arm.info.seeds else ""
     seeds = f"{part}{arm.info.seeds} seeds"
-    training = in_one_unit(arm.info.training_seconds) if arm.info.training_seconds else "none"
+    training = format_one_unit(arm.info.training_seconds) if arm.info.training_seconds else "none"
     return [
-        _stacked(count(arm.prompt_tokens), money),
-        _stacked(in_one_unit(arm.seconds)),
-        _stacked(training, seeds if arm.info.seeds > 1 else ""),
+        _stack(format_count(arm.prompt_tokens), money),
+        _stack(format_one_unit(arm.seconds)),
+        _stack(training, seeds if arm.info.seeds > 1 else ""),
     ]
 
 
-def _fine_print(summary: Summary) -> str:
+def _write_fine_print(summary: Summary) -> str:
     study = summary.study
-    groups = f" in {count(summary.n_groups)} groups" if summary.n_groups < summary.n_test else ""
+    groups = (
+        f" in {format_count(summary.n_groups)} groups" if summary.n_groups < summary.n_test else ""
+    )
     units = {arm.verdict.needs.unit for arm in summary.arms if arm.verdict.more_examples}
-    more = f"; N more: test {listed(sorted(f'{u}s' for u in units))} to tell" if units else ""
+    more = f"; N more: test {join_names(sorted(f'{u}s' for u in units))} to tell" if units else ""
     opened = "once" if study.openings == 1 else f"{study.openings} times"
     decided = "".join(f" {clean(line)}" for line in study.decisions)
     return (
-        f"▸ chosen on dev.{decided} {count(summary.n_test)} test examples{groups}, opened "
+        f"▸ chosen on dev.{decided} {format_count(summary.n_test)} test examples{groups}, opened "
         f"{opened}. In brackets 95% intervals; differences in points, paired, corrected for the "
         "number of arms"
-        f"{more}. {duration(study.seconds)} in all."
+        f"{more}. {format_duration(study.seconds)} in all."
     )

@@ -14,7 +14,7 @@ from whatworks.app.serve.protocol import Refusal
 from whatworks.app.serve.served import Served
 from whatworks.data.task import Message
 from whatworks.methods.bench import pick_answer as samples
-from whatworks.metrics.citations import bare
+from whatworks.metrics.citations import make_answer_reader
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, OnToken, Token
 
@@ -142,7 +142,7 @@ class Batcher:
             decoding,
             examples=examples,
             metric=served.metric,
-            read=bare(served.candidate.prompt),
+            read=make_answer_reader(served.candidate.prompt),
         )
 
     def _check_length(self, prompts: Sequence[Sequence[Message]]) -> None:
@@ -152,10 +152,10 @@ class Batcher:
             return
         longest = max(served.engine.prompt_tokens(served.files, prompts))
         if longest + 1 > context:
-            raise too_long(context, longest)
+            raise make_length_refusal(context, longest)
 
 
-def too_long(context: int, tokens: int) -> Refusal:
+def make_length_refusal(context: int, tokens: int) -> Refusal:
     """The protocol's answer to a prompt that leaves no room."""
     return Refusal(
         f"This model's maximum context length is {context} tokens. However, your messages "

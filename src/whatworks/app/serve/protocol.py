@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whatworks.base.errors import WhatworksError
 from whatworks.data.task import Message
-from whatworks.models.constraint import Constraint, made
+from whatworks.models.constraint import Constraint, make_constraint
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, Token
 
@@ -104,18 +104,18 @@ class _Drawing(_Shape):
         if not self.structured_outputs:
             return None
         names = {"choice": "choices", "regex": "regex", "grammar": "lark", "json": "json_schema"}
-        asked = {names.get(kind, kind): value for kind, value in self.structured_outputs.items()}
-        return _form(asked, "structured_outputs")
+        fields = {names.get(kind, kind): value for kind, value in self.structured_outputs.items()}
+        return _read_form(fields, "structured_outputs")
 
     def over(self, decoding: Decoding, limit: int | None) -> Decoding:
         """The decoding with what the request says in its place; the seed is the request's own."""
-        said: dict[str, Any] = {"temperature": self.temperature, "top_p": self.top_p}
-        said["max_tokens"] = limit
+        settings: dict[str, Any] = {"temperature": self.temperature, "top_p": self.top_p}
+        settings["max_tokens"] = limit
         if self.stop is not None:
-            said["stop"] = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
-        said["constraint"] = self.constraint()
-        given = {name: value for name, value in said.items() if value is not None}
-        return decoding.replace(**given, seed=0)
+            settings["stop"] = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+        settings["constraint"] = self.constraint()
+        present = {name: value for name, value in settings.items() if value is not None}
+        return decoding.replace(**present, seed=0)
 
 
 class ChatRequest(_Drawing):
@@ -130,14 +130,16 @@ class ChatRequest(_Drawing):
 
     def constraint(self) -> Constraint | None:
         """The form asked for, in either place."""
-        asked = self.response_format or {"type": "text"}
-        if asked.get("type") == "json_object":
+        response_form = self.response_format or {"type": "text"}
+        if response_form.get("type") == "json_object":
             return Constraint.of_schema({"type": "object"})
-        if asked.get("type") == "json_schema":
-            schema = (asked.get("json_schema") or {}).get("schema")
-            return _form({"json_schema": schema}, "response_format")
-        if asked.get("type") != "text":
-            raise Refusal(f"unknown response format {asked.get('type')!r}", param="response_format")
+        if response_form.get("type") == "json_schema":
+            schema = (response_form.get("json_schema") or {}).get("schema")
+            return _read_form({"json_schema": schema}, "response_format")
+        if response_form.get("type") != "text":
+            raise Refusal(
+                f"unknown response format {response_form.get('type')!r}", param="response_format"
+            )
         return super().constraint()
 
 
@@ -167,12 +169,12 @@ class TokenizeRequest(_Shape):
     add_special_tokens: bool = False
 
 
-def _form(asked: dict[str, Any], param: str) -> Constraint:
+def _read_form(asked: dict[str, Any], param: str) -> Constraint:
     """The form that a request spells out; a file of this machine is none of its business."""
     if len(asked) != 1:
         raise Refusal("one form at a time", param=param)
     try:
-        return made(*next(iter(asked.items())))
+        return make_constraint(*next(iter(asked.items())))
     except WhatworksError as error:
         raise Refusal(str(error), param=param) from error
 
@@ -202,14 +204,14 @@ class Reply:
         self, at: int, generation: Generation, logprobs: dict[str, Any] | None, before: str = ""
     ) -> dict[str, Any]:
         """One finished answer; ``before`` is what it echoes."""
-        said: dict[str, Any] = {"text": before + generation.text}
+        content: dict[str, Any] = {"text": before + generation.text}
         if self._chat:
             thoughts = generation.reasoning
             own = {"reasoning_content": thoughts} if thoughts else {}
             message = {"role": "assistant", "content": generation.text, "refusal": None, **own}
-            said = {"message": message}
+            content = {"message": message}
         end = {"finish_reason": generation.finish, "logprobs": logprobs}
-        return {"index": at, **said, **end}
+        return {"index": at, **content, **end}
 
     def piece(
         self,
@@ -235,24 +237,24 @@ class Reply:
         return {**head, "choices": [], "usage": usage}
 
 
-def usage_of(generations: Sequence[Generation]) -> dict[str, int]:
+def count_usage(generations: Sequence[Generation]) -> dict[str, int]:
     """The protocol's counts."""
     read = sum(g.prompt_tokens for g in generations)
     written = sum(g.completion_tokens for g in generations)
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
-def chat_logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
+def format_chat_logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
     """Log-probabilities as chat completions have them; the end token is no part of the text."""
-    said = [
+    entries = [
         {"token": t.text, "logprob": t.logprob, "bytes": list(t.text.encode()), "top_logprobs": []}
         for t in tokens
         if t.text
     ]
-    return {"content": said, "refusal": None}
+    return {"content": entries, "refusal": None}
 
 
-def text_logprobs(texts: Sequence[str], values: Sequence[float | None]) -> dict[str, Any]:
+def format_text_logprobs(texts: Sequence[str], values: Sequence[float | None]) -> dict[str, Any]:
     """Log-probabilities as text completions have them."""
     offsets = [sum(map(len, texts[:at])) for at in range(len(texts))]
     tops = [None if v is None else {t: v} for t, v in zip(texts, values, strict=True)]

@@ -9,9 +9,9 @@ from pathlib import Path
 from whatworks.app.export.chosen_arm import Chosen, choose
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, Message, MetricSpec
-from whatworks.methods.bench.examiner import model_files
+from whatworks.methods.bench.examiner import find_model_files
 from whatworks.metrics.registry import load
-from whatworks.metrics.registry import of as metric_of
+from whatworks.metrics.registry import load_task_metric as metric_of
 from whatworks.metrics.score import Metric
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine, ModelFiles
@@ -104,6 +104,6 @@ def _open_arm(folder: StudyFolder, chosen: Chosen, name: str | None) -> Served:
             place=str(folder.path),
             remedy="put the old files back, or run the study again",
         )
-    files = model_files(weights, folder.store)
+    files = find_model_files(weights, folder.store)
     metric = metric_of(chosen.study.task)
     return Served(name or chosen.arm, engine, files, chosen.candidate, metric)

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from whatworks.app.serve.batcher import Batcher, Work, too_long
+from whatworks.app.serve.batcher import Batcher, Work, make_length_refusal
 from whatworks.app.serve.protocol import (
     ChatRequest,
     Refusal,
@@ -25,9 +25,9 @@ from whatworks.app.serve.protocol import (
     TextRequest,
     TokenizeRequest,
     Turn,
-    chat_logprobs,
-    text_logprobs,
-    usage_of,
+    count_usage,
+    format_chat_logprobs,
+    format_text_logprobs,
 )
 from whatworks.app.serve.served import Served
 from whatworks.base.errors import ArmFailure, WhatworksError
@@ -66,9 +66,9 @@ class Server:
             Route("/health", self._health),
             Route("/v1/models", self._models),
             Route("/v1/models/{name:path}", self._model),
-            *(Route(path, _guarded(handler), methods=["POST"]) for path, handler in posts.items()),
+            *(Route(path, _guard(handler), methods=["POST"]) for path, handler in posts.items()),
         ]
-        handlers: Any = {404: _not_found, 405: _not_found}
+        handlers: Any = {404: _answer_not_found, 405: _answer_not_found}
         return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
     async def _health(self, _: Request) -> Response:
@@ -89,38 +89,40 @@ class Server:
         return {**head, "created": self._began}
 
     async def _chat(self, request: Request) -> Response:
-        asked = await _read(request, ChatRequest)
-        self._check_model(asked.model)
-        limit = asked.max_completion_tokens or asked.max_tokens
-        decoding = asked.over(self._served.candidate.decoding, limit)
-        messages = self._messages(asked.messages)
-        works = [Work(decoding, key, messages=messages) for key in _keys(asked.seed, asked.n)]
+        body = await _read(request, ChatRequest)
+        self._check_model(body.model)
+        limit = body.max_completion_tokens or body.max_tokens
+        decoding = body.over(self._served.candidate.decoding, limit)
+        messages = self._messages(body.messages)
+        works = [Work(decoding, key, messages=messages) for key in _make_keys(body.seed, body.n)]
         reply = Reply("chat.completion", self._served.name)
-        said: list[list[Token]] = [[] for _ in works]
-        if asked.logprobs:
+        token_lists: list[list[Token]] = [[] for _ in works]
+        if body.logprobs:
             self._needs_tokens("logprobs")
             if decoding.samples > 1:
                 raise Refusal("an arm that draws several answers has no logprobs", param="logprobs")
-            for work, tokens in zip(works, said, strict=True):
+            for work, tokens in zip(works, token_lists, strict=True):
                 work.on_token = tokens.append
-        if asked.stream:
-            return self._stream(works, reply, usage=asked.with_usage, logprobs=bool(asked.logprobs))
+        if body.stream:
+            return self._stream(works, reply, usage=body.with_usage, logprobs=bool(body.logprobs))
         answers = await self._answers(works)
         choices = [
-            reply.choice(at, answer, chat_logprobs(said[at]) if asked.logprobs else None)
+            reply.choice(
+                at, answer, format_chat_logprobs(token_lists[at]) if body.logprobs else None
+            )
             for at, answer in enumerate(answers)
         ]
-        return JSONResponse(reply.whole(choices, usage_of(answers)))
+        return JSONResponse(reply.whole(choices, count_usage(answers)))
 
     async def _text(self, request: Request) -> Response:
-        asked = await _read(request, TextRequest)
-        self._check_model(asked.model)
+        body = await _read(request, TextRequest)
+        self._check_model(body.model)
         engine, files = self._needs_tokens("text completions"), self._served.files
 
         def encoded() -> list[tuple[int, ...]]:
             return [
                 tuple(engine.encode(files, one) if isinstance(one, str) else one)
-                for one in asked.prompts
+                for one in body.prompts
             ]
 
         prompts = await asyncio.wrap_future(self._batcher.call(encoded))
@@ -129,18 +131,18 @@ class Server:
             if not ids:
                 raise Refusal("an empty prompt", param="prompt")
             # An echo alone needs no room for an answer.
-            if context is not None and len(ids) + (not asked.echo) > context:
-                raise too_long(context, len(ids))
-        limit = 16 if asked.max_tokens is None else asked.max_tokens
-        decoding = asked.over(self._served.candidate.decoding, limit).replace(samples=1)
+            if context is not None and len(ids) + (not body.echo) > context:
+                raise make_length_refusal(context, len(ids))
+        limit = 16 if body.max_tokens is None else body.max_tokens
+        decoding = body.over(self._served.candidate.decoding, limit).replace(samples=1)
         reply = Reply("text_completion", self._served.name)
-        if asked.stream:
-            if asked.echo or asked.logprobs is not None:
+        if body.stream:
+            if body.echo or body.logprobs is not None:
                 raise Refusal("a stream has no echo and no logprobs here", param="stream")
-            keys = _keys(asked.seed, asked.n)
+            keys = _make_keys(body.seed, body.n)
             works = [Work(decoding, key, ids=ids) for ids in prompts for key in keys]
-            return self._stream(works, reply, usage=asked.with_usage, logprobs=False)
-        return await self._whole_texts(asked, prompts, decoding, reply, context)
+            return self._stream(works, reply, usage=body.with_usage, logprobs=False)
+        return await self._whole_texts(body, prompts, decoding, reply, context)
 
     async def _whole_texts(
         self,
@@ -151,64 +153,64 @@ class Server:
         context: int | None,
     ) -> Response:
         engine, files = self._needs_tokens("text completions"), self._served.files
-        keys = _keys(asked.seed, asked.n)
+        keys = _make_keys(asked.seed, asked.n)
         works: list[Work] = []
-        said: list[list[Token]] = []
+        token_lists: list[list[Token]] = []
         echoed: list[tuple[list[str], list[float | None]]] = []
         for ids in prompts:
             texts: list[str] = []
             values: list[float | None] = []
             if asked.echo:
                 texts, values = await asyncio.wrap_future(
-                    self._batcher.call(partial(_echoed, engine, files, list(ids)))
+                    self._batcher.call(partial(_echo_prompt, engine, files, list(ids)))
                 )
             for key in keys:
                 tokens: list[Token] = []
                 works.append(Work(decoding, key, ids=ids, on_token=tokens.append))
-                said.append(tokens)
+                token_lists.append(tokens)
                 echoed.append((texts, values))
 
         def room(work: Work) -> bool:
             return decoding.max_tokens > 0 and (context is None or len(work.ids) < context)
 
         asked_for = [work for work in works if room(work)]
-        found = iter(await self._answers(asked_for))
+        generations = iter(await self._answers(asked_for))
         answers = [
-            next(found) if room(work) else Generation("", len(work.ids), 0, 0.0, "length")
+            next(generations) if room(work) else Generation("", len(work.ids), 0, 0.0, "length")
             for work in works
         ]
         choices: list[dict[str, Any]] = []
         for at, (answer, tokens, (texts, values)) in enumerate(
-            zip(answers, said, echoed, strict=True)
+            zip(answers, token_lists, echoed, strict=True)
         ):
             logprobs = None
             if asked.logprobs is not None:
                 own = [token for token in tokens if token.text]
-                logprobs = text_logprobs(
+                logprobs = format_text_logprobs(
                     [*texts, *(t.text for t in own)], [*values, *(t.logprob for t in own)]
                 )
             choices.append(reply.choice(at, answer, logprobs, "".join(texts)))
-        return JSONResponse(reply.whole(choices, usage_of(answers)))
+        return JSONResponse(reply.whole(choices, count_usage(answers)))
 
     async def _tokenize(self, request: Request) -> Response:
-        asked = await _read(request, TokenizeRequest)
-        if asked.model is not None:
-            self._check_model(asked.model)
+        body = await _read(request, TokenizeRequest)
+        if body.model is not None:
+            self._check_model(body.model)
         engine, served = self._needs_tokens("tokens"), self._served
 
         def tokens() -> list[int]:
-            if asked.messages is None:
-                return engine.encode(served.files, asked.prompt or "")
-            messages = self._messages(asked.messages)
+            if body.messages is None:
+                return engine.encode(served.files, body.prompt or "")
+            messages = self._messages(body.messages)
             answer = None
-            if not asked.add_generation_prompt and messages[-1].role == "assistant":
+            if not body.add_generation_prompt and messages[-1].role == "assistant":
                 messages, answer = messages[:-1], messages[-1].content
             prompt = served.rendered(served.example(messages, "request"))
             return engine.encode(served.files, prompt, answer)
 
-        found = await asyncio.wrap_future(self._batcher.call(tokens))
+        ids = await asyncio.wrap_future(self._batcher.call(tokens))
         most = engine.context_length(served.files)
-        return JSONResponse({"tokens": found, "count": len(found), "max_model_len": most})
+        return JSONResponse({"tokens": ids, "count": len(ids), "max_model_len": most})
 
     def _stream(
         self, works: list[Work], reply: Reply, *, usage: bool, logprobs: bool
@@ -232,11 +234,11 @@ class Server:
             sent = [""] * len(works)
             answers: list[Generation] = []
             for at in range(len(works)):
-                yield _event(reply.piece(at, "", first=True))
+                yield _format_event(reply.piece(at, "", first=True))
             while len(answers) < len(works):
                 at, event = await events.get()
                 if isinstance(event, BaseException):
-                    yield _event(_refused(event).body)
+                    yield _format_event(_make_refusal(event).body)
                     return
                 ended = isinstance(event, Generation)
                 text = event.text if ended else event.so_far
@@ -244,14 +246,14 @@ class Server:
                 sent[at] += new
                 values = None
                 if logprobs and isinstance(event, Token):
-                    values = chat_logprobs([event])
+                    values = format_chat_logprobs([event])
                 if new or ended or (values and values["content"]):
                     finish = event.finish if ended else None
-                    yield _event(reply.piece(at, new, finish, values))
+                    yield _format_event(reply.piece(at, new, finish, values))
                 if ended:
                     answers.append(event)
             if usage:
-                yield _event(reply.counts(usage_of(answers)))
+                yield _format_event(reply.counts(count_usage(answers)))
             yield "data: [DONE]\n\n"
 
         return StreamingResponse(written(), media_type="text/event-stream")
@@ -290,21 +292,21 @@ class Server:
         )
 
 
-def _keys(seed: int | None, n: int) -> list[str]:
+def _make_keys(seed: int | None, n: int) -> list[str]:
     """Names of random streams: those of a seed, or new ones."""
     named = secrets.token_hex(8) if seed is None else str(seed)
     return [f"{named}:{at}" for at in range(n)]
 
 
-def _echoed(
+def _echo_prompt(
     engine: LocalEngine, files: ModelFiles, ids: list[int]
 ) -> tuple[list[str], list[float | None]]:
     """The text and the log-probability of each token of a prompt; the first has none."""
-    found = engine.echo(files, [(ids[:1], ids[1:])])[0] if ids[1:] else ()
-    return engine.pieces(files, ids), [None, *found]
+    values = engine.echo(files, [(ids[:1], ids[1:])])[0] if ids[1:] else ()
+    return engine.pieces(files, ids), [None, *values]
 
 
-def _guarded(
+def _guard(
     handler: Callable[[Request], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
     """The handler, whose refusals are answers in the protocol's shape."""
@@ -313,13 +315,13 @@ def _guarded(
         try:
             return await handler(request)
         except Exception as error:
-            refusal = _refused(error)
+            refusal = _make_refusal(error)
             return JSONResponse(refusal.body, status_code=refusal.status)
 
     return guarded
 
 
-def _refused(error: BaseException) -> Refusal:
+def _make_refusal(error: BaseException) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, WhatworksError):
@@ -329,7 +331,7 @@ def _refused(error: BaseException) -> Refusal:
     return Refusal(f"{type(error).__name__}: {error}", status=500, kind="server_error")
 
 
-async def _not_found(request: Request, _: Exception) -> Response:
+async def _answer_not_found(request: Request, _: Exception) -> Response:
     refusal = Refusal(f"nothing at {request.method} {request.url.path}", status=404)
     return JSONResponse(refusal.body, status_code=404)
 
@@ -349,7 +351,7 @@ async def _read(request: Request, kind: type[R]) -> R:
         raise Refusal(f"{where or 'body'}: {cause}", param=where or None) from error
 
 
-def _event(content: dict[str, Any]) -> str:
+def _format_event(content: dict[str, Any]) -> str:
     return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"
 
 

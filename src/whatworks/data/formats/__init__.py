@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.plugins import load_plugins, refuse_plugin
 from whatworks.data.formats.base import Columns, Content, Format, RowProblem
 from whatworks.data.formats.chat import (
@@ -67,7 +67,7 @@ SAMPLE = 100
 GROUP = "whatworks.formats"
 
 
-def known_formats() -> tuple[Format, ...]:
+def list_formats() -> tuple[Format, ...]:
     """Every format in the order in which rows are held against them.
 
     Raises:
@@ -91,9 +91,9 @@ def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format
     """
     own_columns = "input" in columns or "target" in columns
     if name is not None:
-        known = {form.name: form for form in known_formats()}
+        known = {form.name: form for form in list_formats()}
         if name not in known:
-            raise InputError(f"unknown format {name!r}", remedy=nearest(name, known))
+            raise InputError(f"unknown format {name!r}", remedy=suggest_nearest(name, known))
         if own_columns and name != GENERIC.name:
             raise InputError(
                 f"the format {name} has input and target columns of its own",
@@ -102,7 +102,7 @@ def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format
         return known[name].fitted(rows, columns)
     if own_columns:
         return GENERIC.fitted(rows, columns)
-    found = next(
-        (form for form in known_formats() if form.recognise(rows[:SAMPLE]) >= 0.5), GENERIC
+    recognised = next(
+        (form for form in list_formats() if form.recognise(rows[:SAMPLE]) >= 0.5), GENERIC
     )
-    return found.fitted(rows, columns)
+    return recognised.fitted(rows, columns)

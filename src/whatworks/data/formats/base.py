@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from whatworks.base.errors import InputError
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.data.raw_row import Fields
 from whatworks.data.task import Document, Message
 
@@ -107,14 +107,14 @@ class Format:
         return frozenset(name for names in self.columns.values() for name in names)
 
 
-def first(fields: Fields, *names: str) -> Any:
+def find_value(fields: Fields, *names: str) -> Any:
     """The value of the first of these columns that the row has and that is not None, else None."""
     return next((fields[name] for name in names if fields.get(name) is not None), None)
 
 
-def text_in(fields: Fields, *names: str) -> str:
+def find_text(fields: Fields, *names: str) -> str:
     """The text in the first of these columns that the row has, "" where it has none of them."""
-    value = first(fields, *names)
+    value = find_value(fields, *names)
     return "" if value is None else as_text(value)
 
 
@@ -125,31 +125,31 @@ def as_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def items_of(value: Any) -> list[Any]:
+def list_items(value: Any) -> list[Any]:
     """The items of a list; of anything else, none."""
     return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else []
 
 
-def needed(fields: Fields, *names: str) -> str:
+def require_text(fields: Fields, *names: str) -> str:
     """The text in the first of these columns.
 
     Raises:
         Absent: If the row has none of them.
     """
-    value = first(fields, *names)
+    value = find_value(fields, *names)
     if value is None:
         raise Absent(f"no {names[0]!r}")
     return as_text(value)
 
 
-def answers(value: Any) -> tuple[str, tuple[str, ...]]:
+def parse_answers(value: Any) -> tuple[str, tuple[str, ...]]:
     """An answer and all accepted ones: from text, a list, SQuAD's ``{"text": [...]}`` or list of
     ``{"text": ...}``, TriviaQA's ``{"value": ..., "aliases": [...]}``."""
     if isinstance(value, dict):
-        held = cast("dict[str, Any]", value)
-        value = held.get("text", held)
-        if "value" in held:
-            value = [held["value"], *(held.get("aliases") or ())]
+        mapping = cast("dict[str, Any]", value)
+        value = mapping.get("text", mapping)
+        if "value" in mapping:
+            value = [mapping["value"], *(mapping.get("aliases") or ())]
     if isinstance(value, list | tuple):
         items = [item["text"] if isinstance(item, dict) and "text" in item else item
                  for item in cast("list[Any]", value)]  # fmt: skip
@@ -158,26 +158,26 @@ def answers(value: Any) -> tuple[str, tuple[str, ...]]:
     return as_text(value), ()
 
 
-def system_turn(fields: Fields) -> tuple[Message, ...]:
+def make_system_turn(fields: Fields) -> tuple[Message, ...]:
     """The system message that a column of its own holds; none where it is missing or empty."""
-    said = text_in(fields, *SYSTEM)
-    return (Message(role="system", content=said),) if said else ()
+    text = find_text(fields, *SYSTEM)
+    return (Message(role="system", content=text),) if text else ()
 
 
-def document(text: str, title: str = "") -> Document:
+def make_document(text: str, title: str = "") -> Document:
     """A passage of a row as a document, whose id is its content."""
-    return Document(id=content_key(text), text=text, title=title)
+    return Document(id=hash_content(text), text=text, title=title)
 
 
-def beside(fields: Fields) -> dict[str, str]:
+def read_side_input(fields: Fields) -> dict[str, str]:
     """What an instruction is about: the column ``input`` that stands beside it, unless empty."""
-    said = text_in(fields, "input")
-    return {"input": said} if said else {}
+    text = find_text(fields, "input")
+    return {"input": text} if text else {}
 
 
-def after(turns: Sequence[Message], content: Content) -> Content:
+def append_question(turns: Sequence[Message], content: Content) -> Content:
     """Content that is asked after these turns: its inputs become the next user turn."""
     if not turns:
         return content
-    asked = Message(role="user", content="\n".join(content.inputs.values()))
-    return replace(content, inputs={}, messages=(*turns, asked))
+    question = Message(role="user", content="\n".join(content.inputs.values()))
+    return replace(content, inputs={}, messages=(*turns, question))

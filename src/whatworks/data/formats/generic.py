@@ -15,12 +15,12 @@ from whatworks.data.formats.base import (
     Format,
     RowProblem,
     Unclear,
-    after,
-    answers,
+    append_question,
     as_text,
-    first,
-    system_turn,
-    text_in,
+    find_text,
+    find_value,
+    make_system_turn,
+    parse_answers,
 )
 from whatworks.data.raw_row import Fields
 
@@ -44,48 +44,50 @@ def _fit(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
     names = list(dict.fromkeys(name for row in rows for name in row))
     extra, system, notes = "", (), ()
     if "input" in columns or "target" in columns:
-        inputs, target, notes = _named(names, columns)
+        inputs, target, notes = _resolve_columns(names, columns)
     else:
-        inputs, target, extra = _found(names)
+        inputs, target, extra = _find_columns(names)
         system = SYSTEM
 
-    asked = [name for name in inputs if len(inputs) == 1 or name.lower() not in _CONTEXT]
-    asked = asked or list(inputs)
+    required = [name for name in inputs if len(inputs) == 1 or name.lower() not in _CONTEXT]
+    required = required or list(inputs)
 
     def content(fields: Fields) -> Content:
         # One input keeps its column's name too: tables, demos and exports show it.
-        given = {name: text_in(fields, name) for name in inputs if fields.get(name) is not None}
-        if not any(given.get(name) is not None for name in asked):
-            raise Absent(f"no {asked[0]!r}")
-        given = {name: said for name, said in given.items() if said or name in asked}
-        if said := text_in(fields, extra):
-            given[extra] = said
-        best, meta = _answer(fields, target)
-        read = Content(inputs=given, target=best, meta=meta)
-        return after(system_turn(fields), read) if system else read
+        values = {name: find_text(fields, name) for name in inputs if fields.get(name) is not None}
+        if not any(values.get(name) is not None for name in required):
+            raise Absent(f"no {required[0]!r}")
+        values = {name: text for name, text in values.items() if text or name in required}
+        if text := find_text(fields, extra):
+            values[extra] = text
+        best, meta = _read_answer(fields, target)
+        read = Content(inputs=values, target=best, meta=meta)
+        return append_question(make_system_turn(fields), read) if system else read
 
     shown = {"input": (*inputs, extra), "system": system, "target": (target,)}
     carried = {role: tuple(filter(None, names)) for role, names in shown.items()}
     return replace(form, columns=carried, content=content, notes=notes)
 
 
-def _answer(fields: Fields, target: str) -> tuple[str, dict[str, Any]]:
+def _read_answer(fields: Fields, target: str) -> tuple[str, dict[str, Any]]:
     """The target, and in ``meta`` the other answers that count; empty without a target column."""
     if not target:
         return "", {}
-    value = first(fields, target)
+    value = find_value(fields, target)
     if value is None:
         raise Absent(f"no {target!r}")
     if target.lower() in _LISTS_OF_ANSWERS and not isinstance(value, str):
-        best, known = answers(value)
+        best, known = parse_answers(value)
         return best, {"aliases": list(known)}
     return as_text(value), {}
 
 
-def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+def _resolve_columns(
+    names: Sequence[str], columns: Columns
+) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Input and target as the user named them; the one left open is found or left empty."""
-    given = columns.get("input", [])
-    inputs = (given,) if isinstance(given, str) else tuple(given)
+    column = columns.get("input", [])
+    inputs = (column,) if isinstance(column, str) else tuple(column)
     target = columns.get("target", "")
     if not isinstance(target, str):
         raise InputError(
@@ -96,7 +98,7 @@ def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str
         spoken_for = {target, *_ROLES, *(c for c in columns.values() if isinstance(c, str))}
         rest = [name for name in names if name not in spoken_for]
         if len(rest) != 1:
-            raise _ambiguous(names, "which of the columns is the input is not said")
+            raise _make_ambiguity_error(names, "which of the columns is the input is not said")
         return (rest[0],), target, ()
     if not target and "target" not in columns:
         fitting = sorted(
@@ -108,34 +110,34 @@ def _named(names: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], str
             }
         )
         if len(fitting) > 1:
-            raise _ambiguous(names, "which of the columns is the target is not said")
+            raise _make_ambiguity_error(names, "which of the columns is the target is not said")
         target = fitting[0] if fitting else ""
     notes = () if target else ("no target column: all targets are empty",)
     return inputs, target, notes
 
 
-def _found(names: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
+def _find_columns(names: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
     """The one pair of columns whose names go together, and a column ``input`` beside them."""
     lower = {name.lower(): name for name in names}
-    found: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set()
     for inputs, targets in PAIRS:
         asks = [lower[name] for name in inputs if name in lower]
         gives = [lower[name] for name in targets if name in lower]
-        found |= {(ask, give) for ask in asks for give in gives}
-    if len(found) != 1:
+        pairs |= {(ask, give) for ask in asks for give in gives}
+    if len(pairs) != 1:
         why = (
             "several columns could be input and target"
-            if found
+            if pairs
             else ("no columns that are known to mean input and target")
         )
-        raise _ambiguous(names, why)
-    ask, target = found.pop()
+        raise _make_ambiguity_error(names, why)
+    ask, target = pairs.pop()
     context = [lower[name] for name in _CONTEXT if name in lower and ask.lower() != name]
     extra = lower.get("input", "")
     return (*context, ask), target, extra if extra != ask else ""
 
 
-def _ambiguous(names: Sequence[str], cause: str) -> Unclear:
+def _make_ambiguity_error(names: Sequence[str], cause: str) -> Unclear:
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return Unclear(
         f"{cause}; columns: {shown}",
@@ -143,7 +145,7 @@ def _ambiguous(names: Sequence[str], cause: str) -> Unclear:
     )
 
 
-def _unfitted(fields: Fields) -> Content:
+def _refuse_unfitted(fields: Fields) -> Content:
     raise RowProblem("no columns named yet")
 
 
@@ -152,6 +154,6 @@ GENERIC = Format(
     "one or more input columns and a target column",
     {},
     lambda fields: False,
-    _unfitted,
+    _refuse_unfitted,
     fit=_fit,
 )

@@ -12,54 +12,54 @@ from whatworks.data.formats.base import (
     Content,
     Format,
     RowProblem,
-    answers,
     as_text,
-    document,
-    first,
-    needed,
+    find_value,
+    make_document,
+    parse_answers,
+    require_text,
 )
-from whatworks.data.formats.turns import is_turns, turns
+from whatworks.data.formats.turns import is_turns, read_turns
 from whatworks.data.meaning_representation import MalformedMR, parse
-from whatworks.data.passages import opening
+from whatworks.data.passages import split_opening
 from whatworks.data.raw_row import Fields
 
 
-def _own(fields: Fields) -> Content:
+def _read_own(fields: Fields) -> Content:
     inputs = fields.get("inputs")
-    messages = turns(fields.get("messages") or [])
+    messages = read_turns(fields.get("messages") or [])
     if not messages and not isinstance(inputs, Mapping):
         raise RowProblem("no 'inputs' and no 'messages'")
     named = {name: as_text(value) for name, value in cast("dict[str, Any]", inputs or {}).items()}
-    return Content(inputs=named, messages=messages, target=needed(fields, "target"))
+    return Content(inputs=named, messages=messages, target=require_text(fields, "target"))
 
 
-def _viggo(fields: Fields) -> Content:
-    meaning = needed(fields, "mr", "meaning_representation")
-    sentence = needed(fields, "ref", "target")
+def _read_viggo(fields: Fields) -> Content:
+    meaning = require_text(fields, "mr", "meaning_representation")
+    sentence = require_text(fields, "ref", "target")
     # Several sentences say the same; none of them may help another one across a split.
     return Content(inputs={"text": sentence}, target=meaning, group=meaning)
 
 
-def _viggo_json(fields: Fields) -> Content:
+def _read_viggo_json(fields: Fields) -> Content:
     """The same rows with ``{"act": ..., slot: item or list of items}`` for a target."""
 
-    content = _viggo(fields)
+    content = _read_viggo(fields)
     try:
-        said = parse(content.target)
+        representation = parse(content.target)
     except MalformedMR as error:
         raise RowProblem(f"no meaning representation: {error}") from None
-    value: dict[str, Any] = {"act": said.act}
-    for slot in said.slots:
+    value: dict[str, Any] = {"act": representation.act}
+    for slot in representation.slots:
         if slot.name in value:
             raise RowProblem(f"two values for the key {slot.name!r}")
         value[slot.name] = slot.items[0] if len(slot.items) == 1 else list(slot.items)
     return replace(content, target=as_text(value))
 
 
-def _sql(fields: Fields) -> Content:
-    schema = needed(fields, "context")
-    inputs = {"context": schema, "question": needed(fields, "question")}
-    return Content(inputs=inputs, target=needed(fields, "answer"), meta={"context": schema})
+def _read_sql(fields: Fields) -> Content:
+    schema = require_text(fields, "context")
+    inputs = {"context": schema, "question": require_text(fields, "question")}
+    return Content(inputs=inputs, target=require_text(fields, "answer"), meta={"context": schema})
 
 
 def _fit_sql(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
@@ -69,7 +69,7 @@ def _fit_sql(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
         return form
 
     def content(fields: Fields) -> Content:
-        read = _sql(fields)
+        read = _read_sql(fields)
         if read.inputs["context"] not in schemas:  # a later row of a stream
             return read
         return replace(read, inputs={"question": read.inputs["question"]})
@@ -79,37 +79,37 @@ def _fit_sql(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
     return replace(form, columns=shown, content=content, notes=(note,))
 
 
-def _entities(fields: Fields) -> Content:
-    target, known = answers(first(fields, "answers") or [])
+def _read_entities(fields: Fields) -> Content:
+    target, known = parse_answers(find_value(fields, "answers") or [])
     if not target:
         raise RowProblem("no 'answers'")
-    subject = needed(fields, "subject")
-    held = document(needed(fields, "paragraph"), subject)
+    subject = require_text(fields, "subject")
+    passage = make_document(require_text(fields, "paragraph"), subject)
     return Content(
-        inputs={"question": needed(fields, "question")},
+        inputs={"question": require_text(fields, "question")},
         target=target,
         group=subject,
         meta={"aliases": list(known)},
-        documents=(held,),
-        evidence=(held.id,),
+        documents=(passage,),
+        evidence=(passage.id,),
     )
 
 
-def _selfaware(fields: Fields) -> Content:
-    answerable = first(fields, "answerable")
+def _read_selfaware(fields: Fields) -> Content:
+    answerable = find_value(fields, "answerable")
     if not isinstance(answerable, bool):
         raise RowProblem("no 'answerable'")
-    target, known = answers(first(fields, "answer") or [])
+    target, known = parse_answers(find_value(fields, "answer") or [])
     return Content(
-        inputs={"question": needed(fields, "question")},
+        inputs={"question": require_text(fields, "question")},
         target=target,
         meta={"answerable": answerable, "aliases": list(known)},
         notes=() if answerable else (UNANSWERABLE,),
     )
 
 
-def _passage(fields: Fields) -> Content:
-    start, rest = opening(needed(fields, "text"))
+def _read_passage(fields: Fields) -> Content:
+    start, rest = split_opening(require_text(fields, "text"))
     if not rest:
         raise RowProblem("a 'text' of one word or none")
     return Content(inputs={"text": start}, target=rest)
@@ -130,7 +130,7 @@ OWN = Format(
     "id, inputs or messages, target, perhaps group, evidence, meta",
     {"input": ("inputs", "messages"), "target": ("target",)},
     _is_own,
-    _own,
+    _read_own,
 )
 VIGGO = Format(
     "viggo",
@@ -139,14 +139,14 @@ VIGGO = Format(
     lambda fields: (
         {"mr", "ref"} <= fields.keys() or {"meaning_representation", "target"} <= fields.keys()
     ),
-    _viggo,
+    _read_viggo,
 )
 VIGGO_JSON = Format(
     "viggo-json",
     "mr, ref, where asked for: the meaning representation as a JSON object",
     VIGGO.columns,
     lambda fields: False,  # rows of `viggo`, which are meant as they are unless somebody says so
-    _viggo_json,
+    _read_viggo_json,
 )
 SQL = Format(
     "sql-create-context",
@@ -157,7 +157,7 @@ SQL = Format(
         and "answer" in fields
         and "create table" in as_text(fields.get("context")).lower()
     ),
-    _sql,
+    _read_sql,
     fit=_fit_sql,
 )
 ENTITIES = Format(
@@ -170,19 +170,19 @@ ENTITIES = Format(
         "document": ("paragraph",),
     },
     _has("subject", "question", "answers", "paragraph"),
-    _entities,
+    _read_entities,
 )
 SELFAWARE = Format(
     "selfaware",
     "question, answer, answerable",
     {"input": ("question",), "target": ("answer",), "answerable": ("answerable",)},
     _has("question", "answer", "answerable"),
-    _selfaware,
+    _read_selfaware,
 )
 PASSAGES = Format(
     "passages",
     "text alone: each passage becomes its opening and its continuation",
     {"input": ("text",)},
     lambda fields: "text" in fields and fields.keys() <= {"id", "text", "group", "split", "meta"},
-    _passage,
+    _read_passage,
 )

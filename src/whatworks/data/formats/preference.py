@@ -11,9 +11,23 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, first
-from whatworks.data.formats.chat import TOOLS, as_turns, asking, led, prompt_turns, tools_of
-from whatworks.data.formats.turns import ROLES, TURNS, asked, is_turns, turn, turns
+from whatworks.data.formats.base import SYSTEM, Content, Format, RowProblem, as_text, find_value
+from whatworks.data.formats.chat import (
+    TOOLS,
+    add_system_turn,
+    as_turns,
+    make_content,
+    read_prompt_turns,
+    read_tools,
+)
+from whatworks.data.formats.turns import (
+    ROLES,
+    TURNS,
+    is_turns,
+    read_turn,
+    read_turns,
+    split_last_answer,
+)
 from whatworks.data.raw_row import Fields
 from whatworks.data.task import Message, Pair
 
@@ -21,49 +35,49 @@ _SPEAKER = re.compile(r"^[ \t]*(\w+):", re.MULTILINE)
 _PROMPTS = ("prompt", "question", "instruction")
 
 
-def _pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any) -> Content:
+def _make_pair(before: Sequence[Message], chosen: str, rejected: str, tools: Any) -> Content:
     if not any(m.role in ("user", "tool") for m in before):
         raise RowProblem("no user turn before the two answers")
-    return asking(before, tools, target=chosen, chosen=chosen, rejected=rejected)
+    return make_content(before, tools, target=chosen, chosen=chosen, rejected=rejected)
 
 
-def _openai(fields: Fields) -> Content:
-    given: Any = fields.get("input")
-    if not isinstance(given, dict) or "messages" not in given:
+def _read_openai(fields: Fields) -> Content:
+    value: Any = fields.get("input")
+    if not isinstance(value, dict) or "messages" not in value:
         raise RowProblem("no 'input' with 'messages'")
     chosen, rejected = (
-        _answer(fields, name) for name in ("preferred_output", "non_preferred_output")
+        _read_answer(fields, name) for name in ("preferred_output", "non_preferred_output")
     )
-    return _pair(turns(given["messages"]), chosen, rejected, given.get("tools") or None)
+    return _make_pair(read_turns(value["messages"]), chosen, rejected, value.get("tools") or None)
 
 
-def _sharegpt(fields: Fields) -> Content:
-    before = led(fields, turns(first(fields, *TURNS)))
-    chosen, rejected = _answer(fields, "chosen"), _answer(fields, "rejected")
-    return _pair(before, chosen, rejected, tools_of(fields))
+def _read_sharegpt(fields: Fields) -> Content:
+    before = add_system_turn(fields, read_turns(find_value(fields, *TURNS)))
+    chosen, rejected = _read_answer(fields, "chosen"), _read_answer(fields, "rejected")
+    return _make_pair(before, chosen, rejected, read_tools(fields))
 
 
-def _trl(fields: Fields) -> Content:
-    chosen, rejected = first(fields, "chosen"), first(fields, "rejected")
+def _read_trl(fields: Fields) -> Content:
+    chosen, rejected = find_value(fields, "chosen"), find_value(fields, "rejected")
     if chosen is None or rejected is None:
         raise RowProblem(f"no {'chosen' if chosen is None else 'rejected'!r}")
-    before = list(prompt_turns(fields, *_PROMPTS, "input"))
+    before = list(read_prompt_turns(fields, *_PROMPTS, "input"))
     if is_turns(chosen) and is_turns(rejected):
-        shared, good, bad = _fork(turns(chosen), turns(rejected))
+        shared, good, bad = _fork(read_turns(chosen), read_turns(rejected))
         # A conversation that repeats its prompt stands for it.
         before = shared if any(m.role == "user" for m in shared) else [*before, *shared]
     else:
         good, bad = as_text(chosen), as_text(rejected)
         if not before:
-            cut = _shared(good, bad)
+            cut = _measure_shared(good, bad)
             if not good[:cut].strip():
                 raise RowProblem("no 'prompt', and the two answers share no beginning")
             before = [Message(role="user", content=good[:cut].strip())]
             good, bad = good[cut:].lstrip(), bad[cut:].lstrip()
-    return _pair(led(fields, before), good, bad, tools_of(fields))
+    return _make_pair(add_system_turn(fields, before), good, bad, read_tools(fields))
 
 
-def _shared(one: str, other: str) -> int:
+def _measure_shared(one: str, other: str) -> int:
     """Length of the question that two texts begin with.
 
     That is what they share, up to where an answer begins (``Assistant:`` at the start of a line),
@@ -88,26 +102,28 @@ def _fork(good: Sequence[Message], bad: Sequence[Message]) -> tuple[list[Message
     return list(good[:-1]), good[-1].content, bad[-1].content
 
 
-def _answer(fields: Fields, name: str) -> str:
+def _read_answer(fields: Fields, name: str) -> str:
     value = fields.get(name)
     if value is None:
         raise RowProblem(f"no {name!r}")
     if is_turns(value):
-        return turns(value)[-1].content
-    return turn(value).content if isinstance(value, dict) else as_text(value)
+        return read_turns(value)[-1].content
+    return read_turn(value).content if isinstance(value, dict) else as_text(value)
 
 
-def _kto(fields: Fields) -> Content:
-    prompt = prompt_turns(fields, "prompt")
-    completion, label = first(fields, "completion"), first(fields, "label")
+def _read_kto(fields: Fields) -> Content:
+    prompt = read_prompt_turns(fields, "prompt")
+    completion, label = find_value(fields, "completion"), find_value(fields, "label")
     if not prompt or completion is None or label is None:
         raise RowProblem("no 'prompt', 'completion' or 'label'")
     good = _LABELS.get(as_text(label).lower())
     if good is None:
         raise RowProblem("a 'label' other than true and false")
-    before, answer, _ = asked((*led(fields, prompt), *as_turns(completion, "assistant")))
+    before, answer, _ = split_last_answer(
+        (*add_system_turn(fields, prompt), *as_turns(completion, "assistant"))
+    )
     one, other = (answer, None) if good else (None, answer)
-    return asking(before, tools_of(fields), target=one or "", chosen=one, rejected=other)
+    return make_content(before, read_tools(fields), target=one or "", chosen=one, rejected=other)
 
 
 _LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -147,7 +163,7 @@ OPENAI_PREFERENCE = Format(
         "rejected": ("non_preferred_output",),
     },
     lambda fields: "preferred_output" in fields and "non_preferred_output" in fields,
-    _openai,
+    _read_openai,
 )
 SHAREGPT_PREFERENCE = Format(
     "sharegpt-preference",
@@ -164,7 +180,7 @@ SHAREGPT_PREFERENCE = Format(
         and "rejected" in fields
         and any(is_turns(fields.get(name)) for name in TURNS)
     ),
-    _sharegpt,
+    _read_sharegpt,
 )
 TRL_PREFERENCE = Format(
     "preference",
@@ -177,7 +193,7 @@ TRL_PREFERENCE = Format(
         "rejected": ("rejected",),
     },
     lambda fields: "chosen" in fields and "rejected" in fields,
-    _trl,
+    _read_trl,
 )
 KTO = Format(
     "kto",
@@ -194,5 +210,5 @@ KTO = Format(
         and "completion" in fields
         and as_text(fields.get("label")).lower() in _LABELS
     ),
-    _kto,
+    _read_kto,
 )

@@ -46,7 +46,7 @@ SILENT = "silent_turns"
 
 def is_turns(value: Any) -> bool:
     """Whether a value is a list of turns, or JSON text of one (as tables hold it)."""
-    value = _unpacked(value)
+    value = _unpack(value)
     if not isinstance(value, list) or not value:
         return False
     return all(
@@ -55,52 +55,54 @@ def is_turns(value: Any) -> bool:
     )
 
 
-def turns(value: Any) -> tuple[Message, ...]:
+def read_turns(value: Any) -> tuple[Message, ...]:
     """The turns of a conversation.
 
     Raises:
         RowProblem: If it is no list of turns, or a turn has an unknown role or no text.
     """
-    value = _unpacked(value)
+    value = _unpack(value)
     if not isinstance(value, list):
         raise RowProblem("the conversation is not a list of turns")
-    return tuple(turn(item) for item in cast("list[Any]", value))
+    return tuple(read_turn(item) for item in cast("list[Any]", value))
 
 
-def counted(value: Any) -> tuple[Message, ...]:
+def drop_unlearned(value: Any) -> tuple[Message, ...]:
     """The turns up to the last answer that is to be learned: ``weight: 0`` marks one that is not.
 
     Raises:
         LeftOut: If all answers are marked so.
         RowProblem: As for ``turns``.
     """
-    said, items = turns(value), _unpacked(value)
-    answers = [i for i, message in enumerate(said) if message.role == "assistant"]
+    messages, items = read_turns(value), _unpack(value)
+    answers = [i for i, message in enumerate(messages) if message.role == "assistant"]
     learned = [i for i in answers if items[i].get("weight") != 0]
     if answers and not learned:
         raise LeftOut("all answers have weight 0")
-    return said if answers[-1:] == learned[-1:] else said[: learned[-1] + 1]
+    return messages if answers[-1:] == learned[-1:] else messages[: learned[-1] + 1]
 
 
-def silent(value: Any) -> tuple[int, ...]:
+def find_silent(value: Any) -> tuple[int, ...]:
     """Positions of the answers that ``weight: 0`` keeps from being learned."""
-    items = _unpacked(value)
+    items = _unpack(value)
     return tuple(i for i, item in enumerate(items) if item.get("weight") == 0)
 
 
-def unread(fields: Fields) -> tuple[str, ...]:
+def list_unread(fields: Fields) -> tuple[str, ...]:
     """Names of what turns hold beside role, text, calls and weight: the model is not shown it."""
     names: dict[str, None] = {}
     for value in fields.values():
         inner = cast("Any", value).get("messages") if isinstance(value, dict) else value
         if isinstance(inner, str | list) and is_turns(inner):
-            for item in _unpacked(inner):
-                held = (name for name, said in item.items() if said not in (None, "", [], {}))
-                names |= dict.fromkeys(name for name in held if name not in _READ)
+            for item in _unpack(inner):
+                filled = (
+                    name for name, content in item.items() if content not in (None, "", [], {})
+                )
+                names |= dict.fromkeys(name for name in filled if name not in _READ)
     return tuple(names)
 
 
-def turn(value: Any) -> Message:
+def read_turn(value: Any) -> Message:
     """One turn, ``{"role"/"from": ..., "content"/"value": ...}``.
 
     A tool call becomes JSON text, ``[{"name": ..., "arguments": {...}}]``, after what is said;
@@ -118,20 +120,20 @@ def turn(value: Any) -> Message:
     role = ROLES.get(named.lower())
     if role is None:
         raise RowProblem(f"a turn with the unknown role {named[:40]!r}")
-    said = next((fields[key] for key in _TEXT_KEYS if fields.get(key) is not None), None)
+    content = next((fields[key] for key in _TEXT_KEYS if fields.get(key) is not None), None)
     if named.lower() == "function_call":
         with suppress(InputError, RowProblem):
-            return Message(role=role, content=_calls(parse(as_text(said), "")))
-    parts = [] if said is None else [said_text(said)]
+            return Message(role=role, content=_format_calls(parse(as_text(content), "")))
+    parts = [] if content is None else [read_content(content)]
     called = fields.get("tool_calls") or fields.get("function_call")
     if called:
-        parts.append(_calls(called))
+        parts.append(_format_calls(called))
     if not parts:
         raise RowProblem("a turn without text")
     return Message(role=role, content="\n".join(part for part in parts if part))
 
 
-def said_text(value: Any) -> str:
+def read_content(value: Any) -> str:
     """The text of a message's content: a string, or a list of text parts.
 
     Raises:
@@ -151,7 +153,9 @@ def said_text(value: Any) -> str:
     return "\n".join(texts)
 
 
-def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, tuple[str, ...]]:
+def split_last_answer(
+    messages: Sequence[Message],
+) -> tuple[tuple[Message, ...], str, tuple[str, ...]]:
     """A conversation as (turns before the last answer, that answer, notes on turns left out).
 
     A conversation without any assistant turn is a question without an answer.
@@ -168,13 +172,13 @@ def asked(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str, tuple[
     return before, target, () if last in (-1, len(messages) - 1) else (note,)
 
 
-def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
+def expand_turns(examples: Iterable[Example]) -> tuple[Example, ...]:
     """One example per assistant turn that answers; those of one conversation share its group.
 
     A greeting before anything was asked, and silence, answer nothing.
     The example of turn ``n`` of several has the id ``<id>-t<n>``, counted from 1.
     """
-    made: list[Example] = []
+    expanded: list[Example] = []
     for example in examples:
         first = next((i for i, m in enumerate(example.messages) if m.role in _ASKS), 0)
         muted = example.meta.get(SILENT) or ()
@@ -184,13 +188,13 @@ def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
             if m.role == "assistant" and m.content.strip() and i > first and i not in muted
         ]
         if not answers:
-            made.append(example)
+            expanded.append(example)
             continue
         group = example.group or example.id
         for n, at in enumerate((*answers, len(example.messages)), start=1):
             last = at == len(example.messages)
             target = example.target if last else example.messages[at].content
-            made.append(
+            expanded.append(
                 example.replace(
                     id=f"{example.id}-t{n}",
                     messages=example.messages[:at],
@@ -198,10 +202,10 @@ def every_turn(examples: Iterable[Example]) -> tuple[Example, ...]:
                     group=group,
                 )
             )
-    return tuple(made)
+    return tuple(expanded)
 
 
-def _unpacked(value: Any) -> Any:
+def _unpack(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             return parse(value, "")
@@ -210,7 +214,7 @@ def _unpacked(value: Any) -> Any:
     return value
 
 
-def _calls(value: Any) -> str:
+def _format_calls(value: Any) -> str:
     calls: list[dict[str, Any]] = []
     for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
         if not isinstance(item, dict):

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data import file_text as text
 from whatworks.data.contents import Data
 from whatworks.data.formats.base import RowProblem
-from whatworks.data.logs.base import Call, LogFormat, Node, began
+from whatworks.data.logs.base import Call, LogFormat, Node, find_start
 from whatworks.data.logs.cleaning import (
-    with_feedback,
-    without_secrets,
-    without_system,
-    without_template,
+    drop_secrets,
+    drop_system,
+    drop_template,
+    filter_feedback,
 )
 from whatworks.data.logs.platforms import (
     LANGFUSE,
@@ -31,19 +31,19 @@ from whatworks.data.logs.platforms import (
     OPENAI_EVENTS,
     PROMPTFOO,
     PROMPTFOO_TESTS,
-    stored_message,
+    read_stored_message,
 )
 from whatworks.data.logs.spans import MLFLOW_INFO, SPANS
-from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, rows, values
+from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, read_rows, read_values
 from whatworks.data.task import Example, Message
 
 __all__ = [
     "LOG_FORMATS",
+    "drop_secrets",
+    "drop_system",
+    "drop_template",
+    "filter_feedback",
     "import_logs",
-    "with_feedback",
-    "without_secrets",
-    "without_system",
-    "without_template",
 ]
 
 LOG_FORMATS: tuple[LogFormat, ...] = (
@@ -98,20 +98,20 @@ def import_logs(
     path = Path(path)
     known = {form.name: form for form in LOG_FORMATS}
     if format is not None and format not in known:
-        raise InputError(f"unknown log format {format!r}", remedy=nearest(format, known))
+        raise InputError(f"unknown log format {format!r}", remedy=suggest_nearest(format, known))
     log = _Log(tuple(form for form in LOG_FORMATS if format in (None, form.name)))
-    for value in _values(path):
+    for value in _read_values(path):
         log.walk(value)
     log.choose(feedback, str(path), filtered=min_score is not None)
-    data = log.data(text.stem(path), str(path))
+    data = log.data(text.get_stem(path), str(path))
     if not keep_secrets:
-        data = without_secrets(data)
+        data = drop_secrets(data)
     if min_score is not None:
-        data = with_feedback(data, min_score)
+        data = filter_feedback(data, min_score)
     if strip != "nothing" or system:
-        data = without_system(data, system)
+        data = drop_system(data, system)
     if strip == "template":
-        data = without_template(data)
+        data = drop_template(data)
     if not data.examples:
         raise InputError(
             f"no calls are left: {'; '.join(data.notes)}",
@@ -121,7 +121,7 @@ def import_logs(
     return data
 
 
-def log_name(node: Node) -> str:
+def recognise_log(node: Node) -> str:
     """Name of the system whose log an object looks like, "" for none."""
     return next((form.name for form in LOG_FORMATS if form.matches(node)), "")
 
@@ -157,7 +157,7 @@ class _Log:
         form = next((form for form in self.formats if form.matches(node)), None)
         try:
             if form is None:
-                apart = stored_message(node)
+                apart = read_stored_message(node)
                 if apart:
                     self.asked_apart.setdefault(apart[0], []).append(apart[1:])
                 # What promptfoo's results repeat of their tests is no answer of a model.
@@ -167,7 +167,7 @@ class _Log:
             for about, name, score in form.feedback(node):
                 self.scores.setdefault(name, {}).setdefault(about, []).append(score)
             for call in form.calls(node):
-                self.calls.append(replace(call, at=began(node)))
+                self.calls.append(replace(call, at=find_start(node)))
                 self.seen[form.name] += 1
         except RowProblem as problem:
             self.problems[str(problem)] += 1
@@ -182,7 +182,11 @@ class _Log:
         """
         names = sorted(self.scores)
         if feedback and feedback not in names:
-            known = nearest(feedback, names) if names else "leave out `--feedback`: there is none"
+            known = (
+                suggest_nearest(feedback, names)
+                if names
+                else "leave out `--feedback`: there is none"
+            )
             raise InputError(f"no feedback is called {feedback!r}", place=place, remedy=known)
         if feedback or len(names) < 2:
             self.scores = {name: self.scores[name] for name in names if feedback in ("", name)}
@@ -202,7 +206,7 @@ class _Log:
         notes = self.notes + [
             f"{count} calls left out: {why}" for why, count in self.problems.items()
         ]
-        found: dict[str, Example] = {}
+        examples: dict[str, Example] = {}
         unasked = 0
         for number, call in enumerate(self.calls, start=1):
             name = call.id or f"{stem}-{number}"
@@ -210,20 +214,20 @@ class _Log:
             if example is None:
                 unasked += 1
             else:
-                found.setdefault(name, example)
+                examples.setdefault(name, example)
         if unasked:
             notes.append(f"{unasked} calls left out: no record of what was asked")
-        if not found:
+        if not examples:
             raise InputError(
                 "no model calls found" + (f" ({'; '.join(notes[:3])})" if notes else ""),
                 place=place,
                 remedy="known: " + "; ".join(f"{f.name} ({f.shape})" for f in LOG_FORMATS),
             )
-        repeated = len(self.calls) - unasked - len(found)
+        repeated = len(self.calls) - unasked - len(examples)
         if repeated:
             notes.append(f"{repeated} calls left out: their id was there before")
         return Data(
-            examples=tuple(found.values()),
+            examples=tuple(examples.values()),
             pairs=(),
             format=" + ".join(self.seen),
             columns={"input": "what was asked", "target": "what was answered"},
@@ -232,12 +236,12 @@ class _Log:
 
     def _example(self, call: Call, name: str) -> Example | None:
         apart = sorted(self.asked_apart.get(call.id, []), key=lambda item: item[0])
-        messages = call.messages or tuple(m for _, said in apart for m in said)
+        messages = call.messages or tuple(m for _, turns in apart for m in turns)
         if not messages and not call.inputs:
             return None
-        given = next(iter(self.scores.values()), {})
-        rated = given.get(call.id) or given.get(call.trace) or []
-        score = call.score if call.score is not None else _mean(rated)
+        scores = next(iter(self.scores.values()), {})
+        rated = scores.get(call.id) or scores.get(call.trace) or []
+        score = call.score if call.score is not None else _compute_mean(rated)
         facts = {"score": score, "model": call.model or None, "seconds": call.seconds}
         facts["at"] = call.at or None
         return Example(
@@ -250,38 +254,40 @@ class _Log:
         )
 
 
-def _mean(scores: list[float]) -> float | None:
+def _compute_mean(scores: list[float]) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
-def _values(path: Path) -> Iterator[Any]:
+def _read_values(path: Path) -> Iterator[Any]:
     """The objects in a log file, or in the log files of a folder."""
     files = [path]
     if path.is_dir():
-        files = [f for f in sorted(path.rglob("*")) if f.is_file() and text.suffix(f) in _ENDINGS]
+        files = [
+            f for f in sorted(path.rglob("*")) if f.is_file() and text.get_suffix(f) in _ENDINGS
+        ]
         if not files:
             raise InputError(
                 "the folder holds no logs", place=str(path), remedy=f"wanted: {', '.join(_ENDINGS)}"
             )
     for file in files:
-        ending = text.suffix(file)
+        ending = text.get_suffix(file)
         if ending in (*TABLE_ENDINGS, ".parquet"):
-            yield from (row.fields for row in rows(file))
+            yield from (row.fields for row in read_rows(file))
         elif ending in (".yaml", ".yml"):
-            yield _yaml(file)
-        elif not text.head(file).strip():
+            yield _parse_yaml(file)
+        elif not text.read_head(file).strip():
             raise InputError("the file is empty", place=str(file), remedy="give a file with logs")
         else:
-            yield from (value for value, _ in values(file))
+            yield from (value for value, _ in read_values(file))
 
 
-def _yaml(path: Path) -> Any:
+def _parse_yaml(path: Path) -> Any:
     """A YAML document as JSON would hold it; anchors are refused, they can grow without end."""
     import json
 
     import yaml
 
-    source = text.whole(path)
+    source = text.read_text(path)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source)):
             raise InputError("YAML aliases are not read", place=str(path), remedy="write them out")

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.data.formats.base import RowProblem, as_text
-from whatworks.data.formats.turns import ROLES, turn
+from whatworks.data.formats.turns import ROLES, read_turn
 from whatworks.data.json_text import parse
 from whatworks.data.task import Message, Role
 
@@ -77,7 +77,7 @@ class LogFormat:
 def dig(value: Any, *path: str | int) -> Any:
     """The value under these keys and positions, None where there is none; unpacks JSON strings."""
     for step in path:
-        value = unpacked(value)
+        value = unpack_json(value)
         if isinstance(step, int):
             items = cast("list[Any]", value) if isinstance(value, list) else []
             value = items[step] if -len(items) <= step < len(items) else None
@@ -86,25 +86,25 @@ def dig(value: Any, *path: str | int) -> Any:
     return value
 
 
-def some(value: Any, *paths: str) -> Any:
+def find_first(value: Any, *paths: str) -> Any:
     """The first of these dotted paths that leads to something."""
-    found = (dig(value, *path.split(".")) for path in paths)
-    return next((item for item in found if item is not None and item != ""), None)
+    values = (dig(value, *path.split(".")) for path in paths)
+    return next((item for item in values if item is not None and item != ""), None)
 
 
-def name_at(value: Any, *paths: str) -> str:
+def find_text(value: Any, *paths: str) -> str:
     """The first of these dotted paths as text, "" when all are missing."""
-    found = some(value, *paths)
-    return "" if found is None else as_text(found)
+    item = find_first(value, *paths)
+    return "" if item is None else as_text(item)
 
 
-def items(value: Any) -> list[Any]:
+def list_items(value: Any) -> list[Any]:
     """A list as it is, anything else as an empty one."""
-    value = unpacked(value)
+    value = unpack_json(value)
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
-def unpacked(value: Any) -> Any:
+def unpack_json(value: Any) -> Any:
     """JSON text as its value, anything else as it is."""
     if isinstance(value, str) and value[:1] in ("{", "[", '"'):
         try:
@@ -114,7 +114,7 @@ def unpacked(value: Any) -> Any:
     return value
 
 
-def said(value: Any, role: Role) -> tuple[Message, ...]:
+def read_messages(value: Any, role: Role) -> tuple[Message, ...]:
     """Messages from any dialect: OpenAI, LangChain, OpenTelemetry, OpenInference, plain text.
 
     Args:
@@ -124,87 +124,93 @@ def said(value: Any, role: Role) -> tuple[Message, ...]:
     Raises:
         RowProblem: If a message has an unknown role, or content that is not text.
     """
-    value = unpacked(value)
+    value = unpack_json(value)
     if value is None:
         return ()
     if isinstance(value, str):
         return (Message(role=role, content=value),) if value else ()
     if isinstance(value, list):
-        return tuple(message for item in cast("list[Any]", value) for message in said(item, role))
+        return tuple(
+            message for item in cast("list[Any]", value) for message in read_messages(item, role)
+        )
     if not isinstance(value, Mapping):
         return (Message(role=role, content=as_text(value)),)
     node = cast("Node", value)
     for several in ("choices", "generations"):  # alternatives: the first is what the user saw
         if isinstance(node.get(several), list):
-            return said(_first(node[several]), role)
+            return read_messages(_take_first(node[several]), role)
     for holder in ("messages", "prompts", "message"):
         if isinstance(node.get(holder), list | Mapping):
-            return said(node[holder], role)
-    body = _body(node)
+            return read_messages(node[holder], role)
+    body = _unwrap_message(node)
     content = next((body[key] for key in _CONTENT if body.get(key) is not None), None)
-    calls = some(body, "tool_calls", "additional_kwargs.tool_calls", "function_call")
-    speaker = _speaker(node)
+    calls = find_first(body, "tool_calls", "additional_kwargs.tool_calls", "function_call")
+    speaker = _find_role(node)
     if content is None and not calls and not speaker:
-        plain = some(node, "prompt", "input", "output", "question", "query", "answer", "response")
+        plain = find_first(
+            node, "prompt", "input", "output", "question", "query", "answer", "response"
+        )
         if plain is not None or not node:
-            return said(plain, role)
+            return read_messages(plain, role)
         return (Message(role=role, content=as_text(node)),)
-    return (turn({"role": speaker or role, **_parts(content, calls)}),)
+    return (read_turn({"role": speaker or role, **_read_parts(content, calls)}),)
 
 
-def seconds(node: Node) -> float | None:
+def measure_seconds(node: Node) -> float | None:
     """How long a node took, from its times or its latency."""
-    start, end = _moment(some(node, *_START)), _moment(some(node, *_END))
+    start, end = _parse_moment(find_first(node, *_START)), _parse_moment(find_first(node, *_END))
     if start is not None and end is not None and end >= start:
         return round(end - start, 6)
     in_ms, in_s = (
-        number(some(node, "latencyMs", "latency_ms", "duration_ms")),
-        some(node, "latency", "duration"),
+        parse_number(find_first(node, "latencyMs", "latency_ms", "duration_ms")),
+        find_first(node, "latency", "duration"),
     )
-    return in_ms / 1000 if in_ms is not None else number(in_s)
+    return in_ms / 1000 if in_ms is not None else parse_number(in_s)
 
 
-def began(node: Node) -> str:
+def find_start(node: Node) -> str:
     """When a node began or was made, as ISO date and time in UTC; "" where nothing says so."""
-    moment = _moment(some(node, *_START, "timestamp", "created_at", "createdAt", "created"))
+    moment = _parse_moment(
+        find_first(node, *_START, "timestamp", "created_at", "createdAt", "created")
+    )
     try:
         return "" if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
         return ""
 
 
-def number(value: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
     """A number from a number, a truth value, or text of one."""
     if isinstance(value, int | float):
         return float(value) if abs(value) < 1e300 else None
     try:
-        found = float(value) if isinstance(value, str) else None
+        parsed = float(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return found if found is not None and abs(found) < 1e300 else None
+    return parsed if parsed is not None and abs(parsed) < 1e300 else None
 
 
-def _first(value: Any) -> Any:
+def _take_first(value: Any) -> Any:
     """The first item of a list of lists, None when it is empty."""
     while isinstance(value, list):
         value = dig(cast("list[Any]", value), 0)
     return value
 
 
-def _speaker(node: Node) -> str:
+def _find_role(node: Node) -> str:
     """The role of a message: said outright, or by LangChain's class name or type."""
     role = node.get("role")
     if isinstance(role, str):
         return role
     kind = dig(node, "id", -1) if node.get("lc") is not None else node.get("type")
     name = as_text(kind or "").removesuffix("Chunk").removesuffix("Message").lower()
-    inner = dig(_body(node), "role")
+    inner = dig(_unwrap_message(node), "role")
     if name == "chat" and isinstance(inner, str):
         return inner
     return name if name in ROLES else ""
 
 
-def _body(node: Node) -> Node:
+def _unwrap_message(node: Node) -> Node:
     """The fields of a message, out of the wrapping that LangChain serializes it in."""
     for wrapper in ("kwargs", "data"):
         inner = node.get(wrapper)
@@ -213,17 +219,17 @@ def _body(node: Node) -> Node:
     return node
 
 
-def _parts(content: Any, calls: Any) -> dict[str, Any]:
+def _read_parts(content: Any, calls: Any) -> dict[str, Any]:
     """Content and tool calls of a message, from text, or from parts of any dialect.
 
     Raises:
         RowProblem: If a part is neither text nor a tool call or its result.
     """
     texts: list[str] = []
-    called = [dig(call, "tool_call") or call for call in items(calls)]
+    called = [dig(call, "tool_call") or call for call in list_items(calls)]
     if isinstance(calls, Mapping):
         called = [calls]
-    parts = items(content) if isinstance(content, list) else [content]
+    parts = list_items(content) if isinstance(content, list) else [content]
     for raw in parts:
         part = dig(raw, "message_content") or raw
         kind = dig(part, "type")
@@ -231,13 +237,13 @@ def _parts(content: Any, calls: Any) -> dict[str, Any]:
             continue
         if kind in ("tool_call", "tool_use"):
             called.append(
-                {"name": dig(part, "name"), "arguments": some(part, "arguments", "input")}
+                {"name": dig(part, "name"), "arguments": find_first(part, "arguments", "input")}
             )
             continue
         spoken = (
             part
             if isinstance(part, str)
-            else some(part, "content", "text", "response", "result", "output")
+            else find_first(part, "content", "text", "response", "result", "output")
         )
         if spoken is None and isinstance(part, Mapping):
             raise RowProblem(f"content of kind {as_text(kind or 'unknown')[:40]}")
@@ -246,9 +252,9 @@ def _parts(content: Any, calls: Any) -> dict[str, Any]:
     return {**fields, "tool_calls": called} if called else fields
 
 
-def _moment(value: Any) -> float | None:
+def _parse_moment(value: Any) -> float | None:
     """Seconds since 1970 from a date in ISO form, or a count of s, ms, us or ns."""
-    count = number(value)
+    count = parse_number(value)
     if count is None:
         try:
             day = datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -15,23 +15,25 @@ _SHARED_BY = 5
 """Calls that must begin alike before the beginning counts as a template."""
 
 
-def with_feedback(data: Data, at_least: float) -> Data:
+def filter_feedback(data: Data, at_least: float) -> Data:
     """The calls whose feedback score is at least this; those without feedback are dropped."""
-    return _kept(
+    return _filter_calls(
         data,
         lambda e: isinstance(e.meta.get("score"), float) and e.meta["score"] >= at_least,
         f"have no feedback of {at_least:g} or better: dropped",
     )
 
 
-def without_secrets(data: Data) -> Data:
+def drop_secrets(data: Data) -> Data:
     """The calls in which nothing looks like a key, a token or a password."""
-    kinds = Counter(kind for e in data.examples if (kind := secret_in(e)))
+    kinds = Counter(kind for e in data.examples if (kind := find_secret(e)))
     named = ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items()))
-    return _kept(data, lambda e: not secret_in(e), f"seem to hold secrets: dropped; {named}")
+    return _filter_calls(
+        data, lambda e: not find_secret(e), f"seem to hold secrets: dropped; {named}"
+    )
 
 
-def secret_in(example: Example) -> str:
+def find_secret(example: Example) -> str:
     """The kind of the first secret that an example seems to hold, "" if none."""
     texts = [m.content for m in example.messages] + [*example.inputs.values(), example.target]
     aside = json.dumps(dict(example.meta), ensure_ascii=False, default=str)
@@ -39,7 +41,7 @@ def secret_in(example: Example) -> str:
     return next((kind for text in texts if (kind := find_kind(text))), "")
 
 
-def without_system(data: Data, instead: str = "") -> Data:
+def drop_system(data: Data, instead: str = "") -> Data:
     """The calls without their system messages, to tune a model to do without the long prompt.
 
     Args:
@@ -60,7 +62,7 @@ def without_system(data: Data, instead: str = "") -> Data:
     return replace(data, examples=examples, notes=(*data.notes, note))
 
 
-def without_template(data: Data) -> Data:
+def drop_template(data: Data) -> Data:
     """The calls without the beginning that their first user turns share.
 
     Programs that write instructions into the user turn repeat them in every call. Turns with the
@@ -69,14 +71,14 @@ def without_template(data: Data) -> Data:
     """
     families: dict[str, list[int]] = {}
     for number, example in enumerate(data.examples):
-        opening = _opening(example)
+        opening = _find_opening(example)
         if opening is not None:
             families.setdefault(opening.content.split("\n", 1)[0], []).append(number)
     examples = list(data.examples)
     changed = 0
     for members in families.values():
-        texts = [opening.content for i in members if (opening := _opening(examples[i]))]
-        cut = _shared(texts) if len(texts) >= _SHARED_BY else 0
+        texts = [opening.content for i in members if (opening := _find_opening(examples[i]))]
+        cut = _measure_shared(texts) if len(texts) >= _SHARED_BY else 0
         if not cut:
             continue
         for i in members:
@@ -86,11 +88,11 @@ def without_template(data: Data) -> Data:
     return replace(data, examples=tuple(examples), notes=(*data.notes, note))
 
 
-def _opening(example: Example) -> Message | None:
+def _find_opening(example: Example) -> Message | None:
     return next((m for m in example.messages if m.role == "user"), None)
 
 
-def _shared(texts: Sequence[str]) -> int:
+def _measure_shared(texts: Sequence[str]) -> int:
     """Length of what all texts begin with, up to the last empty line in it."""
     low, high = min(texts), max(texts)
     same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
@@ -99,7 +101,7 @@ def _shared(texts: Sequence[str]) -> int:
 
 
 def _cut(example: Example, cut: int) -> Example:
-    opening = _opening(example)
+    opening = _find_opening(example)
     return example.replace(
         messages=tuple(
             m.replace(content=m.content[cut:]) if m is opening else m for m in example.messages
@@ -107,7 +109,7 @@ def _cut(example: Example, cut: int) -> Example:
     )
 
 
-def _kept(data: Data, wanted: Callable[[Example], bool], why: str) -> Data:
+def _filter_calls(data: Data, wanted: Callable[[Example], bool], why: str) -> Data:
     examples = tuple(example for example in data.examples if wanted(example))
     dropped = len(data.examples) - len(examples)
     notes = (*data.notes, f"{dropped} calls {why}") if dropped else data.notes

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from whatworks.data.formats.base import RowProblem, as_text
-from whatworks.data.formats.turns import asked, is_turns, turns
+from whatworks.data.formats.turns import is_turns, read_turns, split_last_answer
 from whatworks.data.logs.base import (
     Call,
     LogFormat,
     Node,
     dig,
-    items,
-    name_at,
-    number,
-    said,
-    seconds,
-    some,
+    find_first,
+    find_text,
+    list_items,
+    measure_seconds,
+    parse_number,
+    read_messages,
 )
 from whatworks.data.task import Message
 
@@ -30,7 +30,7 @@ _OBSERVATIONS = {
 }
 
 
-def answer(messages: tuple[Message, ...]) -> str:
+def require_answer(messages: tuple[Message, ...]) -> str:
     """What the model said, from its messages.
 
     Raises:
@@ -41,15 +41,15 @@ def answer(messages: tuple[Message, ...]) -> str:
     return messages[-1].content
 
 
-def _langsmith(run: Node) -> Iterator[Call]:
+def _read_langsmith(run: Node) -> Iterator[Call]:
     if run.get("run_type") != "llm":
         return
     yield Call(
-        said(run.get("inputs"), "user"),
-        answer(said(run.get("outputs"), "assistant")),
-        id=name_at(run, "id"),
-        trace=name_at(run, "trace_id"),
-        model=name_at(
+        read_messages(run.get("inputs"), "user"),
+        require_answer(read_messages(run.get("outputs"), "assistant")),
+        id=find_text(run, "id"),
+        trace=find_text(run, "trace_id"),
+        model=find_text(
             run,
             "extra.metadata.ls_model_name",
             "extra.invocation_params.model",
@@ -57,28 +57,28 @@ def _langsmith(run: Node) -> Iterator[Call]:
             "outputs.llm_output.model_name",
             "outputs.model",
         ),
-        seconds=seconds(run),
+        seconds=measure_seconds(run),
     )
 
 
-def _langsmith_feedback(run: Node) -> Iterator[tuple[str, str, float]]:
+def _read_langsmith_feedback(run: Node) -> Iterator[tuple[str, str, float]]:
     stats = dig(run, "feedback_stats")
     for key in cast("Node", stats) if isinstance(stats, dict) else ():
-        score = number(dig(stats, key, "avg"))
+        score = parse_number(dig(stats, key, "avg"))
         if score is not None:
-            yield name_at(run, "id"), key, score
+            yield find_text(run, "id"), key, score
 
 
-def _langfuse(node: Node) -> Iterator[Call]:
+def _read_langfuse(node: Node) -> Iterator[Call]:
     if node.get("type") != "GENERATION":
         return
     yield Call(
-        said(node.get("input"), "user"),
-        answer(said(node.get("output"), "assistant")),
-        id=name_at(node, "id"),
-        trace=name_at(node, "traceId", "trace_id"),
-        model=name_at(node, "model", "providedModelName", "provided_model_name"),
-        seconds=seconds(node),
+        read_messages(node.get("input"), "user"),
+        require_answer(read_messages(node.get("output"), "assistant")),
+        id=find_text(node, "id"),
+        trace=find_text(node, "traceId", "trace_id"),
+        model=find_text(node, "model", "providedModelName", "provided_model_name"),
+        seconds=measure_seconds(node),
     )
 
 
@@ -87,7 +87,7 @@ def _is_langfuse(node: Node) -> bool:
         isinstance(node.get("observations"), list) and isinstance(node.get("id"), str)
     ):
         return True
-    return name_at(node, "type") in _OBSERVATIONS and ("traceId" in node or "trace_id" in node)
+    return find_text(node, "type") in _OBSERVATIONS and ("traceId" in node or "trace_id" in node)
 
 
 def _is_langfuse_score(node: Node) -> bool:
@@ -98,110 +98,112 @@ def _is_langfuse_score(node: Node) -> bool:
     )
 
 
-def _langfuse_feedback(node: Node) -> Iterator[tuple[str, str, float]]:
+def _read_langfuse_feedback(node: Node) -> Iterator[tuple[str, str, float]]:
     if _is_langfuse_score(node):
-        value = number(node.get("value"))
+        value = parse_number(node.get("value"))
         if value is not None:
-            about = name_at(node, "observationId", "observation_id", "traceId", "trace_id")
-            yield about, name_at(node, "name"), value
+            about = find_text(node, "observationId", "observation_id", "traceId", "trace_id")
+            yield about, find_text(node, "name"), value
         return
-    for entry in items(node.get("scores")):  # those that name their trace are nodes of their own
-        value = number(dig(entry, "value"))
-        if value is not None and not some(entry, "traceId", "trace_id"):
-            yield name_at(node, "id"), name_at(entry, "name"), value
+    for entry in list_items(
+        node.get("scores")
+    ):  # those that name their trace are nodes of their own
+        value = parse_number(dig(entry, "value"))
+        if value is not None and not find_first(entry, "traceId", "trace_id"):
+            yield find_text(node, "id"), find_text(entry, "name"), value
 
 
-def _promptfoo(node: Node) -> Iterator[Call]:
-    score = some(node, "score", "gradingResult.score", "success")
+def _read_promptfoo(node: Node) -> Iterator[Call]:
+    score = find_first(node, "score", "gradingResult.score", "success")
     yield Call(
-        said(some(node, "prompt.raw", "prompt"), "user"),
-        answer(said(some(node, "response.output"), "assistant")),
-        id=name_at(node, "id"),
-        model=name_at(node, "provider.id", "provider"),
-        seconds=seconds(node),
-        score=number(score),
+        read_messages(find_first(node, "prompt.raw", "prompt"), "user"),
+        require_answer(read_messages(find_first(node, "response.output"), "assistant")),
+        id=find_text(node, "id"),
+        model=find_text(node, "provider.id", "provider"),
+        seconds=measure_seconds(node),
+        score=parse_number(score),
         meta={"vars": node["vars"]} if node.get("vars") else {},
     )
 
 
-def _promptfoo_test(node: Node) -> Iterator[Call]:
-    given = node.get("vars")
-    if not isinstance(given, dict) or not given:
+def _read_promptfoo_test(node: Node) -> Iterator[Call]:
+    variables = node.get("vars")
+    if not isinstance(variables, dict) or not variables:
         raise RowProblem("a test without 'vars'")
-    checks = [check for check in items(node.get("assert")) if dig(check, "type") in _EXPECTED]
-    wanted = as_text(dig(checks[0], "value")) if checks else ""
-    named = {name: as_text(value) for name, value in cast("dict[str, Any]", given).items()}
-    yield Call((), wanted, inputs=named, meta={"assert": node.get("assert") or []})
+    checks = [check for check in list_items(node.get("assert")) if dig(check, "type") in _EXPECTED]
+    expected = as_text(dig(checks[0], "value")) if checks else ""
+    named = {name: as_text(value) for name, value in cast("dict[str, Any]", variables).items()}
+    yield Call((), expected, inputs=named, meta={"assert": node.get("assert") or []})
 
 
-def _openai(node: Node) -> Iterator[Call]:
+def _read_openai(node: Node) -> Iterator[Call]:
     reply: Any = node if isinstance(node.get("choices"), list) else node.get("response")
-    request: Any = some(node, "request.body", "request", "body", "input", "messages")
+    request: Any = find_first(node, "request.body", "request", "body", "input", "messages")
     reply = dig(reply, "body") or reply
-    tools = some(node, "tools", "request.tools", "request.body.tools")
+    tools = find_first(node, "tools", "request.tools", "request.body.tools")
     yield Call(
-        said(request, "user"),
-        answer(said(reply, "assistant")),
-        id=name_at(node, "id", "response.id"),
-        model=name_at(reply, "model") or name_at(node, "model", "request.model"),
-        seconds=seconds(node),
-        score=number(some(node, "score", "feedback.score", "metadata.score")),
+        read_messages(request, "user"),
+        require_answer(read_messages(reply, "assistant")),
+        id=find_text(node, "id", "response.id"),
+        model=find_text(reply, "model") or find_text(node, "model", "request.model"),
+        seconds=measure_seconds(node),
+        score=parse_number(find_first(node, "score", "feedback.score", "metadata.score")),
         meta={"tools": tools} if tools else {},
     )
 
 
-def _messages(node: Node) -> Iterator[Call]:
-    before, target, _ = asked(turns(node.get("messages")))
+def _read_stored_messages(node: Node) -> Iterator[Call]:
+    before, target, _ = split_last_answer(read_turns(node.get("messages")))
     if not target:
         raise RowProblem("no answer")
     yield Call(
         before,
         target,
-        id=name_at(node, "id"),
-        model=name_at(node, "model"),
-        seconds=seconds(node),
-        score=number(some(node, "score", "feedback", "rating")),
+        id=find_text(node, "id"),
+        model=find_text(node, "model"),
+        seconds=measure_seconds(node),
+        score=parse_number(find_first(node, "score", "feedback", "rating")),
         meta={"tools": node["tools"]} if node.get("tools") else {},
     )
 
 
-def stored_message(node: Node) -> tuple[str, int, tuple[Message, ...]] | None:
+def read_stored_message(node: Node) -> tuple[str, int, tuple[Message, ...]] | None:
     """A message of a stored completion, kept apart from it: (completion's id, position, message).
 
     The endpoint ``/chat/completions/{id}/messages`` gives them ids of the form ``{id}-{n}``.
     """
-    found = _STORED.fullmatch(name_at(node, "id"))
-    if not found or "role" not in node:
+    match = _STORED.fullmatch(find_text(node, "id"))
+    if not match or "role" not in node:
         return None
-    return found[1], int(found[2][:9]), said(node, "user")
+    return match[1], int(match[2][:9]), read_messages(node, "user")
 
 
 LANGSMITH = LogFormat(
     "langsmith",
     "runs with run_type, inputs, outputs",
     lambda node: "run_type" in node,
-    _langsmith,
-    _langsmith_feedback,
+    _read_langsmith,
+    _read_langsmith_feedback,
 )
 LANGFUSE = LogFormat(
     "langfuse",
     "observations of type GENERATION with input and output, traces, scores",
     _is_langfuse,
-    _langfuse,
-    _langfuse_feedback,
+    _read_langfuse,
+    _read_langfuse_feedback,
 )
 PROMPTFOO = LogFormat(
     "promptfoo",
     "results with vars, prompt, response",
     # One that failed has no response; its test must not be taken for an answer.
     lambda node: "vars" in node and (isinstance(node.get("response"), dict) or "error" in node),
-    _promptfoo,
+    _read_promptfoo,
 )
 PROMPTFOO_TESTS = LogFormat(
     "promptfoo-tests",
     "a configuration's tests with vars and assert",
     lambda node: "vars" in node and "assert" in node,
-    _promptfoo_test,
+    _read_promptfoo_test,
 )
 OPENAI_CALLS = LogFormat(
     "openai-completions",
@@ -210,11 +212,11 @@ OPENAI_CALLS = LogFormat(
         isinstance(node.get("choices"), list)
         or (isinstance(node.get("request"), dict) and isinstance(node.get("response"), dict))
     ),
-    _openai,
+    _read_openai,
 )
 OPENAI_EVENTS = LogFormat(
     "openai-events",
     "messages that end with the answer, as LlamaIndex's handler writes them",
     lambda node: is_turns(node.get("messages")),
-    _messages,
+    _read_stored_messages,
 )

@@ -69,21 +69,21 @@ def find_kind(text: str) -> str:
     for kind, shape in SECRETS.items():
         if shape.search(text):
             return kind
-    for piece in _pieces(text):
-        for detector in _detectors():
+    for piece in _split_pieces(text):
+        for detector in _load_detectors():
             if next(iter(detector.analyze_string(piece)), None) is not None:
                 return str(detector.secret_type)
     return ""
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _split_pieces(text: str) -> Iterator[str]:
     for line in text.splitlines():
         for start in range(0, max(1, len(line) - _OVERLAP), _PIECE - _OVERLAP):
             yield line[start : start + _PIECE]
 
 
 @lru_cache(maxsize=1)
-def _detectors() -> tuple[Any, ...]:
+def _load_detectors() -> tuple[Any, ...]:
     """The detectors of detect-secrets that go by shape; none where it is not installed."""
     try:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class

@@ -10,22 +10,22 @@ from whatworks.data.logs.base import (
     LogFormat,
     Node,
     dig,
-    items,
-    name_at,
-    number,
-    said,
-    seconds,
-    some,
-    unpacked,
+    find_first,
+    find_text,
+    list_items,
+    measure_seconds,
+    parse_number,
+    read_messages,
+    unpack_json,
 )
-from whatworks.data.logs.platforms import answer
+from whatworks.data.logs.platforms import require_answer
 from whatworks.data.task import Message
 
 _MLFLOW_CALLS = ("LLM", "CHAT_MODEL")
 _PREFIX = "attributes."
 
 
-def attributes(node: Node) -> dict[str, Any]:
+def read_attributes(node: Node) -> dict[str, Any]:
     """A span's attributes as a tree: ``a.b.0.c`` becomes ``{"a": {"b": [{"c": ...}]}}``.
 
     They stand in the span as an object, as OTLP's list of ``{key, value: {stringValue: ...}}``, or
@@ -33,15 +33,17 @@ def attributes(node: Node) -> dict[str, Any]:
     """
     raw = node.get("attributes")
     if isinstance(raw, list):
-        pairs = [(name_at(item, "key"), _plain(dig(item, "value"))) for item in items(raw)]
+        pairs = [
+            (find_text(item, "key"), _unwrap_value(dig(item, "value"))) for item in list_items(raw)
+        ]
     elif isinstance(raw, Mapping):
         pairs = list(cast("Node", raw).items())
     else:
         pairs = [(k.removeprefix(_PREFIX), v) for k, v in node.items() if k.startswith(_PREFIX)]
-    return _tree(pairs)
+    return _build_tree(pairs)
 
 
-def _tree(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _build_tree(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for name, value in pairs:
         *steps, last = name.split(".")
@@ -52,103 +54,115 @@ def _tree(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
                 break  # a value and a family of values of one name: the value stands
             at = cast("dict[str, Any]", inner)
         else:
-            at.setdefault(last, _tree(value.items()) if isinstance(value, dict) else value)
-    return {name: _listed(value) for name, value in root.items()}
+            at.setdefault(last, _build_tree(value.items()) if isinstance(value, dict) else value)
+    return {name: _convert_lists(value) for name, value in root.items()}
 
 
-def _listed(value: Any) -> Any:
+def _convert_lists(value: Any) -> Any:
     """Objects whose keys are 0, 1, 2, ... as lists."""
     if not isinstance(value, dict):
         return value
-    inner = {name: _listed(item) for name, item in cast("dict[str, Any]", value).items()}
+    inner = {name: _convert_lists(item) for name, item in cast("dict[str, Any]", value).items()}
     if inner and all(name.isascii() and name.isdigit() and len(name) < 9 for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
 
 
-def _plain(value: Any) -> Any:
+def _unwrap_value(value: Any) -> Any:
     """The value in OTLP's ``{"stringValue": ...}`` and its kin."""
     for key in ("stringValue", "intValue", "doubleValue", "boolValue"):
         if dig(value, key) is not None:
             return dig(value, key)
     if dig(value, "arrayValue") is not None:
-        return [_plain(item) for item in items(dig(value, "arrayValue", "values"))]
+        return [_unwrap_value(item) for item in list_items(dig(value, "arrayValue", "values"))]
     if dig(value, "kvlistValue") is not None:
-        entries = items(dig(value, "kvlistValue", "values"))
-        return {name_at(entry, "key"): _plain(dig(entry, "value")) for entry in entries}
+        entries = list_items(dig(value, "kvlistValue", "values"))
+        return {find_text(entry, "key"): _unwrap_value(dig(entry, "value")) for entry in entries}
     return value if not isinstance(value, dict) else None
 
 
-def _calls(node: Node) -> Iterator[Call]:
-    tree = attributes(node)
-    found = _mlflow(tree) or _gen_ai(tree, node) or _open_inference(tree)
-    if found is None:
+def _read_calls(node: Node) -> Iterator[Call]:
+    tree = read_attributes(node)
+    record = _read_mlflow(tree) or _read_gen_ai(tree, node) or _read_open_inference(tree)
+    if record is None:
         return
-    messages, reply, model, trace = found
+    messages, reply, model, trace = record
     yield Call(
         messages,
-        answer(reply),
-        id=name_at(node, "span_id", "spanId", "context.span_id", "context.spanId"),
-        trace=trace or name_at(node, "trace_id", "traceId", "context.trace_id"),
+        require_answer(reply),
+        id=find_text(node, "span_id", "spanId", "context.span_id", "context.spanId"),
+        trace=trace or find_text(node, "trace_id", "traceId", "context.trace_id"),
         model=model,
-        seconds=seconds(node),
-        score=number(some(tree, "gen_ai.evaluation.score.value")),
+        seconds=measure_seconds(node),
+        score=parse_number(find_first(tree, "gen_ai.evaluation.score.value")),
     )
 
 
 _Found = tuple[tuple[Message, ...], tuple[Message, ...], str, str]
 
 
-def _mlflow(tree: Node) -> _Found | None:
-    if unpacked(some(tree, "mlflow.spanType")) not in _MLFLOW_CALLS:
+def _read_mlflow(tree: Node) -> _Found | None:
+    if unpack_json(find_first(tree, "mlflow.spanType")) not in _MLFLOW_CALLS:
         return None
-    asks, reply = some(tree, "mlflow.spanInputs"), some(tree, "mlflow.spanOutputs")
-    model = name_at(tree, "mlflow.llm.model", "mlflow.spanInputs.model", "mlflow.spanOutputs.model")
-    trace = unpacked(some(tree, "mlflow.traceRequestId"))
-    return said(asks, "user"), said(reply, "assistant"), model, trace or ""
+    asks, reply = find_first(tree, "mlflow.spanInputs"), find_first(tree, "mlflow.spanOutputs")
+    model = find_text(
+        tree, "mlflow.llm.model", "mlflow.spanInputs.model", "mlflow.spanOutputs.model"
+    )
+    trace = unpack_json(find_first(tree, "mlflow.traceRequestId"))
+    return read_messages(asks, "user"), read_messages(reply, "assistant"), model, trace or ""
 
 
-def _gen_ai(tree: Node, node: Node) -> _Found | None:
+def _read_gen_ai(tree: Node, node: Node) -> _Found | None:
     """Messages in attributes, in events that hold the same attributes, or in one event each.
 
     An event's body stands in its attributes, or as JSON in one of them (Azure AI Inference).
     """
-    messages, replies = _recorded(tree)
-    for event in items(node.get("events")):
-        name, inner = name_at(event, "name"), attributes(event) if isinstance(event, dict) else {}
-        body = unpacked(some(inner, "gen_ai.event.content"))
+    messages, replies = _read_recorded(tree)
+    for event in list_items(node.get("events")):
+        name, inner = (
+            find_text(event, "name"),
+            read_attributes(event) if isinstance(event, dict) else {},
+        )
+        body = unpack_json(find_first(inner, "gen_ai.event.content"))
         inner = cast("dict[str, Any]", body) if isinstance(body, dict) else inner
         if name == "gen_ai.choice":
-            replies += said(some(inner, "message") or inner, "assistant")
+            replies += read_messages(find_first(inner, "message") or inner, "assistant")
         elif name.startswith("gen_ai.") and name.endswith(".message"):
-            messages += said({"role": name.split(".")[1], **inner}, "user")
+            messages += read_messages({"role": name.split(".")[1], **inner}, "user")
         else:
-            asks, answers = _recorded(inner)
+            asks, answers = _read_recorded(inner)
             messages, replies = messages + asks, replies + answers
     if not messages and not replies:
         return None
-    model = name_at(tree, "gen_ai.response.model", "gen_ai.request.model")
+    model = find_text(tree, "gen_ai.response.model", "gen_ai.request.model")
     return messages, replies, model, ""
 
 
-def _recorded(tree: Node) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+def _read_recorded(tree: Node) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """What the ``gen_ai`` attributes say was asked and answered."""
-    system = some(tree, "gen_ai.system_instructions")
-    asks = said(some(tree, "gen_ai.input.messages", "gen_ai.prompt"), "user")
+    system = find_first(tree, "gen_ai.system_instructions")
+    asks = read_messages(find_first(tree, "gen_ai.input.messages", "gen_ai.prompt"), "user")
     if system is not None:
-        asks = (*said({"role": "system", "content": unpacked(system)}, "system"), *asks)
-    return asks, said(some(tree, "gen_ai.output.messages", "gen_ai.completion"), "assistant")
+        asks = (*read_messages({"role": "system", "content": unpack_json(system)}, "system"), *asks)
+    return asks, read_messages(
+        find_first(tree, "gen_ai.output.messages", "gen_ai.completion"), "assistant"
+    )
 
 
-def _open_inference(tree: Node) -> _Found | None:
-    asks = some(tree, "llm.input_messages", "llm.prompts")
-    reply = some(tree, "llm.output_messages")
-    if some(tree, "openinference.span.kind") == "LLM":
-        asks = asks if asks is not None else some(tree, "input.value")
-        reply = reply if reply is not None else some(tree, "output.value")
+def _read_open_inference(tree: Node) -> _Found | None:
+    asks = find_first(tree, "llm.input_messages", "llm.prompts")
+    reply = find_first(tree, "llm.output_messages")
+    if find_first(tree, "openinference.span.kind") == "LLM":
+        asks = asks if asks is not None else find_first(tree, "input.value")
+        reply = reply if reply is not None else find_first(tree, "output.value")
     if asks is None:
         return None
-    return said(asks, "user"), said(reply, "assistant"), name_at(tree, "llm.model_name"), ""
+    return (
+        read_messages(asks, "user"),
+        read_messages(reply, "assistant"),
+        find_text(tree, "llm.model_name"),
+        "",
+    )
 
 
 def _is_span(node: Node) -> bool:
@@ -161,28 +175,28 @@ def _is_assessed(node: Node) -> bool:
     return isinstance(node.get("assessments"), list)
 
 
-def _no_calls(node: Node) -> Iterator[Call]:
+def _skip_calls(node: Node) -> Iterator[Call]:
     return iter(())
 
 
-def _assessments(node: Node) -> Iterator[tuple[str, str, float]]:
-    for entry in items(node.get("assessments")):
-        score = number(unpacked(some(entry, "feedback.value", "value")))
+def _read_assessments(node: Node) -> Iterator[tuple[str, str, float]]:
+    for entry in list_items(node.get("assessments")):
+        score = parse_number(unpack_json(find_first(entry, "feedback.value", "value")))
         if score is not None:
-            about = name_at(entry, "span_id") or name_at(node, "trace_id", "request_id")
-            yield about, name_at(entry, "assessment_name", "name"), score
+            about = find_text(entry, "span_id") or find_text(node, "trace_id", "request_id")
+            yield about, find_text(entry, "assessment_name", "name"), score
 
 
 SPANS = LogFormat(
     "spans",
     "spans with gen_ai.*, llm.* (OpenInference) or mlflow.* attributes",
     _is_span,
-    _calls,
+    _read_calls,
 )
 MLFLOW_INFO = LogFormat(
     "mlflow",
     "traces with info and data.spans",
     _is_assessed,
-    _no_calls,
-    _assessments,
+    _skip_calls,
+    _read_assessments,
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note, Trace
 from whatworks.base.errors import ArmFailure, BudgetExceeded
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.data.task import Document, Example, Pair
 from whatworks.methods.bench.examiner import Answer, Examiner
 from whatworks.models.engine import ModelFiles
@@ -227,7 +227,7 @@ class Bench:
             seed=self.seed,
             settings=settings,
         )
-        key = content_key(
+        key = hash_content(
             [start.weights.key, job.key, [row.key for row in rows], self.seed, __version__]
         )
 
@@ -261,18 +261,20 @@ class Bench:
             trained = Trained.model_validate(stored)
         self.ledger.training_seconds += trained.seconds
         self.ledger.training_tokens += trained.tokens
-        kept = trained.checkpoints
+        checkpoints = trained.checkpoints
         if patience:
-            last = next((i for i, c in enumerate(kept) if waiting.enough(c.name)), len(kept))
-            kept = kept[: last + 1]
-        self.tell(Losses(values=trained.losses[: kept[-1].step]))
+            last = next(
+                (i for i, c in enumerate(checkpoints) if waiting.enough(c.name)), len(checkpoints)
+            )
+            checkpoints = checkpoints[: last + 1]
+        self.tell(Losses(values=trained.losses[: checkpoints[-1].step]))
         if trained.trace:
             self.tell(Trace(steps=trained.trace))
         if trained.stopped:
             self.note("stopped", trained.stopped)
         if trained.dropped_rows:
             self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
-        return [weights(checkpoint.name) for checkpoint in kept]
+        return [weights(checkpoint.name) for checkpoint in checkpoints]
 
     def note(self, name: str, value: Any) -> None:
         """Record a figure or a sentence for the report."""

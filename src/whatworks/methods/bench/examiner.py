@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from whatworks.base.errors import ArmFailure, InputError
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.base.store import Store
-from whatworks.data.task import Example, examples_key
+from whatworks.data.task import Example, hash_examples
 from whatworks.methods.bench import pick_answer as samples
-from whatworks.metrics.citations import bare, grounded
-from whatworks.metrics.registry import refused
+from whatworks.metrics.citations import make_answer_reader, score_grounding
+from whatworks.metrics.registry import find_refused
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.engine import Answers, Engine, Generation, ModelFiles
 from whatworks.models.metering import Meter
@@ -76,8 +76,8 @@ class Examiner:
         for start in range(0, len(examples), CHUNK):
             chunk = examples[start : start + CHUNK]
             meter.require(len(chunk) * candidate.decoding.samples)
-            key = content_key(
-                [candidate.asked.key, examples_key(chunk), self.engine.identity, __version__]
+            key = hash_content(
+                [candidate.asked.key, hash_examples(chunk), self.engine.identity, __version__]
             )
             stored = self.store.read("answers", key)
             requests: Sequence[Rendering | None]
@@ -126,21 +126,21 @@ class Examiner:
         """
         model = self.files(candidate.weights)
         meter = meter or Meter(price=self.engine.price)
-        found: list[tuple[float, ...]] = []
+        likelihoods: list[tuple[float, ...]] = []
         for start in range(0, len(examples), CHUNK):
-            chunk, given = examples[start : start + CHUNK], answers[start : start + CHUNK]
+            chunk, chunk_answers = examples[start : start + CHUNK], answers[start : start + CHUNK]
             meter.require(len(chunk))
-            made_from = [candidate.prompt.key, candidate.weights.key, examples_key(chunk)]
-            key = content_key([*made_from, list(given), self.engine.identity, __version__])
+            made_from = [candidate.prompt.key, candidate.weights.key, hash_examples(chunk)]
+            key = hash_content([*made_from, list(chunk_answers), self.engine.identity, __version__])
             stored = self.store.read("logprobs", key)
             if stored is None:
-                stored = self._likelihoods(model, candidate, chunk, given, meter)
+                stored = self._likelihoods(model, candidate, chunk, chunk_answers, meter)
                 self.store.write("logprobs", key, stored)
             meter.charge([Generation(**record) for record in stored["taken"]])
-            found += [tuple(values) for values in stored["values"]]
+            likelihoods += [tuple(values) for values in stored["values"]]
             if tick is not None:
                 tick(len(chunk))
-        return found
+        return likelihoods
 
     def prompt_tokens(self, candidate: Candidate, examples: Sequence[Example]) -> list[int]:
         """Length of each rendered prompt in tokens."""
@@ -150,7 +150,7 @@ class Examiner:
 
     def files(self, weights: Weights) -> ModelFiles:
         """Where the weights lie in the store."""
-        return model_files(weights, self.store)
+        return find_model_files(weights, self.store)
 
     def _generate(
         self, model: ModelFiles, candidate: Candidate, requests: Sequence[Rendering], meter: Meter
@@ -160,13 +160,13 @@ class Examiner:
         context = self.engine.context_length(model)
         # An answer may be cut short by the end of the context; without any room it is not asked.
         fits = [context is None or length < context for length in lengths]
-        asked = [i for i, fit in enumerate(fits) if fit]
+        pending = [i for i, fit in enumerate(fits) if fit]
         decoding, n = candidate.decoding, candidate.decoding.samples
         generations = [Generation("", length, 0, 0.0, "overflow") for length in lengths]
-        while asked:
+        while pending:
             # As many as the budget surely allows; what they did not use makes room for more.
-            count = meter.admit([(n * lengths[i], n * decoding.max_tokens) for i in asked])
-            now, asked = asked[:count], asked[count:]
+            count = meter.admit([(n * lengths[i], n * decoding.max_tokens) for i in pending])
+            now, pending = pending[:count], pending[count:]
             with meter.failing():
                 fresh = samples.generate(
                     self.engine,
@@ -175,7 +175,7 @@ class Examiner:
                     decoding,
                     examples=[requests[i].example for i in now],
                     metric=self.metric,
-                    read=bare(candidate.prompt),
+                    read=make_answer_reader(candidate.prompt),
                 )
             meter.charge(fresh)
             for i, generation in zip(now, fresh, strict=True):
@@ -193,8 +193,8 @@ class Examiner:
         """The ``values`` of a chunk's answers, and what they have ``taken``."""
         prompts = [request.messages for request in render_each(candidate.prompt, chunk)]
         lengths = self.engine.prompt_tokens(model, prompts)
-        answered = sum(len(said) for said in answers if not isinstance(said, str))
-        texts = [said for said in answers if isinstance(said, str)]
+        answered = sum(len(answer) for answer in answers if not isinstance(answer, str))
+        texts = [answer for answer in answers if isinstance(answer, str)]
         answered += sum(self.engine.count_tokens(model, texts)) + len(texts)  # and their ends
         meter.admit([(sum(lengths) + answered, 0)])  # all of them or none
         began = time.perf_counter()
@@ -237,7 +237,7 @@ class Examiner:
         if candidate.prompt.context is None:
             return judge(generation.text)
         request = request or render(candidate.prompt, example, exclude=[example])
-        return grounded(request, generation.text, judge)
+        return score_grounding(request, generation.text, judge)
 
     def _nothing(self, example: Example, note: str) -> Score:
         """The score of an answer that does not count: the parts are those of an empty one."""
@@ -245,7 +245,7 @@ class Examiner:
         return Score(value=0.0, kind="malformed", feedback=note, parts=parts)
 
 
-def model_files(weights: Weights, store: Store) -> ModelFiles:
+def find_model_files(weights: Weights, store: Store) -> ModelFiles:
     """Where the weights lie: the last full stage is the base, the last adapter stands on it."""
     base, adapter = weights.base, None
     for stage in weights.stages:
@@ -260,7 +260,7 @@ def refuse_targets(metric: Metric, examples: Sequence[Example]) -> None:
     Raises:
         InputError: Naming how many, and the first.
     """
-    broken = refused(metric, examples)
+    broken = find_refused(metric, examples)
     if broken:
         name, reason = next(iter(broken.items()))
         raise InputError(

@@ -64,14 +64,14 @@ def classify(
     """
     right = {fact.id: 0 for fact in facts}
     drawn = {fact.id: 0 for fact in facts}
-    for relation, rows in _by_relation(facts).items():
-        shown = _by_relation(pool).get(relation, [])
+    for relation, rows in _group_by_relation(facts).items():
+        shown = _group_by_relation(pool).get(relation, [])
         if len({row.group or row.id for row in shown}) < 2:
             raise InputError(
                 f"the relation {relation!r} has too few rows to show as examples",
                 remedy="give training rows of the same relation, about other subjects",
             )
-        candidates = [_prompted(start, shown, relation, number) for number in range(prompts)]
+        candidates = [_build_candidate(start, shown, relation, number) for number in range(prompts)]
         for candidate in candidates:
             for answer in examiner.ask(candidate, rows, tick=tick):
                 right[answer.example.id] += answer.score.kind == "correct"
@@ -81,10 +81,10 @@ def classify(
                 decoding = candidate.decoding.replace(temperature=TEMPERATURE, seed=seed)
                 for answer in examiner.ask(candidate.replace(decoding=decoding), missed, tick=tick):
                     drawn[answer.example.id] += answer.score.kind == "correct"
-    return {fact.id: _class(right[fact.id], drawn[fact.id], prompts) for fact in facts}
+    return {fact.id: _choose_class(right[fact.id], drawn[fact.id], prompts) for fact in facts}
 
 
-def with_classes(rows: Sequence[Example], found: Mapping[str, Known]) -> tuple[Example, ...]:
+def add_classes(rows: Sequence[Example], found: Mapping[str, Known]) -> tuple[Example, ...]:
     """The rows with their class as a column of the data."""
     return tuple(
         row.replace(meta={**row.meta, COLUMN: found[row.id]}) if row.id in found else row
@@ -92,13 +92,13 @@ def with_classes(rows: Sequence[Example], found: Mapping[str, Known]) -> tuple[E
     )
 
 
-def shares(found: Mapping[str, Known]) -> dict[Known, float]:
+def measure_shares(found: Mapping[str, Known]) -> dict[Known, float]:
     """Share of each class."""
     counts = Counter(found.values())
     return {name: counts[name] / len(found) for name in CLASSES}
 
 
-def _class(right: int, drawn: int, prompts: int) -> Known:
+def _choose_class(right: int, drawn: int, prompts: int) -> Known:
     if right == prompts:
         return "HighlyKnown"
     if right:
@@ -106,14 +106,16 @@ def _class(right: int, drawn: int, prompts: int) -> Known:
     return "WeaklyKnown" if drawn else "Unknown"
 
 
-def _by_relation(rows: Sequence[Example]) -> dict[str, list[Example]]:
-    found: dict[str, list[Example]] = {}
+def _group_by_relation(rows: Sequence[Example]) -> dict[str, list[Example]]:
+    groups: dict[str, list[Example]] = {}
     for row in rows:
-        found.setdefault(str(row.meta.get("relation", "")), []).append(row)
-    return found
+        groups.setdefault(str(row.meta.get("relation", "")), []).append(row)
+    return groups
 
 
-def _prompted(start: Candidate, pool: Sequence[Example], relation: str, number: int) -> Candidate:
+def _build_candidate(
+    start: Candidate, pool: Sequence[Example], relation: str, number: int
+) -> Candidate:
     rng = random.Random(f"known {relation} {number}")
     chosen = rng.sample(list(pool), min(SHOTS + _SPARE, len(pool)))
     return start.with_prompt(demos=Demos(pool=tuple(chosen), k=SHOTS))

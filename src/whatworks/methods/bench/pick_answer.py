@@ -54,7 +54,7 @@ def generate(
     drawn = engine.generate(model, every, decoding, keys=keys)
     groups = [drawn[at : at + n] for at in range(0, len(drawn), n)]
     return [
-        _merged(group[pick(group, decoding, example, metric, read)], group)
+        _merge(group[pick(group, decoding, example, metric, read)], group)
         for group, example in zip(groups, examples, strict=True)
     ]
 
@@ -74,23 +74,25 @@ def pick(
             meaning = "" if sample.finish == "length" else metric.label(read(sample.text))
             votes[meaning].append(at)
         # What means nothing counts only where nothing else was said.
-        said = [ats for label, ats in votes.items() if label] or list(votes.values())
-        best = max(said, key=lambda ats: (len(ats), max(_likely(samples[at]) for at in ats)))
+        groups = [ats for label, ats in votes.items() if label] or list(votes.values())
+        best = max(
+            groups, key=lambda ats: (len(ats), max(_measure_likelihood(samples[at]) for at in ats))
+        )
     elif decoding.pick == "reward" and decoding.reward is not None:
-        reward = reward_of(decoding.reward)
+        reward = load_reward(decoding.reward)
         values = [reward(example.request, read(sample.text)).value for sample in samples]
         best = [at for at, value in enumerate(values) if value == max(values)]
-    return max(best, key=lambda at: (_likely(samples[at]), -at))
+    return max(best, key=lambda at: (_measure_likelihood(samples[at]), -at))
 
 
-def _likely(sample: Generation) -> float:
+def _measure_likelihood(sample: Generation) -> float:
     """Mean log-probability of a token: sums would favour short answers."""
     if sample.logprob is None:
         return -math.inf
     return sample.logprob / max(1, sample.completion_tokens)
 
 
-def _merged(chosen: Generation, group: Sequence[Generation]) -> Generation:
+def _merge(chosen: Generation, group: Sequence[Generation]) -> Generation:
     return replace(
         chosen,
         prompt_tokens=sum(g.prompt_tokens for g in group),
@@ -101,18 +103,18 @@ def _merged(chosen: Generation, group: Sequence[Generation]) -> Generation:
 
 
 @lru_cache(maxsize=8)
-def _loaded(spec_json: str) -> Metric:
+def _load(spec_json: str) -> Metric:
     return load(MetricSpec.model_validate_json(spec_json))
 
 
-def reward_of(spec: MetricSpec) -> Metric:
+def load_reward(spec: MetricSpec) -> Metric:
     """The metric that chooses among answers to a request.
 
     Raises:
         InputError: If there is no such metric, its options do not fit, or it compares with a
             target, which no request has.
     """
-    metric = _loaded(spec.model_dump_json())
+    metric = _load(spec.model_dump_json())
     if not metric.blind:
         raise InputError(
             f"the metric {spec.name} compares with a target, so it cannot be a reward",

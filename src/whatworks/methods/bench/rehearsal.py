@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from whatworks.base import memory
-from whatworks.data.task import Example, Message, examples_key
+from whatworks.data.task import Example, Message, hash_examples
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer, mean
 from whatworks.models.decoding import Decoding
@@ -132,10 +132,11 @@ class Rehearsal(Bench):
         Raises:
             BudgetExceeded: If so many requests pass a limit.
         """
-        self.asked.add((candidate.key, examples_key(examples)))
-        found = self.foresee(candidate, examples, len(examples))
+        self.asked.add((candidate.key, hash_examples(examples)))
+        sampled = self.foresee(candidate, examples, len(examples))
         return [
-            replace(found[i % len(found)], example=example) for i, example in enumerate(examples)
+            replace(sampled[i % len(sampled)], example=example)
+            for i, example in enumerate(examples)
         ]
 
     def foresee(
@@ -146,18 +147,18 @@ class Rehearsal(Bench):
         began = time.perf_counter()
         step = max(1, len(examples) // SAMPLE)
         sample = list(examples[::step][:SAMPLE])
-        what = (candidate.key, examples_key(sample))
+        what = (candidate.key, hash_examples(sample))
         if what not in self.samples and self._last is not None and self._left < len(sample):
             self.samples[what] = self._last
         if what not in self.samples:
             self.samples[what] = self._sampled(candidate, sample)
         self._last = self.samples[what]
-        found = self._last.answers
-        repeated = [found[i % len(found)].generation for i in range(count)]
+        answers = self._last.answers
+        repeated = [answers[i % len(answers)].generation for i in range(count)]
         self._meter.charge(repeated)
         self.foreseen += self._last.seconds(count)
         self.spent += time.perf_counter() - began
-        return found
+        return answers
 
     def _sampled(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
         """Ask a sample for real."""
@@ -166,21 +167,21 @@ class Rehearsal(Bench):
             candidate = candidate.replace(decoding=candidate.decoding.replace(max_tokens=length))
         self._left -= len(sample)
         # Indexes and embeddings are made once, however many rows are asked.
-        _, once = _timed(lambda: self.examiner.prompt_tokens(candidate, sample))
+        _, once = _time_run(lambda: self.examiner.prompt_tokens(candidate, sample))
         self.foreseen += once
         ask = partial(self.examiner.ask, candidate)
-        answers, first = _timed(lambda: ask(sample[:FIRST]))
+        answers, first = _time_run(lambda: ask(sample[:FIRST]))
         rest = sample[FIRST:]
         if first > SLOW and len(rest) > SECOND:
             some = rest[:: len(rest) // SECOND][:SECOND]
-            more, second = _timed(lambda: ask(some))
+            more, second = _time_run(lambda: ask(some))
             if second > AT_ONCE * first:
                 # Of a line through both: what the rows of a batch share, and each one's own.
                 row = (second - first) / (SECOND - FIRST)
                 row = min(max(row, second / SECOND / 2), second / SECOND)
                 return Sampled(answers + more, row, second - row * SECOND)
             answers, rest = answers + more, [row for row in rest if row not in some]
-        more, seconds = _timed(lambda: ask(rest)) if rest else ([], first)
+        more, seconds = _time_run(lambda: ask(rest)) if rest else ([], first)
         return Sampled(answers + more, seconds / len(rest or answers))
 
     def fit(
@@ -233,15 +234,15 @@ class Rehearsal(Bench):
         parts //= settings.rows_a_step
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
-        padded = usual_length(lengths, settings.rows_a_step)
-        wanted = batches * settings.rows_a_step - 1
-        spread = [others[at * len(others) // wanted] for at in range(wanted)]
-        chosen = [longest, *(spread if len(others) > wanted else others)]
+        padded = estimate_length(lengths, settings.rows_a_step)
+        room = batches * settings.rows_a_step - 1
+        spread = [others[at * len(others) // room] for at in range(room)]
+        chosen = [longest, *(spread if len(others) > room else others)]
         seconds, tokens = self.ledger.training_seconds, self.ledger.training_tokens
         self._steps = []
         launch.prepare()
         began = time.perf_counter()
-        (made,) = super().fit(start, settings, [rows[i] for i in chosen], method, reward=reward)
+        (weights,) = super().fit(start, settings, [rows[i] for i in chosen], method, reward=reward)
         wall = time.perf_counter() - began
         # What the rehearsal itself took is not charged.
         seconds, self.ledger.training_seconds = self.ledger.training_seconds - seconds, seconds
@@ -264,7 +265,7 @@ class Rehearsal(Bench):
             step=step,
             save=max(0.0, seconds - at_last),
             tokens=tokens / len(chosen) * share,
-            made=made,
+            made=weights,
         )
 
     def _small_steps(self, start: Candidate, settings: AnySettings) -> AnySettings:
@@ -283,13 +284,13 @@ class Rehearsal(Bench):
 T = TypeVar("T")
 
 
-def _timed(run: Callable[[], T]) -> tuple[T, float]:
+def _time_run(run: Callable[[], T]) -> tuple[T, float]:
     """What it returns, and the seconds that it took."""
     began = time.perf_counter()
     return run(), time.perf_counter() - began
 
 
-def usual_length(lengths: Sequence[int], batch: int) -> float:
+def estimate_length(lengths: Sequence[int], batch: int) -> float:
     """The length, on average over shuffles, of the longest row of a batch."""
     rng, drawn = random.Random("shuffles"), min(batch, len(lengths))
     return mean([max(rng.sample(lengths, drawn)) for _ in range(200)])
@@ -304,13 +305,13 @@ class RehearsedHelper(Helper):
         self, prompts: Sequence[Sequence[Message]], decoding: Decoding = DECODING
     ) -> list[Generation]:
         """The answers to the first prompts, repeated."""
-        found = super().ask(prompts[: self.FEW], decoding)
-        repeated = [found[i % len(found)] for i in range(len(prompts))]
-        self._meter.charge(repeated[len(found) :])
+        replies = super().ask(prompts[: self.FEW], decoding)
+        repeated = [replies[i % len(replies)] for i in range(len(prompts))]
+        self._meter.charge(repeated[len(replies) :])
         return repeated
 
 
-def peak_memory() -> tuple[int, int]:
+def measure_peak_memory() -> tuple[int, int]:
     """Most main memory that this process, and that any of its children so far, has held; bytes."""
-    mine, theirs = memory.peak_memory()
-    return mine, max(theirs, child.peak_memory())
+    mine, theirs = memory.measure_peak_memory()
+    return mine, max(theirs, child.measure_peak_memory())

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from whatworks.analysis.mistakes import Mistake, Pattern, PatternName
 from whatworks.data.meaning_representation import MalformedMR
 from whatworks.data.meaning_representation import parse as parse_mr
-from whatworks.data.near_duplicates import same_source
+from whatworks.data.near_duplicates import is_same_source
 from whatworks.data.task import Example
 from whatworks.prompts.prompt import Demos, Prompt
-from whatworks.prompts.retrieval import index_of
+from whatworks.prompts.retrieval import get_index
 
 MOST_LABELS = 100
 MOST_SHAPES = 8
@@ -60,44 +60,44 @@ class Editor:
         self, prompt: Prompt, patterns: Sequence[Pattern], *, most: int, rng: random.Random
     ) -> list[Edit]:
         """At most ``most`` different edits of ``prompt``, those for frequent patterns first."""
-        found: dict[str, Edit] = {}
+        by_prompt: dict[str, Edit] = {}
         for edit in self._all(prompt, patterns, rng):
             if edit.prompt.key != prompt.key:
-                found.setdefault(edit.prompt.key, edit)
-            if len(found) == most:
+                by_prompt.setdefault(edit.prompt.key, edit)
+            if len(by_prompt) == most:
                 break
-        return list(found.values())
+        return list(by_prompt.values())
 
     def _all(
         self, prompt: Prompt, patterns: Sequence[Pattern], rng: random.Random
     ) -> Iterator[Edit]:
         """Edits in turn: a counter-example and a sentence for each pattern, then the general."""
-        said = {line.casefold() for line in _lines(prompt)}
+        present = {line.casefold() for line in _split_lines(prompt)}
         for pattern in patterns:
             wrong = rng.choice(pattern.mistakes)
             if demos := self._with_example(prompt, wrong):
                 yield Edit(f"counter-example for {pattern.name}", prompt.replace(demos=demos))
             for kind, line in self._advice(pattern):
-                if line and line.casefold() not in said:
-                    yield Edit(f"{kind} for {pattern.name}", _with_line(prompt, line))
+                if line and line.casefold() not in present:
+                    yield Edit(f"{kind} for {pattern.name}", _add_line(prompt, line))
         for kind, line in (
             ("state the format", self._format()),
             ("list the labels", self._labels()),
             ("give the schema", self._schema()),
             ("add a constraint", self._length()),
         ):
-            if line and line.casefold() not in said:
-                yield Edit(kind, _with_line(prompt, line))
-        lines = _lines(prompt)
+            if line and line.casefold() not in present:
+                yield Edit(kind, _add_line(prompt, line))
+        lines = _split_lines(prompt)
         if len(lines) > 1:
-            yield Edit("reorder", _with_lines(prompt, [lines[-1], *lines[:-1]]))
+            yield Edit("reorder", _replace_lines(prompt, [lines[-1], *lines[:-1]]))
             for i in range(len(lines)):
-                yield Edit("shorten", _with_lines(prompt, lines[:i] + lines[i + 1 :]))
+                yield Edit("shorten", _replace_lines(prompt, lines[:i] + lines[i + 1 :]))
 
     def _advice(self, pattern: Pattern) -> Iterator[tuple[str, str]]:
         """Kinds of edit with the sentence to add, for one pattern."""
         details = [detail for detail, _ in pattern.details]
-        field = _field(details[0]) if details else ""
+        field = _read_field(details[0]) if details else ""
         constraint: dict[PatternName, str] = {
             "refused": "Always give an answer, your best guess if need be.",
             "wrong style": "Write the answer exactly as it is wanted: same case, no full stop.",
@@ -172,34 +172,34 @@ class Editor:
             return None
 
         texts = tuple(row.text for row in self.train)
-        wanted = wrong.example.target if wrong.name == "label confused" else None
+        label = wrong.example.target if wrong.name == "label confused" else None
 
         def allowed(i: int) -> bool:
             row = self.train[i]
             return not (
-                (wanted is not None and row.target != wanted)
-                or same_source(row, wrong.example)
-                or any(same_source(row, other) for other in shown)
+                (label is not None and row.target != label)
+                or is_same_source(row, wrong.example)
+                or any(is_same_source(row, other) for other in shown)
             )
 
-        hits = index_of(texts, "vector", "lexical").search(wrong.example.text, 1, allowed=allowed)
+        hits = get_index(texts, "vector", "lexical").search(wrong.example.text, 1, allowed=allowed)
         if not hits:
             return None
         pool = (*shown, self.train[hits[0].position])
         return Demos(pool=pool, k=len(pool))
 
 
-def _field(detail: str) -> str:
+def _read_field(detail: str) -> str:
     return detail.partition(",")[0].removeprefix("$.")
 
 
-def _lines(prompt: Prompt) -> list[str]:
+def _split_lines(prompt: Prompt) -> list[str]:
     return [line for line in prompt.instructions.split("\n") if line.strip()]
 
 
-def _with_line(prompt: Prompt, line: str) -> Prompt:
-    return _with_lines(prompt, [*_lines(prompt), line]) if line else prompt
+def _add_line(prompt: Prompt, line: str) -> Prompt:
+    return _replace_lines(prompt, [*_split_lines(prompt), line]) if line else prompt
 
 
-def _with_lines(prompt: Prompt, lines: Sequence[str]) -> Prompt:
+def _replace_lines(prompt: Prompt, lines: Sequence[str]) -> Prompt:
     return prompt.replace(instructions="\n".join(lines))

@@ -17,9 +17,9 @@ from whatworks.base.errors import ArmFailure, BudgetExceeded, InputError
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer, mean
-from whatworks.metrics.text_overlap import overlap
+from whatworks.metrics.text_overlap import measure_overlap
 from whatworks.prompts.candidate import Candidate
-from whatworks.prompts.retrieval.words import words
+from whatworks.prompts.retrieval.words import split_words
 
 Merit = tuple[float, float, float, float]
 
@@ -48,7 +48,7 @@ class Standing:
             self.score,
             mean([score.forgiving for score in scores]),
             -mean([float(score.kind == "malformed") for score in scores]),
-            mean([_likeness(a.generation.text, a.example.target) for a in self.answers]),
+            mean([_measure_likeness(a.generation.text, a.example.target) for a in self.answers]),
         )
 
 
@@ -104,26 +104,26 @@ class Track:
 
     def cost(self, count: int) -> int:
         """Most answers that a race of ``count`` candidates takes, the first one known already."""
-        return race_cost(count, [len(block) for block in self.blocks])
+        return compute_race_cost(count, [len(block) for block in self.blocks])
 
 
-def _likeness(said: str, wanted: str) -> float:
-    return overlap(Counter(words(said)), Counter(words(wanted))).f1
+def _measure_likeness(said: str, wanted: str) -> float:
+    return measure_overlap(Counter(split_words(said)), Counter(split_words(wanted))).f1
 
 
-def blocks_of(rows: Sequence[Example], rng: random.Random) -> tuple[tuple[Example, ...], ...]:
+def split_blocks(rows: Sequence[Example], rng: random.Random) -> tuple[tuple[Example, ...], ...]:
     """Rows in random order, cut into a quarter, a quarter and a half."""
     order = iter(rng.sample(list(rows), len(rows)))
-    return tuple(tuple(islice(order, size)) for size in block_sizes(len(rows)))
+    return tuple(tuple(islice(order, size)) for size in compute_block_sizes(len(rows)))
 
 
-def block_sizes(count: int) -> list[int]:
+def compute_block_sizes(count: int) -> list[int]:
     """Rows in each block of so many."""
     first, second = (count + 3) // 4, (count + 1) // 2
     return [size for size in (first, second - first, count - second) if size]
 
 
-def race_cost(count: int, sizes: Sequence[int]) -> int:
+def compute_race_cost(count: int, sizes: Sequence[int]) -> int:
     """Most answers that a race over blocks of these sizes takes; see ``Track.cost``."""
     total, running = 0, count - 1
     for size in sizes:
@@ -132,7 +132,7 @@ def race_cost(count: int, sizes: Sequence[int]) -> int:
     return total
 
 
-def held_out(
+def split_rows(
     rows: Sequence[Example], share: float, rng: random.Random
 ) -> tuple[list[Example], list[Example]]:
     """Rows to search on, and rows kept aside to decide on; groups stay together.
@@ -144,8 +144,8 @@ def held_out(
         groups.setdefault(row.group or f"\0{row.id}", []).append(row)
     names = sorted(groups)
     rng.shuffle(names)
-    kept: list[Example] = []
-    while names[1:] and len(kept) < share * len(rows):
-        kept += groups[names.pop()]
-    inside = {row.id for row in kept}
-    return [row for row in rows if row.id not in inside], kept or list(rows)
+    aside: list[Example] = []
+    while names[1:] and len(aside) < share * len(rows):
+        aside += groups[names.pop()]
+    inside = {row.id for row in aside}
+    return [row for row in rows if row.id not in inside], aside or list(rows)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from whatworks.analysis.mistakes import mistake
+from whatworks.analysis.mistakes import find_mistake
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, Message
 from whatworks.methods.bench.bench import Bench
@@ -28,7 +28,7 @@ HELPED = 2 * MINIBATCH
 """Fewest answers to each request to the helper: before the proposal, and with it."""
 
 
-def least(rows: int) -> int:
+def count_least(rows: int) -> int:
     """Answers that the seed and one proposal on so many rows take."""
     return 2 * rows + HELPED + 1
 
@@ -61,7 +61,7 @@ def reflect(
         ) from error
     adapter = _Adapter(start, bench, EvaluationBatch)
     proposer = _Proposer(helper)
-    found: Any = optimize(
+    result: Any = optimize(
         seed_candidate={PART: start.prompt.instructions},
         trainset=list(rows),
         valset=list(rows),
@@ -76,9 +76,9 @@ def reflect(
     )
     if proposer.error is not None:
         raise proposer.error
-    scores = list(found.val_aggregate_scores)
+    scores = list(result.val_aggregate_scores)
     order = sorted(range(1, len(scores)), key=lambda i: -scores[i])
-    texts = [str(found.candidates[i][PART]) for i in order]
+    texts = [str(result.candidates[i][PART]) for i in order]
     if not texts:
         texts = adapter.rejected()
         bench.note("rejected", f"none of {len(texts)} proposals did better than the seed")
@@ -99,8 +99,8 @@ class _Adapter:
         self, batch: list[Example], candidate: dict[str, str], capture_traces: bool = False
     ) -> Any:
         """Answers, scores and, where asked for, the answers again as traces."""
-        made = self.start.with_prompt(instructions=candidate[PART])
-        answers = self.bench.answers(made, batch)
+        edited = self.start.with_prompt(instructions=candidate[PART])
+        answers = self.bench.answers(edited, batch)
         scores = [answer.score.counted for answer in answers]
         self._seen[candidate[PART]] += scores
         traces = answers if capture_traces else None
@@ -122,16 +122,16 @@ class _Adapter:
 
     def _record(self, answer: Answer) -> dict[str, str]:
         metric = self.bench.examiner.metric.name
-        wrong = mistake(metric, answer.example, answer.generation.text, answer.score)
-        said = "right"
+        wrong = find_mistake(metric, answer.example, answer.generation.text, answer.score)
+        feedback = "right"
         if wrong is not None:
             detail = f" ({wrong.detail})" if wrong.detail else ""
-            said = f"{wrong.name}{detail}. {wrong.feedback}"
+            feedback = f"{wrong.name}{detail}. {wrong.feedback}"
         return {
             "Inputs": answer.example.text,
             "Generated Outputs": answer.generation.text,
             "Wanted": answer.example.target,
-            "Feedback": said,
+            "Feedback": feedback,
         }
 
 

@@ -11,7 +11,7 @@ MOST_SHAPES = 16
 """Objects with more different sets of keys than this are described by one set, keys optional."""
 
 
-def shape(values: Sequence[Any]) -> dict[str, Any]:
+def infer_schema(values: Sequence[Any]) -> dict[str, Any]:
     """A schema that holds for all the values, and for values like them.
 
     Objects have no other keys than those seen, in the order first seen; up to ``MOST_SHAPES``
@@ -23,20 +23,20 @@ def shape(values: Sequence[Any]) -> dict[str, Any]:
     """
     kinds: dict[str, list[Any]] = {}
     for value in values:
-        kinds.setdefault(_kind(value), []).append(value)
+        kinds.setdefault(_name_kind(value), []).append(value)
     if "integer" in kinds and "number" in kinds:
         kinds["number"] += kinds.pop("integer")
-    found = [one for kind, some in kinds.items() for one in _shapes(kind, some)]
-    return found[0] if len(found) == 1 else {"anyOf": found}
+    schemas = [one for kind, some in kinds.items() for one in _infer_shapes(kind, some)]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
-def _shapes(kind: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+def _infer_shapes(kind: str, values: Sequence[Any]) -> list[dict[str, Any]]:
     if kind == "array":
         items = [item for value in values for item in value]
         if not items:
             return [{"type": "array", "maxItems": 0}]
         most = ROOM * max(map(len, values))
-        return [{"type": "array", "items": shape(items), "maxItems": most}]
+        return [{"type": "array", "items": infer_schema(items), "maxItems": most}]
     if kind == "string":
         return [{"type": "string", "maxLength": ROOM * max(1, *map(len, values))}]
     if kind != "object":
@@ -46,13 +46,15 @@ def _shapes(kind: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         sets.setdefault(frozenset(value), []).append(value)
     if len(sets) > MOST_SHAPES:
         always = frozenset.intersection(*sets)
-        return [_object(values, always)]
-    return [_object(some, keys) for keys, some in sets.items()]
+        return [_describe_object(values, always)]
+    return [_describe_object(some, keys) for keys, some in sets.items()]
 
 
-def _object(values: Sequence[Mapping[str, Any]], required: frozenset[str]) -> dict[str, Any]:
+def _describe_object(
+    values: Sequence[Mapping[str, Any]], required: frozenset[str]
+) -> dict[str, Any]:
     names = dict.fromkeys(name for value in values for name in value)
-    properties = {name: shape([v[name] for v in values if name in v]) for name in names}
+    properties = {name: infer_schema([v[name] for v in values if name in v]) for name in names}
     return {
         "type": "object",
         "properties": properties,
@@ -61,7 +63,7 @@ def _object(values: Sequence[Mapping[str, Any]], required: frozenset[str]) -> di
     }
 
 
-def _kind(value: Any) -> str:
+def _name_kind(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else "boolean"
     names = ((str, "string"), (int, "integer"), (float, "number"), (Mapping, "object"))

@@ -26,13 +26,13 @@ def read_literal(text: str) -> Any:
     for candidate in (body, re.sub(r"\b(?:true|false|null)\b", lambda m: names[m[0]], body)):
         try:
             with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not know
-                return _value(ast.parse(candidate, mode="eval").body)
+                return _read_value(ast.parse(candidate, mode="eval").body)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
     return None
 
 
-def _value(node: ast.expr) -> Any:
+def _read_value(node: ast.expr) -> Any:
     """The JSON value that is written; nothing is evaluated.
 
     Raises:
@@ -48,13 +48,13 @@ def _value(node: ast.expr) -> Any:
         ):
             return -value
         case ast.List(elts=items):
-            return [_value(item) for item in items]
+            return [_read_value(item) for item in items]
         case ast.Dict(keys=keys, values=values):
             names = [key.value for key in keys if isinstance(key, ast.Constant)]
             texts = [name for name in names if isinstance(name, str)]
             if len(set(texts)) < len(keys):
                 raise ValueError("a key is no text, or stands twice")
-            return {name: _value(one) for name, one in zip(texts, values, strict=True)}
+            return {name: _read_value(one) for name, one in zip(texts, values, strict=True)}
         case _:
             raise ValueError("no JSON value")
 
@@ -66,14 +66,14 @@ def fold(value: Any) -> Any:
     value: ``"3"`` is not 3.
     """
     if isinstance(value, dict):
-        names = [_text(name) for name in value]
+        names = [_fold_text(name) for name in value]
         if len(set(names)) < len(names):
             names = list(value)
         return {name: fold(one) for name, one in zip(names, value.values(), strict=True)}
     if isinstance(value, list):
         return [fold(one) for one in value]
-    return _text(value) if isinstance(value, str) else value
+    return _fold_text(value) if isinstance(value, str) else value
 
 
-def _text(value: str) -> str:
+def _fold_text(value: str) -> str:
     return " ".join(value.split()).casefold()

@@ -18,13 +18,13 @@ from pydantic import BeforeValidator, TypeAdapter
 from pydantic import Field as OptionField
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief, cut
+from whatworks.base.phrasing import cut_text, quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import FILE, Options, metric
-from whatworks.metrics.json.inferred_schema import shape
+from whatworks.metrics.json.inferred_schema import infer_schema
 from whatworks.metrics.json.loose import fold, read_literal
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import overlap, part_means, readable
+from whatworks.metrics.text_overlap import average_parts, measure_overlap, read_targets
 from whatworks.models.constraint import Constraint
 from whatworks.models.json_schema import Schema
 
@@ -35,7 +35,7 @@ _MOST_STARTS = 50
 _MOST_DIFFERENCES = 20
 
 
-def _schema(given: Any) -> Schema:
+def _read_schema(given: Any) -> Schema:
     return Schema(TypeAdapter(dict[str, Any] | bool | str).validate_python(given))
 
 
@@ -48,13 +48,13 @@ class JSONOptions(Options):
         order: Whether the order within arrays counts.
     """
 
-    schema_: Annotated[Schema, BeforeValidator(_schema), FILE] | None = OptionField(
+    schema_: Annotated[Schema, BeforeValidator(_read_schema), FILE] | None = OptionField(
         default=None, alias="schema"
     )
     order: bool = True
 
 
-def _label(text: str, options: JSONOptions) -> str:
+def _make_label(text: str, options: JSONOptions) -> str:
     """The value, written in one way."""
     del options
     try:
@@ -63,20 +63,20 @@ def _label(text: str, options: JSONOptions) -> str:
         return ""
 
 
-def _blind(options: JSONOptions) -> bool:
+def _is_blind(options: JSONOptions) -> bool:
     """With a schema: a blank target asks for validity alone."""
     return options.schema_ is not None
 
 
-def _form(train: Sequence[Example], options: JSONOptions) -> Constraint | None:
+def _build_form(train: Sequence[Example], options: JSONOptions) -> Constraint | None:
     """The schema; else what the targets of the train rows that are JSON have in common."""
     if options.schema_ is not None:
         return Constraint.of_schema(options.schema_.contents)
-    values = [parsed.value for parsed in readable(train, parse)]
-    return Constraint.of_schema(shape(values)) if values else None
+    values = [parsed.value for parsed in read_targets(train, parse)]
+    return Constraint.of_schema(infer_schema(values)) if values else None
 
 
-@metric(JSONOptions, figures=part_means, form=_form, label=_label, blind=_blind)
+@metric(JSONOptions, figures=average_parts, form=_build_form, label=_make_label, blind=_is_blind)
 def json_value(example: Example, text: str, options: JSONOptions) -> Score:
     """The target's JSON value.
 
@@ -93,36 +93,36 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
         InputError: If the target is no JSON, or blank without a schema.
     """
     schema, order = options.schema_, options.order
-    wanted = _target(example, schema)
+    target = _parse_target(example, schema)
     try:
-        said, problem = parse(text), ""
+        answer, problem = parse(text), ""
     except MalformedJSON as error:
-        said, problem = None, f"not one JSON value: {error}"
-    if said is None:
-        lenient = _right_in_content(
-            find(text, like=wanted) or _literal(text), wanted, schema, order
+        answer, problem = None, f"not one JSON value: {error}"
+    if answer is None:
+        lenient = _score_content(
+            find(text, like=target) or _parse_literal(text), target, schema, order
         )
         names = ["parsed", *(["schema_valid"] if schema else [])]
-        fields = ["field_precision", "field_recall", "field_f1"] if wanted else []
+        fields = ["field_precision", "field_recall", "field_f1"] if target else []
         parts = dict.fromkeys(names + fields, 0.0)
         return Score(0.0, "malformed", problem, lenient=lenient, parts=parts)
     parts = {"parsed": 1.0}
-    broken = schema.errors(said.value) if schema else []
+    broken = schema.errors(answer.value) if schema else []
     if schema:
         parts["schema_valid"] = float(not broken)
-    if wanted:
-        ours, theirs = fields_of(said), fields_of(wanted)
-        shares = overlap(ours, theirs)
+    if target:
+        ours, theirs = list_fields(answer), list_fields(target)
+        shares = measure_overlap(ours, theirs)
         parts |= {f"field_{name}": share for name, share in shares._asdict().items()}
-        parts["type_errors"] = float(len(_type_errors(ours, theirs)))
-        problem = _differences(ours, theirs) or "the order within an array differs"
-    lenient = _right_in_content(said, wanted, schema, order)
+        parts["type_errors"] = float(len(_find_type_errors(ours, theirs)))
+        problem = _describe_differences(ours, theirs) or "the order within an array differs"
+    lenient = _score_content(answer, target, schema, order)
     if broken:
         return Score(0.0, "malformed", "; ".join(broken), lenient=lenient, parts=parts)
-    if _agrees(said, wanted, schema, order):
+    if _score_match(answer, target, schema, order):
         return Score(1.0, "correct", parts=parts)
-    if isinstance(said.value, str):  # JSON that was written as a text
-        inner = _right_in_content(find(said.value, like=wanted), wanted, schema, order)
+    if isinstance(answer.value, str):  # JSON that was written as a text
+        inner = _score_content(find(answer.value, like=target), target, schema, order)
         lenient = max(lenient, inner)
     return Score(0.0, "wrong", problem, lenient=lenient, parts=parts)
 
@@ -145,8 +145,10 @@ class Field(NamedTuple):
     value: Any
 
     def __str__(self) -> str:
-        said = "" if self.kind in ("object", "array") else f" = {cut(json.dumps(self.value))}"
-        return f"{_show_path(self.path)}{said}"
+        ending = (
+            "" if self.kind in ("object", "array") else f" = {cut_text(json.dumps(self.value))}"
+        )
+        return f"{_show_path(self.path)}{ending}"
 
 
 def parse(text: str) -> Parsed:
@@ -160,8 +162,8 @@ def parse(text: str) -> Parsed:
     try:
         parsed = Parsed(_DECODER.decode(text.strip(" \t\r\n")))
     except (ValueError, RecursionError) as error:
-        raise MalformedJSON(_reason(error)) from None
-    if _too_deep(parsed.value):
+        raise MalformedJSON(_describe_error(error)) from None
+    if _is_too_deep(parsed.value):
         raise MalformedJSON(f"nested deeper than {MAX_DEPTH}")
     return parsed
 
@@ -172,7 +174,7 @@ def find(text: str, *, like: Parsed | None = None) -> Parsed | None:
     Objects and arrays are looked for first, of them those of the type of ``like`` ("[1]" before
     an object is a footnote); then, if ``like`` is a scalar, the content of a code fence.
     """
-    found: list[Parsed] = []
+    candidates: list[Parsed] = []
     at = tries = 0
     starts = [i for i, character in enumerate(text) if character in "{["]
     for start in starts:
@@ -183,21 +185,21 @@ def find(text: str, *, like: Parsed | None = None) -> Parsed | None:
             value, at = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
             continue
-        if not _too_deep(value):
-            found.append(Parsed(value))
+        if not _is_too_deep(value):
+            candidates.append(Parsed(value))
     if like is None or isinstance(like.value, dict | list):
-        same = [p for p in found if like is not None and type(p.value) is type(like.value)]
-        return next(iter(same or found), None)
+        same = [p for p in candidates if like is not None and type(p.value) is type(like.value)]
+        return next(iter(same or candidates), None)
     for block in text.split("```")[1::2]:
         for body in (block, block.partition("\n")[2]):
             try:
                 return parse(body)
             except MalformedJSON:
                 continue
-    return next(iter(found), None)
+    return next(iter(candidates), None)
 
 
-def fields_of(parsed: Parsed) -> Counter[Field]:
+def list_fields(parsed: Parsed) -> Counter[Field]:
     """The leaves of a value, empty objects and arrays among them, as a multiset."""
     fields = Counter[Field]()
     open_values: list[tuple[tuple[str | None, ...], Any]] = [((), parsed.value)]
@@ -208,11 +210,11 @@ def fields_of(parsed: Parsed) -> Counter[Field]:
         elif isinstance(value, list) and value:
             open_values += [((*path, None), inner) for inner in value]
         else:
-            fields[Field(path, _kind(value), value if _is_scalar(value) else None)] += 1
+            fields[Field(path, _name_kind(value), value if _is_scalar(value) else None)] += 1
     return fields
 
 
-def _target(example: Example, schema: Schema | None) -> Parsed | None:
+def _parse_target(example: Example, schema: Schema | None) -> Parsed | None:
     if not example.target.strip() and schema:
         return None
     try:
@@ -225,45 +227,45 @@ def _target(example: Example, schema: Schema | None) -> Parsed | None:
         ) from None
 
 
-def _agrees(
+def _score_match(
     said: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
 ) -> float:
     """Whether a value is what the target or, without one, the schema asks for."""
     if said is None or (schema and schema.errors(said.value)):
         return 0.0
-    same = wanted is None or _canonical(said.value, order) == _canonical(wanted.value, order)
+    same = wanted is None or _canonicalise(said.value, order) == _canonicalise(wanted.value, order)
     return float(same)
 
 
-def _literal(text: str) -> Parsed | None:
+def _parse_literal(text: str) -> Parsed | None:
     value = read_literal(text)
     return None if value is None else Parsed(value)
 
 
-def _right_in_content(
+def _score_content(
     said: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
 ) -> float:
     """Whether a value says what the target says, in another case too."""
-    if said is None or _too_deep(said.value):
+    if said is None or _is_too_deep(said.value):
         return 0.0
     if wanted is None:
-        return _agrees(said, wanted, schema, order)
+        return _score_match(said, wanted, schema, order)
     ours, theirs = fold(said.value), fold(wanted.value)
-    return float(_canonical(ours, order) == _canonical(theirs, order))
+    return float(_canonicalise(ours, order) == _canonicalise(theirs, order))
 
 
-def _canonical(value: Any, order: bool) -> Any:
+def _canonicalise(value: Any, order: bool) -> Any:
     """A hashable form in which equal JSON values are equal: 1 is 1.0 but not true."""
     if isinstance(value, dict):
-        inner = ((key, _canonical(one, order)) for key, one in value.items())
+        inner = ((key, _canonicalise(one, order)) for key, one in value.items())
         return ("object", frozenset(inner))
     if isinstance(value, list):
-        items = [_canonical(one, order) for one in value]
+        items = [_canonicalise(one, order) for one in value]
         return ("array", tuple(items) if order else frozenset(Counter(items).items()))
-    return (_kind(value), value)
+    return (_name_kind(value), value)
 
 
-def _type_errors(said: Counter[Field], wanted: Counter[Field]) -> dict[str, str]:
+def _find_type_errors(said: Counter[Field], wanted: Counter[Field]) -> dict[str, str]:
     """Paths that hold a type that is not among those wanted there: path to the complaint."""
     kinds: dict[tuple[str | None, ...], set[str]] = {}
     for field in wanted:
@@ -276,11 +278,11 @@ def _type_errors(said: Counter[Field], wanted: Counter[Field]) -> dict[str, str]
     }
 
 
-def _differences(said: Counter[Field], wanted: Counter[Field]) -> str:
+def _describe_differences(said: Counter[Field], wanted: Counter[Field]) -> str:
     """What is missing, wrong or too much, one clause per path."""
 
     def clauses() -> Iterator[str]:
-        wrong_type = _type_errors(said, wanted)
+        wrong_type = _find_type_errors(said, wanted)
         yield from wrong_type.values()
         for field in (wanted - said).elements():
             if _show_path(field.path) not in wrong_type:
@@ -289,12 +291,12 @@ def _differences(said: Counter[Field], wanted: Counter[Field]) -> str:
             if _show_path(field.path) not in wrong_type:
                 yield f"not wanted {field}"
 
-    found = list(clauses())
-    more = len(found) - _MOST_DIFFERENCES
-    return "; ".join(found[:_MOST_DIFFERENCES] + ([f"and {more} more"] if more > 0 else []))
+    complaints = list(clauses())
+    more = len(complaints) - _MOST_DIFFERENCES
+    return "; ".join(complaints[:_MOST_DIFFERENCES] + ([f"and {more} more"] if more > 0 else []))
 
 
-def _kind(value: Any) -> str:
+def _name_kind(value: Any) -> str:
     for kind, types in _KINDS.items():
         if isinstance(value, types):
             return kind
@@ -315,7 +317,7 @@ def _is_scalar(value: Any) -> bool:
     return not isinstance(value, dict | list)
 
 
-def _too_deep(value: Any) -> bool:
+def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
         containers = [one for one in level if isinstance(one, dict | list)]
@@ -329,7 +331,7 @@ def _show_path(path: tuple[str | None, ...]) -> str:
     return "$" + "".join("[]" if step is None else f".{step}" for step in path)
 
 
-def _reason(error: ValueError | RecursionError) -> str:
+def _describe_error(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno} column {error.colno}"
     if isinstance(error, RecursionError):
@@ -337,25 +339,27 @@ def _reason(error: ValueError | RecursionError) -> str:
     return str(error).split(";")[0]
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {brief(twice)} stands twice in one object")
+        raise ValueError(f"the key {quote_briefly(twice)} stands twice in one object")
     return read
 
 
-def _finite(number: str) -> float:
+def _require_finite(number: str) -> float:
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(f"the number {brief(number)} is beyond every range")
+        raise ValueError(f"the number {quote_briefly(number)} is beyond every range")
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_no_constant
+    object_pairs_hook=_require_unique_keys,
+    parse_float=_require_finite,
+    parse_constant=_refuse_constant,
 )

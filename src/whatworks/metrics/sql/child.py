@@ -66,9 +66,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     limit_processor(request["seconds"])
     connection: sqlite3.Connection | None = None
     try:
-        connection = database(request, deadline)
+        connection = open_database(request, deadline)
         stage = "query"
-        return {"rows": rows(connection, request["query"], request["max_rows"])}
+        return {"rows": fetch_rows(connection, request["query"], request["max_rows"])}
     except MemoryError:
         return {"stage": stage, "error": "out of memory"}
     except TooMuch as error:
@@ -81,27 +81,27 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             connection.close()
 
 
-def database(request: dict[str, Any], deadline: float) -> sqlite3.Connection:
+def open_database(request: dict[str, Any], deadline: float) -> sqlite3.Connection:
     """A connection that can only read, to a file or to a database built in memory."""
     file = Path(request["path"]).absolute().as_uri() + "?mode=ro&immutable=1"
     source = file if request["path"] else ":memory:"
     connection = sqlite3.connect(source, uri=True, isolation_level=None)
-    connection.text_factory = decoded
+    connection.text_factory = decode
     for pragma in (f"hard_heap_limit={HEAP}", "temp_store=MEMORY", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {pragma}")
     connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
     if not request["path"]:
-        connection.set_authorizer(only(BUILDING))
+        connection.set_authorizer(allow_only(BUILDING))
         build(connection, request)
         connection.set_authorizer(None)
     connection.execute("PRAGMA query_only=ON")
     for limit, value in LIMITS.items():
         connection.setlimit(limit, value)
-    connection.set_authorizer(only(READING))
+    connection.set_authorizer(allow_only(READING))
     return connection
 
 
-def decoded(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
     """Text as stored, whatever its encoding."""
     return raw.decode("utf-8", "surrogateescape")
 
@@ -114,26 +114,26 @@ def build(connection: sqlite3.Connection, request: dict[str, Any]) -> None:
         for item in items:
             columns = list(item) if isinstance(item, dict) else []
             values = list(item.values()) if isinstance(item, dict) else item
-            names = "(" + ", ".join(map(quoted, columns)) + ")" if columns else ""
+            names = "(" + ", ".join(map(quote, columns)) + ")" if columns else ""
             marks = ", ".join("?" * len(values))
-            connection.execute(f"{verb} INTO {quoted(table)} {names} VALUES ({marks})", values)
+            connection.execute(f"{verb} INTO {quote(table)} {names} VALUES ({marks})", values)
 
 
-def rows(connection: sqlite3.Connection, query: str, most: int) -> list[list[Any]]:
+def fetch_rows(connection: sqlite3.Connection, query: str, most: int) -> list[list[Any]]:
     """The result of one query, refused when it is longer or larger than allowed."""
-    found: list[list[Any]] = []
+    result: list[list[Any]] = []
     size = 0
     for row in connection.execute(query):
-        found.append([value.hex() if isinstance(value, bytes) else value for value in row])
-        size += sum(len(value) if isinstance(value, str) else 8 for value in found[-1])
-        if len(found) > most:
+        result.append([value.hex() if isinstance(value, bytes) else value for value in row])
+        size += sum(len(value) if isinstance(value, str) else 8 for value in result[-1])
+        if len(result) > most:
             raise TooMuch(f"more than {most} rows")
         if size > RESULT:
             raise TooMuch(f"a result of more than {RESULT} bytes")
-    return found
+    return result
 
 
-def only(allowed: set[int]) -> Any:
+def allow_only(allowed: set[int]) -> Any:
     """An authorizer that denies every action but these."""
 
     def authorize(action: int, _first: str | None, second: str | None, *_rest: str | None) -> int:
@@ -144,7 +144,7 @@ def only(allowed: set[int]) -> Any:
     return authorize
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """An identifier as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 

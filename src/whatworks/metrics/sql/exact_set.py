@@ -18,7 +18,7 @@ from sqlglot import exp
 _COMMUTES = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, exp.Union, exp.Intersect)
 
 
-def clauses(query: exp.Expr) -> Hashable:
+def read_clauses(query: exp.Expr) -> Hashable:
     """What a query says, in a form in which queries that say the same are equal."""
     return _say(query, _Scope())
 
@@ -53,12 +53,12 @@ def _say(node: Any, scope: _Scope) -> Hashable:
         case exp.Ordered():
             return ("ordered", _say(node.this, scope), bool(node.args.get("desc")))
         case exp.And() | exp.Or():
-            return (node.key, _set(node.flatten(), scope))
+            return (node.key, _say_set(node.flatten(), scope))
         case exp.Expr():
             args = {k: v for k, v in node.args.items() if v not in (None, False, [])}
             first: Hashable = ()
             if isinstance(node, _COMMUTES):
-                first = _set([args.pop("this"), args.pop("expression")], scope)
+                first = _say_set([args.pop("this"), args.pop("expression")], scope)
             return (node.key, first, tuple((k, _say(args[k], scope)) for k in sorted(args)))
         case _:
             return node
@@ -71,7 +71,7 @@ def _say_select(select: exp.Select, outer: _Scope) -> Hashable:
     joins: list[exp.Join] = clause("joins") or []
     inner = [join for join in joins if not join.side]
     sources = [clause("from_").this] if clause("from_") else []
-    scope = _scope_of([*sources, *(join.this for join in joins)], outer)
+    scope = _build_scope([*sources, *(join.this for join in joins)], outer)
     conditions = [join.args["on"] for join in inner if join.args.get("on")]
     conditions += [clause("where").this] if clause("where") else []
     outputs = {one.alias.lower(): _say(one.unalias(), scope) for one in select.selects if one.alias}
@@ -79,17 +79,17 @@ def _say_select(select: exp.Select, outer: _Scope) -> Hashable:
     return (
         "select",
         bool(clause("distinct")),
-        _set([one.unalias() for one in select.selects], scope),
-        _set([_unaliased(one) for one in (*sources, *(join.this for join in inner))], scope),
+        _say_set([one.unalias() for one in select.selects], scope),
+        _say_set([_unalias(one) for one in (*sources, *(join.this for join in inner))], scope),
         frozenset(_say(join.args.get("using"), scope) for join in inner),
         tuple(
-            (join.side, _say(_unaliased(join.this), scope), _say(join.args.get("on"), scope))
+            (join.side, _say(_unalias(join.this), scope), _say(join.args.get("on"), scope))
             for join in joins
             if join.side
         ),
-        _set([one for whole in conditions for one in _conjuncts(whole)], scope),
-        _set(clause("group").expressions if clause("group") else [], later),
-        _set(_conjuncts(clause("having").this) if clause("having") else [], later),
+        _say_set([one for whole in conditions for one in _list_conjuncts(whole)], scope),
+        _say_set(clause("group").expressions if clause("group") else [], later),
+        _say_set(_list_conjuncts(clause("having").this) if clause("having") else [], later),
         _say(clause("order").expressions if clause("order") else [], later),
         tuple(_say(clause(name), later) for name in ("limit", "offset", "with_")),
     )
@@ -105,7 +105,7 @@ def _say_column(column: exp.Column, scope: _Scope) -> Hashable:
     return ("column", scope.tables.get(table, table) if table else scope.only, name)
 
 
-def _scope_of(sources: list[exp.Expr], outer: _Scope) -> _Scope:
+def _build_scope(sources: list[exp.Expr], outer: _Scope) -> _Scope:
     """Tables by their aliases; the second use of a table gets a number."""
     tables, uses = dict(outer.tables), Counter[str]()
     named = ""
@@ -117,16 +117,16 @@ def _scope_of(sources: list[exp.Expr], outer: _Scope) -> _Scope:
     return replace(outer, tables=tables, only=named if len(sources) == 1 else "")
 
 
-def _unaliased(source: exp.Expr) -> exp.Expr:
+def _unalias(source: exp.Expr) -> exp.Expr:
     bare = source.copy()
     bare.set("alias", None)
     return bare
 
 
-def _conjuncts(condition: exp.Expr) -> Iterable[exp.Expr]:
+def _list_conjuncts(condition: exp.Expr) -> Iterable[exp.Expr]:
     return condition.flatten() if isinstance(condition, exp.And) else [condition]
 
 
-def _set(nodes: Iterable[Any], scope: _Scope) -> Hashable:
+def _say_set(nodes: Iterable[Any], scope: _Scope) -> Hashable:
     """A multiset of what the nodes say."""
     return frozenset(Counter(_say(node, scope) for node in nodes).items())

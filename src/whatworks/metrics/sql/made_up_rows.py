@@ -60,9 +60,9 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
         query: The target query.
         seed: Another seed, another database.
     """
-    tables = _tables(script)
-    alike = _alike(query)
-    constants = _constants(query, alike)
+    tables = _read_tables(script)
+    alike = _group_alike(query)
+    constants = _find_constants(query, alike)
     rng = random.Random(f"{seed} {script}".encode("utf-8", "surrogatepass"))
     pools: dict[str, list[Any]] = {}
     passing: dict[str, list[Any]] = {}
@@ -70,8 +70,8 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
         name = alike.get(column.name, column.name)
         if name not in pools:
             own = constants.get(name, [])
-            pools[name] = _values(column, [constant.text for constant in own], rng)
-            passing[name] = _passing(column, own)
+            pools[name] = _list_values(column, [constant.text for constant in own], rng)
+            passing[name] = _list_passing(column, own)
     drawn = {
         table: [
             [rng.choice(pools[alike.get(column.name, column.name)]) for column in columns]
@@ -98,7 +98,7 @@ def fill(script: str, query: exp.Expr, seed: int) -> dict[str, list[list[Any]]]:
 
 
 @lru_cache(maxsize=64)
-def _tables(script: str) -> Mapping[str, Sequence[_Column]]:
+def _read_tables(script: str) -> Mapping[str, Sequence[_Column]]:
     """The columns of every table; kept, as a schema is often that of all rows."""
     try:
         statements = sqlglot.parse(script, read="sqlite")
@@ -110,40 +110,40 @@ def _tables(script: str) -> Mapping[str, Sequence[_Column]]:
             # Without a type or a constraint a column is parsed as a bare name.
             columns = (exp.ColumnDef, exp.Identifier)
             definitions = [one for one in statement.this.expressions if isinstance(one, columns)]
-            tables[statement.this.this.name] = [_column(one) for one in definitions]
+            tables[statement.this.this.name] = [_read_column(one) for one in definitions]
     return tables
 
 
-def _column(definition: exp.Expr) -> _Column:
+def _read_column(definition: exp.Expr) -> _Column:
     return _Column(definition.name.lower(), str(definition.args.get("kind") or "").upper())
 
 
-def _numeric(column: _Column, constants: list[str]) -> bool:
+def _is_numeric(column: _Column, constants: list[str]) -> bool:
     """By its type or, where it has none, by what the query compares it with."""
     if column.kind:
         return any(word in column.kind for word in _NUMERIC)
     return bool(constants) and all(map(_NUMBER.fullmatch, constants))
 
 
-def _constants(query: exp.Expr, alike: Mapping[str, str]) -> Mapping[str, list[_Constant]]:
+def _find_constants(query: exp.Expr, alike: Mapping[str, str]) -> Mapping[str, list[_Constant]]:
     """Constants that the query compares with a column, by the column's common name."""
-    found: dict[str, list[_Constant]] = {}
+    by_column: dict[str, list[_Constant]] = {}
     for comparison in query.find_all(*_COMPARES):
         columns = [one for one in comparison.find_all(exp.Column) if not _is_string(one)]
-        constants = [_written(one) for one in comparison.find_all(exp.Literal)]
+        constants = [_write_literal(one) for one in comparison.find_all(exp.Literal)]
         constants += [one.name for one in comparison.find_all(exp.Column) if _is_string(one)]
-        both = [_Constant(text, _passes(comparison, text)) for text in constants]
+        both = [_Constant(text, _find_passing_value(comparison, text)) for text in constants]
         for column in columns:
             name = column.name.lower()
-            found.setdefault(alike.get(name, name), []).extend(both)
-    return found
+            by_column.setdefault(alike.get(name, name), []).extend(both)
+    return by_column
 
 
-def _written(literal: exp.Expr) -> str:
+def _write_literal(literal: exp.Expr) -> str:
     return f"-{literal.name}" if isinstance(literal.parent, exp.Neg) else literal.name
 
 
-def _passes(comparison: exp.Expr, constant: str) -> str | None:
+def _find_passing_value(comparison: exp.Expr, constant: str) -> str | None:
     """A value for which a comparison of a column with a constant holds."""
     kind = type(comparison)
     if kind is exp.NEQ or isinstance(comparison.parent, exp.Not):
@@ -153,10 +153,10 @@ def _passes(comparison: exp.Expr, constant: str) -> str | None:
     step = _STEPS.get(kind, 0)
     if not step:
         return constant.strip("%")
-    return str(_number(constant) + step) if _NUMBER.fullmatch(constant) else None
+    return str(_read_number(constant) + step) if _NUMBER.fullmatch(constant) else None
 
 
-def _alike(query: exp.Expr) -> Mapping[str, str]:
+def _group_alike(query: exp.Expr) -> Mapping[str, str]:
     """Names of columns that the query sets equal, each to a common one."""
     common: dict[str, str] = {}
     for equal in query.find_all(exp.EQ):
@@ -172,27 +172,27 @@ def _is_string(column: exp.Column) -> bool:
     return not column.table and bool(column.this.args.get("quoted"))
 
 
-def _values(column: _Column, constants: list[str], rng: random.Random) -> list[Any]:
+def _list_values(column: _Column, constants: list[str], rng: random.Random) -> list[Any]:
     """What a column draws from: constants, values around them, others."""
-    if not _numeric(column, constants):
+    if not _is_numeric(column, constants):
         words = [f"{column.name} {rng.randint(1, 99)}" for _ in range(4)]
         plain = [constant.strip("%") for constant in constants]
         return [*words, *plain, *plain]
     numbers: list[Any] = [rng.randint(0, 30) for _ in range(8)]
     for constant in constants:
         if _NUMBER.fullmatch(constant):
-            value = _number(constant)
+            value = _read_number(constant)
             numbers += [value, value - 1, value + 1]
     return numbers
 
 
-def _passing(column: _Column, constants: list[_Constant]) -> list[Any]:
+def _list_passing(column: _Column, constants: list[_Constant]) -> list[Any]:
     """Values of a column for which the query's comparisons hold, in their order."""
     values = [constant.passing for constant in constants if constant.passing is not None]
-    if not _numeric(column, [constant.text for constant in constants]):
+    if not _is_numeric(column, [constant.text for constant in constants]):
         return list(values)
-    return [_number(value) for value in values if _NUMBER.fullmatch(value)]
+    return [_read_number(value) for value in values if _NUMBER.fullmatch(value)]
 
 
-def _number(text: str) -> int | float:
+def _read_number(text: str) -> int | float:
     return float(text) if "." in text else int(text)

@@ -26,17 +26,17 @@ from pydantic import PositiveFloat, PositiveInt
 from sqlglot import exp
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief, cut
+from whatworks.base.phrasing import cut_text, quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.limits import OutOfTime, call_within
 from whatworks.metrics.score import Score
-from whatworks.metrics.sql.exact_set import clauses
+from whatworks.metrics.sql.exact_set import read_clauses
 from whatworks.metrics.sql.made_up_rows import fill
-from whatworks.metrics.sql.parse import MalformedSQL, find, orders, read, read_within
+from whatworks.metrics.sql.parse import MalformedSQL, find, has_order, read, read_within
 from whatworks.metrics.sql.sandbox import Database, Failure, Limits, Row, run, run_known
-from whatworks.metrics.sql.ties import Keyed, agree, cut_within_ties, with_keys
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.sql.ties import Keyed, add_keys, agree, is_cut_within_ties
+from whatworks.metrics.text_overlap import average_parts
 from whatworks.models.constraint import Constraint
 
 FILLED = 3
@@ -64,7 +64,7 @@ class SQLOptions(Options):
     max_rows: PositiveInt = 10_000
 
 
-def _label(text: str, options: SQLOptions) -> str:
+def _make_label(text: str, options: SQLOptions) -> str:
     """The query, written in one way; queries that differ but return the same stay apart."""
     try:
         return read_within(options.seconds, text).sql(
@@ -74,16 +74,16 @@ def _label(text: str, options: SQLOptions) -> str:
         return ""
 
 
-def _doubt(example: Example, options: SQLOptions) -> str:
+def _describe_doubt(example: Example, options: SQLOptions) -> str:
     """A target whose limit cuts through ties: other rows are as right."""
-    gold = _gold(example, options.database, Limits(options.seconds, options.max_rows))
+    gold = _run_target(example, options.database, Limits(options.seconds, options.max_rows))
     for one in gold.results:
-        if one.keyed is not None and cut_within_ties(len(one.rows), one.keyed, one.whole):
+        if one.keyed is not None and is_cut_within_ties(len(one.rows), one.keyed, one.whole):
             return "its LIMIT cuts through rows that ORDER BY leaves tied: any of them counts"
     return ""
 
 
-def _form(train: Sequence[Example], options: SQLOptions) -> Constraint:
+def _build_form(train: Sequence[Example], options: SQLOptions) -> Constraint:
     """A SELECT query; the tables and columns are not checked."""
     del train, options
     grammar = Path(__file__).with_name("select.lark")
@@ -92,10 +92,10 @@ def _form(train: Sequence[Example], options: SQLOptions) -> Constraint:
 
 @metric(
     SQLOptions,
-    figures=part_means,
-    form=_form,
-    label=_label,
-    doubt=_doubt,
+    figures=average_parts,
+    form=_build_form,
+    label=_make_label,
+    doubt=_describe_doubt,
     # Its own limits come first: this is for what they do not cover.
     seconds=lambda options: 60 + 20 * options.seconds,
 )
@@ -115,7 +115,7 @@ def sql(example: Example, text: str, options: SQLOptions) -> Score:
         InputError: If the target is no query, does not run, or there is no database.
     """
     limits = Limits(options.seconds, options.max_rows)
-    gold = _gold(example, options.database, limits)
+    gold = _run_target(example, options.database, limits)
     outcome, problem = None, ""
     try:
         outcome = _judge(text, read_within(options.seconds, text), gold, limits)
@@ -124,10 +124,10 @@ def sql(example: Example, text: str, options: SQLOptions) -> Score:
         if _QUERY.match(text):  # SQLite has the last word on what it understands
             outcome = _judge(text, None, gold, limits)
     if outcome is None or not outcome.parsed:
-        found = find(text, options.seconds)
-        lenient = bool(found and _judge(found.text, found.query, gold, limits).right)
+        candidate = find(text, options.seconds)
+        lenient = bool(candidate and _judge(candidate.text, candidate.query, gold, limits).right)
         problem = problem or (outcome.problem if outcome else "")
-        feedback = f"not one SQL query: {problem}; wanted a query like {brief(example.target, 200)}"
+        feedback = f"not one SQL query: {problem}; wanted a query like {quote_briefly(example.target, 200)}"
         return Score(0.0, "malformed", feedback, float(lenient), dict.fromkeys(_PARTS, 0.0))
     figures = (outcome.parsed, outcome.executed, outcome.same, outcome.exact_set)
     parts = dict(zip(_PARTS, map(float, figures), strict=True))
@@ -168,27 +168,27 @@ class _Outcome:
 
 def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _Outcome:
     """Run a query on every database until a result differs."""
-    exact_set = query is not None and _same_clauses(query, gold.query)
+    exact_set = query is not None and _has_same_clauses(query, gold.query)
     problem, parsed, executed = "", True, True
     for one in gold.results:
-        said = run(one.database, text, limits)
-        if isinstance(said, Failure):
+        outcome = run(one.database, text, limits)
+        if isinstance(outcome, Failure):
             executed = False
-            parsed = query is not None and not any(hint in said.reason for hint in _SYNTAX)
-            problem = f"the query does not run: {said.reason}"
+            parsed = query is not None and not any(hint in outcome.reason for hint in _SYNTAX)
+            problem = f"the query does not run: {outcome.reason}"
         else:
-            problem = _difference(said, one, ordered=orders(gold.query))
+            problem = _describe_difference(outcome, one, ordered=has_order(gold.query))
         if problem:
             break
     same = not problem
     if same and not gold.telling and not exact_set:
-        said = f"says something else than {gold.query.sql()}"
-        problem = f"returns what it would on empty tables, as wanted, but {said}"
+        outcome = f"says something else than {gold.query.sql()}"
+        problem = f"returns what it would on empty tables, as wanted, but {outcome}"
     right = same and (gold.telling or exact_set)
     return _Outcome(parsed, executed, same, exact_set, right, problem)
 
 
-def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
+def _run_target(example: Example, option: Path | None, limits: Limits) -> _Gold:
     """The target on its databases.
 
     Raises:
@@ -203,9 +203,9 @@ def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
             place=place,
             remedy="mend it, or leave the row out: `whatworks check --fix` does",
         ) from None
-    databases, given = _databases(example, query, option)
+    databases, are_given = _list_databases(example, query, option)
     results: list[_Result] = []
-    keyed = with_keys(query)
+    keyed = add_keys(query)
     for database in databases:
         rows = run_known(database, example.target, limits)
         if isinstance(rows, Failure):
@@ -219,14 +219,14 @@ def _gold(example: Example, option: Path | None, limits: Limits) -> _Gold:
         if isinstance(whole, Failure):  # more rows than allowed: their order is taken as it is
             results.append(_Result(database, rows, None, []))
         else:
-            results.append(_Result(database, rows, keyed, [_rounded(row) for row in whole]))
-    if given:
+            results.append(_Result(database, rows, keyed, [_round_row(row) for row in whole]))
+    if are_given:
         return _Gold(query, results, telling=True)
     nothing = run_known(replace(results[0].database, rows="{}"), example.target, limits)
     return _Gold(query, results, telling=any(one.rows != nothing for one in results))
 
 
-def _databases(
+def _list_databases(
     example: Example, query: exp.Expr, option: Path | None
 ) -> tuple[Sequence[Database], bool]:
     """Where to run, and whether the rows there were given (not made up)."""
@@ -252,19 +252,19 @@ def _databases(
     rows: Mapping[str, Sequence[Any]] = meta.get("rows") or {}
     if rows or _INSERT.search(script):
         return [Database.build(script, rows)], True
-    return _filled(script, query), False
+    return _fill_databases(script, query), False
 
 
 @lru_cache(maxsize=512)
-def _filled(script: str, query: exp.Expr) -> tuple[Database, ...]:
+def _fill_databases(script: str, query: exp.Expr) -> tuple[Database, ...]:
     filled = (fill(script, query, seed) for seed in range(FILLED))
     return tuple(Database.build(script, rows, loose=True) for rows in filled)
 
 
-def _difference(said: Sequence[Row], gold: _Result, *, ordered: bool) -> str:
+def _describe_difference(said: Sequence[Row], gold: _Result, *, ordered: bool) -> str:
     """What is wrong with a result, "" if nothing."""
-    wanted = gold.rows
-    ours, theirs = [_rounded(row) for row in said], [_rounded(row) for row in wanted]
+    target = gold.rows
+    ours, theirs = [_round_row(row) for row in said], [_round_row(row) for row in target]
     if ours == theirs or (not ordered and Counter(ours) == Counter(theirs)):
         return ""
     if gold.keyed is not None and agree(ours, len(theirs), gold.keyed, gold.whole):
@@ -273,20 +273,20 @@ def _difference(said: Sequence[Row], gold: _Result, *, ordered: bool) -> str:
         return f"returns {len(ours[0])} columns, wanted {len(theirs[0])}"
     if Counter(ours) == Counter(theirs):
         return "returns the rows in another order than wanted"
-    return f"returns {_show(said)}, wanted {_show(wanted)}"
+    return f"returns {_show(said)}, wanted {_show(target)}"
 
 
-def _rounded(row: Row) -> Row:
+def _round_row(row: Row) -> Row:
     return tuple(float(f"{v:.{_DIGITS}g}") if isinstance(v, float) else v for v in row)
 
 
 def _show(rows: Sequence[Row]) -> str:
     count = f"{len(rows)} row" + ("" if len(rows) == 1 else "s")
-    return f"{count}, the first {cut(str(rows[0]), 60)}" if rows else "no rows"
+    return f"{count}, the first {cut_text(str(rows[0]), 60)}" if rows else "no rows"
 
 
-def _same_clauses(one: exp.Expr, other: exp.Expr) -> bool:
+def _has_same_clauses(one: exp.Expr, other: exp.Expr) -> bool:
     try:
-        return call_within(_CLAUSES, lambda: clauses(one) == clauses(other))
+        return call_within(_CLAUSES, lambda: read_clauses(one) == read_clauses(other))
     except (RecursionError, OutOfTime):
         return False

@@ -40,16 +40,18 @@ def read(text: str) -> exp.Expr:
     if len(text) > MAX_LENGTH:
         raise MalformedSQL(f"longer than {MAX_LENGTH} characters")
     try:
-        found = [one for one in sqlglot.parse(text, read="sqlite") if one is not None]
+        statements = [one for one in sqlglot.parse(text, read="sqlite") if one is not None]
     except SqlglotError as error:
         details: list[dict[str, Any]] = getattr(error, "errors", [])
         where = f" at line {details[0]['line']} column {details[0]['col']}" if details else ""
         raise MalformedSQL(f"no SQL{where}") from None
     except (RecursionError, ValueError, IndexError, KeyError, TypeError, AttributeError):
         raise MalformedSQL("no SQL that could be parsed") from None
-    if len(found) != 1:
-        raise MalformedSQL(f"{len(found)} statements instead of one" if found else "empty")
-    query = found[0]
+    if len(statements) != 1:
+        raise MalformedSQL(
+            f"{len(statements)} statements instead of one" if statements else "empty"
+        )
+    query = statements[0]
     if isinstance(query, exp.Values) or (isinstance(query, exp.Query) and query.selects):
         return query
     raise MalformedSQL("not a SELECT query")
@@ -83,7 +85,7 @@ def find(text: str, seconds: float) -> Found | None:
     """
 
     def look() -> Found | None:
-        for body in _bodies(text[:MAX_LENGTH]):
+        for body in _list_bodies(text[:MAX_LENGTH]):
             try:
                 return Found(body, read(body))
             except MalformedSQL:
@@ -96,12 +98,12 @@ def find(text: str, seconds: float) -> Found | None:
         return None
 
 
-def orders(query: exp.Expr) -> bool:
+def has_order(query: exp.Expr) -> bool:
     """Whether the result comes in an order that the query asks for."""
     return bool(query.args.get("order"))
 
 
-def _bodies(text: str) -> Iterator[str]:
+def _list_bodies(text: str) -> Iterator[str]:
     yield from (block.strip() for block in _FENCE.findall(text))
     for count, start in enumerate(_START.finditer(text)):
         if count == _MOST_STARTS:

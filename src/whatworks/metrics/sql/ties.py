@@ -35,12 +35,12 @@ class Keyed:
     skip: int
 
 
-def with_keys(query: exp.Expr) -> Keyed | None:
+def add_keys(query: exp.Expr) -> Keyed | None:
     """A query with its keys; None where it has neither order nor limit, or they cannot be told."""
     order, limit = query.args.get("order"), query.args.get("limit")
     if not order and not limit:
         return None
-    skip = _number(query.args.get("offset"))
+    skip = _read_number(query.args.get("offset"))
     if skip is None or not isinstance(query, exp.Query) or any(s.is_star for s in query.selects):
         return None
     bare = query.copy()
@@ -66,7 +66,7 @@ def with_keys(query: exp.Expr) -> Keyed | None:
     return Keyed(bare.sql(dialect="sqlite"), len(outputs), tuple(keys), skip)
 
 
-def _number(clause: Any) -> int | None:
+def _read_number(clause: Any) -> int | None:
     """The number of an OFFSET, 0 without one, None where it is no literal."""
     if clause is None:
         return 0
@@ -87,7 +87,7 @@ def agree(said: Sequence[Row], count: int, keyed: Keyed, whole: Sequence[Row]) -
     if len(said) != count:
         return False
     at = 0
-    for rows, taken in _windows(count, keyed, whole):
+    for rows, taken in _split_windows(count, keyed, whole):
         ours = Counter(said[at : at + taken])
         if ours - Counter(rows):
             return False
@@ -95,20 +95,20 @@ def agree(said: Sequence[Row], count: int, keyed: Keyed, whole: Sequence[Row]) -
     return at == count
 
 
-def cut_within_ties(count: int, keyed: Keyed, whole: Sequence[Row]) -> bool:
+def is_cut_within_ties(count: int, keyed: Keyed, whole: Sequence[Row]) -> bool:
     """Whether a limit takes some of a set of tied rows that are not all the same."""
-    windows = _windows(count, keyed, whole)
+    windows = _split_windows(count, keyed, whole)
     return any(0 < taken < len(rows) and len(set(rows)) > 1 for rows, taken in windows)
 
 
-def _windows(count: int, keyed: Keyed, whole: Sequence[Row]) -> list[tuple[list[Row], int]]:
+def _split_windows(count: int, keyed: Keyed, whole: Sequence[Row]) -> list[tuple[list[Row], int]]:
     """The tied rows, set by set, and how many of each fall within what was returned."""
-    found: list[tuple[list[Row], int]] = []
+    windows: list[tuple[list[Row], int]] = []
     start = 0
     for _, tied in groupby(whole, key=lambda row: tuple(row[at] for at in keyed.keys)):
         rows = [row[: keyed.columns] for row in tied]
         stop = start + len(rows)
         taken = min(stop, keyed.skip + count) - max(start, keyed.skip)
-        found.append((rows, max(0, taken)))
+        windows.append((rows, max(0, taken)))
         start = stop
-    return found
+    return windows

@@ -47,16 +47,16 @@ class Date:
 def read_time(text: str) -> Time | None:
     """The time that a whole text is."""
     match = _TIME.fullmatch(text)
-    return _time(match) if match else None
+    return _make_time(match) if match else None
 
 
 def find_time(text: str) -> Time | None:
     """The last time within a text."""
-    times = [time for match in _TIME.finditer(text) if (time := _time(match))]
+    times = [time for match in _TIME.finditer(text) if (time := _make_time(match))]
     return times[-1] if times else None
 
 
-def _time(match: re.Match[str]) -> Time | None:
+def _make_time(match: re.Match[str]) -> Time | None:
     hour, minute, second = (int(part or 0) for part in match.groups()[:3])
     if half := (match[4] or "").lower():
         if not 1 <= hour <= 12:
@@ -68,12 +68,12 @@ def _time(match: re.Match[str]) -> Time | None:
 def read_date(text: str, locale: str) -> Date | None:
     """The date that a whole text is, its parts in the locale's order where that decides."""
     match = _DATE.fullmatch(text)
-    return _date(match, locale) if match else None
+    return _make_date(match, locale) if match else None
 
 
 def find_date(text: str, locale: str) -> Date | None:
     """The last date within a text."""
-    dates = [day for match in _DATE.finditer(text) if (day := _date(match, locale))]
+    dates = [day for match in _DATE.finditer(text) if (day := _make_date(match, locale))]
     return dates[-1] if dates else None
 
 
@@ -83,24 +83,24 @@ def is_day_first(locale: str) -> bool:
     return pattern.index("d") < pattern.index("M")
 
 
-def _date(match: re.Match[str], locale: str) -> Date | None:
+def _make_date(match: re.Match[str], locale: str) -> Date | None:
     first, _, middle, last, day, month, year, month2, day2, year2 = match.groups()
     if first is not None:
         if len(first) == 4:
-            return _day(int(first), int(middle), int(last))
+            return _make_day(int(first), int(middle), int(last))
         if len(first) > 2 or len(last) == 3:
             return None
         century = 0 if len(last) == 4 else 2000 if int(last) < 69 else 1900
         one, two = int(first), int(middle)
         if (is_day_first(locale) and two <= 12) or one > 12:
             one, two = two, one
-        return _day(century + int(last), one, two)
+        return _make_day(century + int(last), one, two)
     name = (month or month2).casefold()
-    number = _months(locale).get(name) or _months("en").get(name)
-    return _day(int(year or year2), number, int(day or day2)) if number else None
+    number = _list_months(locale).get(name) or _list_months("en").get(name)
+    return _make_day(int(year or year2), number, int(day or day2)) if number else None
 
 
-def _day(year: int, month: int, day: int) -> Date | None:
+def _make_day(year: int, month: int, day: int) -> Date | None:
     try:
         return Date(date(year, month, day))
     except ValueError:
@@ -108,7 +108,7 @@ def _day(year: int, month: int, day: int) -> Date | None:
 
 
 @lru_cache(maxsize=16)
-def _months(locale: str) -> Mapping[str, int]:
+def _list_months(locale: str) -> Mapping[str, int]:
     return {
         name.casefold().rstrip("."): number
         for width in ("abbreviated", "wide")

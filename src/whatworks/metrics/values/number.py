@@ -43,13 +43,15 @@ _PARTS = (
 )
 
 
-def _expression(unit: str) -> str:
+def _write_expression(unit: str) -> str:
     return _PARTS.format(before=_BEFORE, amount=_AMOUNT, scale=_SCALE, unit=unit)
 
 
-_WHOLE = re.compile(_expression(rf"(?:%|‰|°\w?|{_SYMBOL}|[^\W\d_][^\d\n]{{0,30}}+)"), re.IGNORECASE)
+_WHOLE = re.compile(
+    _write_expression(rf"(?:%|‰|°\w?|{_SYMBOL}|[^\W\d_][^\d\n]{{0,30}}+)"), re.IGNORECASE
+)
 # A number within a text is not part of a word or of a longer number.
-_WITHIN = re.compile(rf"(?<![\w.,]){_expression(_KNOWN_UNIT)}", re.IGNORECASE)
+_WITHIN = re.compile(rf"(?<![\w.,]){_write_expression(_KNOWN_UNIT)}", re.IGNORECASE)
 
 _PERCENT = {"%", "percent", "per cent", "pct", "prozent", "pour cent", "pourcent"}
 _CURRENCIES = {
@@ -105,7 +107,7 @@ class Number:
         return f"{written} {self.unit}".strip()
 
 
-def plain(text: str) -> str:
+def simplify(text: str) -> str:
     """A text with one kind of space, minus and apostrophe, and without TeX around its numbers."""
     text = _SPACES.sub(" ", text.strip()).replace("’", "'").replace("{,}", ",")
     text = _FRACTION.sub(r"\1/\2", text.replace("\\%", "%").replace("\\$", "$"))
@@ -126,57 +128,57 @@ def read_number(text: str, locale: str) -> Number | None:
         locale: A name that babel knows, such as ``de``.
     """
     match = _WHOLE.fullmatch(text.strip().removesuffix("."))
-    return _number(match, locale) if match else None
+    return _make_number(match, locale) if match else None
 
 
 def find_numbers(text: str, locale: str) -> Iterator[Number]:
     """The numbers within a text, in order; those written out in words where there are no others."""
-    found = False
+    has_digits = False
     for match in _WITHIN.finditer(text):
-        if (number := _number(match, locale)) is not None:
-            found = True
+        if (number := _make_number(match, locale)) is not None:
+            has_digits = True
             yield number
-    if not found:
+    if not has_digits:
         for word in re.findall(r"[a-z]+", text.lower()):
             if word in _WORDS:
                 yield Number(Decimal(_WORDS[word]))
 
 
-def _number(match: re.Match[str], locale: str) -> Number | None:
-    amount = _amount(match["amount"], locale)
+def _make_number(match: re.Match[str], locale: str) -> Number | None:
+    amount = _read_amount(match["amount"], locale)
     if amount is None:
         return None
     scale = (match["scale"] or "").rstrip(".").casefold()
-    power = _power(scale, locale)
-    unit = _unit(match["unit"] or "", locale) or _unit(match["before"] or "", locale)
+    power = _find_power(scale, locale)
+    unit = _name_unit(match["unit"] or "", locale) or _name_unit(match["before"] or "", locale)
     amount = _EXACT.scaleb(amount, power)
     return Number(amount.copy_negate() if "-" in (match["sign"], match["inner"]) else amount, unit)
 
 
-def _power(scale: str, locale: str) -> int:
+def _find_power(scale: str, locale: str) -> int:
     powers = _POWERS | (_SHORT if locale.startswith("en") else _LONG)
     return powers.get(scale, powers.get(scale.removesuffix("s"), 0))
 
 
-def _unit(written: str, locale: str) -> str:
+def _name_unit(written: str, locale: str) -> str:
     unit = " ".join(written.casefold().split()).rstrip(".")
     if unit in _PERCENT:
         return "%"
     unit = unit if len(unit) < 3 else unit.removesuffix("s")
     if len(unit) == 3 and written.isupper() and is_currency(written):
         return written
-    return _symbols(locale).get(written.upper()) or _CURRENCIES.get(unit, unit)
+    return _list_symbols(locale).get(written.upper()) or _CURRENCIES.get(unit, unit)
 
 
 @lru_cache(maxsize=16)
-def _symbols(locale: str) -> Mapping[str, str]:
+def _list_symbols(locale: str) -> Mapping[str, str]:
     """Signs of currencies, as the locale and as English have them, with their codes."""
     known = {sign.upper(): code for code, sign in Locale.parse("en").currency_symbols.items()}
     own = {sign.upper(): code for code, sign in Locale.parse(locale).currency_symbols.items()}
     return {sign: code for sign, code in {**known, **own}.items() if not sign.isalpha()}
 
 
-def _amount(written: str, locale: str) -> Decimal | None:
+def _read_amount(written: str, locale: str) -> Decimal | None:
     if len(written) > MOST_DIGITS:
         return None
     if "/" in written:

@@ -22,9 +22,9 @@ from whatworks.metrics.values.moment import (
 from whatworks.metrics.values.number import (
     Number,
     find_numbers,
-    plain,
     read_number,
     read_strictly,
+    simplify,
 )
 
 _FROM = r"(?:(?:from|between|von|zwischen|de|entre)\s+)?"
@@ -52,20 +52,20 @@ Value = Number | Range | Time | Date
 
 def read_value(text: str, locale: str) -> Value | None:
     """What a whole text stands for, None if it is none of these."""
-    text = plain(text)
+    text = simplify(text)
     bare = text.removesuffix(".")
     return (
         read_date(bare, locale)
         or read_time(text)
         or read_time(bare)
         or read_number(text, locale)
-        or _range(_RANGE.fullmatch(bare), locale)
+        or _make_range(_RANGE.fullmatch(bare), locale)
     )
 
 
 def find_value(text: str, wanted: Value, locale: str) -> Value | None:
     """The last value within a text of the kind of the one that is wanted."""
-    text = plain(text)
+    text = simplify(text)
     match wanted:
         case Number():
             numbers = list(find_numbers(text, locale))
@@ -75,7 +75,7 @@ def find_value(text: str, wanted: Value, locale: str) -> Value | None:
         case Date():
             return find_date(text, locale)
         case Range():
-            ranges = [r for m in _RANGE_WITHIN.finditer(text) if (r := _range(m, locale))]
+            ranges = [r for m in _RANGE_WITHIN.finditer(text) if (r := _make_range(m, locale))]
             return ranges[-1] if ranges else None
 
 
@@ -89,14 +89,14 @@ def is_close(said: Value, wanted: Value, tolerance: Decimal, relative: Decimal) 
     return said == wanted
 
 
-def _range(match: re.Match[str] | None, locale: str) -> Range | None:
+def _make_range(match: re.Match[str] | None, locale: str) -> Range | None:
     if match is None:
         return None
     low, high = (read_number(match[at].strip().rstrip(".,"), locale) for at in (1, 2))
     return Range(low, high) if low and high and low.amount < high.amount else None
 
 
-def known_locale(name: str) -> str:
+def resolve_locale(name: str) -> str:
     """A locale's name.
 
     Raises:
@@ -116,7 +116,7 @@ def guess_locale(texts: Iterable[str]) -> str:
     month make it ``en_GB``.
     """
     comma = point = day_first = month_first = 0
-    for text in map(plain, texts):
+    for text in map(simplify, texts):
         if slashed := _SLASHED.search(text):
             day_first += int(slashed[1]) > 12
             month_first += int(slashed[3]) > 12

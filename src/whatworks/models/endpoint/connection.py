@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from whatworks.base.errors import InputError, nearest
+from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.models.endpoint.replies import Unusable, read_complaint
 
 KEY_VARIABLES = ("WHATWORKS_API_KEY", "OPENAI_API_KEY")
@@ -188,8 +188,8 @@ class Connection:
 
     def _hold(self, stop: Event) -> None:
         """Wait for as long as the server wants no requests."""
-        while (left := self._open_again - time.monotonic()) > 0 and not stop.is_set():
-            stop.wait(left + random.uniform(0, self._backoff))
+        while (remaining := self._open_again - time.monotonic()) > 0 and not stop.is_set():
+            stop.wait(remaining + random.uniform(0, self._backoff))
         if stop.is_set():
             raise Stopped
 
@@ -239,8 +239,8 @@ class Connection:
                 "POST", at, content=json.dumps(body).encode("ascii")
             ) as response:
                 # The client waits so long for each piece: now for what is left.
-                left = max(0.01, deadline - time.monotonic())
-                response.request.extensions["timeout"]["read"] = left
+                remaining = max(0.01, deadline - time.monotonic())
+                response.request.extensions["timeout"]["read"] = remaining
                 for piece in response.iter_bytes():
                     payload += piece
                     # A server that drips never meets the client's own time-out.
@@ -270,38 +270,38 @@ class Connection:
         self, status: int, headers: httpx2.Headers, message: str, code: str, model: str
     ) -> Trouble:
         """What a status other than success means."""
-        said = f"status {status}" + (f": {message}" if message else "")
+        detail = f"status {status}" + (f": {message}" if message else "")
         if status == 402 or code == "insufficient_quota":
             remedy = "add credit with the provider"
-            return Trouble(f"no credit left ({said})", remedy, prompt=False)
+            return Trouble(f"no credit left ({detail})", remedy, prompt=False)
         if status in _AGAIN or status >= 500:
-            wait = _asked_wait(headers.get("retry-after", ""))
+            wait = _parse_wait(headers.get("retry-after", ""))
             if wait > LONGEST_ASKED:
                 return Trouble(
-                    f"the server asks to wait {wait:.0f} seconds ({said})", "run again after that"
+                    f"the server asks to wait {wait:.0f} seconds ({detail})", "run again after that"
                 )
             remedy = "ask for fewer requests at once, or run again later"
-            return Trouble(f"the server failed ({said})", remedy, again=True, wait=wait)
+            return Trouble(f"the server failed ({detail})", remedy, again=True, wait=wait)
         if status in (401, 403):
             source = self._key.source
             which = f"the key in {source}" if source else "no key was sent"
             remedy = f"set {KEY_VARIABLES[0]} to a key of this server"
-            return Trouble(f"wrong key ({which}; {said})", remedy, prompt=False)
+            return Trouble(f"wrong key ({which}; {detail})", remedy, prompt=False)
         if status == 404 or code == "model_not_found":
-            cause = f"model not found: {model} at {self.url} ({said})"
+            cause = f"model not found: {model} at {self.url} ({detail})"
             return Trouble(cause, self._offer(model), prompt=False)
         if status == 413 or code == "context_length_exceeded" or _TOO_LONG.search(message):
             return Trouble(
-                f"longer than the model's context{_excess(message)} ({said})",
+                f"longer than the model's context{_describe_excess(message)} ({detail})",
                 "show fewer or shorter demonstrations and passages",
             )
         if 300 <= status < 400:
             there = headers.get("location", "elsewhere")
-            return Trouble(f"{self.url} sends on to {there} ({said})", "use that address")
+            return Trouble(f"{self.url} sends on to {there} ({detail})", "use that address")
         remedy = "see the server's words"
         if re.search(r"\btemperature\b", message):
             remedy = "say one that it takes in the study file, e.g. `decoding: {temperature: 1}`"
-        return Trouble(f"the server refused the request ({said})", remedy)
+        return Trouble(f"the server refused the request ({detail})", remedy)
 
     def _offer(self, model: str) -> str:
         """What the server has instead of this model, as far as it says."""
@@ -314,10 +314,10 @@ class Connection:
             return "check the model's name, and the address: it usually ends in /v1"
         if model in names:
             return "the server lists this model: see in its log why it does not answer"
-        return nearest(model, names[:50])
+        return suggest_nearest(model, names[:50])
 
 
-def _asked_wait(value: str) -> float:
+def _parse_wait(value: str) -> float:
     """Seconds of a ``Retry-After`` header: a number or a date (RFC 9110, 10.2.3); else 0."""
     try:
         seconds = float(value)
@@ -329,10 +329,10 @@ def _asked_wait(value: str) -> float:
     return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
 
 
-def _excess(message: str) -> str:
+def _describe_excess(message: str) -> str:
     """By how much a prompt is too long, where the server's message has both numbers."""
     most = re.search(r"(?:context (?:length|size|window)|n_ctx)\D{0,20}(\d+)", message)
-    asked = re.search(r"(?:requested|resulted in|prompt has|contains)\D{0,20}(\d+)", message)
-    if not most or not asked or int(asked[1]) <= int(most[1]):
+    request = re.search(r"(?:requested|resulted in|prompt has|contains)\D{0,20}(\d+)", message)
+    if not most or not request or int(request[1]) <= int(most[1]):
         return ""
-    return f" by {int(asked[1]) - int(most[1])} tokens"
+    return f" by {int(request[1]) - int(most[1])} tokens"

@@ -19,7 +19,7 @@ from whatworks.models.endpoint.replies import Unusable
 REMEDY = "use a server with /tokenize and echo (vLLM, `whatworks serve`), or a local model"
 
 
-def logprobs(
+def measure_logprobs(
     connection: Connection, model: str, messages: Sequence[Message], answer: str, stop: Event
 ) -> tuple[float, ...]:
     """Log-probability of each token of one answer, the end of the turn last.
@@ -35,15 +35,15 @@ def logprobs(
         body = {"model": model, "messages": turns, "add_generation_prompt": not said}
         # It stands beside the versioned interface, not below it.
         path = f"{connection.url.removesuffix('/v1')}/tokenize"
-        return connection.post(body, stop, at=path, read=_tokens)
+        return connection.post(body, stop, at=path, read=_read_tokens)
 
     try:
         prompt, whole, other = tokens(), tokens(answer), tokens("" if answer else "a")
-        begin, end = len(prompt), _end(prompt, whole, other)
+        begin, end = len(prompt), _find_end(prompt, whole, other)
         body = {"model": model, "prompt": whole[:end], "max_tokens": 1, "echo": True}
         at = f"{connection.url}/completions"
         said = connection.post(
-            {**body, "logprobs": 1, "temperature": 0.0}, stop, at=at, read=_echoed
+            {**body, "logprobs": 1, "temperature": 0.0}, stop, at=at, read=_read_echo
         )
     except Trouble as trouble:
         if trouble.status not in (400, 404, 405, 422, 501):
@@ -58,7 +58,7 @@ def logprobs(
     return tuple(said[begin:end])
 
 
-def _end(prompt: Sequence[int], whole: Sequence[int], other: Sequence[int]) -> int:
+def _find_end(prompt: Sequence[int], whole: Sequence[int], other: Sequence[int]) -> int:
     """Where the answer with its end of turn ends in ``whole``."""
     most = min(len(other), len(whole)) - len(prompt)
     if list(whole[: len(prompt)]) != list(prompt) or most < 1:
@@ -71,24 +71,24 @@ def _end(prompt: Sequence[int], whole: Sequence[int], other: Sequence[int]) -> i
     return len(whole) - tail + 1
 
 
-def _tokens(payload: bytes) -> list[int]:
-    body = _mapping(payload)
-    found = body.get("tokens")
-    if not isinstance(found, list) or not all(isinstance(token, int) for token in found):
+def _read_tokens(payload: bytes) -> list[int]:
+    body = _parse_mapping(payload)
+    ids = body.get("tokens")
+    if not isinstance(ids, list) or not all(isinstance(token, int) for token in ids):
         raise Unusable("the server's answer holds no `tokens`")
-    return found
+    return ids
 
 
-def _echoed(payload: bytes) -> list[float]:
+def _read_echo(payload: bytes) -> list[float]:
     try:
-        found = _mapping(payload)["choices"][0]["logprobs"]["token_logprobs"]
+        values = _parse_mapping(payload)["choices"][0]["logprobs"]["token_logprobs"]
         # Nothing stands before the first token, so it has no probability.
-        return [0.0, *(float(value) for value in found[1:])]
+        return [0.0, *(float(value) for value in values[1:])]
     except (KeyError, IndexError, TypeError, ValueError):
         raise Unusable("the server's answer holds no log-probabilities of the prompt") from None
 
 
-def _mapping(payload: bytes) -> Mapping[str, Any]:
+def _parse_mapping(payload: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):

@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from whatworks.base.errors import ArmFailure, InputError
-from whatworks.base.frozen import content_key
-from whatworks.base.paths import cache_folder
+from whatworks.base.frozen import hash_content
+from whatworks.base.paths import find_cache_folder
 from whatworks.base.store import Store
 from whatworks.data.task import Message
-from whatworks.models.chat_templates import thinking, until
+from whatworks.models.chat_templates import cut_at_stop, read_thinking
 from whatworks.models.constraint import Constraint
 from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint import echo_logprobs as echo
@@ -29,7 +29,7 @@ from whatworks.models.endpoint.replies import (
     Reply,
     count_reasoning,
     count_tokens,
-    estimate,
+    estimate_tokens,
     read_reply,
     split_reply,
 )
@@ -41,10 +41,10 @@ from whatworks.models.engine import (
     ModelFiles,
     Prompts,
     Unanswered,
-    texts,
+    require_texts,
 )
-from whatworks.models.local.grammar import allows
-from whatworks.models.prices import price_of
+from whatworks.models.local.grammar import is_allowed
+from whatworks.models.prices import find_price
 
 KIND, ECHOES = "completions", "echoes"
 """Below the cache folder: answers, and log-probabilities of given answers, one file each."""
@@ -91,12 +91,12 @@ class EndpointEngine:
         cache: Path | None = None,
         prices: Mapping[str, Any] | None = None,
     ) -> None:
-        self._url = _address(url)
+        self._url = _trim_address(url)
         self._model = model
         self._concurrency = max(1, concurrency)
         self._store = Store(cache) if cache is not None else None
         self._lock = Lock()
-        self.price = price_of(self._url, model, prices)
+        self.price = find_price(self._url, model, prices)
         self.spent = 0.0
         self.reused = 0
         self.estimated = 0
@@ -126,10 +126,10 @@ class EndpointEngine:
         if not model.strip():
             raise InputError(
                 "the address names no model",
-                place=_address(url),
+                place=_trim_address(url),
                 remedy="write https://host/v1#model-name",
             )
-        return cls(url, model.strip(), cache=cache or cache_folder(), prices=prices)
+        return cls(url, model.strip(), cache=cache or find_cache_folder(), prices=prices)
 
     @property
     def identity(self) -> str:
@@ -159,26 +159,28 @@ class EndpointEngine:
             Unanswered: If a request fails for good: which prompt, what the server said.
         """
         self._own_weights(model)
-        names = _names(keys, prompts)
+        names = _list_names(keys, prompts)
         bodies = [
-            self._body(messages, decoding, name, thinking(model.template))
+            self._body(messages, decoding, name, read_thinking(model.template))
             for messages, name in zip(prompts, names, strict=True)
         ]
         done: Callable[[int], object] = on_done or int
         replies, failure = ask_all(
-            [content_key([self._url, body]) for body in bodies],
+            [hash_content([self._url, body]) for body in bodies],
             names,
             self._recall,
             lambda at, workers, stop: self._one(bodies[at], workers, stop),
             concurrency=self._concurrency,
             done=done,
         )
-        found = [self._generation(reply, bodies[at], decoding) for at, reply in replies.items()]
+        generations = [
+            self._generation(reply, bodies[at], decoding) for at, reply in replies.items()
+        ]
         breaches = (self._breach(reply, decoding.constraint) for reply in replies.values())
         failure = failure or next((breach for breach in breaches if breach), None)
         if failure is not None:
-            raise Unanswered(failure, found)
-        return found
+            raise Unanswered(failure, generations)
+        return generations
 
     def logprobs(
         self, model: ModelFiles, prompts: Prompts, answers: Answers
@@ -189,32 +191,34 @@ class EndpointEngine:
             Unanswered: If the server cannot say, or a request fails for good.
         """
         self._own_weights(model)
-        asked = list(zip(prompts, texts(answers), strict=True))
+        pairs = list(zip(prompts, require_texts(answers), strict=True))
         keys = [
-            content_key([self.identity, [m.key for m in messages], answer])
-            for messages, answer in asked
+            hash_content([self.identity, [m.key for m in messages], answer])
+            for messages, answer in pairs
         ]
 
         def ask(at: int, workers: int, stop: Event) -> tuple[float, ...]:
             del workers
-            found = echo.logprobs(self._connection, self._model, *asked[at], stop)
+            measured = echo.measure_logprobs(self._connection, self._model, *pairs[at], stop)
             if self._store is not None:
-                self._store.write(ECHOES, keys[at], found)
-            return found
+                self._store.write(ECHOES, keys[at], measured)
+            return measured
 
-        found, failure = ask_all(
+        measured, failure = ask_all(
             keys,
-            _names((), prompts),
+            _list_names((), prompts),
             self._recall_echo,
             ask,
             concurrency=self._concurrency,
             done=int,
         )
         if failure is not None:
-            lengths = self.prompt_tokens(model, [prompts[at] for at in found])
-            taken = zip(lengths, found.values(), strict=True)
-            raise Unanswered(failure, [Generation("", n + len(said), 0, 0.0) for n, said in taken])
-        return list(found.values())
+            lengths = self.prompt_tokens(model, [prompts[at] for at in measured])
+            taken = zip(lengths, measured.values(), strict=True)
+            raise Unanswered(
+                failure, [Generation("", n + len(values), 0, 0.0) for n, values in taken]
+            )
+        return list(measured.values())
 
     def cost(self, generations: Sequence[Generation]) -> float | None:
         """US dollars that these generations cost, kept or fresh; None without a price."""
@@ -225,12 +229,12 @@ class EndpointEngine:
     def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
         """An estimate for each text: the server keeps its tokenizer to itself."""
         del model
-        return [estimate(text) for text in texts]
+        return [estimate_tokens(text) for text in texts]
 
     def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
         """An estimate for each prompt, without the server's chat template."""
         del model
-        return [estimate("\n".join(m.content for m in messages)) for messages in prompts]
+        return [estimate_tokens("\n".join(m.content for m in messages)) for messages in prompts]
 
     def context_length(self, model: ModelFiles) -> int | None:
         """Unknown: the protocol has no place for it. A prompt too long is refused by the server."""
@@ -239,7 +243,7 @@ class EndpointEngine:
 
     def habits(self, model: ModelFiles) -> Habits:
         """Only its answers can say, and the study: the server keeps its template to itself."""
-        return Habits(reasons=thinking(model.template))
+        return Habits(reasons=read_thinking(model.template))
 
     def close(self) -> None:
         """Close the connections."""
@@ -257,13 +261,13 @@ class EndpointEngine:
         if decoding.temperature > 0:
             # Not sent with greedy decoding: it decides nothing, and equal prompts are paid once.
             body["top_p"] = decoding.top_p
-            body["seed"] = int(content_key([decoding.seed, key]), 16) % 2**31
+            body["seed"] = int(hash_content([decoding.seed, key]), 16) % 2**31
         if decoding.stop and decoding.constraint is None:
             body["stop"] = list(decoding.stop)
         if thinks is not None:  # vLLM's and SGLang's word for what a template is given
             body["chat_template_kwargs"] = {"enable_thinking": thinks}
         if decoding.constraint is not None:
-            body |= held_to(decoding.constraint)
+            body |= build_constraint_fields(decoding.constraint)
         return body
 
     def _one(self, body: Mapping[str, Any], workers: int, stop: Event) -> Reply:
@@ -278,7 +282,7 @@ class EndpointEngine:
         # Requests run side by side: shares of the wall time add up to it.
         reply = replace(reply, seconds=(time.perf_counter() - started) / workers)
         if self._store is not None:
-            self._store.write(KIND, content_key([self._url, body]), asdict(reply))
+            self._store.write(KIND, hash_content([self._url, body]), asdict(reply))
         if self.price is not None:
             read, written, _ = count_tokens(reply, body)
             with self._lock:
@@ -325,8 +329,12 @@ class EndpointEngine:
         read, written, counted = count_tokens(reply, body)
         self.estimated += not counted
         # Stop strings do not apply to a form.
-        said = split_reply(reply)
-        text = until(said.answer, decoding.stop) if decoding.constraint is None else said.answer
+        parts = split_reply(reply)
+        text = (
+            cut_at_stop(parts.answer, decoding.stop)
+            if decoding.constraint is None
+            else parts.answer
+        )
         return Generation(
             text,
             read,
@@ -334,14 +342,14 @@ class EndpointEngine:
             reply.seconds,
             reply.finish,
             reply.logprob,
-            reasoning=said.reasoning,
-            reasoning_tokens=count_reasoning(reply, said.reasoning, written),
+            reasoning=parts.reasoning,
+            reasoning_tokens=count_reasoning(reply, parts.reasoning, written),
         )
 
     def _breach(self, reply: Reply, form: Constraint | None) -> ArmFailure | None:
         """What is wrong with a finished answer that lacks the form asked for."""
         excused = reply.refused or reply.finish != "stop"
-        if form is None or excused or allows(form, split_reply(reply).answer):
+        if form is None or excused or is_allowed(form, split_reply(reply).answer):
             return None
         return ArmFailure(
             f"{self.identity} does not keep to a constraint of kind {form.kind}: it said "
@@ -350,7 +358,7 @@ class EndpointEngine:
         )
 
 
-def held_to(constraint: Constraint) -> dict[str, Any]:
+def build_constraint_fields(constraint: Constraint) -> dict[str, Any]:
     """The fields that ask a server to keep to a constraint.
 
     A JSON Schema goes into ``response_format``, as OpenAI and most servers have it; the others into
@@ -365,11 +373,11 @@ def held_to(constraint: Constraint) -> dict[str, Any]:
     return {"structured_outputs": {kind: constraint.text}}
 
 
-def _names(keys: Sequence[str], prompts: Prompts) -> list[str]:
+def _list_names(keys: Sequence[str], prompts: Prompts) -> list[str]:
     return list(keys) or [str(at) for at in range(len(prompts))]
 
 
-def _address(url: str) -> str:
+def _trim_address(url: str) -> str:
     """The address without its last slash and without ``/chat/completions``.
 
     Raises:

@@ -70,9 +70,9 @@ def read_reply(payload: bytes) -> Reply:
         choice = body["choices"][0]
         message = choice["message"]
         refusal = message.get("refusal")  # OpenAI's: the content is null beside it
-        thoughts = _thoughts(message)
+        thoughts = _read_thoughts(message)
         content = message.get("content") if thoughts else message["content"]
-        text = _plain(content) or (refusal if isinstance(refusal, str) else "")
+        text = _join_content(content) or (refusal if isinstance(refusal, str) else "")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
     usage = body.get("usage")
@@ -80,11 +80,11 @@ def read_reply(payload: bytes) -> Reply:
     return Reply(
         text,
         "length" if choice.get("finish_reason") == "length" else "stop",
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
-        logprob=_logprob(choice.get("logprobs")),
+        _read_count(usage.get("prompt_tokens")),
+        _read_count(usage.get("completion_tokens")),
+        logprob=_sum_logprobs(choice.get("logprobs")),
         reasoning=thoughts,
-        reasoning_tokens=_count(_details(usage).get("reasoning_tokens")),
+        reasoning_tokens=_read_count(_read_details(usage).get("reasoning_tokens")),
         refused=bool(refusal) or choice.get("finish_reason") == "content_filter",
     )
 
@@ -96,15 +96,15 @@ def read_complaint(payload: bytes) -> tuple[str, str]:
     except (ValueError, RecursionError):
         text = payload.decode("utf-8", "replace")
         title = re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
-        return _line(title[1] if title else "" if "<html" in text.lower() else text), ""
-    found: Any = body
+        return _shorten_line(title[1] if title else "" if "<html" in text.lower() else text), ""
+    complaint: Any = body
     if isinstance(body, Mapping):
-        found = body.get("error") or body.get("message") or body.get("detail") or body
-    if not isinstance(found, Mapping):
-        return _line(found if isinstance(found, str) else json.dumps(found)), ""
-    code = str(found.get("code") or found.get("type") or "")
-    message = found.get("message")
-    return _line(message if isinstance(message, str) else json.dumps(found)), code
+        complaint = body.get("error") or body.get("message") or body.get("detail") or body
+    if not isinstance(complaint, Mapping):
+        return _shorten_line(complaint if isinstance(complaint, str) else json.dumps(complaint)), ""
+    code = str(complaint.get("code") or complaint.get("type") or "")
+    message = complaint.get("message")
+    return _shorten_line(message if isinstance(message, str) else json.dumps(complaint)), code
 
 
 def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]:
@@ -117,32 +117,32 @@ def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]
     size = len(prompt.encode("utf-8", "surrogatepass"))
     read, written = reply.prompt_tokens, reply.completion_tokens
     # An end token, or two, may stand beside the limit.
-    read_fits = _fits(read, prompt, size + HIDDEN_PROMPT) and read != 0
-    said = f"{reply.reasoning} {reply.text}" if reply.reasoning else reply.text
-    written_fits = _fits(written, said, body["max_tokens"] + 2)
+    read_fits = _is_plausible(read, prompt, size + HIDDEN_PROMPT) and read != 0
+    output = f"{reply.reasoning} {reply.text}" if reply.reasoning else reply.text
+    written_fits = _is_plausible(written, output, body["max_tokens"] + 2)
     return (
-        read if read is not None and read_fits else estimate(prompt),
-        written if written is not None and written_fits else estimate(said),
+        read if read is not None and read_fits else estimate_tokens(prompt),
+        written if written is not None and written_fits else estimate_tokens(output),
         read_fits and written_fits,
     )
 
 
 def split_reply(reply: Reply) -> Split:
     """Reasoning, from wherever it stands, and the answer."""
-    found = split(reply.text)
-    both = [part for part in (reply.reasoning, found.reasoning) if part]
-    return Split("\n\n".join(both), found.answer, found.open)
+    parts = split(reply.text)
+    both = [part for part in (reply.reasoning, parts.reasoning) if part]
+    return Split("\n\n".join(both), parts.answer, parts.open)
 
 
 def count_reasoning(reply: Reply, reasoning: str, written: int) -> int:
     """Tokens of the reasoning among those written, by the server or by estimate."""
-    said = reply.reasoning_tokens
-    if said is not None and said <= written:
-        return said
-    return min(written, estimate(reasoning)) if reasoning else 0
+    reported = reply.reasoning_tokens
+    if reported is not None and reported <= written:
+        return reported
+    return min(written, estimate_tokens(reasoning)) if reasoning else 0
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Tokens of a text without its tokenizer: its words or a quarter of its characters.
 
     The larger of the two; within some 30% for English prose and most tokenizers, too low for
@@ -151,11 +151,11 @@ def estimate(text: str) -> int:
     return max(len(text.split()), math.ceil(len(text) / 4))
 
 
-def _fits(count: int | None, text: str, most: int) -> bool:
+def _is_plausible(count: int | None, text: str, most: int) -> bool:
     return count is not None and len(text.split()) / WORDS_PER_TOKEN <= count <= most
 
 
-def _plain(content: Any) -> str:
+def _join_content(content: Any) -> str:
     """Content as text: a string, null, or a list of parts with text."""
     if content is None:
         return ""
@@ -166,29 +166,29 @@ def _plain(content: Any) -> str:
     raise TypeError(content)
 
 
-def _thoughts(message: Mapping[str, Any]) -> str:
+def _read_thoughts(message: Mapping[str, Any]) -> str:
     """Reasoning that stands beside the content, or in parts of it."""
     for name in ("reasoning_content", "reasoning"):
         if isinstance(message.get(name), str) and message[name].strip():
             return message[name].strip()
     content = message.get("content")
     parts: list[Any] = content if isinstance(content, list) else []
-    found = [
-        _plain(part.get(kind))
+    thoughts = [
+        _join_content(part.get(kind))
         for part in parts
         if isinstance(part, Mapping)
         for kind in ("thinking", "reasoning")
         if part.get("type") == kind
     ]
-    return "\n".join(found).strip()
+    return "\n".join(thoughts).strip()
 
 
-def _details(usage: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = usage.get("completion_tokens_details")
-    return found if isinstance(found, Mapping) else {}
+def _read_details(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = usage.get("completion_tokens_details")
+    return details if isinstance(details, Mapping) else {}
 
 
-def _logprob(said: Any) -> float | None:
+def _sum_logprobs(said: Any) -> float | None:
     """The sum over ``content``, None unless every token has its own."""
     try:
         values = [float(token["logprob"]) for token in said["content"]]
@@ -197,10 +197,10 @@ def _logprob(said: Any) -> float | None:
     return sum(values) if values and all(map(math.isfinite, values)) else None
 
 
-def _count(value: Any) -> int | None:
+def _read_count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _line(text: str, longest: int = 300) -> str:
+def _shorten_line(text: str, longest: int = 300) -> str:
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -41,21 +41,21 @@ def ask_all(
     places: dict[str, list[int]] = {}
     for at, key in enumerate(keys):
         places.setdefault(key, []).append(at)
-    found: dict[str, T] = {}
+    results: dict[str, T] = {}
     for key, several in places.items():
-        kept = recall(key)
-        if kept is not None:
-            found[key] = kept
+        recalled = recall(key)
+        if recalled is not None:
+            results[key] = recalled
             done(len(several))
-    todo = [several[0] for key, several in places.items() if key not in found]
+    todo = [several[0] for key, several in places.items() if key not in results]
     failures: dict[int, Trouble] = {}
-    for at, answer in _side_by_side(todo, ask, concurrency):
+    for at, answer in _run_side_by_side(todo, ask, concurrency):
         if isinstance(answer, Trouble):
             failures[at] = answer
         else:
-            found[keys[at]] = answer
+            results[keys[at]] = answer
             done(len(places[keys[at]]))
-    answered = {at: found[key] for at, key in enumerate(keys) if key in found}
+    answered = {at: results[key] for at, key in enumerate(keys) if key in results}
     if not failures:
         return answered, None
     first = min(failures)
@@ -64,7 +64,7 @@ def ask_all(
     return answered, ArmFailure(place + trouble.cause, remedy=trouble.remedy)
 
 
-def _side_by_side(
+def _run_side_by_side(
     todo: Sequence[int], ask: Ask[T], concurrency: int
 ) -> Iterator[tuple[int, T | Trouble]]:
     """Each request's answer or trouble as it comes; after a trouble nothing more leaves."""
@@ -83,13 +83,13 @@ def _side_by_side(
             raise
 
     with ThreadPoolExecutor(workers, thread_name_prefix="endpoint") as pool:
-        asked = {pool.submit(one, at): at for at in todo}
+        futures = {pool.submit(one, at): at for at in todo}
         try:
-            for future in as_completed(asked):
+            for future in as_completed(futures):
                 try:
-                    yield asked[future], future.result()
+                    yield futures[future], future.result()
                 except Trouble as trouble:
-                    yield asked[future], trouble
+                    yield futures[future], trouble
                 except Stopped:
                     continue
         finally:

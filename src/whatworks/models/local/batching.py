@@ -19,12 +19,12 @@ from whatworks.models.local.prefix_cache import (
     ATTENTION,
     Prefix,
     Rows,
-    causal_mask,
+    build_causal_mask,
+    build_tail_mask,
     register,
-    tail_mask,
 )
 from whatworks.models.local.request import Done, Row
-from whatworks.models.local.sampling import Draw, Ends, chosen
+from whatworks.models.local.sampling import Draw, Ends, gather_logprobs
 
 MIN_SHARED = 16
 """Shared tokens from which computing them apart pays for the extra forward pass."""
@@ -40,7 +40,7 @@ _STALE = 8
 """Finished rows are removed when they are one of this many."""
 
 
-def shared_length(prompts: Sequence[Sequence[int]]) -> int:
+def measure_shared_length(prompts: Sequence[Sequence[int]]) -> int:
     """Tokens that all prompts begin with, leaving each at least one of its own; 0 if too few."""
     if len(prompts) < 2:
         return 0
@@ -65,8 +65,8 @@ class Prefixes:
         """Length of the longest kept prefix that ``prompt`` begins with and goes beyond."""
         fits = (
             len(ids)
-            for kept, ids in self._kept
-            if kept == weights and len(ids) < len(prompt) and tuple(prompt[: len(ids)]) == ids
+            for owner, ids in self._kept
+            if owner == weights and len(ids) < len(prompt) and tuple(prompt[: len(ids)]) == ids
         )
         return max(fits, default=0)
 
@@ -98,7 +98,7 @@ class Prefixes:
         self._kept.clear()
 
 
-def soft_prompt(model: Any, vectors: torch.Tensor) -> Prefix:
+def read_soft_prompt(model: Any, vectors: torch.Tensor) -> Prefix:
     """What learned input vectors [1, positions, width] are to every layer."""
     count = vectors.shape[1]
     cache = Rows(Prefix(), count)
@@ -150,7 +150,7 @@ def generate(
             parts = [(cache, keep)] if cache is not None and keep else []
             batch = [batch[i] for i in keep]
             while waiting and len(batch) < size:
-                group = _next(waiting, size - len(batch), prefix.length)
+                group = _take_next(waiting, size - len(batch), prefix.length)
                 fresh = _join(model, prefix, group, draw, ends, done)
                 going = [i for i, row in enumerate(group) if row.finish is None]
                 if going:
@@ -158,13 +158,13 @@ def generate(
                     batch.extend(group[i] for i in going)
             if not batch:
                 continue
-            cache = Rows.rebuilt(parts, max(_own(row, prefix) for row in batch) - 1)
+            cache = Rows.rebuilt(parts, max(_count_own_tokens(row, prefix) for row in batch) - 1)
             state = _State(batch, prefix, cache)
         assert cache is not None and state is not None
-        _step(model, cache, state, batch, draw, ends, done)
+        _run_step(model, cache, state, batch, draw, ends, done)
 
 
-def logprobs(
+def measure_logprobs(
     model: Any, prefix: Prefix, pairs: Sequence[tuple[list[int], list[int]]], *, size: int
 ) -> list[tuple[float, ...]]:
     """Log-probability of each token of each answer after its prompt, in nats.
@@ -175,7 +175,7 @@ def logprobs(
         pairs: Prompt ids and answer ids.
         size: Most rows in a forward pass.
     """
-    found: list[tuple[float, ...]] = [()] * len(pairs)
+    results: list[tuple[float, ...]] = [()] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: -len(pairs[i][0]) - len(pairs[i][1]))
     waiting = deque(order)
     while waiting:
@@ -190,8 +190,8 @@ def logprobs(
         keep = max(len(pairs[i][1]) for i in group)
         _, logits = _read(model, prefix, texts, keep=keep)
         for row, i in enumerate(group):
-            found[i] = chosen(logits[row], pairs[i][1])
-    return found
+            results[i] = gather_logprobs(logits[row], pairs[i][1])
+    return results
 
 
 def prepare(model: Any) -> bool:
@@ -201,26 +201,28 @@ def prepare(model: Any) -> bool:
         Whether it does; otherwise the model is left as it was.
     """
     config = model.config.get_text_config()
-    given = inspect.signature(model.forward).parameters
+    parameters = inspect.signature(model.forward).parameters
     needed = ("position_ids", "past_key_values", "attention_mask", "logits_to_keep")
     kinds = set(getattr(config, "layer_types", None) or ())
     if not kinds and getattr(config, "sliding_window", None):
         kinds = {"sliding_attention"}
     # A window counts columns, not positions; a recurrent layer reads padding.
-    if any(name not in given for name in needed) or kinds - {"full_attention"}:
+    if any(name not in parameters for name in needed) or kinds - {"full_attention"}:
         return False
     before = config._attn_implementation
     register()
     try:
         with torch.inference_mode():
-            wanted = _probe(model, batched=False)
+            reference = _probe(model, batched=False)
             model.set_attn_implementation(ATTENTION)
             got = _probe(model, batched=True)
     except (TypeError, ValueError, AttributeError, NotImplementedError, IndexError, RuntimeError):
-        got = wanted = None  # the model cannot be called this way
+        got = reference = None  # the model cannot be called this way
     error = 1.0
-    if wanted is not None and got is not None and bool(torch.isfinite(got).all()):
-        error = float((got - wanted).norm() / (wanted - wanted.mean()).norm().clamp(min=1e-12))
+    if reference is not None and got is not None and bool(torch.isfinite(got).all()):
+        error = float(
+            (got - reference).norm() / (reference - reference.mean()).norm().clamp(min=1e-12)
+        )
     if error <= (1e-3 if model.dtype == torch.float32 else 5e-2):
         return True
     model.set_attn_implementation(before)
@@ -240,7 +242,7 @@ def _probe(model: Any, *, batched: bool) -> torch.Tensor:
     cache, _ = _read(model, prefix, [p[5:] for p in prompts])
     cache = Rows.rebuilt([(cache, [0, 1])], width=5)
     rows = [Row(i, p, 1, "", new=[ids[12]]) for i, p in enumerate(prompts)]
-    return _forward(model, cache, _State(rows, prefix, cache))[:, -1].float()
+    return _run_forward(model, cache, _State(rows, prefix, cache))[:, -1].float()
 
 
 class _State:
@@ -257,13 +259,13 @@ class _State:
         device = cache.device
         last = [[row.new[-1]] for row in batch]
         at = [[len(row.prompt) + len(row.new) - 1] for row in batch]
-        own = [_own(row, prefix) - 1 for row in batch]
+        own = [_count_own_tokens(row, prefix) - 1 for row in batch]
         self.tokens = torch.tensor(last, device=device)
         self.positions = torch.tensor(at, device=device)
         self._last = torch.tensor(
             [[len(row.prompt) + row.limit - 1] for row in batch], device=device
         )
-        self.visible = tail_mask(own, cache.end, cache.width, device)
+        self.visible = build_tail_mask(own, cache.end, cache.width, device)
 
     def advance(self, drawn: list[int]) -> None:
         """The drawn tokens are next."""
@@ -272,7 +274,7 @@ class _State:
         self.positions = torch.minimum(self.positions + 1, self._last)
 
 
-def _step(
+def _run_step(
     model: Any,
     cache: Rows,
     state: _State,
@@ -282,16 +284,16 @@ def _step(
     done: Done,
 ) -> None:
     started = time.perf_counter()
-    logits = _forward(model, cache, state)[:, -1]
+    logits = _run_forward(model, cache, state)[:, -1]
     drawn = draw(logits, batch)
-    _share(started, [row for row in batch if row.finish is None])
+    _share_seconds(started, [row for row in batch if row.finish is None])
     for row, token in zip(batch, drawn, strict=True):
         if row.finish is None and ends.add(row, token):
             done(row)
     state.advance(drawn)
 
 
-def _forward(model: Any, cache: Rows, state: _State) -> torch.Tensor:
+def _run_forward(model: Any, cache: Rows, state: _State) -> torch.Tensor:
     logits = model(
         input_ids=state.tokens,
         attention_mask=state.visible[..., : cache.end + 1],
@@ -305,7 +307,7 @@ def _forward(model: Any, cache: Rows, state: _State) -> torch.Tensor:
     return logits
 
 
-def _next(waiting: deque[Row], most: int, shared: int) -> list[Row]:
+def _take_next(waiting: deque[Row], most: int, shared: int) -> list[Row]:
     """The next rows to read together: neighbours in length, without the tokens they share."""
     group = [waiting.popleft()]
     lengths = [len(group[0].prompt) - shared]
@@ -329,7 +331,7 @@ def _join(model: Any, prefix: Prefix, group: list[Row], draw: Draw, ends: Ends, 
     started = time.perf_counter()
     cache, logits = _read(model, prefix, [row.prompt[prefix.length :] for row in group])
     drawn = draw(logits[:, -1], group)
-    _share(started, group)
+    _share_seconds(started, group)
     for row, token in zip(group, drawn, strict=True):
         if ends.add(row, token):
             done(row)
@@ -351,7 +353,7 @@ def _read(
     logits = model(
         input_ids=torch.tensor(padded, device=device),
         # Without prefix and padding, the model's own causal attention is the quicker one.
-        attention_mask=None if alone else causal_mask(lengths, width, device),
+        attention_mask=None if alone else build_causal_mask(lengths, width, device),
         position_ids=at,
         past_key_values=cache,
         use_cache=True,
@@ -362,12 +364,12 @@ def _read(
     return cache, logits
 
 
-def _own(row: Row, prefix: Prefix) -> int:
+def _count_own_tokens(row: Row, prefix: Prefix) -> int:
     """Tokens of a row behind the prefix, the newest, unread one included."""
     return len(row.prompt) + len(row.new) - prefix.length
 
 
-def _share(started: float, rows: Sequence[Row]) -> None:
+def _share_seconds(started: float, rows: Sequence[Row]) -> None:
     share = (time.perf_counter() - started) / max(1, len(rows))
     for row in rows:
         row.seconds += share

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from whatworks.base.errors import ArmFailure, InputError, first_line, nearest
+from whatworks.base.errors import ArmFailure, InputError, get_first_line, suggest_nearest
 from whatworks.base.memory import is_out_of_memory
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
@@ -58,7 +58,7 @@ class LocalEngine:
         adapters: int = 16,
     ) -> None:
         if dtype not in DTYPES:
-            raise InputError(f"unknown dtype {dtype!r}", remedy=nearest(dtype, DTYPES))
+            raise InputError(f"unknown dtype {dtype!r}", remedy=suggest_nearest(dtype, DTYPES))
         for name, value in (("batch_size", batch_size), ("threads", threads)):
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}", remedy="give 1 or more")
@@ -91,7 +91,7 @@ class LocalEngine:
             tokenizer = self._ready(model)[2]
             # What a form holds has no room for reasoning: a block left open is closed before it.
             closed = templates.close_reasoning(tokenizer) if decoding.constraint else []
-            ids = [templates.tokens(tokenizer, messages) + closed for messages in prompts]
+            ids = [templates.encode_prompt(tokenizer, messages) + closed for messages in prompts]
             return self.complete(model, ids, decoding, keys=keys, on_done=on_done)
 
     def complete(
@@ -111,7 +111,7 @@ class LocalEngine:
 
         with self._lock:
             resident, active, tokenizer = self._ready(model)
-            rows = _rows(ids, decoding, keys, _room(resident, active))
+            rows = _make_rows(ids, decoding, keys, _measure_room(resident, active))
             # A soft prompt's positions count as read; their ids are never looked at.
             for row in rows:
                 row.prompt = [0] * active.read + row.prompt
@@ -136,7 +136,7 @@ class LocalEngine:
                     plain.generate(active.model, going, draw, ends, done=done)
                     return
                 started = time.perf_counter()
-                prefix = _prefix(resident, active, [row.prompt for row in rows])
+                prefix = _compute_prefix(resident, active, [row.prompt for row in rows])
                 share = (time.perf_counter() - started) / len(rows)
                 for row in rows:
                     row.seconds += share
@@ -152,10 +152,10 @@ class LocalEngine:
         with self._lock:
             tokenizer = self._ready(model)[2]
             pairs = [
-                templates.training_ids(tokenizer, messages, said)
-                if isinstance(said, str)
-                else (templates.tokens(tokenizer, messages), list(said))
-                for messages, said in zip(prompts, answers, strict=True)
+                templates.encode_training(tokenizer, messages, answer)
+                if isinstance(answer, str)
+                else (templates.encode_prompt(tokenizer, messages), list(answer))
+                for messages, answer in zip(prompts, answers, strict=True)
             ]
             return self.echo(model, pairs)
 
@@ -170,16 +170,16 @@ class LocalEngine:
 
         with self._lock:
             resident, active, _ = self._ready(model)
-            room = _room(resident, active)
+            room = _measure_room(resident, active)
             for at, (before, after) in enumerate(pairs):
                 _check_length(len(before) + len(after), room, f"prompt {at} and its answer")
             pairs = [([0] * active.read + before, after) for before, after in pairs]
 
             def attempt(size: int) -> list[tuple[float, ...]]:
                 if not active.fast:
-                    return plain.logprobs(active.model, pairs)
-                prefix = _prefix(resident, active, [before for before, _ in pairs])
-                return batch.logprobs(active.model, prefix, pairs, size=size)
+                    return plain.measure_logprobs(active.model, pairs)
+                prefix = _compute_prefix(resident, active, [before for before, _ in pairs])
+                return batch.measure_logprobs(active.model, prefix, pairs, size=size)
 
             return self._run(resident, attempt)
 
@@ -192,8 +192,8 @@ class LocalEngine:
             if isinstance(said, str):
                 return list(tokenizer(said, add_special_tokens=False)["input_ids"])
             if answer is None:
-                return templates.tokens(tokenizer, said)
-            before, after = templates.training_ids(tokenizer, said, answer)
+                return templates.encode_prompt(tokenizer, said)
+            before, after = templates.encode_training(tokenizer, said, answer)
             return [*before, *after]
 
     def pieces(self, model: ModelFiles, ids: Sequence[int]) -> list[str]:
@@ -211,15 +211,15 @@ class LocalEngine:
         """Number of tokens of each rendered prompt, chat template included."""
         with self._lock:
             tokenizer = self._ready(model)[2]
-            return [len(templates.tokens(tokenizer, messages)) for messages in prompts]
+            return [len(templates.encode_prompt(tokenizer, messages)) for messages in prompts]
 
     def context_length(self, model: ModelFiles) -> int | None:
         """Most tokens of prompt and answer together, None when the model does not say.
 
         The positions of a soft prompt are taken off.
         """
-        limit = models.context_length(models.load_config(models.resolve(model.base)))
-        return None if limit is None else limit - models.virtual_tokens(model.adapter)
+        limit = models.read_context_length(models.load_config(models.resolve(model.base)))
+        return None if limit is None else limit - models.count_virtual_tokens(model.adapter)
 
     def habits(self, model: ModelFiles) -> Habits:
         """How the model answers: as its template says, the embedded ones in targets alone."""
@@ -240,7 +240,7 @@ class LocalEngine:
 
         folder = models.resolve(model.base)
         resident = self._resident
-        if resident is None or resident.identity != models.identity(folder):
+        if resident is None or resident.identity != models.read_identity(folder):
             self.close()  # two models at a time may not fit
             device = self._chosen_device()
             try:
@@ -273,7 +273,7 @@ class LocalEngine:
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
-                    reason = first_line(error)
+                    reason = get_first_line(error)
                 # Outside the handler: the traceback would keep the failed batch alive.
                 resident.prefixes.clear()
                 gc.collect()
@@ -297,8 +297,10 @@ class LocalEngine:
 
         from whatworks.models.local import threads
 
-        most = min(threads.suited(resident.parameters), torch.get_num_threads())
-        with threads.using(self._threads or min(most, threads.free_cores() if most > 1 else 1)):
+        most = min(threads.choose_threads(resident.parameters), torch.get_num_threads())
+        with threads.use_threads(
+            self._threads or min(most, threads.count_free_cores() if most > 1 else 1)
+        ):
             yield
 
     def _batch_size(self, resident: Resident) -> int:
@@ -313,7 +315,7 @@ class LocalEngine:
             torch.empty(0, device=self._device)
         except (RuntimeError, AssertionError) as error:
             raise InputError(
-                f"no device {self._device!r}: {first_line(error)}",
+                f"no device {self._device!r}: {get_first_line(error)}",
                 remedy="give `auto`, `cpu`, or the name of a device that torch sees",
             ) from error
         return self._device
@@ -327,7 +329,7 @@ class LocalEngine:
         return torch.bfloat16 if half else torch.float32
 
 
-def _rows(
+def _make_rows(
     prompts: Sequence[Sequence[int]], decoding: Decoding, keys: Sequence[str], room: int | None
 ) -> list[Row]:
     from whatworks.models.local.request import Row
@@ -341,8 +343,8 @@ def _rows(
     return rows
 
 
-def _room(resident: Resident, active: Active) -> int | None:
-    limit = models.context_length(resident.config)
+def _measure_room(resident: Resident, active: Active) -> int | None:
+    limit = models.read_context_length(resident.config)
     return None if limit is None else limit - active.virtual
 
 
@@ -355,11 +357,11 @@ def _check_length(length: int, room: int | None, what: str) -> None:
         )
 
 
-def _prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]) -> Any:
+def _compute_prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]) -> Any:
     """What all prompts begin with, computed or kept from an earlier call."""
     from whatworks.models.local import batching as batch
 
-    shared = batch.shared_length(prompts)
+    shared = batch.measure_shared_length(prompts)
     if len(prompts) == 1:  # nothing to share it with: use what an earlier call shared
         shared = resident.prefixes.longest(active.key, prompts[0])
     shared = max(shared, active.read)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from whatworks.base.errors import ArmFailure, InputError, first_line
+from whatworks.base.errors import ArmFailure, InputError, get_first_line
 from whatworks.models import chat_templates as templates
 from whatworks.models.constraint import INSTALL, Constraint
 from whatworks.models.json_schema import Schema
@@ -53,7 +53,7 @@ class Grammars:
                 f"llguidance cannot use the tokenizer: {error}",
                 remedy="leave `constraint` out for this model",
             ) from error
-        self._lead = templates.ending(tokenizer).lead
+        self._lead = templates.find_ending(tokenizer).lead
         self._compiled: dict[str, Any] = {}
 
     def matcher(self, constraint: Constraint) -> Any:
@@ -63,7 +63,9 @@ class Grammars:
             InputError: If the constraint cannot be compiled.
         """
         if constraint.key not in self._compiled:
-            self._compiled[constraint.key] = _compiled(self._tokens, constraint.lark(self._lead))
+            self._compiled[constraint.key] = _compile_matcher(
+                self._tokens, constraint.lark(self._lead)
+            )
         return self._compiled[constraint.key].deep_copy()
 
     def allowed(self, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
@@ -96,12 +98,12 @@ def advance(row: Row, token: int) -> None:
     """
     if not row.matcher.consume_token(token):
         raise ArmFailure(
-            f"the constraint could not be followed: {first_line(row.matcher.get_error())}",
+            f"the constraint could not be followed: {get_first_line(row.matcher.get_error())}",
             remedy="write a simpler grammar or schema",
         )
 
 
-def allows(constraint: Constraint, text: str) -> bool:
+def is_allowed(constraint: Constraint, text: str) -> bool:
     """Whether a finished answer has the form.
 
     Raises:
@@ -116,36 +118,36 @@ def allows(constraint: Constraint, text: str) -> bool:
             return not Schema(constraint.contents).errors(json.loads(text))
         except ValueError:
             return False
-    return matches(constraint.lark(), text.strip())
+    return is_match(constraint.lark(), text.strip())
 
 
-def matches(lark: str, text: str) -> bool:
+def is_match(lark: str, text: str) -> bool:
     """Whether a whole text is one of a grammar.
 
     Raises:
         InputError: If llguidance is missing, or the grammar cannot be compiled.
     """
-    matcher = _of_bytes(lark).deep_copy()
+    matcher = _compile_for_bytes(lark).deep_copy()
     written = list(text.encode("utf-8", "replace"))
     return matcher.try_consume_tokens(written) == len(written) and bool(matcher.is_accepting())
 
 
 @lru_cache(maxsize=16)
-def _of_bytes(lark: str) -> Any:
+def _compile_for_bytes(lark: str) -> Any:
     try:
         from llguidance import LLTokenizer
     except ModuleNotFoundError as error:
         raise InputError("checking against a grammar needs llguidance", remedy=INSTALL) from error
-    return _compiled(LLTokenizer("byte"), lark)
+    return _compile_matcher(LLTokenizer("byte"), lark)
 
 
-def _compiled(tokens: Any, lark: str) -> Any:
+def _compile_matcher(tokens: Any, lark: str) -> Any:
     from llguidance import LLMatcher
 
     matcher = LLMatcher(tokens, LLMatcher.grammar_from_lark(lark), log_level=0)
     if matcher.is_error():
         raise InputError(
-            f"the constraint cannot be compiled: {first_line(matcher.get_error())}",
+            f"the constraint cannot be compiled: {get_first_line(matcher.get_error())}",
             remedy="see llguidance's documentation of JSON Schema, regex and Lark grammars",
         )
     return matcher

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from whatworks.base.errors import InputError, first_line
+from whatworks.base.errors import InputError, get_first_line
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.local import batching as batch
@@ -58,7 +58,7 @@ class Resident:
 
     def __init__(self, folder: Path, *, dtype: Any, device: str, adapters: int) -> None:
         self.folder = folder
-        self.identity = models.identity(folder)
+        self.identity = models.read_identity(folder)
         self.prefixes = batch.Prefixes()
         self._dtype, self._device, self._most = dtype, device, adapters
         self._chats: dict[str, Any] = {}
@@ -104,7 +104,7 @@ class Resident:
         """
         if template not in self._grammars:
             tokenizer = self.tokenizer(template)
-            ends = templates.ending(tokenizer).stop_ids | self.stop_ids
+            ends = templates.find_ending(tokenizer).stop_ids | self.stop_ids
             self._grammars[template] = Grammars(tokenizer, self.config.vocab_size, ends)
         return self._grammars[template]
 
@@ -117,7 +117,7 @@ class Resident:
         if adapter is None:
             self._switch(None)
             return Active(self.model, "", self.fast)
-        stamp = _stamp(adapter)
+        stamp = _read_stamp(adapter)
         if stamp not in self._adapters:
             self._add(adapter, stamp)
         self._adapters.move_to_end(stamp)
@@ -146,7 +146,7 @@ class Resident:
             with torch.inference_mode():
                 learned = self._peft.get_prompt(1)
                 if kind == "PROMPT_TUNING":
-                    self._softs[name] = batch.soft_prompt(self.model, learned)
+                    self._softs[name] = batch.read_soft_prompt(self.model, learned)
                 else:
                     layers = [(layer.keys, layer.values) for layer in learned.layers]
                     self._softs[name] = Prefix(layers, learned.get_seq_length())
@@ -158,14 +158,14 @@ class Resident:
         try:
             kind = PeftConfig.from_pretrained(str(adapter)).peft_type
         except Exception as error:
-            raise _unusable(adapter, error) from error
+            raise _make_adapter_error(adapter, error) from error
         if self._kind not in (None, kind):
             self._load()  # PEFT holds one kind of adapter on a model
         name = f"adapter{self._loaded}"
         self._loaded += 1
         self._active = None
         try:
-            with warnings.catch_warnings(record=True) as told:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 if self._peft is None:
                     self._peft = PeftModel.from_pretrained(
@@ -177,11 +177,13 @@ class Resident:
                     )
         except Exception as error:
             self._load()  # a half-loaded adapter would stay inside the layers
-            raise _unusable(adapter, error) from error
-        lacking = [str(w.message) for w in told if "missing adapter keys" in str(w.message)]
+            raise _make_adapter_error(adapter, error) from error
+        lacking = [str(w.message) for w in caught if "missing adapter keys" in str(w.message)]
         if lacking:
             self._load()
-            raise _unusable(adapter, ValueError("its weights do not cover the layers it names"))
+            raise _make_adapter_error(
+                adapter, ValueError("its weights do not cover the layers it names")
+            )
         self._kind = kind
         self._adapters[stamp] = name
         while len(self._adapters) > self._most:
@@ -204,7 +206,7 @@ class Resident:
         self._active = name or ""
 
 
-def _stamp(adapter: Path) -> tuple[str, int]:
+def _read_stamp(adapter: Path) -> tuple[str, int]:
     """Tells an adapter folder from the same folder trained again."""
     files = sorted(adapter.glob("adapter_*")) if adapter.is_dir() else []
     if not (adapter / "adapter_config.json").is_file() or len(files) < 2:
@@ -212,9 +214,9 @@ def _stamp(adapter: Path) -> tuple[str, int]:
     return str(adapter.resolve()), max(f.stat().st_mtime_ns for f in files)
 
 
-def _unusable(adapter: Path, error: Exception) -> InputError:
+def _make_adapter_error(adapter: Path, error: Exception) -> InputError:
     return InputError(
-        f"the adapter cannot be loaded on this base model: {first_line(error)}",
+        f"the adapter cannot be loaded on this base model: {get_first_line(error)}",
         place=str(adapter),
         remedy=_REMEDY,
     )

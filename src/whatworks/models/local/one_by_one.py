@@ -15,7 +15,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 
 from whatworks.models.local.request import Done, Row
-from whatworks.models.local.sampling import Draw, Ends, chosen
+from whatworks.models.local.sampling import Draw, Ends, gather_logprobs
 
 
 class _Chosen(LogitsProcessor):
@@ -60,11 +60,13 @@ def generate(model: Any, rows: Sequence[Row], draw: Draw, ends: Ends, *, done: D
         done(row)
 
 
-def logprobs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> list[tuple[float, ...]]:
+def measure_logprobs(
+    model: Any, pairs: Sequence[tuple[list[int], list[int]]]
+) -> list[tuple[float, ...]]:
     """Log-probability of each token of each answer after its prompt, in nats."""
-    found: list[tuple[float, ...]] = []
+    results: list[tuple[float, ...]] = []
     for prompt, answer in pairs:
         ids = torch.tensor([(prompt + answer)[:-1]], device=model.device)
         logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
-        found.append(chosen(logits, answer))
-    return found
+        results.append(gather_logprobs(logits, answer))
+    return results

@@ -152,7 +152,7 @@ class Rows(Cache):
         return states.new_zeros((rows, heads, self.width, size))
 
 
-def causal_mask(lengths: Sequence[int], columns: int, device: Any) -> torch.Tensor:
+def build_causal_mask(lengths: Sequence[int], columns: int, device: Any) -> torch.Tensor:
     """Which columns each column may read, in right-aligned texts that nothing precedes.
 
     Args:
@@ -164,12 +164,12 @@ def causal_mask(lengths: Sequence[int], columns: int, device: Any) -> torch.Tens
         Booleans [rows, 1, columns, columns].
     """
     at = torch.arange(columns, device=device)
-    mask = tail_mask(lengths, columns, columns, device) & (at[None, :] <= at[:, None])
+    mask = build_tail_mask(lengths, columns, columns, device) & (at[None, :] <= at[:, None])
     # A padding column reads itself, since a softmax over nothing is not a number.
     return mask | (at[None, :] == at[:, None])
 
 
-def tail_mask(lengths: Sequence[int], end: int, columns: int, device: Any) -> torch.Tensor:
+def build_tail_mask(lengths: Sequence[int], end: int, columns: int, device: Any) -> torch.Tensor:
     """Which columns belong to each row whose tokens so far end before column ``end``.
 
     Columns from ``end`` on count as the row's: they are its tokens to come.
@@ -184,11 +184,11 @@ def tail_mask(lengths: Sequence[int], end: int, columns: int, device: Any) -> to
 def register() -> None:
     """Make the attention known to transformers, once."""
     if ATTENTION not in AttentionInterface().valid_keys():
-        AttentionInterface.register(ATTENTION, _attention)
+        AttentionInterface.register(ATTENTION, _compute_attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
 
-def _attention(
+def _compute_attention(
     module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -224,11 +224,11 @@ def _attention(
     groups = key.shape[1]
     per = heads // groups
     scale = size**-0.5 if scaling is None else scaling
-    asked = (query * scale).reshape(rows, groups, per, size)
-    together = asked.transpose(0, 1).reshape(groups, rows * per, size)
+    scaled = (query * scale).reshape(rows, groups, per, size)
+    together = scaled.transpose(0, 1).reshape(groups, rows * per, size)
     length = prefix[0].shape[2]
     front = (together @ prefix[0][0].transpose(-1, -2)).view(groups, rows, per, length)
-    own = asked @ key.transpose(-1, -2)
+    own = scaled @ key.transpose(-1, -2)
     if attention_mask is not None:
         own.masked_fill_(~attention_mask, float("-inf"))
     scores = torch.cat([front.transpose(0, 1), own], dim=-1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from whatworks.base.frozen import content_key
+from whatworks.base.frozen import hash_content
 from whatworks.models import chat_templates as templates
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, OnToken, Token
@@ -64,15 +64,15 @@ class Draw:
         mass = torch.softmax(logits.float() / temperature, dim=-1)
         mass, order = mass.sort(dim=-1, descending=True, stable=True)
         upto = mass.cumsum(dim=-1)
-        kept = ((upto - mass) < self.decoding.top_p).sum(dim=-1, keepdim=True).clamp(min=1)
-        total = upto.gather(-1, kept - 1)
+        count = ((upto - mass) < self.decoding.top_p).sum(dim=-1, keepdim=True).clamp(min=1)
+        total = upto.gather(-1, count - 1)
         uniform = torch.stack([torch.rand(1, generator=self._stream(row)) for row in rows])
         at = torch.searchsorted(upto, uniform.to(upto) * total, right=True)
-        return order.gather(-1, torch.minimum(at, kept - 1)).squeeze(-1).tolist()
+        return order.gather(-1, torch.minimum(at, count - 1)).squeeze(-1).tolist()
 
     def _stream(self, row: Row) -> torch.Generator:
         if row.generator is None:
-            seed = int(content_key([self.decoding.seed, row.key]), 16)
+            seed = int(hash_content([self.decoding.seed, row.key]), 16)
             row.generator = torch.Generator().manual_seed(seed)
         return row.generator
 
@@ -95,7 +95,7 @@ class Ends:
         on_token: OnToken | None = None,
     ) -> None:
         self._on_token = on_token
-        ending = templates.ending(tokenizer)
+        ending = templates.find_ending(tokenizer)
         self.ids = ending.stop_ids | frozenset(stop_ids)
         texts = () if decoding.constraint else (*decoding.stop, *ending.stop_texts)
         self.texts = tuple(text for text in texts if text)
@@ -123,32 +123,34 @@ class Ends:
         so_far = self.generation(row).text
         if row.finish is None:
             so_far = so_far.rstrip("\ufffd")  # half a character
-            held = (n for s in self.texts for n in range(1, len(s)) if so_far.endswith(s[:n]))
-            so_far = so_far[: len(so_far) - max(held, default=0)]
+            lengths = (n for s in self.texts for n in range(1, len(s)) if so_far.endswith(s[:n]))
+            so_far = so_far[: len(so_far) - max(lengths, default=0)]
         return Token(own, row.last, so_far)
 
     def generation(self, row: Row) -> Generation:
         """The finished row as the engine's answer."""
         ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
-        found = self._split(row, ids)
-        count = len(self._tokenizer(found.reasoning, add_special_tokens=False)["input_ids"])
+        parts = self._split(row, ids)
+        count = len(self._tokenizer(parts.reasoning, add_special_tokens=False)["input_ids"])
         return Generation(
-            text=templates.until(found.answer, self.texts),
+            text=templates.cut_at_stop(parts.answer, self.texts),
             prompt_tokens=len(row.prompt),
             completion_tokens=len(row.new),
             seconds=row.seconds,
             finish=row.finish or "length",
             logprob=row.logprob,
             ids=tuple(row.new),
-            reasoning=found.reasoning,
-            reasoning_tokens=count if found.reasoning else 0,
+            reasoning=parts.reasoning,
+            reasoning_tokens=count if parts.reasoning else 0,
         )
 
     def _split(self, row: Row, ids: Sequence[int]) -> Split:
         """Reasoning and answer; a form holds no reasoning."""
         text = templates.decode(self._tokenizer, ids)
         return (
-            Split("", text) if self._held else templates.answer(self._tokenizer, text, row.prompt)
+            Split("", text)
+            if self._held
+            else templates.split_answer(self._tokenizer, text, row.prompt)
         )
 
     def _closes(self, row: Row) -> bool:
@@ -166,17 +168,17 @@ class Ends:
         if not any(text in tail for text in self.texts):
             return False
         # Stop strings end answers; in reasoning they are words like any other.
-        found = self._split(row, ids)
-        return any(text in found.answer for text in self.texts)
+        parts = self._split(row, ids)
+        return any(text in parts.answer for text in self.texts)
 
 
-def chosen(logits: torch.Tensor, ids: Sequence[int]) -> tuple[float, ...]:
+def gather_logprobs(logits: torch.Tensor, ids: Sequence[int]) -> tuple[float, ...]:
     """Log-probability of each id under the last logits.
 
     Args:
         logits: [positions, vocabulary]; the last of them belong to ``ids``.
         ids: The tokens.
     """
-    wanted = torch.tensor(ids, device=logits.device)
+    index = torch.tensor(ids, device=logits.device)
     chances = logits[-len(ids) :].float().log_softmax(dim=-1)
-    return tuple(chances.gather(-1, wanted[:, None]).squeeze(-1).tolist())
+    return tuple(chances.gather(-1, index[:, None]).squeeze(-1).tolist())

@@ -22,7 +22,7 @@ _READS, _APART = 3, 0.001
 """How often the running processes are counted, and seconds between."""
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Cores that this process may use: what it is bound to, and what its cgroup may take."""
     bound = getattr(os, "sched_getaffinity", None)  # Linux alone has it
     count = len(bound(0)) if bound else os.cpu_count() or 1
@@ -33,13 +33,13 @@ def cores() -> int:
     return max(1, count)
 
 
-def free_cores() -> int:
+def count_free_cores() -> int:
     """Cores at hand without those that other processes keep busy now; 1 at least.
 
     A process counts that was running, or waiting for a core, at every look. Where the system does
     not say, none does.
     """
-    mine, running = cores(), []
+    mine, running = count_cores(), []
     with contextlib.suppress(OSError, ValueError, IndexError):
         for look in range(_READS):
             time.sleep(_APART if look else 0.0)
@@ -49,13 +49,13 @@ def free_cores() -> int:
     return max(1, mine - round(others))
 
 
-def suited(parameters: int) -> int:
+def choose_threads(parameters: int) -> int:
     """Threads that a model of this size gains from, however many cores there are."""
     return max(1, parameters // PARAMETERS_PER_THREAD)
 
 
 @contextlib.contextmanager
-def using(count: int) -> Generator[None]:
+def use_threads(count: int) -> Generator[None]:
     """Run with this many threads, and put the process's own number back afterwards."""
     import torch
 

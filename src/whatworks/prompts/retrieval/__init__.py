@@ -11,9 +11,9 @@
 from __future__ import annotations
 
 from whatworks.prompts.retrieval.chunking import chunk
-from whatworks.prompts.retrieval.embedding import Embedder, embedder, resolve_embedder
-from whatworks.prompts.retrieval.index import Hit, Index, Pool, Search, index_of
-from whatworks.prompts.retrieval.recall import recall_at_k
+from whatworks.prompts.retrieval.embedding import Embedder, load_embedder, resolve_embedder
+from whatworks.prompts.retrieval.index import Hit, Index, Pool, Search, get_index
+from whatworks.prompts.retrieval.recall import measure_recall
 
 __all__ = [
     "Embedder",
@@ -22,8 +22,8 @@ __all__ = [
     "Pool",
     "Search",
     "chunk",
-    "embedder",
-    "index_of",
-    "recall_at_k",
+    "get_index",
+    "load_embedder",
+    "measure_recall",
     "resolve_embedder",
 ]

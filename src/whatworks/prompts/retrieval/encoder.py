@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whatworks.base.errors import InputError
-from whatworks.models.files import download_allowed
-from whatworks.models.quiet import quiet
+from whatworks.models.files import is_download_allowed
+from whatworks.models.quiet import silence_loading
 from whatworks.prompts.retrieval.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Encoder:
                 remedy="pip install 'whatworks[local]', or use the embedder lexical",
             ) from error
         try:
-            with quiet():
+            with silence_loading():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                    source, local_files_only=not download_allowed()
+                    source, local_files_only=not is_download_allowed()
                 )
                 self._model: Any = AutoModel.from_pretrained(
-                    source, local_files_only=not download_allowed()
+                    source, local_files_only=not is_download_allowed()
                 )
                 self._model = self._model.float().eval()
         except Exception as error:  # broken files raise whatever the reader of that format raises

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.prompts.retrieval.vectors import Vectors
-from whatworks.prompts.retrieval.words import words
+from whatworks.prompts.retrieval.words import split_words
 
 DIMENSIONS = 1024
 _NGRAMS = (3, 4)
@@ -38,7 +38,7 @@ class HashedWords:
 
     def over(self, pool: Sequence[str]) -> HashedWords:
         """The same vectors with words weighted by their rarity in ``pool``."""
-        return HashedWords(Counter(w for text in pool for w in set(words(text))), len(pool))
+        return HashedWords(Counter(w for text in pool for w in set(split_words(text))), len(pool))
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
         """Positions and vectors, block by block."""
@@ -54,14 +54,14 @@ class HashedWords:
         indices: list[int] = []
         ends = [0]
         for text in texts:
-            for word, count in Counter(words(text)).items():
+            for word, count in Counter(split_words(text)).items():
                 indices.append(columns.setdefault(word, len(columns)))
                 weights.append((1 + math.log(count)) * self._idf(word))
             ends.append(len(indices))
         counts = csr_array(
             (np.array(weights, np.float32), indices, ends), shape=(len(texts), len(columns))
         )
-        hashed = [_word_vector(word) for word in columns]
+        hashed = [_make_word_vector(word) for word in columns]
         spelled = csr_array(
             (
                 np.concatenate([np.zeros(0, np.float32), *(signs for _, signs in hashed)]),
@@ -82,7 +82,7 @@ class HashedWords:
 
 
 @lru_cache(maxsize=100_000)
-def _word_vector(word: str) -> tuple[NDArray[np.int32], Vectors]:
+def _make_word_vector(word: str) -> tuple[NDArray[np.int32], Vectors]:
     """Places and signed weights of a word; places may repeat, their weights add up."""
     spelled = f"<{word[:_SPELLED]}>"
     grams = [spelled[i : i + n] for n in _NGRAMS for i in range(len(spelled) - n + 1)]

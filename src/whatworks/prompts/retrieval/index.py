@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.base.errors import InputError
-from whatworks.prompts.retrieval.embedding import embedder as load_embedder
+from whatworks.prompts.retrieval.embedding import load_embedder as load_embedder
 from whatworks.prompts.retrieval.ranking import ByVector, ByWords, Fused, Ranking
 from whatworks.prompts.retrieval.stores import ByStore
 from whatworks.prompts.retrieval.vectors import Vectors
@@ -76,13 +76,13 @@ class Index:
             raise InputError(f"diversity is {diversity}", remedy="give a number from 0 to 1")
         if k < 1:
             return []
-        wanted = k if diversity == 0 else CANDIDATES * k
-        hits, top = self._found(query, wanted, allowed or (lambda _: True))
+        count = k if diversity == 0 else CANDIDATES * k
+        hits, top = self._found(query, count, allowed or (lambda _: True))
         if diversity == 0 or len(hits) < 2:
             return hits
         relevance = np.array([hit.score / top for hit in hits], np.float32)
         vectors = self._ranking.vectors([hit.position for hit in hits])
-        return [hits[i] for i in spread(relevance, vectors, k, diversity)]
+        return [hits[i] for i in choose_diverse(relevance, vectors, k, diversity)]
 
     def _found(
         self, query: str, wanted: int, allowed: Callable[[int], bool]
@@ -120,7 +120,7 @@ class Pool(tuple[str, ...]):
         return self._hash
 
 
-def index_of(texts: tuple[str, ...], search: Search, embedder: str, store: str = "") -> Index:
+def get_index(texts: tuple[str, ...], search: Search, embedder: str, store: str = "") -> Index:
     """The index over ``texts``, built once per process and kept while recently used.
 
     Args:
@@ -135,12 +135,12 @@ def index_of(texts: tuple[str, ...], search: Search, embedder: str, store: str =
     """
     with _building:
         if search == "lexical":
-            return _index(texts, search, "", "")
-        return _index(texts, search, embedder, store)
+            return _build_index(texts, search, "", "")
+        return _build_index(texts, search, embedder, store)
 
 
 @lru_cache(maxsize=8)
-def _index(texts: tuple[str, ...], search: Search, embedder: str, store: str) -> Index:
+def _build_index(texts: tuple[str, ...], search: Search, embedder: str, store: str) -> Index:
     if search == "lexical":
         return Index(ByWords(texts))
     by_vector: Ranking
@@ -151,21 +151,23 @@ def _index(texts: tuple[str, ...], search: Search, embedder: str, store: str) ->
     return Index(by_vector if search == "vector" else Fused(by_vector, ByWords(texts)))
 
 
-def spread(relevance: NDArray[np.float32], vectors: Vectors, k: int, diversity: float) -> list[int]:
+def choose_diverse(
+    relevance: NDArray[np.float32], vectors: Vectors, k: int, diversity: float
+) -> list[int]:
     """Maximal marginal relevance: positions of ``k`` candidates in the order of choice.
 
     Each step takes the candidate with the highest ``(1 - diversity) * relevance - diversity *
     (highest cosine to those already taken)``, the earlier one when equal (Carbonell and Goldstein
     1998, section 2).
     """
-    left = np.ones(len(relevance), bool)
+    available = np.ones(len(relevance), bool)
     nearest = np.zeros(len(relevance), np.float32)
     chosen: list[int] = []
     while len(chosen) < min(k, len(relevance)):
         value = (1 - diversity) * relevance - diversity * nearest
-        best = int(np.argmax(np.where(left, value, -np.inf)))
+        best = int(np.argmax(np.where(available, value, -np.inf)))
         cosines = vectors @ vectors[best]
         nearest = cosines if not chosen else np.maximum(nearest, cosines)
         chosen.append(best)
-        left[best] = False
+        available[best] = False
     return chosen

@@ -50,5 +50,5 @@ class LanceStore:
         """By cosine."""
         if not self._table.count_rows():
             return []
-        found = self._table.search(vector).metric("cosine").limit(limit).to_list()
-        return [(row["key"], 1.0 - row["_distance"]) for row in found]
+        rows = self._table.search(vector).metric("cosine").limit(limit).to_list()
+        return [(row["key"], 1.0 - row["_distance"]) for row in rows]

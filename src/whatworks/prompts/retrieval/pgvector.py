@@ -65,9 +65,9 @@ class PostgresStore:
             "SELECT key, 1 - (vector <=> %(v)s) FROM {} ORDER BY vector <=> %(v)s LIMIT %(n)s"
         ).format(self._table)
         with self._reached():
-            found = self._connection.execute(query, {"v": vector, "n": limit}).fetchall()
+            rows = self._connection.execute(query, {"v": vector, "n": limit}).fetchall()
         # A vector of zeros has no direction: the database says NaN.
-        return [(key, 0.0 if math.isnan(cosine) else cosine) for key, cosine in found]
+        return [(key, 0.0 if math.isnan(cosine) else cosine) for key, cosine in rows]
 
     @contextmanager
     def _reached(self) -> Generator[None]:

@@ -38,22 +38,22 @@ class QdrantStore:
 
     def known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are in the collection."""
-        found: set[str] = set()
+        present: set[str] = set()
         with self._reached():
             for start in range(0, len(keys), BATCH):
-                ids = [_id(key) for key in keys[start : start + BATCH]]
+                ids = [_make_id(key) for key in keys[start : start + BATCH]]
                 points = self._client.retrieve(
                     self._collection, ids, with_payload=False, with_vectors=False
                 )
-                found |= {_key(point.id) for point in points}
-        return found
+                present |= {_read_key(point.id) for point in points}
+        return present
 
     def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Upsert points, waiting until they can be searched."""
         with self._reached():
             for start in range(0, len(keys), BATCH):
                 points = [
-                    models.PointStruct(id=_id(key), vector=vector.tolist())
+                    models.PointStruct(id=_make_id(key), vector=vector.tolist())
                     for key, vector in zip(
                         keys[start : start + BATCH], vectors[start : start + BATCH], strict=True
                     )
@@ -63,10 +63,10 @@ class QdrantStore:
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """By cosine."""
         with self._reached():
-            found = self._client.query_points(
+            response = self._client.query_points(
                 self._collection, query=vector.tolist(), limit=limit, with_payload=False
             )
-        return [(_key(point.id), point.score) for point in found.points]
+        return [(_read_key(point.id), point.score) for point in response.points]
 
     @contextmanager
     def _reached(self) -> Generator[None]:
@@ -81,10 +81,10 @@ class QdrantStore:
             ) from error
 
 
-def _id(key: str) -> str:
+def _make_id(key: str) -> str:
     """Qdrant takes UUIDs: the 32 hex digits of a key are one."""
     return str(uuid.UUID(hex=key))
 
 
-def _key(point: object) -> str:
+def _read_key(point: object) -> str:
     return uuid.UUID(str(point)).hex

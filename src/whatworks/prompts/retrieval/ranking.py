@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.base.errors import InputError
-from whatworks.prompts.retrieval.embedding import Embedder, embedder
+from whatworks.prompts.retrieval.embedding import Embedder, load_embedder
 from whatworks.prompts.retrieval.vectors import Vectors
-from whatworks.prompts.retrieval.words import words
+from whatworks.prompts.retrieval.words import split_words
 
 RRF = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, section 2)."""
@@ -88,7 +88,7 @@ class ByVector:
         if self._separable(limit) and self._matrix.nbytes <= CACHED:
             return self._ranked(self._matrix @ vector, vector, limit)
         cosines = self._cosines(slice(None), vector)
-        return foremost(cosines if self._plain else cosines[self._row], limit)
+        return take_highest(cosines if self._plain else cosines[self._row], limit)
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Rank many queries with one product, several times faster than one by one.
@@ -118,15 +118,15 @@ class ByVector:
         """The ranking that cosines give whose last bits do not count."""
         least = np.partition(rough, len(rough) - limit)[len(rough) - limit] - ROUNDING
         near = np.flatnonzero(rough >= least)
-        exact = best_first(self._cosines(near, query))
-        kept = int(np.count_nonzero(exact.scores >= exact.scores[limit - 1]))
-        return Ranked(near[exact.positions[:kept]], exact.scores[:kept])
+        exact = rank_scores(self._cosines(near, query))
+        count = int(np.count_nonzero(exact.scores >= exact.scores[limit - 1]))
+        return Ranked(near[exact.positions[:count]], exact.scores[:count])
 
     def _cosines(self, rows: slice | NDArray[np.int64], query: Vectors) -> NDArray[np.float32]:
         """Cosines of some rows; a row's bits do not depend on the others."""
         # Not ``matrix @ vector``: from memory, einsum reads rows twice as fast as BLAS.
-        found: NDArray[np.float32] = np.einsum("ij,j->i", self._matrix[rows], query)
-        return found
+        cosines: NDArray[np.float32] = np.einsum("ij,j->i", self._matrix[rows], query)
+        return cosines
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Rows of the index."""
@@ -151,7 +151,9 @@ class ByWords:
         self._texts = texts
         self._vocabulary: dict[str, int] = {}
         name = self._vocabulary.setdefault
-        tokens = [[name(word, len(self._vocabulary)) for word in words(text)] for text in texts]
+        tokens = [
+            [name(word, len(self._vocabulary)) for word in split_words(text)] for text in texts
+        ]
         self._bm25 = None
         if self._vocabulary:
             self._bm25 = bm25s.BM25(backend="numpy")
@@ -159,20 +161,20 @@ class ByWords:
 
     def rank(self, query: str, limit: int) -> Ranked:
         """The best of the texts that share a word with the query."""
-        known = [self._vocabulary[word] for word in words(query) if word in self._vocabulary]
+        known = [self._vocabulary[word] for word in split_words(query) if word in self._vocabulary]
         if self._bm25 is None or not known:
             return Ranked(np.zeros(0, np.int64), np.zeros(0, np.float32))
         scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(known)
-        found = foremost(scores, limit, top=float(scores.max()))
-        sharing = int(np.count_nonzero(found.scores > 0))
-        return Ranked(found.positions[:sharing], found.scores[:sharing], found.top)
+        ranked = take_highest(scores, limit, top=float(scores.max()))
+        sharing = int(np.count_nonzero(ranked.scores > 0))
+        return Ranked(ranked.positions[:sharing], ranked.scores[:sharing], ranked.top)
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Nothing to prepare."""
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Hashed vectors, since BM25 has none of its own."""
-        return embedder("lexical").embed([self._texts[i] for i in positions])
+        return load_embedder("lexical").embed([self._texts[i] for i in positions])
 
 
 class Fused:
@@ -184,13 +186,13 @@ class Fused:
     def rank(self, query: str, limit: int) -> Ranked:
         """Texts among the best ``DEPTH`` (or ``limit``, if more) of any of the rankings."""
         ranked = [ranking.rank(query, max(limit, DEPTH)) for ranking in self._rankings]
-        found, places = np.unique(
+        positions, places = np.unique(
             np.concatenate([r.positions for r in ranked]), return_inverse=True
         )
         ranks = np.concatenate([np.arange(1, len(r.positions) + 1) for r in ranked])
-        scores = np.bincount(places, 1 / (RRF + ranks), len(found)).astype(np.float32)
-        order = best_first(scores)
-        return Ranked(found[order.positions], order.scores, len(ranked) / (RRF + 1))
+        scores = np.bincount(places, 1 / (RRF + ranks), len(positions)).astype(np.float32)
+        order = rank_scores(scores)
+        return Ranked(positions[order.positions], order.scores, len(ranked) / (RRF + 1))
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Prepare every ranking."""
@@ -202,15 +204,15 @@ class Fused:
         return self._rankings[0].vectors(positions)
 
 
-def foremost(scores: NDArray[np.float32], limit: int, *, top: float = 1.0) -> Ranked:
+def take_highest(scores: NDArray[np.float32], limit: int, *, top: float = 1.0) -> Ranked:
     """The ``limit`` highest scores, best first, and whatever equals the last of them."""
     if limit * 4 >= len(scores):
-        return best_first(scores, top=top)
+        return rank_scores(scores, top=top)
     least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    return best_first(scores, np.flatnonzero(scores >= least), top=top)
+    return rank_scores(scores, np.flatnonzero(scores >= least), top=top)
 
 
-def best_first(
+def rank_scores(
     scores: NDArray[np.float32], positions: NDArray[np.int64] | None = None, *, top: float = 1.0
 ) -> Ranked:
     """Positions (all of them, or those given) by falling score, equal scores by position.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 
-def recall_at_k(found: Sequence[Sequence[str]], evidence: Sequence[Sequence[str]]) -> float:
+def measure_recall(found: Sequence[Sequence[str]], evidence: Sequence[Sequence[str]]) -> float:
     """Share of the evidence that was found, averaged over the queries that have evidence.
 
     Args:
@@ -21,14 +21,14 @@ def recall_at_k(found: Sequence[Sequence[str]], evidence: Sequence[Sequence[str]
         ValueError: If the two differ in length.
     """
     shares: list[float] = []
-    for shown, wanted in zip(found, evidence, strict=True):
-        if wanted:
-            names = set(shown) | {document_of(name) for name in shown}
-            shares.append(len(names & set(wanted)) / len(set(wanted)))
+    for shown, documents in zip(found, evidence, strict=True):
+        if documents:
+            names = set(shown) | {get_document_id(name) for name in shown}
+            shares.append(len(names & set(documents)) / len(set(documents)))
     return sum(shares) / len(shares) if shares else math.nan
 
 
-def document_of(chunk_id: str) -> str:
+def get_document_id(chunk_id: str) -> str:
     """The document that a chunk ``doc#n`` was cut from; any other id stands for itself."""
     document, mark, number = chunk_id.rpartition("#")
     return document if mark and number.isdecimal() else chunk_id

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from whatworks.base.errors import InputError
-from whatworks.models.files import download_allowed
-from whatworks.models.quiet import quiet
+from whatworks.models.files import is_download_allowed
+from whatworks.models.quiet import silence_loading
 
 MAX_TOKENS = 512
 BATCH = 16
@@ -34,9 +34,9 @@ class Reranker:
                 remedy="pip install 'whatworks[local]', or use `rerank: mmr`",
             ) from error
 
-        here = not download_allowed()
+        here = not is_download_allowed()
         try:
-            with quiet():
+            with silence_loading():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(source, local_files_only=here)
                 model: Any = AutoModelForSequenceClassification.from_pretrained(
                     source, local_files_only=here
@@ -89,7 +89,7 @@ class Reranker:
 
 
 @lru_cache(maxsize=2)
-def reranker(name: str) -> Reranker:
+def load_reranker(name: str) -> Reranker:
     """The cross-encoder of that name, loaded once per process.
 
     Raises:
@@ -105,4 +105,4 @@ def check(name: str) -> None:
         InputError: If it cannot be loaded.
     """
     if name not in ("", "mmr"):
-        reranker(name)
+        load_reranker(name)

@@ -16,7 +16,7 @@ import numpy as np
 
 from whatworks.base.errors import InputError
 from whatworks.prompts.retrieval.embedding import Embedder
-from whatworks.prompts.retrieval.ranking import Ranked, best_first
+from whatworks.prompts.retrieval.ranking import Ranked, rank_scores
 from whatworks.prompts.retrieval.vectors import Vectors
 
 BATCH = 2000
@@ -110,15 +110,15 @@ class ByStore:
     def rank(self, query: str, limit: int) -> Ranked:
         """The nearest texts of the pool; asks for more while others of the database intervene."""
         vector = self._embedder.embed([query])[0]
-        asked = CONCERNED * limit
+        depth = CONCERNED * limit
         while True:
-            near = self._store.nearest(vector, asked)
+            near = self._store.nearest(vector, depth)
             mine = [(i, score) for key, score in near for i in self._positions.get(key, ())]
-            if len(mine) >= limit or len(near) < asked:
+            if len(mine) >= limit or len(near) < depth:
                 positions = np.array([i for i, _ in mine], np.int64)
-                order = best_first(np.array([score for _, score in mine], np.float32))
+                order = rank_scores(np.array([score for _, score in mine], np.float32))
                 return Ranked(positions[order.positions], order.scores)
-            asked *= 8
+            depth *= 8
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Embed the queries together."""

@@ -13,7 +13,7 @@ _WORD = re.compile(rf"{SIGN}|(?:(?!{SIGN})[\w{MARKS}])+")
 _SYMBOL = re.compile(r"[^\w\s]")
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Words in order, in one Unicode form and without case.
 
     Punctuation is left out, unless there is nothing else: then each symbol is a word, so that

@@ -58,8 +58,8 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
     why = {name: f.check for f in reversed(findings) for name in f.drop}
     parts = {name: getattr(task.splits, name) for name in ("train", "dev", "test")}
     better = {name: row for f in findings for name, row in f.mend.items()}
-    kept = {name: _without(rows, why, better) for name, rows in parts.items()}
-    empty = next((name for name, rows in kept.items() if not rows), None)
+    remaining = {name: _drop_rows(rows, why, better) for name, rows in parts.items()}
+    empty = next((name for name, rows in remaining.items() if not rows), None)
     if empty:
         raise InputError(
             f"no row of {empty} would be left", place=str(path), remedy="correct the rows by hand"
@@ -69,9 +69,9 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
     section |= {name: f"{folder.name}/{name}.jsonl" for name in parts}
     if task.aside:
         section["split"] = {"aside": len(task.aside)}
-        kept["train"] = (*kept["train"], *task.aside)
+        remaining["train"] = (*remaining["train"], *task.aside)
     folder.mkdir(exist_ok=True)
-    for name, rows in kept.items():
+    for name, rows in remaining.items():
         write(rows, folder / f"{name}.jsonl")
     whole = {"name": task.name, **content, "task": section}
     note = f"# {path.name} without the rows that `whatworks check` named.\n"
@@ -80,11 +80,11 @@ def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = 
     dropped = {
         name: Counter(why[row.id] for row in rows if row.id in why) for name, rows in parts.items()
     }
-    mended = sum(row.id in better for rows in kept.values() for row in rows)
-    return Cleaned(study, dropped, {name: len(rows) for name, rows in kept.items()}, mended)
+    mended = sum(row.id in better for rows in remaining.values() for row in rows)
+    return Cleaned(study, dropped, {name: len(rows) for name, rows in remaining.items()}, mended)
 
 
-def _without(
+def _drop_rows(
     rows: tuple[Example, ...], why: dict[str, str], better: dict[str, Example]
 ) -> tuple[Example, ...]:
     return tuple(better.get(row.id, row) for row in rows if row.id not in why)

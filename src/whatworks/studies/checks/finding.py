@@ -41,13 +41,13 @@ class Finding:
     detail: Sequence[str] = ()
 
 
-def graded(share: float, limit: float) -> Level:
+def grade_share(share: float, limit: float) -> Level:
     """``spoils`` when the share of rows could make a difference that matters, else ``doubt``."""
     if share <= 0:
         return "fine"
     return "spoils" if share >= limit else "doubt"
 
 
-def percent(count: int, total: int) -> str:
+def format_share(count: int, total: int) -> str:
     """``3 of 120 (2.5%)``."""
     return f"{count} of {total} ({count / total:.1%})" if total else "0 of 0"

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from whatworks.data.task import Example, MetricSpec, Splits
 from whatworks.metrics.normalise import part_words
-from whatworks.studies.checks.finding import Finding, Level, percent
+from whatworks.studies.checks.finding import Finding, Level, format_share
 
 PARTS = ("train", "dev", "test")
 CLASSES = 200
@@ -20,30 +20,30 @@ Placed = Sequence[tuple[str, Example]]
 """Rows with the split that they stand in: train's, then dev's, then test's."""
 
 
-def placed(splits: Splits) -> list[tuple[str, Example]]:
+def list_placed(splits: Splits) -> list[tuple[str, Example]]:
     """All rows with their split."""
     return [(part, row) for part in PARTS for row in getattr(splits, part)]
 
 
 def check_labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
     """Everything about targets that are classes, or look like them."""
-    return [*_labels(splits, spec), *_alike(splits, spec), *_classes(splits)]
+    return [*_check_foreign(splits, spec), *_check_alike(splits, spec), *_check_classes(splits)]
 
 
-def _labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
+def _check_foreign(splits: Splits, spec: MetricSpec) -> list[Finding]:
     """Targets outside of the labels that a category metric was given."""
-    given: Any = spec.options.get("labels")
-    if spec.name != "category" or not isinstance(given, list):
+    allowed: Any = spec.options.get("labels")
+    if spec.name != "category" or not isinstance(allowed, list):
         return []
-    known = {str(label).strip() for label in cast("list[Any]", given)}
-    foreign = [(part, row) for part, row in placed(splits) if row.target.strip() not in known]
+    known = {str(label).strip() for label in cast("list[Any]", allowed)}
+    foreign = [(part, row) for part, row in list_placed(splits) if row.target.strip() not in known]
     names = [row.id for _, row in foreign]
-    asked = any(part != "train" for part, _ in foreign)
+    in_held_out = any(part != "train" for part, _ in foreign)
     return [
         Finding(
             "targets among the labels",
-            "spoils" if asked else "doubt" if names else "fine",
-            f"{percent(len(names), sum(splits.counts().values()))} are not in the metric's labels",
+            "spoils" if in_held_out else "doubt" if names else "fine",
+            f"{format_share(len(names), sum(splits.counts().values()))} are not in the metric's labels",
             names,
             reason=f"the first is {foreign[0][1].target!r}" if foreign else "",
             remedy="correct these targets, or add the label" if names else "",
@@ -52,11 +52,11 @@ def _labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
     ]
 
 
-def _alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
+def _check_alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
     """Classes that differ in case, blanks or punctuation alone."""
     if spec.name != "category":
         return []
-    rows = placed(splits)
+    rows = list_placed(splits)
     spellings = defaultdict[str, Counter[str]](Counter)
     for _, row in rows:
         spellings[part_words(row.target)][row.target.strip()] += 1
@@ -87,36 +87,36 @@ def _alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
     ]
 
 
-def _classes(splits: Splits) -> list[Finding]:
+def _check_classes(splits: Splits) -> list[Finding]:
     """How often each target occurs, where targets look like classes."""
     train = Counter(row.target.strip() for row in splits.train)
-    asked = Counter(row.target.strip() for row in (*splits.dev, *splits.test))
+    held_out = Counter(row.target.strip() for row in (*splits.dev, *splits.test))
     if not 2 <= len(train) <= min(CLASSES, len(splits.train) // 2):
         return []
-    unseen = [name for name in asked if name not in train]
+    unseen = [name for name in held_out if name not in train]
     rare = [name for name, count in train.items() if count < RARE]
     common, most = train.most_common(1)[0]
     uneven = most > UNEVEN * min(train.values())
-    said = f"{len(train)} classes, from {min(train.values())} to {most} train rows"
-    if asked:
-        always = asked[common] / asked.total()
-        said += f"; always {common!r} would be right in {always:.0%} of dev and test"
+    summary = f"{len(train)} classes, from {min(train.values())} to {most} train rows"
+    if held_out:
+        always = held_out[common] / held_out.total()
+        summary += f"; always {common!r} would be right in {always:.0%} of dev and test"
     if unseen:
-        said += f"; {len(unseen)} classes of dev and test are not in train: {_some(unseen)}"
+        summary += f"; {len(unseen)} classes of dev and test are not in train: {_list_some(unseen)}"
     if rare:
-        said += f"; fewer than {RARE} train rows: {_some(rare)}"
-    bars = _bars(train)
+        summary += f"; fewer than {RARE} train rows: {_list_some(rare)}"
+    bars = _draw_bars(train)
     level: Level = "doubt" if unseen or rare or uneven else "fine"
     remedy = "balance them, or mind the macro-F1" if level == "doubt" else ""
-    return [Finding("class balance", level, said, remedy=remedy, detail=bars)]
+    return [Finding("class balance", level, summary, remedy=remedy, detail=bars)]
 
 
-def _some(names: Iterable[str], most: int = 3) -> str:
+def _list_some(names: Iterable[str], most: int = 3) -> str:
     listed = list(names)
     return ", ".join(map(repr, listed[:most])) + (", ..." if len(listed) > most else "")
 
 
-def _bars(counts: Mapping[str, int], most: int = 8) -> list[str]:
+def _draw_bars(counts: Mapping[str, int], most: int = 8) -> list[str]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ordered if len(ordered) <= most else [*ordered[: most // 2], *ordered[-most // 2 :]]
     top = ordered[0][1]

@@ -6,12 +6,17 @@ from collections import Counter, defaultdict
 
 from whatworks.base.errors import InputError
 from whatworks.data.duplicates import Duplicates, find
-from whatworks.data.near_duplicates import repeats
+from whatworks.data.near_duplicates import is_repeat
 from whatworks.data.task import Example, Splits, Task
-from whatworks.metrics.registry import doubtful, of, refused, unscorable
+from whatworks.metrics.registry import (
+    find_doubtful,
+    find_refused,
+    find_unscorable,
+    load_task_metric,
+)
 from whatworks.metrics.score import Metric
-from whatworks.studies.checks.finding import LEVELS, Finding, Level, graded, percent
-from whatworks.studies.checks.label_checks import PARTS, Placed, check_labels, placed
+from whatworks.studies.checks.finding import LEVELS, Finding, Level, format_share, grade_share
+from whatworks.studies.checks.label_checks import PARTS, Placed, check_labels, list_placed
 
 
 def check_rows(task: Task, min_effect: float) -> list[Finding]:
@@ -22,40 +27,40 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
         min_effect: Smallest difference that matters: a fault in a smaller share of the test rows
             is in doubt, in a larger one it spoils the result.
     """
-    splits, metric = task.splits, of(task)
-    rows = placed(splits)
-    found = find(lambda: (row for _, row in rows))
+    splits, metric = task.splits, load_task_metric(task)
+    rows = list_placed(splits)
+    duplicates = find(lambda: (row for _, row in rows))
     return [
-        _sizes(splits),
-        *_notes(task),
-        *_ids(rows),
-        *_leaks(rows, found, min_effect),
-        *_groups(rows),
-        *_conflicts(rows, found, metric, min_effect),
-        *_repeats(rows, found),
-        *_targets(splits, metric, min_effect),
-        *_doubtful(splits, metric),
+        _check_sizes(splits),
+        *_check_notes(task),
+        *_check_ids(rows),
+        *_check_leaks(rows, duplicates, min_effect),
+        *_check_groups(rows),
+        *_check_conflicts(rows, duplicates, metric, min_effect),
+        *_check_repeats(rows, duplicates),
+        *_check_targets(splits, metric, min_effect),
+        *_check_doubtful(splits, metric),
         *check_labels(splits, task.metric),
-        *_documents(task),
-        *_evidence(task, min_effect),
+        *_check_documents(task),
+        *_check_evidence(task, min_effect),
     ]
 
 
-def _sizes(splits: Splits) -> Finding:
+def _check_sizes(splits: Splits) -> Finding:
     counts = splits.counts()
-    said = ", ".join(f"{count} {part}" for part, count in counts.items())
+    sizes = ", ".join(f"{count} {part}" for part, count in counts.items())
     # Two proportions of one half, 80% power at the 5% level: an upper bound, since arms are paired.
     visible = min(1.0, 2.8 * (0.5 / max(1, counts["test"])) ** 0.5)
     return Finding(
         "rows",
         "doubt" if visible > 0.3 else "fine",
-        f"{said}; {counts['test']} test rows show differences of {visible:.0%} for certain, "
+        f"{sizes}; {counts['test']} test rows show differences of {visible:.0%} for certain, "
         "smaller ones when answers go together",
         remedy="more test rows show smaller differences" if visible > 0.3 else "",
     )
 
 
-def _notes(task: Task) -> list[Finding]:
+def _check_notes(task: Task) -> list[Finding]:
     """What reading left out or guessed: missing values, fields of turns, pairs without a better."""
     if not task.notes:
         return []
@@ -63,7 +68,7 @@ def _notes(task: Task) -> list[Finding]:
     return [Finding("reading", "doubt", "; ".join(task.notes), remedy=remedy)]
 
 
-def _ids(rows: Placed) -> list[Finding]:
+def _check_ids(rows: Placed) -> list[Finding]:
     times = Counter(row.id for _, row in rows)
     twice = [name for name, count in times.items() if count > 1]
     if not twice:
@@ -72,11 +77,11 @@ def _ids(rows: Placed) -> list[Finding]:
     return [Finding("ids", "spoils", f"{len(twice)} ids stand twice", twice, remedy=remedy)]
 
 
-def _leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
+def _check_leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
     """Rows of dev and test that stand in an earlier split, exactly or nearly."""
     total = Counter(part for part, _ in rows)
     findings: list[Finding] = []
-    kinds = (("the same", found.exact), ("nearly the same", _with_copies(found)))
+    kinds = (("the same", found.exact), ("nearly the same", _add_copies(found)))
     for kind, groups in kinds:
         leaked: dict[str, list[str]] = {"dev": [], "test": []}
         for group in groups:
@@ -86,7 +91,9 @@ def _leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
                 if PARTS.index(part) > first:
                     leaked[part].append(row.id)
         names = [*leaked["dev"], *leaked["test"]]
-        levels = {graded(len(leaked[part]) / max(1, total[part]), min_effect) for part in leaked}
+        levels = {
+            grade_share(len(leaked[part]) / max(1, total[part]), min_effect) for part in leaked
+        }
         if names and kind == "the same":
             levels.add("spoils")
         level: Level = next(level for level in reversed(LEVELS) if level in levels)
@@ -95,7 +102,7 @@ def _leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
                 f"{kind} input in two splits",
                 level,
                 "; ".join(
-                    f"{percent(len(found), total[part])} {part} rows stand in an earlier split"
+                    f"{format_share(len(found), total[part])} {part} rows stand in an earlier split"
                     for part, found in leaked.items()
                     if found
                 )
@@ -108,7 +115,7 @@ def _leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
     return findings
 
 
-def _with_copies(found: Duplicates) -> list[tuple[int, ...]]:
+def _add_copies(found: Duplicates) -> list[tuple[int, ...]]:
     """Groups of near-duplicates, with the exact copies of their members."""
     copies = {group[0]: group for group in found.exact}
     return [
@@ -117,25 +124,25 @@ def _with_copies(found: Duplicates) -> list[tuple[int, ...]]:
     ]
 
 
-def _repeats(rows: Placed, found: Duplicates) -> list[Finding]:
+def _check_repeats(rows: Placed, found: Duplicates) -> list[Finding]:
     """Rows that stand in one split several times."""
     findings: list[Finding] = []
     for kind, groups in (("exact", found.exact), ("near", found.near)):
         again = defaultdict[str, list[str]](list)
         for group in groups:
-            seen: set[str] = set()
+            parts: set[str] = set()
             for position in group:
                 part, row = rows[position]
-                if part in seen:
+                if part in parts:
                     again[part].append(row.id)
-                seen.add(part)
-        said = ", ".join(f"{len(names)} in {part}" for part, names in again.items()) or "none"
+                parts.add(part)
+        repeats = ", ".join(f"{len(names)} in {part}" for part, names in again.items()) or "none"
         exact = kind == "exact"
         findings.append(
             Finding(
                 f"{kind} duplicates",
                 "doubt" if exact and again else "fine",
-                said + ("" if exact else f" (by MinHash, {found.compared} pairs compared)"),
+                repeats + ("" if exact else f" (by MinHash, {found.compared} pairs compared)"),
                 [name for names in again.values() for name in names],
                 remedy="they count several times" if exact and again else "",
                 drop=[name for names in again.values() for name in names] if exact else (),
@@ -144,7 +151,7 @@ def _repeats(rows: Placed, found: Duplicates) -> list[Finding]:
     return findings
 
 
-def _groups(rows: Placed) -> list[Finding]:
+def _check_groups(rows: Placed) -> list[Finding]:
     """Groups that stand in two splits."""
     where = defaultdict[str, set[str]](set)
     for part, row in rows:
@@ -159,7 +166,7 @@ def _groups(rows: Placed) -> list[Finding]:
         Finding(
             "groups in two splits",
             "spoils" if torn else "fine",
-            f"{percent(len(torn), len(where))} groups",
+            f"{format_share(len(torn), len(where))} groups",
             names,
             reason=f"the first is {min(torn)!r}" if torn else "",
             remedy="keep each group in one split, or give one file to be split by group"
@@ -170,7 +177,9 @@ def _groups(rows: Placed) -> list[Finding]:
     ]
 
 
-def _conflicts(rows: Placed, found: Duplicates, metric: Metric, min_effect: float) -> list[Finding]:
+def _check_conflicts(
+    rows: Placed, found: Duplicates, metric: Metric, min_effect: float
+) -> list[Finding]:
     """Rows with the same input, of which one's target is a wrong answer to the other."""
     names: dict[str, list[str]] = {"train": [], "test": []}
     for group in found.exact:
@@ -180,18 +189,18 @@ def _conflicts(rows: Placed, found: Duplicates, metric: Metric, min_effect: floa
             continue
         for part, row in members:
             others = (other for _, other in members if other.target != row.target)
-            if any(not _accepts(metric, row, other.target) for other in others):
+            if any(not _is_accepted(metric, row, other.target) for other in others):
                 names["test" if part == "test" else "train"].append(row.id)
     total = Counter(part for part, _ in rows)
     everyone = [*names["train"], *names["test"]]
-    level = graded(len(names["test"]) / max(1, total["test"]), min_effect)
+    level = grade_share(len(names["test"]) / max(1, total["test"]), min_effect)
     if level == "fine" and everyone:
         level = "doubt"
     return [
         Finding(
             "conflicting targets",
             level,
-            f"{percent(len(everyone), len(rows))} rows have the same input as another row, and a "
+            f"{format_share(len(everyone), len(rows))} rows have the same input as another row, and a "
             "target that is wrong there"
             if everyone
             else "none",
@@ -202,23 +211,23 @@ def _conflicts(rows: Placed, found: Duplicates, metric: Metric, min_effect: floa
     ]
 
 
-def _accepts(metric: Metric, row: Example, answer: str) -> bool:
+def _is_accepted(metric: Metric, row: Example, answer: str) -> bool:
     try:
         return metric.asks or metric(row, answer).value >= 1.0
     except InputError:
         return True  # told by `_targets`
 
 
-def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]:
+def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]:
     """Targets that the metric cannot use, does not accept, or that are empty."""
-    asked = (*splits.dev, *splits.test)
-    total = len(splits.train) + len(asked)
-    broken = refused(metric, (*splits.train, *asked))
-    asked_ids = {row.id for row in asked}
+    held_out = (*splits.dev, *splits.test)
+    total = len(splits.train) + len(held_out)
+    broken = find_refused(metric, (*splits.train, *held_out))
+    asked_ids = {row.id for row in held_out}
     stops = [name for name in broken if name in asked_ids]
     short = {
         name: why
-        for name, why in unscorable(metric, (*splits.train, *asked)).items()
+        for name, why in find_unscorable(metric, (*splits.train, *held_out)).items()
         if name not in broken
     }
     short_asked = sum(name in asked_ids for name in short)
@@ -228,7 +237,9 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
         Finding(
             f"targets under the metric {metric.name}",
             "spoils" if stops else "doubt" if broken else "fine",
-            f"{percent(len(broken), total)} cannot be scored against" if broken else "all usable",
+            f"{format_share(len(broken), total)} cannot be scored against"
+            if broken
+            else "all usable",
             list(broken),
             reason=next(iter(broken.values()), ""),
             remedy="correct these targets, or leave the rows out" if broken else "",
@@ -236,8 +247,12 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
         ),
         Finding(
             "targets that score 1",
-            _worse(graded(short_asked / max(1, len(asked)), min_effect), bool(short)),
-            f"{percent(len(short), total)} score less than 1 themselves" if short else "all do",
+            _choose_worse(
+                grade_share(short_asked / max(1, len(held_out)), min_effect), bool(short)
+            ),
+            f"{format_share(len(short), total)} score less than 1 themselves"
+            if short
+            else "all do",
             list(short),
             reason=next(iter(short.values()), ""),
             remedy="no arm can reach 1 there" if short else "",
@@ -245,8 +260,8 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
         ),
         Finding(
             "empty targets",
-            _worse(graded(len(silent) / max(1, len(splits.train)), min_effect), False),
-            (f"{percent(len(empty), len(splits.train))} in train" if empty else "none")
+            _choose_worse(grade_share(len(silent) / max(1, len(splits.train)), min_effect), False),
+            (f"{format_share(len(empty), len(splits.train))} in train" if empty else "none")
             + ("" if silent or not empty else "; the metric counts silence as right there"),
             silent,
             remedy="training on them teaches silence" if silent else "",
@@ -255,43 +270,43 @@ def _targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]
     ]
 
 
-def _worse(level: Level, doubt: bool) -> Level:
+def _choose_worse(level: Level, doubt: bool) -> Level:
     return "doubt" if level == "fine" and doubt else level
 
 
-def _doubtful(splits: Splits, metric: Metric) -> list[Finding]:
+def _check_doubtful(splits: Splits, metric: Metric) -> list[Finding]:
     """Targets of dev and test that decide less than they seem to."""
     rows = (*splits.dev, *splits.test)
-    found = doubtful(metric, rows)
-    if not found:
+    reasons = find_doubtful(metric, rows)
+    if not reasons:
         return []
     return [
         Finding(
             "targets that hang on chance",
             "doubt",
-            f"{percent(len(found), len(rows))} of dev and test",
-            list(found),
-            reason=next(iter(found.values())),
+            f"{format_share(len(reasons), len(rows))} of dev and test",
+            list(reasons),
+            reason=next(iter(reasons.values())),
             remedy="order them by more, so that one answer is right",
         )
     ]
 
 
-def _documents(task: Task) -> list[Finding]:
+def _check_documents(task: Task) -> list[Finding]:
     """Documents that the study names and that cannot be used."""
     if not task.documents_fault:
         return []
-    said = f"cannot be used: {task.documents_fault}"
+    fault = f"cannot be used: {task.documents_fault}"
     remedy = "every arm that needs documents fails until then"
-    return [Finding("documents", "spoils", said, remedy=remedy)]
+    return [Finding("documents", "spoils", fault, remedy=remedy)]
 
 
-def _evidence(task: Task, min_effect: float) -> list[Finding]:
+def _check_evidence(task: Task, min_effect: float) -> list[Finding]:
     """Rows whose evidence is never shown to them, because it is the row written out."""
     documents = {document.id: document for document in task.documents}
     rows = [
         (part, row)
-        for part, row in placed(task.splits)
+        for part, row in list_placed(task.splits)
         if any(name in documents for name in row.evidence)
     ]
     if not rows:
@@ -299,15 +314,15 @@ def _evidence(task: Task, min_effect: float) -> list[Finding]:
     hidden = [
         (part, row.id)
         for part, row in rows
-        if any(repeats(documents[n], row) for n in row.evidence if n in documents)
+        if any(is_repeat(documents[n], row) for n in row.evidence if n in documents)
     ]
-    total, found = (Counter(part for part, _ in some) for some in (rows, hidden))
-    share = max(found[part] / max(1, total[part]) for part in ("dev", "test"))
+    total, counts = (Counter(part for part, _ in some) for some in (rows, hidden))
+    share = max(counts[part] / max(1, total[part]) for part in ("dev", "test"))
     return [
         Finding(
             "evidence that may be shown",
-            _worse(graded(share, min_effect), bool(hidden)),
-            f"{percent(len(hidden), len(rows))} rows are written out in their own evidence, "
+            _choose_worse(grade_share(share, min_effect), bool(hidden)),
+            f"{format_share(len(hidden), len(rows))} rows are written out in their own evidence, "
             "which is kept out of their prompt"
             if hidden
             else "all",

@@ -20,20 +20,20 @@ from whatworks.prompts.render import render
 _PARTS = ("train", "dev", "test")
 
 
-def local_tokenizer(weights: Weights) -> Any | None:
+def find_tokenizer(weights: Weights) -> Any | None:
     """The tokenizer with the study's template; None where the model is served or scripted."""
     if weights.base.startswith(("http://", "https://", "fake")):
         return None
     return templates.use(models.load_tokenizer(models.resolve(weights.base)), weights.template)
 
 
-def refused_rows(rows: Sequence[Example], tokenizer: Any, prompt: Prompt) -> dict[str, str]:
+def find_refused(rows: Sequence[Example], tokenizer: Any, prompt: Prompt) -> dict[str, str]:
     """Rows that the template refuses: id to the reason. Those in regular order are not tried."""
     reasons: dict[str, str] = {}
     for row in rows:
         if not _is_regular(row.messages):
             try:
-                templates.tokens(tokenizer, render(prompt, row, exclude=()).messages)
+                templates.encode_prompt(tokenizer, render(prompt, row, exclude=()).messages)
             except InputError as error:
                 reasons[row.id] = error.cause
     return reasons
@@ -46,8 +46,8 @@ def mend(row: Example) -> Example:
     """
     turns: list[Message] = []
     for message in row.messages:
-        asked = any(turn.role != "system" for turn in turns)
-        if message.role == "assistant" and not asked:
+        has_question = any(turn.role != "system" for turn in turns)
+        if message.role == "assistant" and not has_question:
             continue
         if turns and turns[-1].role == message.role:
             joined = f"{turns[-1].content}\n{message.content}"
@@ -57,7 +57,7 @@ def mend(row: Example) -> Example:
     return row.replace(messages=tuple(turns))
 
 
-def without_refused(task: Task, weights: Weights) -> Task:
+def drop_refused(task: Task, weights: Weights) -> Task:
     """The task without the rows that the model's template refuses, its notes saying how many.
 
     Raises:
@@ -67,33 +67,33 @@ def without_refused(task: Task, weights: Weights) -> Task:
     rows += [pair.example for pair in task.preferences]
     if all(_is_regular(row.messages) for row in rows):
         return task
-    tokenizer = local_tokenizer(weights)
+    tokenizer = find_tokenizer(weights)
     if tokenizer is None:
         return task
-    reasons = refused_rows(rows, tokenizer, Prompt(instructions=task.instructions))
+    reasons = find_refused(rows, tokenizer, Prompt(instructions=task.instructions))
     if not reasons:
         return task
     parts: dict[str, tuple[Example, ...]] = {}
     notes: list[str] = []
     for part in _PARTS:
-        held: tuple[Example, ...] = getattr(task.splits, part)
-        parts[part] = tuple(row for row in held if row.id not in reasons)
-        out = [row.id for row in held if row.id in reasons]
-        if held and not parts[part]:
+        members: tuple[Example, ...] = getattr(task.splits, part)
+        parts[part] = tuple(row for row in members if row.id not in reasons)
+        out = [row.id for row in members if row.id in reasons]
+        if members and not parts[part]:
             raise InputError(
-                f"the chat template refuses all {len(held)} rows of {part}: {reasons[out[0]]}",
+                f"the chat template refuses all {len(members)} rows of {part}: {reasons[out[0]]}",
                 remedy="`whatworks check --fix` mends their order, or set `template: chatml`",
             )
         if out:
             notes.append(f"{part}: {len(out)} rows were left out, the chat template refuses them "
                          f"({reasons[out[0]]}); the first is {out[0]!r}")  # fmt: skip
-    kept = tuple(pair for pair in task.preferences if pair.example.id not in reasons)
+    preferences = tuple(pair for pair in task.preferences if pair.example.id not in reasons)
     splits = task.splits.replace(**parts)
-    return task.replace(splits=splits, preferences=kept, notes=(*task.notes, *notes))
+    return task.replace(splits=splits, preferences=preferences, notes=(*task.notes, *notes))
 
 
 def _is_regular(messages: Sequence[Message]) -> bool:
     """Whether user and assistant speak by turns, the user first and last; or there are none."""
     spoken = [m.role for m in messages[messages[:1] != () and messages[0].role == "system" :]]
-    wanted = ["user" if n % 2 == 0 else "assistant" for n in range(len(spoken))]
-    return not messages or (spoken == wanted and len(spoken) % 2 == 1)
+    regular = ["user" if n % 2 == 0 else "assistant" for n in range(len(spoken))]
+    return not messages or (spoken == regular and len(spoken) % 2 == 1)

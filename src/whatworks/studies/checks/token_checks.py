@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import brief
+from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example, Message, Task
-from whatworks.metrics.registry import of
+from whatworks.metrics.registry import load_task_metric
 from whatworks.models import chat_templates as templates
 from whatworks.models import reasoning
 from whatworks.models.decoding import Decoding
@@ -20,8 +20,8 @@ from whatworks.models.engine import Engine, ModelFiles
 from whatworks.models.weights import Weights
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
-from whatworks.studies.checks.finding import Finding, graded, percent
-from whatworks.studies.checks.template_checks import local_tokenizer, mend, refused_rows
+from whatworks.studies.checks.finding import Finding, format_share, grade_share
+from whatworks.studies.checks.template_checks import find_refused, find_tokenizer, mend
 
 LOOKED_AT = 5_000
 """Most rows of a split that are tokenised for a figure, from a reproducible shuffle. A check that
@@ -50,27 +50,31 @@ def check_tokens(
     whole = {part: getattr(task.splits, part) for part in ("train", "dev", "test")}
     refused: dict[str, str] = {}
     if reader.tokenizer is not None:
-        rows = [row for held in whole.values() for row in held]
-        refused = refused_rows(rows, reader.tokenizer, reader.prompt)
-    parts = {part: [r for r in held if r.id not in refused] for part, held in whole.items()}
-    looked = {part: reader.read(_some(rows)) for part, rows in parts.items()}
-    of = _looked_at(parts)
+        rows = [row for members in whole.values() for row in members]
+        refused = find_refused(rows, reader.tokenizer, reader.prompt)
+    parts = {part: [r for r in members if r.id not in refused] for part, members in whole.items()}
+    looked = {part: reader.read(_sample_rows(rows)) for part, rows in parts.items()}
+    of = _describe_sample(parts)
     findings = [
-        _histogram("prompt tokens", {part: r.prompts for part, r in looked.items()}, reader, of),
-        _histogram("target tokens", {part: r.targets for part, r in looked.items()}, reader, of),
-        *_too_long(parts, looked, reader, min_effect),
-        *_room(parts, looked, decoding, min_effect),
+        _draw_histogram(
+            "prompt tokens", {part: r.prompts for part, r in looked.items()}, reader, of
+        ),
+        _draw_histogram(
+            "target tokens", {part: r.targets for part, r in looked.items()}, reader, of
+        ),
+        *_check_lengths(parts, looked, reader, min_effect),
+        *_check_room(parts, looked, decoding, min_effect),
     ]
     if reader.tokenizer is None:
-        said = "not visible: the server renders prompts and ends turns by its own template"
-        return [*findings, Finding("chat template", "fine", said)]
+        note = "not visible: the server renders prompts and ends turns by its own template"
+        return [*findings, Finding("chat template", "fine", note)]
     return [
         *findings,
-        *_refusals(whole, refused, reader, min_effect),
-        _mask(task, looked["train"].rows, reader.tokenizer),
-        *_reasoning(task.splits.train, reader.tokenizer),
-        _ending(task.splits.train, reader.tokenizer, decoding),
-        _returned(task, looked, reader.tokenizer),
+        *_check_refusals(whole, refused, reader, min_effect),
+        _check_mask(task, looked["train"].rows, reader.tokenizer),
+        *_check_reasoning(task.splits.train, reader.tokenizer),
+        _check_ending(task.splits.train, reader.tokenizer, decoding),
+        _check_round_trip(task, looked, reader.tokenizer),
     ]
 
 
@@ -97,7 +101,7 @@ class _Reader:
         self._engine = engine
         self._files = ModelFiles(base=weights.base, template=weights.template)
         self.context = engine.context_length(self._files)
-        self.tokenizer = local_tokenizer(weights)
+        self.tokenizer = find_tokenizer(weights)
         self.exact = self.tokenizer is not None
 
     def read(self, rows: Sequence[Example]) -> _Read:
@@ -107,51 +111,51 @@ class _Reader:
             tokenizer = self.tokenizer
             return _Read(
                 rows,
-                [len(templates.tokens(tokenizer, messages)) for messages in prompts],
-                [len(templates.completion_ids(tokenizer, target)) for target in targets],
+                [len(templates.encode_prompt(tokenizer, messages)) for messages in prompts],
+                [len(templates.encode_completion(tokenizer, target)) for target in targets],
             )
-        asked = self._engine.prompt_tokens(self._files, prompts)
+        prompt_counts = self._engine.prompt_tokens(self._files, prompts)
         counted = self._engine.count_tokens(self._files, targets)
-        return _Read(rows, asked, [count + 1 for count in counted])
+        return _Read(rows, prompt_counts, [count + 1 for count in counted])
 
 
-def _some(rows: Sequence[Example]) -> Sequence[Example]:
+def _sample_rows(rows: Sequence[Example]) -> Sequence[Example]:
     if len(rows) <= LOOKED_AT:
         return rows
     return random.Random(f"looked at {len(rows)}").sample(rows, LOOKED_AT)
 
 
-def _looked_at(parts: Mapping[str, Sequence[Example]]) -> str:
+def _describe_sample(parts: Mapping[str, Sequence[Example]]) -> str:
     """What a figure says of the rows that it was taken from, where these are not all."""
     large = [f"{len(rows):,} {part}" for part, rows in parts.items() if len(rows) > LOOKED_AT]
     return f"; {LOOKED_AT:,} of {' and of '.join(large)} rows looked at" if large else ""
 
 
-def _characters(row: Example) -> int:
+def _count_characters(row: Example) -> int:
     return len(row.text) + len(row.target)
 
 
-def _refusals(
+def _check_refusals(
     parts: Mapping[str, Sequence[Example]],
     refused: Mapping[str, str],
     reader: _Reader,
     min_effect: float,
 ) -> list[Finding]:
     """Rows that the template refuses: a run leaves them out. Their order is mended where it can."""
-    rows = [(part, row) for part, held in parts.items() for row in held if row.id in refused]
+    rows = [(part, row) for part, members in parts.items() for row in members if row.id in refused]
     if not rows:
         return []
     better = {row.id: mend(row) for _, row in rows}
-    still = refused_rows(list(better.values()), reader.tokenizer, reader.prompt)
-    asked = sum(part != "train" for part, _ in rows)
+    still = find_refused(list(better.values()), reader.tokenizer, reader.prompt)
+    held_out = sum(part != "train" for part, _ in rows)
     total = max(1, len(parts["dev"]) + len(parts["test"]))
-    level = graded(asked / total, min_effect)
+    level = grade_share(held_out / total, min_effect)
     mendable = {name: row for name, row in better.items() if name not in still}
     return [
         Finding(
             "rows that the template refuses",
             "doubt" if level == "fine" else level,
-            f"{percent(len(rows), sum(map(len, parts.values())))}: a run leaves them out; "
+            f"{format_share(len(rows), sum(map(len, parts.values())))}: a run leaves them out; "
             f"{len(mendable)} can be mended by their order",
             [row.id for _, row in rows],
             reason=refused[rows[0][1].id],
@@ -163,7 +167,9 @@ def _refusals(
     ]
 
 
-def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, of: str) -> Finding:
+def _draw_histogram(
+    what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, of: str
+) -> Finding:
     whole = [length for lengths in parts.values() for length in lengths]
     if not whole:
         return Finding(what, "fine", "no rows")
@@ -179,11 +185,11 @@ def _histogram(what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, o
         lines.append(f"{part:<5} {low:>4} {bars} {high}")
     middle, most = np.percentile(whole, [50, 95])
     kind = "" if reader.exact else ", estimated"
-    said = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{of}"
-    return Finding(what, "fine", said, detail=lines)
+    summary = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{of}"
+    return Finding(what, "fine", summary, detail=lines)
 
 
-def _too_long(
+def _check_lengths(
     parts: Mapping[str, Sequence[Example]],
     looked: Mapping[str, _Read],
     reader: _Reader,
@@ -194,30 +200,34 @@ def _too_long(
     if context is None:
         return []
     shares = (
-        _characters(row) / max(1, tokens) for read in looked.values() for row, tokens in read.whole
+        _count_characters(row) / max(1, tokens)
+        for read in looked.values()
+        for row, tokens in read.whole
     )
     suspect = context * min(shares, default=0.0) / DENSER
     cut: dict[str, list[str]] = {}
     for part, rows in parts.items():
-        seen = {row.id for row in looked[part].rows}
-        others = [row for row in rows if row.id not in seen and _characters(row) > suspect]
+        read_ids = {row.id for row in looked[part].rows}
+        others = [
+            row for row in rows if row.id not in read_ids and _count_characters(row) > suspect
+        ]
         whole = [*looked[part].whole, *reader.read(others).whole]
         long = {row.id for row, tokens in whole if tokens > context}
         cut[part] = [row.id for row in rows if row.id in long]
-    asked = [*cut["dev"], *cut["test"]]
-    names = [*cut["train"], *asked]
-    level = graded(len(asked) / max(1, len(parts["dev"]) + len(parts["test"])), min_effect)
-    said = f"none: every prompt with its target has room in {context} tokens"
+    held_out = [*cut["dev"], *cut["test"]]
+    names = [*cut["train"], *held_out]
+    level = grade_share(len(held_out) / max(1, len(parts["dev"]) + len(parts["test"])), min_effect)
+    summary = f"none: every prompt with its target has room in {context} tokens"
     if names:
-        said = (
-            f"{len(cut['train'])} of train, {len(asked)} of dev and test: prompt and target need "
+        summary = (
+            f"{len(cut['train'])} of train, {len(held_out)} of dev and test: prompt and target need "
             f"more than {context} tokens"
         )
     return [
         Finding(
             "rows longer than the context",
             "doubt" if level == "fine" and names else level,
-            said,
+            summary,
             names,
             remedy="training leaves them out, and no arm can answer them; shorten them"
             if names
@@ -227,7 +237,7 @@ def _too_long(
     ]
 
 
-def _room(
+def _check_room(
     parts: Mapping[str, Sequence[Example]],
     looked: Mapping[str, _Read],
     decoding: Decoding,
@@ -236,18 +246,18 @@ def _room(
     """Targets of dev and test that an answer has no room for."""
     if not decoding.max_tokens:
         return []
-    asked = [
+    targets = [
         (row.id, tokens)
         for part in ("dev", "test")
         for row, tokens in zip(looked[part].rows, looked[part].targets, strict=True)
     ]
-    cut = [name for name, tokens in asked if tokens > decoding.max_tokens]
+    cut = [name for name, tokens in targets if tokens > decoding.max_tokens]
     return [
         Finding(
             "room for the answer",
-            graded(len(cut) / max(1, len(asked)), min_effect),
-            f"{percent(len(cut), len(asked))} targets of dev and test are longer than max_tokens: "
-            f"{decoding.max_tokens}{_looked_at({part: parts[part] for part in ('dev', 'test')})}",
+            grade_share(len(cut) / max(1, len(targets)), min_effect),
+            f"{format_share(len(cut), len(targets))} targets of dev and test are longer than max_tokens: "
+            f"{decoding.max_tokens}{_describe_sample({part: parts[part] for part in ('dev', 'test')})}",
             cut,
             remedy="raise `decoding: {max_tokens: ...}`, or leave it out: it is measured then"
             if cut
@@ -256,13 +266,13 @@ def _room(
     ]
 
 
-def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
+def _check_mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
     """Which tokens training learns, of the first row."""
     if not train:
         return Finding("trained tokens", "fine", "no train rows")
     row = min(train, key=lambda row: len(row.target) if row.target.strip() else 10**9)
     messages = render(Prompt(instructions=task.instructions), row, exclude=()).messages
-    prompt, answer = templates.training_ids(tokenizer, messages, row.target)
+    prompt, answer = templates.encode_training(tokenizer, messages, row.target)
     return Finding(
         "trained tokens",
         "fine",
@@ -272,42 +282,42 @@ def _mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
     )
 
 
-def _reasoning(train: Sequence[Example], tokenizer: Any) -> list[Finding]:
+def _check_reasoning(train: Sequence[Example], tokenizer: Any) -> list[Finding]:
     """Whether targets and the template agree on who opens a block of reasoning."""
-    marks = reasoning.marks_of(tokenizer)
-    header = templates.ending(tokenizer).header
-    now, (opening, _) = reasoning.state(header, marks)
+    marks = reasoning.list_marks(tokenizer)
+    header = templates.find_ending(tokenizer).header
+    now, (opening, _) = reasoning.find_state(header, marks)
     holding = [row.id for row in train if reasoning.holds_reasoning(row.target, marks)]
     if not (now == "open" or holding):
         return []
     share = f"{len(holding)} of {len(train)} train targets hold reasoning"
     level, remedy = "fine", ""
     if now == "open":
-        said = f"the template opens {opening!r} itself: {share}, learned inside it"
+        summary = f"the template opens {opening!r} itself: {share}, learned inside it"
         if len(holding) < len(train):
             level = "doubt"
-            said += "; the others close it first, which teaches not to reason"
+            summary += "; the others close it first, which teaches not to reason"
             remedy = "write reasoning into all targets, or say `enable_thinking: false`"
     elif now == "closed":
         level = "doubt"
-        said = f"{share}, and the template closes the block at once: it is not learned"
+        summary = f"{share}, and the template closes the block at once: it is not learned"
         remedy = "say `enable_thinking: true`, if the model is to reason"
     else:
-        said = f"{share}, learned as it stands"
-    return [Finding("reasoning", level, said, holding if remedy else [], remedy=remedy)]
+        summary = f"{share}, learned as it stands"
+    return [Finding("reasoning", level, summary, holding if remedy else [], remedy=remedy)]
 
 
-def _returned(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> Finding:
+def _check_round_trip(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> Finding:
     """Targets that encoding and decoding change, such as those with special tokens in them.
 
     A model that says such a target to the letter is read otherwise: what comes back is scored.
     """
-    metric = of(task)
+    metric = load_task_metric(task)
     short: dict[str, str] = {}
     total = 0
     for row in (row for read in looked.values() for row in read.rows):
         total += 1
-        ids = templates.completion_ids(tokenizer, row.target, end=False)
+        ids = templates.encode_completion(tokenizer, row.target, end=False)
         text = templates.decode(tokenizer, ids)
         if text == row.target:
             continue
@@ -315,13 +325,13 @@ def _returned(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> Findin
             worth = float(text.strip() == row.target.strip()) if metric.asks else None
             worth = metric(row, text).value if worth is None else worth
             if worth < 1.0 <= (1.0 if metric.asks else metric(row, row.target).value):
-                short[row.id] = f"{brief(row.target)} comes back as {brief(text)}"
+                short[row.id] = f"{quote_briefly(row.target)} comes back as {quote_briefly(text)}"
         except InputError:
             continue  # told by the checks of rows
     return Finding(
         "targets that come back",
         "spoils" if short else "fine",
-        f"{percent(len(short), total)} score less once the tokenizer has written and read them"
+        f"{format_share(len(short), total)} score less once the tokenizer has written and read them"
         if short
         else "all score the same once the tokenizer has written and read them",
         list(short),
@@ -333,15 +343,15 @@ def _returned(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> Findin
 
 def preview(tokenizer: Any, messages: Sequence[Message], target: str) -> str:
     """A training row's tokens, those that are learned in brackets."""
-    prompt, answer = templates.training_ids(tokenizer, messages, target)
-    read = [_token(tokenizer, i) for i in prompt]
+    prompt, answer = templates.encode_training(tokenizer, messages, target)
+    read = [_format_token(tokenizer, i) for i in prompt]
     before = read if len(read) <= SHOWN else ["…", *read[-SHOWN:]]
-    learned = [f"[{_token(tokenizer, i)}]" for i in answer]
+    learned = [f"[{_format_token(tokenizer, i)}]" for i in answer]
     shown = learned if len(learned) <= 2 * SHOWN else [*learned[:SHOWN], "…", *learned[-SHOWN:]]
     return "".join(before) + "".join(shown)
 
 
-def _token(tokenizer: Any, number: int) -> str:
+def _format_token(tokenizer: Any, number: int) -> str:
     text = str(tokenizer.decode([number], clean_up_tokenization_spaces=False))
     # Decoders drop the space that a first token begins with (SentencePiece's, and byte-level ones).
     if str(tokenizer.convert_ids_to_tokens(number)).startswith(("▁", "Ġ")) and text[:1] != " ":
@@ -349,9 +359,9 @@ def _token(tokenizer: Any, number: int) -> str:
     return text.replace("\n", "⏎") or "∅"
 
 
-def _ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Finding:
+def _check_ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Finding:
     """Whether the end of the turn is learned, ends generation, and stands at the end alone."""
-    end = templates.ending(tokenizer)
+    end = templates.find_ending(tokenizer)
     texts = (*end.stop_texts, *decoding.stop)
     marks = (*texts, *(str(tokenizer.convert_ids_to_tokens(i)) for i in end.stop_ids))
     early: list[str] = []
@@ -359,14 +369,14 @@ def _ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Fin
     for row in train:
         if not any(mark in row.target for mark in marks):
             continue
-        ids = templates.completion_ids(tokenizer, row.target, end=False)
-        inside = [_token(tokenizer, i) for i in ids if i in end.stop_ids]
+        ids = templates.encode_completion(tokenizer, row.target, end=False)
+        inside = [_format_token(tokenizer, i) for i in ids if i in end.stop_ids]
         inside += [text for text in texts if text in row.target]
         if inside:
             early.append(row.id)
             why = why or f"row {row.id!r} holds {inside[0]!r}"
-    last = templates.completion_ids(tokenizer, "x")[-len(end.ids) or None :]
-    shown = "".join(_token(tokenizer, i) for i in last) if end.ids else end.text
+    last = templates.encode_completion(tokenizer, "x")[-len(end.ids) or None :]
+    shown = "".join(_format_token(tokenizer, i) for i in last) if end.ids else end.text
     stops = bool(end.stop_ids.intersection(end.ids)) or end.text in end.stop_texts
     if not stops:
         remedy = "choose another template: `template: chatml`"
@@ -376,7 +386,7 @@ def _ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Fin
         return Finding(
             "end of turn",
             "spoils",
-            f"{percent(len(early), len(train))} train targets hold what ends generation, so an "
+            f"{format_share(len(early), len(train))} train targets hold what ends generation, so an "
             "answer like them is cut",
             early,
             reason=why,
