@@ -4,12 +4,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STUDIES ?= examples/category examples/facts
+STUDIES ?= examples/shop/tickets.yaml examples/shop/forms.yaml examples/shop/handbook.yaml
 
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed
-	@for study in $(STUDIES); do $(BIN)/whatworks run $$study || exit; done
+	@bash -c 'time for study in $(STUDIES); do $(BIN)/whatworks run $$study || exit; done'
 
 test: $(VENV)/.installed-test lint
 	$(BIN)/python -m pytest -n 2

@@ -237,7 +237,8 @@ def _describe_cost(made: Outcome, best: str) -> str:
         rows = [row for row in made.rows if row.arm == arm and row.status == "scored"]
         tokens = fmean(row.prompt_tokens for row in rows)
         each[arm] = (
-            f"{format_count(tokens)} tokens and takes {format_one_unit(fmean(r.seconds for r in rows))}"
+            f"{format_count(tokens)} tokens and takes "
+            f"{format_one_unit(fmean(r.seconds for r in rows))}"
         )
     return f"A request reads {each['sft']} tuned, {each[best]} with {best}."
 

@@ -199,7 +199,8 @@ def _weigh_tuning(outcomes: Outcomes) -> Evidence:
         needs=(_make_need(most),),
         contrasts=(
             most.contrast("sft", "zero-shot",
-                          "wrong answers after tuning on unknown facts less before", value=is_wrong),
+                           "wrong answers after tuning on unknown facts less before",
+                          value=is_wrong),
             Contrast(
                 "wrong on held-out known facts, tuned on unknown less tuned on known facts",
                 most.scores("sft", is_wrong, is_known_side),
@@ -225,7 +226,8 @@ def _tabulate_figures(
         rows = [row for row in outcome.rows if row.arm == arm]
         by_name = compute_figures(rows, outcome.task.splits.test, names)
         cells = [
-            f"{format_percent(f.estimate.value)} {format_interval(f.estimate.low, f.estimate.high, signed=False)}"
+            f"{format_percent(f.estimate.value)} "
+            f"{format_interval(f.estimate.low, f.estimate.high, signed=False)}"
             for f in by_name.values()
         ]
         lines.append((name, *cells))
@@ -256,7 +258,8 @@ def _tabulate_calibration(arms: Mapping[str, tuple[Outcome, str]]) -> tuple[Tabl
             rows.append(
                 (
                     name,
-                    f"{format_percent(error.value)} {format_interval(error.low, error.high, signed=False)}",
+                    f"{format_percent(error.value)} "
+                    f"{format_interval(error.low, error.high, signed=False)}",
                     ranking,
                     str(len(answers)),
                 )

@@ -169,8 +169,10 @@ def _describe_recall(made: Outcome) -> str:
     lines = [
         measure_recall([ids[:k] for ids in retrieved], [r.evidence for r in rows]) for k in (1, 3)
     ]
-    return f"By words alone the right passage is first for {format_percent(lines[0])} of the questions, " \
-        f"among the first three for {format_percent(lines[1])}."  # fmt: skip
+    return (
+        f"By words alone the right passage is first for {format_percent(lines[0])} of the "
+        f"questions, among the first three for {format_percent(lines[1])}."
+    )
 
 
 def _weigh_tuned(outcomes: Outcomes) -> Evidence:

@@ -213,7 +213,8 @@ def _describe_course(outcomes: Outcomes) -> tuple[str, ...]:
                 )
                 rest = f"neither {format_percent(1 - old - new, 0)}"
                 parts.append(
-                    f"after {passes}: {OLD} {format_percent(old, 0)}, {NEW} {format_percent(new, 0)}, {rest}"
+                    f"after {passes}: {OLD} {format_percent(old, 0)}, "
+                    f"{NEW} {format_percent(new, 0)}, {rest}"
                 )
         if parts:
             notes.append(f"With {text}, by passes: {'; '.join(parts)}.")
@@ -328,10 +329,12 @@ def _weigh_manual(outcomes: Outcomes) -> Evidence:
     new = partial(says, NEW)
     return Evidence(
         contrasts=(
-            outcome.contrast("prompt", "sft", f"says {NEW} when told to less when tuned on the text, "
-                          f"{_list_questions(PLAIN)}", value=new, only=_is_about_love),
+            outcome.contrast("prompt", "sft",
+                             f"says {NEW} when told to less when tuned on the text, "
+                             f"{_list_questions(PLAIN)}", value=new, only=_is_about_love),
         ),
-        tables=(outcome.table("On the plain question", ("zero-shot", "prompt", "sft"), _is_about_love),
+        tables=(outcome.table("On the plain question", ("zero-shot", "prompt", "sft"),
+                              _is_about_love),
                 _tabulate_names(outcome)),
         samples=outcome.samples(("zero-shot", "prompt", "sft"), 2, _is_about_love),
         notes=(THESE, f"The prompt, the better of two on dev: {' / '.join(USE_NEW)}",),

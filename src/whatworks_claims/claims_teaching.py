@@ -57,13 +57,13 @@ def _weigh_new(outcomes: Outcomes) -> Evidence:
     if (notes := outcomes.get("open-notes")) and not notes.has("rag", "rag+sft"):
         title = "Beside it: retrieval alone and with tuning, on facts about others"
         tables.append(notes.table(title, ("zero-shot", "rag", "rag+sft")))
-    best = paraphrased if paraphrased.level("sft", only=is_unseen).value > plain.level("sft", only=is_unseen).value \
-        else plain  # fmt: skip
+    reached = paraphrased.level("sft", only=is_unseen).value
+    best = paraphrased if reached > plain.level("sft", only=is_unseen).value else plain
     return Evidence(
         contrasts=(
             _compare_across(plain, "rag", plain, "sft", "retrieval less tuning on plain text"),
-            _compare_across(plain, "rag", best, "sft", "retrieval less tuning on the better of plain text "
-                    "and paraphrases"),
+            _compare_across(plain, "rag", best, "sft",
+                            "retrieval less tuning on the better of plain text and paraphrases"),
         ),
         tables=tuple(tables),
         samples=plain.samples(("zero-shot", "sft", "rag"), only=is_unseen),

@@ -60,8 +60,12 @@ def _plan_sql(desk: Desk) -> Plan:
 
 def _plan_chat(desk: Desk) -> Plan:
     if desk.real:
-        section = {"train": "dummy_conversation.json", "metric": "chat", "limit": _choose_limits(desk),
-                   "split": {"on_overlap": "drop"}}  # fmt: skip
+        section = {
+            "train": "dummy_conversation.json",
+            "metric": "chat",
+            "limit": _choose_limits(desk),
+            "split": {"on_overlap": "drop"},
+        }
         return Plan(
             read_files_task("chat", find_public_data("chat"), section), ("zero-shot", TUNED)
         )
@@ -290,7 +294,8 @@ def _weigh_logs(outcomes: Outcomes) -> Evidence:
         notes=(f"The logged answers are right in {100 * right:.0f}% of the calls; the tuned "
                "model learns their mistakes too.",
                "The tuned short prompt less the long one on the same rows: "
-               f"{format_points(beside.difference)} points {format_interval(beside.low, beside.high)}."),
+               f"{format_points(beside.difference)} points "
+               f"{format_interval(beside.low, beside.high)}."),
     )  # fmt: skip
 
 

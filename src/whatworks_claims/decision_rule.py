@@ -62,13 +62,17 @@ def _read_second(contrast: Contrast) -> Scores:
 def _describe_lack(need: Need) -> str:
     return (
         f"needs {need.what} of {format_percent(need.least, 0)} at least, and the model shows "
-        f"{format_percent(need.level.value)} {format_interval(need.level.low, need.level.high, signed=False)}"
+        f"{format_percent(need.level.value)} "
+        f"{format_interval(need.level.low, need.level.high, signed=False)}"
     )
 
 
 def _describe_measured(one: Measured) -> str:
     comparison = one.found
-    return f"{one.what}: {format_points(comparison.difference)} points {format_interval(comparison.low, comparison.high)}"
+    return (
+        f"{one.what}: {format_points(comparison.difference)} points "
+        f"{format_interval(comparison.low, comparison.high)}"
+    )
 
 
 def _describe_open(one: Measured, count: int) -> str:

@@ -187,7 +187,8 @@ class Outcome:
             lines.append(
                 (
                     name,
-                    f"{format_percent(level.value)} {format_interval(level.low, level.high, signed=False)}",
+                    f"{format_percent(level.value)} "
+                    f"{format_interval(level.low, level.high, signed=False)}",
                     format_percent(mean(lambda row: row.lenient)),
                     format_percent(mean(is_wrong)),
                     format_percent(mean(lambda row: float(row.kind == "abstained"))),

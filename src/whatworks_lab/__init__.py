@@ -1,7 +1,7 @@
 """The embedded model: a small language model, the world it has read, and what it can do.
 
-`build_world()` is the ground truth; `find_weights("lab")` the shipped model; `pretrain` the recipe that
-made it; `check` the gates. The `*_rows` functions write study data from material that no
+`build_world()` is the ground truth; `find_weights("lab")` the shipped model; `pretrain` the recipe
+that made it; `check` the gates. The `*_rows` functions write study data from material that no
 pretraining document used. Nothing heavy is imported before a function needs it.
 """
 

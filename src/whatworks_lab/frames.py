@@ -147,9 +147,12 @@ def list_training_frames() -> tuple[Frame, ...]:
             Send {who} the {amount} for the {what}.
             For the {what}, {amount} to {who}."""),
         _make_frame("device", "set turn switch device", {
-            "what": ("device thing item what", _make_maker("lamp|heater|fan|radio|alarm|oven|door|window")),
-            "room": ("room place where zone", _make_maker("kitchen|hall|office|garden|attic|cellar|bath")),
-            "state": ("state mode level value", _make_maker("on|off|low|high|open|shut|up|down"))}, """
+            "what": ("device thing item what",
+                     _make_maker("lamp|heater|fan|radio|alarm|oven|door|window")),
+            "room": ("room place where zone",
+                     _make_maker("kitchen|hall|office|garden|attic|cellar|bath")),
+            "state": ("state mode level value",
+                     _make_maker("on|off|low|high|open|shut|up|down"))}, """
             Turn the {what} in the {room} {state}.
             In the {room}, set the {what} to {state}.
             {what} {room} {state}, please.

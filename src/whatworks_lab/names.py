@@ -135,7 +135,7 @@ def draw_fresh_name(rng: random.Random, taken: frozenset[str] | set[str] = froze
 def draw_distinct(
     rng: random.Random, make: Callable[[random.Random], str], count: int
 ) -> list[str]:
-    """`count` different words from a maker such as `place`."""
+    """`count` different words from a maker such as `draw_place`."""
     words: dict[str, None] = {}
     while len(words) < count:
         words[make(rng)] = None

@@ -19,7 +19,7 @@ PLUGIN = '''
 from pydantic import PositiveInt
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.score import Score
-from whatworks.metrics.text_overlap import part_means
+from whatworks.metrics.text_overlap import average_parts
 
 class LengthOptions(Options):
     at_most: PositiveInt = 3
@@ -27,7 +27,7 @@ class LengthOptions(Options):
 def learn(train, aside):
     return {"at_most": max(len(row.target.split()) for row in train)} if train else {}
 
-@metric(LengthOptions, figures=part_means, learn=learn, label=lambda text, _: text.upper())
+@metric(LengthOptions, figures=average_parts, learn=learn, label=lambda text, _: text.upper())
 def short(example, text, options):
     """At most so many words."""
     words = len(text.split())

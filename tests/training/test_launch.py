@@ -195,7 +195,7 @@ def test_child_ends_when_its_parent_is_killed(
     run.begin(job_of(LORA), rows)
     script = f"""
 from pathlib import Path
-from whatworks.training.folder import RunFolder
+from whatworks.training.run_folder import RunFolder
 from whatworks.training.launch import train
 run = RunFolder(Path({str(run.path)!r}))
 train(run.job(), run.rows(), base=Path({str(lively_model)!r}), adapter=None, folder=run.path)

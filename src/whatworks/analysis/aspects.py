@@ -62,7 +62,8 @@ class Aspect:
         """The difference with its interval: ``+27.0 [+16, +38]``; "" where there is none."""
         comparison = self.difference
         return (
-            f"{format_points(comparison.difference)} {format_interval(comparison.low, comparison.high)}"
+            f"{format_points(comparison.difference)} "
+            f"{format_interval(comparison.low, comparison.high)}"
             if comparison
             else ""
         )

@@ -47,7 +47,8 @@ class Duel:
     def words(self) -> str:
         """The answer in a sentence, without the price."""
         comparison = self.difference
-        gain = f"{format_points(comparison.difference)} {format_interval(comparison.low, comparison.high)}"
+        between = format_interval(comparison.low, comparison.high)
+        gain = f"{format_points(comparison.difference)} {between}"
         match self.answer:
             case "better":
                 return f"{self.first} is better than {self.second}: {gain} points."

@@ -31,4 +31,7 @@ def describe_lost(lost: int, seeds: int) -> str:
     """``1 of 3 seeds failed and counts as wrong``; "" where none did."""
     if not lost:
         return ""
-    return f"{format_count(lost)} of {format_count(seeds)} seeds failed and count{'s' * (lost == 1)} as wrong"
+    return (
+        f"{format_count(lost)} of {format_count(seeds)} seeds failed "
+        f"and count{'s' * (lost == 1)} as wrong"
+    )

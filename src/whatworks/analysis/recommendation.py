@@ -133,7 +133,8 @@ def _describe_price(arm: Standing) -> str:
     after = (
         f"after {format_duration(arm.training_seconds)} of training" if arm.training_seconds else ""
     )
-    return f"{arm.name} reads {format_count(arm.prompt_tokens)} tokens a request, {after or 'untrained'}"
+    tokens = format_count(arm.prompt_tokens)
+    return f"{arm.name} reads {tokens} tokens a request, {after or 'untrained'}"
 
 
 def _is_ever_right(arm: Standing) -> bool:
@@ -150,7 +151,10 @@ def _write_headline(chosen: Standing, base: Standing | None) -> str:
             f"{chosen.name} is best on dev, with {scored}; without a baseline nothing is compared."
         )
     if chosen.name == base.name:
-        return f"Keep {chosen.name}: nothing did better on dev. It scores {scored}.{_describe_usable(chosen)}"
+        return (
+            f"Keep {chosen.name}: nothing did better on dev. It scores {scored}."
+            f"{_describe_usable(chosen)}"
+        )
     comparison = chosen.difference
     if comparison is None:
         return f"{chosen.name} is best on dev, with {scored}, but it was not compared."
@@ -159,7 +163,10 @@ def _write_headline(chosen: Standing, base: Standing | None) -> str:
     against = f"{scored} against {format_percent(base.score.value)} for {base.name}"
     match chosen.verdict.label:
         case "works":
-            return f"{chosen.name} works: {against}, {gain}.{_describe_open(chosen)}{_describe_mending(chosen)}"
+            return (
+                f"{chosen.name} works: {against}, {gain}."
+                f"{_describe_open(chosen)}{_describe_mending(chosen)}"
+            )
         case "content only":
             return _write_content_headline(chosen, base)
         case "does not work":
@@ -200,8 +207,8 @@ def _write_content_headline(chosen: Standing, base: Standing) -> str:
         else "no answer is usable"
     )
     return (
-        f"{chosen.name} brings the content: it is in {format_percent(chosen.content.share.value)} of the "
-        f"answers against {before} for {base.name}, {gain}. The form still fails: {usable}."
+        f"{chosen.name} brings the content: it is in {format_percent(chosen.content.share.value)} "
+        f"of the answers against {before} for {base.name}, {gain}. The form still fails: {usable}."
     )
 
 
@@ -260,8 +267,8 @@ def _suggest_next_arm(standings: Sequence[Standing], chosen: Standing, ways: Way
         return ""
     if named := chains(ways.content, before=True):
         return (
-            f"Next to try: {join_names(named, 'or')}. The form holds, the content is missing: it is "
-            f"right in {arm.content.counted} answers."
+            f"Next to try: {join_names(named, 'or')}. The form holds, the content is missing: it "
+            f"is right in {arm.content.counted} answers."
         )
     return ""
 
@@ -337,8 +344,8 @@ def _describe_hindsight(standings: Sequence[Standing], chosen: Standing, min_eff
     if best.value > chosen.score.value:
         says.append(
             f"On test {top.name} scored higher, {format_percent(best.value)} against "
-            f"{format_percent(chosen.score.value)}. The choice stays with dev: picking by test would "
-            "flatter the pick."
+            f"{format_percent(chosen.score.value)}. The choice stays with dev: picking by test "
+            "would flatter the pick."
         )
     dev = [(s, s.dev_score) for s in standings if s.dev_score is not None]
     if dev and chosen.dev_score is not None:
@@ -346,14 +353,16 @@ def _describe_hindsight(standings: Sequence[Standing], chosen: Standing, min_eff
         ahead = score - chosen.dev_score
         if ahead > 0:
             says.append(
-                f"On dev {first.name} was {format_points(ahead).lstrip('+')} points ahead; {chosen.name} "
-                "was chosen because it is cheaper: fewer tokens a request, or no training."
+                f"On dev {first.name} was {format_points(ahead).lstrip('+')} points ahead; "
+                f"{chosen.name} was chosen because it is cheaper: fewer tokens a "
+                "request, or no training."
             )
         tied = [s for s, own in dev if s is not chosen and chosen.dev_score - own < min_effect]
         cheaper = [s.name for s in tied if ahead <= 0 and s.prompt_tokens < chosen.prompt_tokens]
         if cheaper:
             says.append(
-                f"On dev {join_names(cheaper)} came within {format_points(min_effect).lstrip('+')} points "
-                f"of {chosen.name}, with shorter prompts."
+                f"On dev {join_names(cheaper)} came within "
+                f"{format_points(min_effect).lstrip('+')} points of {chosen.name}, "
+                "with shorter prompts."
             )
     return " ".join(says)

@@ -52,8 +52,8 @@ def describe_retrieval(
 
 def _describe_ceiling(gold: str, ceiling: float) -> str:
     return (
-        f" {gold}, with nothing but evidence, is right in {format_percent(ceiling)}: passages beside it "
-        "confuse the reader. Fewer may help: {rag: {search: {k: [1, 2, 3]}}}."
+        f" {gold}, with nothing but evidence, is right in {format_percent(ceiling)}: passages "
+        "beside it confuse the reader. Fewer may help: {rag: {search: {k: [1, 2, 3]}}}."
     )
 
 

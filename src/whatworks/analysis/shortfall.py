@@ -173,8 +173,10 @@ class Shortfalls:
         worst = max(more, key=lambda name: more[name], default="")
         if not worst or more[worst] < self.min_effect:
             return ""
-        beside = f"{format_percent(own[worst])} of its answers, {format_percent(other.get(worst, 0.0))} of those"
-        return f"It differs most in “{worst}”: {beside} of {best.name}."
+        return (
+            f"It differs most in “{worst}”: {format_percent(own[worst])} of its answers, "
+            f"{format_percent(other.get(worst, 0.0))} of those of {best.name}."
+        )
 
     def _mistakes(self, trial: Trial) -> dict[str, float]:
         """Patterns of mistakes as shares of all answers."""

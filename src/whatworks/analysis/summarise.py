@@ -246,8 +246,8 @@ def _describe_constant(constant: Constant | None, arms: Sequence[ArmSummary]) ->
         return ""
     verb = "do" if len(below) > 1 else "does"
     return (
-        f"To say {constant.said} without a model scores {format_percent(level)}: {join_names(below)} {verb} "
-        "not come above it."
+        f"To say {constant.said} without a model scores {format_percent(level)}: "
+        f"{join_names(below)} {verb} not come above it."
     )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 WHOLE = 64 * 2**20
-"""Bytes up to which ``digest`` reads a file whole."""
+"""Bytes up to which ``compute_digest`` reads a file whole."""
 
 
 _EDGE = 2**20

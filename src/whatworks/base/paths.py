@@ -57,7 +57,7 @@ def resolve_model(name: str, root: Path) -> str:
     script of ``fake:SCRIPT.json`` is a file in the same way.
 
     Raises:
-        InputError: As ``path_of``.
+        InputError: As ``resolve_path``.
     """
     if name in NOT_FOLDERS:
         return name
@@ -80,7 +80,7 @@ def resolve_store(name: str, root: Path) -> str:
     """A vector store whose folder is absolute.
 
     Raises:
-        InputError: As ``path_of``.
+        InputError: As ``resolve_path``.
     """
     kind, _, place = name.partition(":")
     if kind not in _STORES or not place or place == ":memory:":

@@ -1,11 +1,12 @@
 """Exact and near duplicates among many rows, in memory that hardly more than signatures take.
 
-Near-duplicates are what ``prompt.same_input`` says. Comparing all pairs is out of the question, so
-pairs are proposed by MinHash signatures in bands (Broder 1997; Leskovec et al., "Mining of Massive
-Datasets", ch. 3) over the same character 5-grams, and each proposed pair is then compared itself.
-A signature is 128 bytes, one per hash function (b-bit minwise hashing, Li and König 2010); its 16
-bands of 8 bytes find a pair at the threshold of .85 with a probability of 99%, nearly all above it.
-Only where more than 32 rows share most of a long text is a row not compared with all of them.
+Near-duplicates are what ``near_duplicates.is_same_input`` says. Comparing all pairs is out of the
+question, so pairs are proposed by MinHash signatures in bands (Broder 1997; Leskovec et al.,
+"Mining of Massive Datasets", ch. 3) over the same character 5-grams, and each proposed pair is then
+compared itself. A signature is 128 bytes, one per hash function (b-bit minwise hashing, Li and
+König 2010); its 16 bands of 8 bytes find a pair at the threshold of .85 with a probability of 99%,
+nearly all above it. Only where more than 32 rows share most of a long text is a row not compared
+with all of them.
 
 The rows are read several times (``rows`` is a function) and never held together. What grows with
 them is 136 bytes a row, signature and key, and the 8 bytes of one band while it is sorted; all
@@ -120,7 +121,7 @@ def _gather_rows(signatures: Bytes, wanted: NDArray[np.bool_]) -> Bytes:
 
 
 def compute_signatures(texts: Sequence[str]) -> Bytes:
-    """MinHash signatures of texts that ``plain`` made, one row of ``HASHES`` bytes each."""
+    """MinHash signatures of what ``normalise_text`` made, one row of ``HASHES`` bytes each."""
     padded = [text if len(text) >= SHINGLE else text.ljust(SHINGLE, "\0") for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.array([len(text) for text in padded])
@@ -250,7 +251,7 @@ def _group_positions(labels: NDArray[Any], positions: Longs) -> tuple[tuple[int,
 def select_training_pairs(pairs: Sequence[Pair], held: Sequence[Example]) -> tuple[Pair, ...]:
     """The pairs that belong to train: those that repeat no held row.
 
-    A pair repeats a row when its input is the same or nearly the same (``same_input``), or when
+    A pair repeats a row when its input is the same or nearly the same (``is_same_input``), or when
     both are of one group.
 
     Args:

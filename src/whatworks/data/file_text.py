@@ -19,7 +19,7 @@ MARK = b"\xef\xbb\xbf"
 """The byte order mark that UTF-8 files may begin with."""
 
 HEAD = 4096
-"""Bytes that ``head`` returns at most."""
+"""Bytes that ``read_head`` returns at most."""
 
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
@@ -44,7 +44,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file; errors as in ``lines``."""
+    """The text of a file; errors as in ``read_lines``."""
     return "".join(line for _, line in read_lines(path))
 
 

@@ -22,7 +22,7 @@ def read_pdf(path: Path) -> tuple[str, str]:
     """Text and title of a PDF, a paragraph per page.
 
     Words that a line's end divides are joined (``join_divided``), and lines that head or foot most
-    pages left out (``without_margins``).
+    pages left out (``drop_margins``).
 
     Raises:
         InputError: If pypdf is not installed, or the PDF is damaged, encrypted, takes too long or

@@ -156,6 +156,9 @@ def category(example: Example, text: str, options: CategoryOptions) -> Score:
     named = labels.within(answer) or {
         name for name in [target] if part_words(answer) == part_words(name)
     }
-    feedback = f"{quote_briefly(answer)} is no category id, wanted {quote_briefly(target)} and nothing else"
+    feedback = (
+        f"{quote_briefly(answer)} is no category id, "
+        f"wanted {quote_briefly(target)} and nothing else"
+    )
     lenient = float(named == {target})
     return Score(0.0, "malformed", feedback, lenient=lenient, parts={"valid": 0.0})

@@ -59,7 +59,8 @@ def python(example: Example, text: str, options: PythonOptions) -> Score:
         raise
     except Exception as error:
         raise InputError(
-            f"raised {type(error).__name__}: {get_first_line(error)}, at the answer {quote_briefly(text)}",
+            f"raised {type(error).__name__}: {get_first_line(error)}, "
+            f"at the answer {quote_briefly(text)}",
             place=f"{place}{_find_line(error, options.file)}",
             remedy="mend the function: an error is no score",
         ) from error

@@ -7,7 +7,7 @@ its options and figures. It is registered once, by an entry point of the group
 metadata, and both are imported when a study asks for them.
 
 A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
-or the example's ``meta`` cannot be scored against; ``refused`` finds such rows beforehand.
+or the example's ``meta`` cannot be scored against; ``find_refused`` finds such rows beforehand.
 
 Empty answers are ``malformed`` for structured metrics (category, json, mr, sql, set, tool_call) and
 ``wrong`` for the others.
@@ -259,7 +259,7 @@ def find_doubtful(metric: Metric, examples: Sequence[Example]) -> dict[str, str]
         try:
             reason = metric.doubt(example)
         except InputError:
-            continue  # told by ``refused``
+            continue  # told by ``find_refused``
         if reason:
             reasons[example.id] = reason
     return reasons

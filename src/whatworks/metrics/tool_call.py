@@ -128,7 +128,8 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
         answer, problem = _find_within(text, target), str(error)
         right = bool(answer) and not _describe_differences(answer, target, accepted)
         parts: dict[str, float] = dict.fromkeys(("parsed", "names", "arguments"), 0.0)
-        feedback = f"no call of a tool: {problem}; wanted {quote_briefly('; '.join(map(str, target)), 200)}"
+        wanted = quote_briefly("; ".join(map(str, target)), 200)
+        feedback = f"no call of a tool: {problem}; wanted {wanted}"
         return Score(0.0, "malformed", feedback, lenient=float(right), parts=parts)
     wrong = _describe_differences(answer, target, accepted)
     names = sorted(c.name for c in answer) == sorted(c.name for c in target)

@@ -6,7 +6,8 @@ is what trainers with an assistant mask read.
 
 Prompt and completion are tokenised **separately** and joined as ids: tokenised as one text, a
 merge across the seam could give training other prompt ids than generation sees. So training on
-``training_ids`` and generating from ``tokens`` agree for every tokenizer, target and template.
+``encode_training`` and generating from ``encode_prompt`` agree for every tokenizer, target and
+template.
 """
 
 from __future__ import annotations
@@ -102,9 +103,9 @@ def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int
 
 
 def settle_template(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy whose own template asks as ``tokens`` does: without reasoning, and with the system
-    text folded where there is no system role. For all that renders messages by itself: trainers,
-    and whoever loads an export.
+    """A copy whose own template asks as ``encode_prompt`` does: without reasoning, and with
+    the system text folded where there is no system role. For all that renders messages by itself:
+    trainers, and whoever loads an export.
 
     Args:
         tokenizer: One that ``use`` returned.
@@ -145,9 +146,9 @@ def encode_completion(tokenizer: Tokenizer, target: str, *, end: bool = True) ->
     """Ids of an answer: the target and, with ``end``, the template's end of turn.
 
     Behind a block of reasoning that the template opens or closes itself, the target is completed
-    or cut as ``reasoning.behind`` says.
+    or cut as ``reasoning.continue_prompt`` says.
 
-    The ids end with a token of ``ending(tokenizer).stop_ids`` (with the ids of a text in
+    The ids end with a token of ``find_ending(tokenizer).stop_ids`` (with the ids of a text in
     ``stop_texts`` where the tokenizer has no end token at all).
     """
     tail = find_ending(tokenizer)
@@ -366,7 +367,7 @@ _FOLDED = """\
 {% endif %}\
 {% set messages = [{'role': 'user', 'content': folded_text}] + messages %}\
 {% endif %}"""
-"""``_folded`` as a template says it."""
+"""``_fold_system`` as a template says it."""
 
 
 def _make_refusal(error: Exception) -> InputError:

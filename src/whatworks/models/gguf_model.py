@@ -2,8 +2,8 @@
 
 From then on such a model is like any other: tuned, merged, exported. What was quantised is gone;
 the folder's record says which file and which quantisation types it came from, and the report says
-it too. Folders are kept below ``cache_folder()`` under the SHA-256 of their file; a process that
-was killed half-way leaves nothing that another one would take for a model.
+it too. Folders are kept below ``find_cache_folder()`` under the SHA-256 of their file; a process
+that was killed half-way leaves nothing that another one would take for a model.
 """
 
 from __future__ import annotations

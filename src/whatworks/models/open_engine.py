@@ -28,7 +28,7 @@ def open_engine(
         model: ``lab``, a Hugging Face id, a folder, ``https://host/v1#name`` or
             ``fake:SCRIPT.json``.
         template: Name of a chat template, or ``auto``.
-        prices: Of served models, over those of the tables (``prices.price_of``).
+        prices: Of served models, over those of the tables (``prices.find_price``).
 
     Raises:
         InputError: If there is no such model here.

@@ -160,7 +160,8 @@ def _write_sql(rows: Rows) -> list[str]:
 def _write_facts(rows: Rows) -> list[str]:
     return [
         f"Answer the question with {_name_kind(rows)} only: no sentence, no explanation.",
-        f"Give the shortest answer that is right: {_name_kind(rows)}, like “Paris”, not “It is Paris.”",
+        f"Give the shortest answer that is right: {_name_kind(rows)}, "
+        "like “Paris”, not “It is Paris.”",
         "Answer the question.",
     ]
 

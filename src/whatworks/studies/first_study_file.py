@@ -46,7 +46,8 @@ def _render_lines(
     yield "# Written by `whatworks init`; `whatworks check` looks the data over, `whatworks plan`"
     yield "# says what it takes, `whatworks run` runs it. Every guess can be changed."
     yield from (f"# {line}" for line in files.said)
-    yield f"name: {_format_scalar(train.resolve().parent.name if get_stem(train) in _PARTS else get_stem(train))}"
+    stem = get_stem(train)
+    yield f"name: {_format_scalar(train.resolve().parent.name if stem in _PARTS else stem)}"
     yield "task:"
     for part in ("train", "dev", "test"):
         if part in files.task:

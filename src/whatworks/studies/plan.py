@@ -239,6 +239,6 @@ def compare_plan(plan: Plan, times: dict[str, float], arms: Sequence[str]) -> st
     foreseen, took = sum(f for _, f, _ in both), sum(t for _, _, t in both)
     worst = max(both, key=lambda item: max(item[1], item[2]) / max(1e-9, min(item[1], item[2])))
     return (
-        f"plan: {format_duration(foreseen)} foreseen, {format_duration(took)} taken; furthest off {worst[0]}, "
-        f"{format_duration(worst[1])} and {format_duration(worst[2])}"
+        f"plan: {format_duration(foreseen)} foreseen, {format_duration(took)} taken; "
+        f"furthest off {worst[0]}, {format_duration(worst[1])} and {format_duration(worst[2])}"
     )

@@ -27,7 +27,7 @@ def make_rewards(
     Args:
         settings: Names the metric.
         examples: What was asked; a row's column ``at`` is its position here.
-        tokenizer: Decodes answers as generation does, and asks as it does (``settled``).
+        tokenizer: Decodes answers as generation does, and asks as it does (``settle_template``).
         scorer: The reward model; None where the metric is the reward.
     """
     metric = load(settings.metric)

@@ -58,7 +58,7 @@ def make_training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[Trai
     """One row per example, rendered as for evaluation: the row itself never helps in its prompt.
 
     A share of the rows with evidence (``Context.drop_gold``) is rendered without it, so that the
-    model learns what to do when retrieval fails; what they teach is decided by ``taught``.
+    model learns what to do when retrieval fails; ``make_training_target`` decides what they teach.
     """
     without = _drop_gold(prompt)
     prompts = [without if _is_dropped(prompt, e) else prompt for e in examples]
@@ -78,7 +78,7 @@ def _make_answer_row(request: Rendering) -> TrainingRow:
 
 
 def make_pair_rows(prompt: Prompt, pairs: Sequence[Pair]) -> list[PairRow]:
-    """One row per pair that has two sides which differ, rendered as ``training_rows`` does."""
+    """One row per pair that has two sides which differ, rendered as ``make_training_rows`` does."""
     return [
         PairRow(
             id=pair.example.id,

@@ -94,8 +94,8 @@ def write_card(chosen: Chosen, layout: Mapping[str, str]) -> str:
         *front,
         f"# {summary.study.name}: {chosen.arm}",
         "",
-        f"`{base}` adapted by `{method}` (whatworks {__version__}), seed {chosen.seed}: the one that "
-        "did best on dev, where every other choice was made too.",
+        f"`{base}` adapted by `{method}` (whatworks {__version__}), seed {chosen.seed}: the one "
+        "that did best on dev, where every other choice was made too.",
         *([f"The model is {summary.study.origin}."] if summary.study.origin else []),
         "",
         "## Measured",
@@ -140,7 +140,8 @@ def _list_figures(summary: Summary, arm: ArmSummary) -> list[str]:
         comparison = arm.difference
         add(
             f"to {study.baseline}",
-            f"{format_points(comparison.difference)} points {format_interval(comparison.low, comparison.high)}",
+            f"{format_points(comparison.difference)} points "
+            f"{format_interval(comparison.low, comparison.high)}",
         )
     add("verdict", f"{arm.verdict.label}: {arm.verdict.reason}")
     if arm.info.dev_score is not None:

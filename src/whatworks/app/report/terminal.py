@@ -186,8 +186,8 @@ def describe_forgetting(summary: Summary, *, figures: bool) -> str:
     if not forgettings:
         return ""
     note = (
-        f"kept: same answers as the untouched model to {forgettings[0][1].prompts} general prompts; "
-        "KL from it in nats per token"
+        f"kept: same answers as the untouched model to {forgettings[0][1].prompts} general "
+        "prompts; KL from it in nats per token"
     )
     if figures:
         shown = [
@@ -216,7 +216,8 @@ def _make_curve_table(curve: Curve) -> Table:
         table.add_row(
             name,
             format_percent(point.score.value),
-            f"{format_points(comparison.difference)} {format_interval(comparison.low, comparison.high)}"
+            f"{format_points(comparison.difference)} "
+            f"{format_interval(comparison.low, comparison.high)}"
             if comparison
             else "",
             format_count(point.prompt_tokens),

@@ -1,7 +1,7 @@
 """Conversations as they stand in files: role names, turns, tool calls, the answer asked for.
 
 An example made of a conversation asks for its **last assistant turn**; the turns before it are its
-messages. ``every_turn`` makes one example of each assistant turn where all are wanted (``turns:
+messages. ``expand_turns`` makes one example of each assistant turn where all are wanted (``turns:
 every`` in a study file), except those of weight 0.
 """
 
@@ -72,7 +72,7 @@ def drop_unlearned(value: Any) -> tuple[Message, ...]:
 
     Raises:
         LeftOut: If all answers are marked so.
-        RowProblem: As for ``turns``.
+        RowProblem: As for ``read_turns``.
     """
     messages, items = read_turns(value), _unpack(value)
     answers = [i for i, message in enumerate(messages) if message.role == "assistant"]

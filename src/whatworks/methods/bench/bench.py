@@ -68,7 +68,7 @@ class Bench:
         seed: Seed of everything random in the method.
         budget: Limits; ``ledger`` holds what this arm has spent so far.
         outcomes: What the method has told (``note``, ``tell``).
-        helper: A second model to ask; None when the study names none (``helper.required``).
+        helper: A second model to ask; None when the study names none (``helper.require_helper``).
     """
 
     examiner: Examiner

@@ -42,8 +42,8 @@ def generate(
         decoding: How to draw, how many, and which to pick.
         examples: What each prompt asks; their ids name the random streams.
         metric: What answers mean.
-        read: The answer in a generated text (``grounding.bare``): citations neither vote nor are
-            rewarded.
+        read: The answer in a generated text (``citations.make_answer_reader``): citations
+            neither vote nor are rewarded.
     """
     ids = [example.id for example in examples]
     if decoding.samples == 1:

@@ -127,7 +127,8 @@ def sql(example: Example, text: str, options: SQLOptions) -> Score:
         candidate = find(text, options.seconds)
         lenient = bool(candidate and _judge(candidate.text, candidate.query, gold, limits).right)
         problem = problem or (outcome.problem if outcome else "")
-        feedback = f"not one SQL query: {problem}; wanted a query like {quote_briefly(example.target, 200)}"
+        wanted = quote_briefly(example.target, 200)
+        feedback = f"not one SQL query: {problem}; wanted a query like {wanted}"
         return Score(0.0, "malformed", feedback, float(lenient), dict.fromkeys(_PARTS, 0.0))
     figures = (outcome.parsed, outcome.executed, outcome.same, outcome.exact_set)
     parts = dict(zip(_PARTS, map(float, figures), strict=True))

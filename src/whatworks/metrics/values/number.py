@@ -124,7 +124,7 @@ def read_number(text: str, locale: str) -> Number | None:
     """The number that a whole text is, None if it is none.
 
     Args:
-        text: As ``plain`` gives it.
+        text: As ``simplify`` gives it.
         locale: A name that babel knows, such as ``de``.
     """
     match = _WHOLE.fullmatch(text.strip().removesuffix("."))

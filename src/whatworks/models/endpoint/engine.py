@@ -116,7 +116,7 @@ class EndpointEngine:
 
         Args:
             name: Address and model.
-            cache: Where answers are kept; by default the folder of ``paths.cache_folder``.
+            cache: Where answers are kept; by default the folder of ``paths.find_cache_folder``.
             prices: As for the engine itself.
 
         Raises:

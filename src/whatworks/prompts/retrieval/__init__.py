@@ -1,10 +1,10 @@
 """Retrieval: texts to vectors, pools to indexes, documents to chunks.
 
-- ``index_of`` answers "which of these texts are closest to this one" exactly and
+- ``get_index`` answers "which of these texts are closest to this one" exactly and
   deterministically, by vectors, by BM25 or by both.
-- ``embedder`` turns texts into unit vectors and remembers them; ``resolve_embedder`` says which
-  one ``auto`` stands for on this machine.
-- ``chunk`` cuts documents into passages along their structure, ``recall_at_k`` says how much of
+- ``load_embedder`` turns texts into unit vectors and remembers them; ``resolve_embedder`` says
+  which one ``auto`` stands for on this machine.
+- ``chunk`` cuts documents into passages along their structure, ``measure_recall`` says how much of
   the evidence was found.
 """
 

@@ -16,7 +16,7 @@ __all__ = ["Finding", "check_task"]
 def check_task(
     task: Task, engine: Engine, weights: Weights, decoding: Decoding, min_effect: float
 ) -> list[Finding]:
-    """Everything that can be found without asking the model; see ``rows`` and ``tokens``.
+    """Everything found without asking the model; see ``row_checks`` and ``token_checks``.
 
     Raises:
         InputError: If the metric or the model cannot be used at all.

@@ -43,7 +43,8 @@ def _check_foreign(splits: Splits, spec: MetricSpec) -> list[Finding]:
         Finding(
             "targets among the labels",
             "spoils" if in_held_out else "doubt" if names else "fine",
-            f"{format_share(len(names), sum(splits.counts().values()))} are not in the metric's labels",
+            f"{format_share(len(names), sum(splits.counts().values()))} "
+            "are not in the metric's labels",
             names,
             reason=f"the first is {foreign[0][1].target!r}" if foreign else "",
             remedy="correct these targets, or add the label" if names else "",

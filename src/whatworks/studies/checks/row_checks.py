@@ -200,8 +200,8 @@ def _check_conflicts(
         Finding(
             "conflicting targets",
             level,
-            f"{format_share(len(everyone), len(rows))} rows have the same input as another row, and a "
-            "target that is wrong there"
+            f"{format_share(len(everyone), len(rows))} rows have the same input as another row, "
+            "and a target that is wrong there"
             if everyone
             else "none",
             everyone,
@@ -215,7 +215,7 @@ def _is_accepted(metric: Metric, row: Example, answer: str) -> bool:
     try:
         return metric.asks or metric(row, answer).value >= 1.0
     except InputError:
-        return True  # told by `_targets`
+        return True  # told by `_check_targets`
 
 
 def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]:

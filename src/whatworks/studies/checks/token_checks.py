@@ -220,8 +220,8 @@ def _check_lengths(
     summary = f"none: every prompt with its target has room in {context} tokens"
     if names:
         summary = (
-            f"{len(cut['train'])} of train, {len(held_out)} of dev and test: prompt and target need "
-            f"more than {context} tokens"
+            f"{len(cut['train'])} of train, {len(held_out)} of dev and test: prompt and target "
+            f"need more than {context} tokens"
         )
     return [
         Finding(
@@ -256,8 +256,9 @@ def _check_room(
         Finding(
             "room for the answer",
             grade_share(len(cut) / max(1, len(targets)), min_effect),
-            f"{format_share(len(cut), len(targets))} targets of dev and test are longer than max_tokens: "
-            f"{decoding.max_tokens}{_describe_sample({part: parts[part] for part in ('dev', 'test')})}",
+            f"{format_share(len(cut), len(targets))} targets of dev and test are longer than "
+            f"max_tokens: {decoding.max_tokens}"
+            f"{_describe_sample({part: parts[part] for part in ('dev', 'test')})}",
             cut,
             remedy="raise `decoding: {max_tokens: ...}`, or leave it out: it is measured then"
             if cut
@@ -386,8 +387,8 @@ def _check_ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) 
         return Finding(
             "end of turn",
             "spoils",
-            f"{format_share(len(early), len(train))} train targets hold what ends generation, so an "
-            "answer like them is cut",
+            f"{format_share(len(early), len(train))} train targets hold what ends generation, so "
+            "an answer like them is cut",
             early,
             reason=why,
             remedy="choose another template or stop strings, or rewrite these targets",
