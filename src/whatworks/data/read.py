@@ -21,6 +21,7 @@ from whatworks.data.formats.base import (
     find_text,
     find_value,
 )
+from whatworks.data.formats.known import OWN
 from whatworks.data.formats.preference import join_labelled
 from whatworks.data.formats.turns import list_unread
 from whatworks.data.logs import recognise_log
@@ -207,7 +208,12 @@ class Reader:
         return {**fields, names[0]: ""}
 
     def _check(self, content: Content) -> None:
-        """Refuse a text that stands for no value."""
+        """Refuse a text that stands for no value.
+
+        Not in our own format: what ``write`` wrote there is meant as it stands.
+        """
+        if self.form.name == OWN.name:
+            return
         role = {"target": content.target, "input": "".join(content.inputs.values())}
         for part, text in role.items():
             if text.strip() in NO_VALUE:
