@@ -82,7 +82,7 @@ def test_a_class_called_none_is_kept_where_somebody_says_so(save: Save) -> None:
         {"prompt": "Say", "completion": None},
         {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "NaN"}]},
         {"mr": None, "ref": "It is so."},
-        {"inputs": {"q": "nan"}, "target": "a"},
+        {"inputs": {"q": "b"}, "target": None},  # there the text "nan" is a text: `write` wrote it
         {"prompt": "Say", "chosen": "null", "rejected": "b"},
     ],
 )
