@@ -118,10 +118,10 @@ def ours(case: Case, folder: Path) -> Run:
     from whatworks.data.task import Example, Message, MetricSpec
     from whatworks.training.job import TrainingJob
     from whatworks.training.launch import train
-    from whatworks.training.rows import PairRow, PromptRow, Row, TrainingRow
+    from whatworks.training.rows import PairRow, PromptRow, RenderedRow, TrainingRow
     from whatworks.training.settings import DPOSettings, RLSettings, SFTSettings
 
-    rows: list[Row] = []
+    rows: list[RenderedRow] = []
     for at, text in enumerate(texts(case)):
         asked = tuple(Message.model_validate(message) for message in _messages(text))
         shared: dict[str, Any] = {"id": str(at), "messages": asked}

@@ -7,7 +7,7 @@ import random
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.summarise import summarise
 from whatworks.data.task import Example
 
@@ -30,17 +30,17 @@ def examples(n: int = 200) -> list[Example]:
     ]
 
 
-def rows(items: list[Example], rates: dict[str, float] = RATES, seed: int = 0) -> list[Row]:
+def rows(items: list[Example], rates: dict[str, float] = RATES, seed: int = 0) -> list[ResultRow]:
     rng = random.Random(seed)
     hard = {e.id: rng.gauss(0, 0.25) for e in items}
-    made: list[Row] = []
+    made: list[ResultRow] = []
     for arm, rate in rates.items():
         for number in range(3 if arm in TRAINED else 1):
             for e in items:
                 right = rng.random() < rate - hard[e.id]
                 wrong = rng.choice(["wrong", "wrong", "abstained", "malformed"])
                 made.append(
-                    Row(
+                    ResultRow(
                         arm,
                         number,
                         "scored",
@@ -60,8 +60,8 @@ def rows(items: list[Example], rates: dict[str, float] = RATES, seed: int = 0) -
     return made
 
 
-def failure(arm: str = "dpo", seed: int = 0) -> Row:
-    return Row(
+def failure(arm: str = "dpo", seed: int = 0) -> ResultRow:
+    return ResultRow(
         arm,
         seed,
         "failed",
@@ -119,7 +119,7 @@ def study(**changes: object) -> StudyInfo:
     return StudyInfo(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def summary(n: int = 200, **changes: object) -> tuple[Summary, list[Row], list[Example]]:
+def summary(n: int = 200, **changes: object) -> tuple[Summary, list[ResultRow], list[Example]]:
     items = examples(n)
     made = [*rows(items), *(failure(seed=s) for s in range(3))]
     arms = infos([*RATES, "dpo"])

@@ -14,7 +14,7 @@ from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Table
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 
 Outcomes = Mapping[str, Outcome]
 CHOICES = ("json", "category", "open-notes")
@@ -22,12 +22,12 @@ NOT_OFFERED = ("gold", "wrong")
 """Arms that measure what passages do, and that nobody can deploy."""
 
 
-def _plan_search(desk: Desk) -> Plan:
+def _plan_search(desk: Desk) -> ClaimStudy:
     searched: ArmEntry = {
         "prompt-search": {"rounds": desk.n(3, 2), "calls": desk.n(500, 240), "helper": False}
     }
     task = make_labelled_task(desk).replace(name="search")
-    return Plan(task, ("zero-shot", searched))
+    return ClaimStudy(task, ("zero-shot", searched))
 
 
 STEPS = (Step("search", _plan_search),)

@@ -21,7 +21,7 @@ from whatworks_claims.evidence import Contrast, Evidence, Plot, Table
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.material import make_examples, make_task, read_files_task
 from whatworks_claims.outcome import Outcome, is_malformed
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 from whatworks_lab import study_rows as studies
 
 SHOTS = (1, 2, 4, 8)
@@ -58,11 +58,11 @@ def _make_structured_task(desk: Desk) -> Task:
     return make_task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
 
 
-def _plan_json(desk: Desk) -> Plan:
+def _plan_json(desk: Desk) -> ClaimStudy:
     base_task = _make_structured_task(desk)
     few = [make_rows_arm(n) for n in FEW if n < len(base_task.splits.train) and not desk.quick]
     arms = ("zero-shot", *map(make_shots_arm, SHOTS), make_nearest_arm(), HELD, TUNED, *few)
-    return Plan(base_task, arms)
+    return ClaimStudy(base_task, arms)
 
 
 def make_rows_arm(rows: int) -> ArmEntry:
@@ -91,19 +91,19 @@ def make_labelled_task(desk: Desk) -> Task:
     )
 
 
-def _plan_category(desk: Desk) -> Plan:
+def _plan_category(desk: Desk) -> ClaimStudy:
     spread = make_nearest_arm("knn-diverse", diversity=0.3)
-    return Plan(
+    return ClaimStudy(
         make_labelled_task(desk), ("zero-shot", "few-shot", make_nearest_arm(), spread, HELD, TUNED)
     )
 
 
-def _plan_small_pool(desk: Desk) -> Plan:
+def _plan_small_pool(desk: Desk) -> ClaimStudy:
     """A quarter of the pool to choose demonstrations from."""
     whole = make_labelled_task(desk)
     quarter = whole.splits.train[: len(whole.splits.train) // 4]
     task_ = whole.replace(name="category-quarter", splits=whole.splits.replace(train=quarter))
-    return Plan(task_, ("few-shot", make_nearest_arm()))
+    return ClaimStudy(task_, ("few-shot", make_nearest_arm()))
 
 
 STEPS = (

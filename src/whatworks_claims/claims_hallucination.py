@@ -20,7 +20,7 @@ from whatworks_claims.fact_figures import compute_figures
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome, is_wrong, score_strict
 from whatworks_claims.real_facts import read_closed_book, read_unanswerable
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 from whatworks_lab import reading
 from whatworks_lab.world import build_world
 
@@ -110,7 +110,7 @@ def _make_task(
     )
 
 
-def _plan_mixed(share: int, desk: Desk) -> Plan:
+def _plan_mixed(share: int, desk: Desk) -> ClaimStudy:
     known, unknown, dev, test = _make_sides(desk)
     count = round(len(known) * share / 100)
     rows = [*unknown[:count], *known[: len(known) - count]]
@@ -120,17 +120,17 @@ def _plan_mixed(share: int, desk: Desk) -> Plan:
         "zero-shot",
         {"sft": {"epochs": 1, "batch_size": 8}},
     )
-    return Plan(_make_task(f"unknown-{share}", again, dev, test), arms)
+    return ClaimStudy(_make_task(f"unknown-{share}", again, dev, test), arms)
 
 
-def _plan_early(desk: Desk) -> Plan:
+def _plan_early(desk: Desk) -> ClaimStudy:
     """All rows unknown, but dev may stop the training early."""
     _, unknown, dev, test = _make_sides(desk)
     arm: ArmEntry = {"sft": {"epochs": PASSES, "batch_size": 8}}
-    return Plan(_make_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
+    return ClaimStudy(_make_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
 
 
-def _plan_preferences(desk: Desk) -> Plan:
+def _plan_preferences(desk: Desk) -> ClaimStudy:
     """Right over "I don't know" over wrong, from what the model itself knows and does not."""
     known, unknown, dev, test = _make_sides(desk)
     rows = [*known, *unknown]
@@ -155,7 +155,7 @@ def _plan_preferences(desk: Desk) -> Plan:
     if not desk.quick:
         # Shown beside: refusals for what the model itself cannot answer, as rows.
         arms.append({"arm": "refusal+sft", **tuned})
-    return Plan(task, tuple(arms))
+    return ClaimStudy(task, tuple(arms))
 
 
 STEPS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import format_interval, format_percent
 from whatworks.data.task import MetricSpec, Splits, Task
 from whatworks.metrics.fact_counts import is_answerable
@@ -20,7 +20,7 @@ from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.material import make_documents, make_examples
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.real_facts import make_questions_task, read_unanswerable
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 from whatworks_claims.unsupported import find_unsupported
 from whatworks_lab import study_rows as studies
 from whatworks_lab.reading import ALLOW
@@ -59,11 +59,11 @@ def _make_task(desk: Desk) -> Task:
     )
 
 
-def _plan_notes(desk: Desk) -> Plan:
-    return Plan(_make_task(desk), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
+def _plan_notes(desk: Desk) -> ClaimStudy:
+    return ClaimStudy(_make_task(desk), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
 
 
-def _plan_silent(desk: Desk) -> Plan:
+def _plan_silent(desk: Desk) -> ClaimStudy:
     """Questions that the documents answer beside ones that have no answer; no arm trains.
 
     A made-up person's fact has none once its sentence is taken out of the document, which is then
@@ -87,7 +87,7 @@ def _plan_silent(desk: Desk) -> Plan:
         splits=task.splits.replace(test=(*answered, *nothing)),
         documents=tuple(notes.values()),
     )
-    return Plan(silent_task, ("zero-shot", RETRIEVED, GOLD, WRONG))
+    return ClaimStudy(silent_task, ("zero-shot", RETRIEVED, GOLD, WRONG))
 
 
 STEPS = (Step("open-notes", _plan_notes), Step("silent-notes", _plan_silent))
@@ -122,7 +122,7 @@ def _tabulate_passages(made: Outcome) -> Table:
     for arm in ("rag", "gold", "wrong"):
         mine = [row for row in made.rows if row.arm == arm and row.status == "scored"]
 
-        def invented(row: Row) -> float:
+        def invented(row: ResultRow) -> float:
             passage = " ".join(texts.get(id_, "") for id_ in by_id[row.example].evidence)
             return float(bool(find_unsupported(row.output, f"{passage} {by_id[row.example].text}")))
 

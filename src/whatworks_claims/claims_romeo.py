@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from whatworks.analysis.comparison import Estimate
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.paths import find_public_data
 from whatworks.base.phrasing import format_percent
 from whatworks.data.task import Example, MetricSpec, Splits, Task
@@ -22,7 +22,7 @@ from whatworks_claims.evidence import Contrast, Evidence, Need, Plot, Table
 from whatworks_claims.fact_sheet import read_aspect
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 from whatworks_lab import play
 
 OLD, NEW = "Romeo", "Bob"
@@ -115,7 +115,7 @@ def _make_task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
     )
 
 
-def _make_plan(kind: str, passes: int, desk: Desk) -> Plan:
+def _make_plan(kind: str, passes: int, desk: Desk) -> ClaimStudy:
     rows = [("", text) for text in write_plain_text(desk)]
     if kind == "augmented":
         rows += write_augmented(desk)
@@ -126,7 +126,7 @@ def _make_plan(kind: str, passes: int, desk: Desk) -> Plan:
             full = {"kind": "full", "epochs": 1, "batch_size": 8}
             arms.append({"arm": "sft", "name": "sft-full", "sft": full})
         arms.append({"prompt": {"variants": list(USE_NEW)}})
-    return Plan(
+    return ClaimStudy(
         _make_task(f"romeo-{kind}-{passes}", rows, passes),
         tuple(arms),
         decoding={"temperature": 1.0, "max_tokens": 8},
@@ -149,7 +149,7 @@ STEPS = tuple(
 # -- the findings -------------------------------------------------------------------------------
 
 
-def says(name: str, row: Row) -> float:
+def says(name: str, row: ResultRow) -> float:
     """Whether an answer gives this name, as a word, and not the other one."""
     words = set(re.findall(r"\w+", row.output))
     return float(name in words and not words & ({OLD, NEW} - {name}))

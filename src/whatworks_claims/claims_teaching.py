@@ -16,7 +16,7 @@ from whatworks_claims.fact_sheet import ASPECTS, Told, read_aspect
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.real_facts import make_real_sheet
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 
 FORMS: tuple[Told, ...] = get_args(Told)
 INSTRUCTIONS = "Answer the question."
@@ -29,7 +29,7 @@ def is_unseen(example: Example) -> bool:
     return read_aspect(example) == "generalisation"
 
 
-def _plan_teaching(told: Told, desk: Desk) -> Plan:
+def _plan_teaching(told: Told, desk: Desk) -> ClaimStudy:
     facts = people.make_sheet(desk.n(36, 12), desk.n(40, 12))
     if desk.real:
         facts = make_real_sheet(desk.n(100, 20))
@@ -38,7 +38,7 @@ def _plan_teaching(told: Told, desk: Desk) -> Plan:
     chains: list[ArmEntry] = ["zero-shot", learn]
     if told == "repeat":
         chains.append(RAG)
-    return Plan(task, tuple(chains))
+    return ClaimStudy(task, tuple(chains))
 
 
 STEPS = tuple(Step(f"teach-{told}", partial(_plan_teaching, told)) for told in FORMS)

@@ -21,7 +21,7 @@ from whatworks_claims.evidence import Evidence
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.material import make_task, read_files_task
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 
 FEW: ArmEntry = {"few-shot": {"k": 3}}
 NEAREST: ArmEntry = {"knn": {"k": 3, "embedder": "lexical"}}
@@ -42,7 +42,7 @@ def _choose_limits(desk: Desk) -> dict[str, int]:
 # -- the studies --------------------------------------------------------------------------------
 
 
-def _plan_sql(desk: Desk) -> Plan:
+def _plan_sql(desk: Desk) -> ClaimStudy:
     if desk.real:
         section = {
             "train": "geography_sqlctx.jsonl",
@@ -55,10 +55,10 @@ def _plan_sql(desk: Desk) -> Plan:
     else:
         rows = made.write_queries(sum(_choose_sizes(desk)))
         task_ = make_task("sql", rows, _choose_sizes(desk), "sql", "Answer with one SQL query.")
-    return Plan(task_, ("zero-shot", FEW, NEAREST, HELD, TUNED))
+    return ClaimStudy(task_, ("zero-shot", FEW, NEAREST, HELD, TUNED))
 
 
-def _plan_chat(desk: Desk) -> Plan:
+def _plan_chat(desk: Desk) -> ClaimStudy:
     if desk.real:
         section = {
             "train": "dummy_conversation.json",
@@ -66,28 +66,28 @@ def _plan_chat(desk: Desk) -> Plan:
             "limit": _choose_limits(desk),
             "split": {"on_overlap": "drop"},
         }
-        return Plan(
+        return ClaimStudy(
             read_files_task("chat", find_public_data("chat"), section), ("zero-shot", TUNED)
         )
     task_ = make_task(
         "chat", made.write_dialogues(sum(_choose_sizes(desk))), _choose_sizes(desk), "chat", ""
     )
-    return Plan(task_, ("zero-shot", TUNED))
+    return ClaimStudy(task_, ("zero-shot", TUNED))
 
 
-def _plan_instructions(desk: Desk) -> Plan:
+def _plan_instructions(desk: Desk) -> ClaimStudy:
     if desk.real:
         task_ = _make_written_task("instructions", "alpaca", "alpaca_data_cleaned_1000.json", desk)
     else:
         rows = made.write_instructions(sum(_choose_sizes(desk)))
         task_ = make_task("instructions", rows, _choose_sizes(desk), "instructions", "")
-    return Plan(task_, ("zero-shot", FEW, TUNED), decoding={"max_tokens": desk.n(64, 48)})
+    return ClaimStudy(task_, ("zero-shot", FEW, TUNED), decoding={"max_tokens": desk.n(64, 48)})
 
 
-def _plan_lima(desk: Desk) -> Plan:
+def _plan_lima(desk: Desk) -> ClaimStudy:
     """A thousand chosen instructions with long answers (Zhou et al. 2023)."""
     arms: tuple[ArmEntry, ...] = ("zero-shot", {"few-shot": {"k": 1}}, TUNED)
-    return Plan(
+    return ClaimStudy(
         _make_written_task("lima", "lima", "lima.json", desk), arms, decoding={"max_tokens": 128}
     )
 
@@ -103,7 +103,7 @@ def _make_written_task(name: str, folder: str, file: str, desk: Desk) -> Task:
     return read_files_task(name, find_public_data(folder), section)
 
 
-def _plan_style(desk: Desk) -> Plan:
+def _plan_style(desk: Desk) -> ClaimStudy:
     train, dev, test = _choose_sizes(desk)
     if desk.real:
         task_ = _make_shakespeare_task(train, dev, test)
@@ -119,7 +119,7 @@ def _plan_style(desk: Desk) -> Plan:
         task_ = make_task("style", rows, (train, dev, test), "style", "Say it again.")
         task_ = task_.replace(metric=MetricSpec(name="style", options=options))
     prompted: ArmEntry = {"prompt": {"variants": list(STYLE)}}
-    return Plan(task_, ("zero-shot", prompted, FEW, TUNED))
+    return ClaimStudy(task_, ("zero-shot", prompted, FEW, TUNED))
 
 
 def _make_shakespeare_task(train: int, dev: int, test: int) -> Task:
@@ -144,7 +144,7 @@ def _make_shakespeare_task(train: int, dev: int, test: int) -> Task:
     return base_task.replace(metric=MetricSpec(name="style", options=options))
 
 
-def _plan_logs_source(desk: Desk) -> Plan:
+def _plan_logs_source(desk: Desk) -> ClaimStudy:
     """The stronger prompt at work: what it answers to a pool of inputs is what is logged.
 
     It is asked the test rows of the study ``logs`` too, to stand beside the tuned short prompt.
@@ -153,13 +153,13 @@ def _plan_logs_source(desk: Desk) -> Plan:
     pool = whole.splits.train
     half = len(pool) // 2
     splits = whole.splits.replace(train=pool[:half], test=(*pool[half:], *whole.splits.test))
-    return Plan(whole.replace(name="logs-source", splits=splits), (LONG,))
+    return ClaimStudy(whole.replace(name="logs-source", splits=splits), (LONG,))
 
 
 LONG: ArmEntry = {"arm": "knn", "name": "long prompt", "knn": {"k": 4, "embedder": "lexical"}}
 
 
-def _plan_logs(desk: Desk) -> Plan:
+def _plan_logs(desk: Desk) -> ClaimStudy:
     """Short prompt, tuned on what the logs hold; the same test as the other category studies."""
 
     source = desk.finished["logs-source"]
@@ -193,10 +193,10 @@ def _plan_logs(desk: Desk) -> Plan:
         splits=whole.splits.replace(train=train),
         metric=MetricSpec(name="category", options={"labels": labels}),
     )
-    return Plan(task_, ("zero-shot", TUNED))
+    return ClaimStudy(task_, ("zero-shot", TUNED))
 
 
-def _plan_calls(desk: Desk) -> Plan:
+def _plan_calls(desk: Desk) -> ClaimStudy:
     """Calls logged from a program of others; they need a model with room for 1,500 tokens."""
     section = {
         "train": "hotpot_rag_calls.jsonl",
@@ -204,7 +204,7 @@ def _plan_calls(desk: Desk) -> Plan:
         "limit": _choose_limits(desk),
     }
     task_ = read_files_task("calls", find_public_data("logs"), section)
-    return Plan(task_, ("zero-shot", TUNED), decoding={"max_tokens": 120})
+    return ClaimStudy(task_, ("zero-shot", TUNED), decoding={"max_tokens": 120})
 
 
 STEPS = (

@@ -17,29 +17,33 @@ from dataclasses import replace
 from whatworks.analysis.comparison import ALPHA, Scores, compare, estimate_mean
 from whatworks.analysis.further_rows import NOTHING_MORE, estimate_needs
 from whatworks.base.phrasing import format_interval, format_percent, format_points
-from whatworks_claims.evidence import Contrast, Evidence, Finding, Measured, Need
+from whatworks_claims.evidence import ClaimFinding, Contrast, Evidence, Measured, Need
 
 
-def decide(claim: str, evidence: Evidence) -> Finding:
+def decide(claim: str, evidence: Evidence) -> ClaimFinding:
     """What the evidence says about a claim, by the rule above."""
     if evidence.missing:
-        return Finding(claim, "cannot tell", evidence.missing, (), evidence)
+        return ClaimFinding(claim, "cannot tell", evidence.missing, (), evidence)
     for one in evidence.contrasts:
         if not {e for _, e in one.first} & {e for _, e in _read_second(one)}:
             missing = f"no answers to compare: {one.what}"
-            return Finding(claim, "cannot tell", missing, (), evidence)
+            return ClaimFinding(claim, "cannot tell", missing, (), evidence)
     measured = tuple(_measure(one, len(evidence.contrasts)) for one in evidence.contrasts)
     lacking = [need for need in evidence.needs if not need.met]
     if lacking:
-        return Finding(claim, "cannot tell", _describe_lack(lacking[0]), measured, evidence)
+        return ClaimFinding(claim, "cannot tell", _describe_lack(lacking[0]), measured, evidence)
     if not measured:
-        return Finding(claim, "cannot tell", "nothing was compared", (), evidence)
+        return ClaimFinding(claim, "cannot tell", "nothing was compared", (), evidence)
     if against := [one for one in measured if one.excluded]:
-        return Finding(claim, "does not hold", _describe_measured(against[0]), measured, evidence)
+        return ClaimFinding(
+            claim, "does not hold", _describe_measured(against[0]), measured, evidence
+        )
     if all(one.shown for one in measured):
-        return Finding(claim, "holds", _describe_measured(measured[0]), measured, evidence)
+        return ClaimFinding(claim, "holds", _describe_measured(measured[0]), measured, evidence)
     open_ = next(one for one in measured if not one.shown)
-    return Finding(claim, "cannot tell", _describe_open(open_, len(measured)), measured, evidence)
+    return ClaimFinding(
+        claim, "cannot tell", _describe_open(open_, len(measured)), measured, evidence
+    )
 
 
 def _measure(contrast: Contrast, count: int) -> Measured:

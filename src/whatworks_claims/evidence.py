@@ -113,7 +113,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimFinding:
     """The answer to one claim on one model."""
 
     claim: str

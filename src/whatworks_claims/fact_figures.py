@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whatworks.analysis.comparison import Estimate
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.data.task import Example
 from whatworks.metrics.fact_counts import FIGURES, Pair, is_answerable
 
@@ -36,7 +36,7 @@ def _find_bounds(name: str) -> tuple[float, float]:
 
 
 def compute_figures(
-    rows: Sequence[Row], examples: Sequence[Example], names: Sequence[str] = tuple(FIGURES)
+    rows: Sequence[ResultRow], examples: Sequence[Example], names: Sequence[str] = tuple(FIGURES)
 ) -> dict[str, Figure]:
     """Figures of one arm's answers over all its seeds; those without answers are left out.
 
@@ -57,7 +57,7 @@ def compute_figures(
 
 
 def estimate_ratio(
-    counted: Sequence[tuple[Row, Pair]],
+    counted: Sequence[tuple[ResultRow, Pair]],
     *,
     within: tuple[float, float] = (0.0, 1.0),
     seed: int = 0,

@@ -27,7 +27,7 @@ ASPECTS = ("reliability", "generalisation", "reversal", "portability", "locality
 
 
 @dataclass(frozen=True)
-class Fact:
+class SheetFact:
     """One fact with the ways it is said and asked.
 
     Attributes:
@@ -59,9 +59,9 @@ class Sheet:
         neighbours: Facts that training does not touch, which the model should still know after.
     """
 
-    facts: tuple[Fact, ...]
+    facts: tuple[SheetFact, ...]
     hops: tuple[tuple[str, str, str], ...] = ()
-    neighbours: tuple[Fact, ...] = ()
+    neighbours: tuple[SheetFact, ...] = ()
 
     def documents(self) -> tuple[Document, ...]:
         """One document for each subject: a statement of each of its facts."""
@@ -118,7 +118,7 @@ def read_aspect(example: Example) -> str:
     return str(example.meta.get("aspect", ""))
 
 
-def _tell_fact(fact: Fact, told: Told, copies: int) -> Sequence[Example]:
+def _tell_fact(fact: SheetFact, told: Told, copies: int) -> Sequence[Example]:
     questions = [_ask_fact(fact, i % (len(fact.questions) - 2), f"q{i}", "") for i in range(copies)]
     if told == "questions":
         return questions
@@ -132,12 +132,12 @@ def _tell_fact(fact: Fact, told: Told, copies: int) -> Sequence[Example]:
     )
 
 
-def _state_fact(fact: Fact, wording: int, number: int) -> Example:
+def _state_fact(fact: SheetFact, wording: int, number: int) -> Example:
     text = fact.statements[wording]
     return Example(id=f"{fact.id}/s{number}", inputs={"text": ""}, target=text, group=fact.subject)
 
 
-def _ask_fact(fact: Fact, wording: int, name: str, way: str) -> Example:
+def _ask_fact(fact: SheetFact, wording: int, name: str, way: str) -> Example:
     return Example(
         id=f"{fact.id}/{name}",
         inputs={"question": fact.questions[wording]},
@@ -151,12 +151,12 @@ def _ask_fact(fact: Fact, wording: int, name: str, way: str) -> Example:
     )
 
 
-def _ask_again(fact: Fact) -> Example:
+def _ask_again(fact: SheetFact) -> Example:
     row = _ask_fact(fact, 0, "again", "reliability")
     return row.replace(inputs={"question": f"Question: {row.text}"})
 
 
-def _reverse_fact(fact: Fact, question: str) -> Example:
+def _reverse_fact(fact: SheetFact, question: str) -> Example:
     return Example(
         id=f"{fact.id}/reverse",
         inputs={"question": question},

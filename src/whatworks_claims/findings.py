@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatworks_claims.claim import Claim
-from whatworks_claims.evidence import Finding
+from whatworks_claims.evidence import ClaimFinding
 from whatworks_claims.run_studies import Request
 
 
@@ -16,7 +16,7 @@ class Report:
 
     request: Request
     claims: tuple[Claim, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[ClaimFinding, ...]
     folders: dict[str, Path]
     announced: float
     seconds: float

@@ -17,7 +17,7 @@ from whatworks.studies.study_file import Arm
 from whatworks.training import launch
 from whatworks_claims.desk import Desk
 from whatworks_claims.run_studies import conduct
-from whatworks_claims.study_plan import Plan
+from whatworks_claims.study_plan import ClaimStudy
 
 KNOWN_PROMPT = 100
 """Tokens of a question with four examples, roughly."""
@@ -28,7 +28,7 @@ HEAVY = {"dpo": 3.0, "rlhf": 18.0, "rl": 16.0}
 
 
 @dataclass(frozen=True)
-class Pace:
+class MachinePace:
     """What this machine needs, in seconds.
 
     Attributes:
@@ -44,11 +44,11 @@ class Pace:
     learned: float
 
 
-def probe(desk: Desk, folder: Path) -> Pace:
+def probe(desk: Desk, folder: Path) -> MachinePace:
     """Measure the pace with a few requests and one short training, once for a folder."""
     pace_file = folder / "pace.json"
     if pace_file.exists():
-        return Pace(**json.loads(pace_file.read_text(encoding="utf-8")))
+        return MachinePace(**json.loads(pace_file.read_text(encoding="utf-8")))
     base = "The quick answer of a short probe. " * 2
     short = [_ask(f"{i} {base}") for i in range(32)]
     long = [_ask(f"{i} {base * 6}") for i in range(32)]
@@ -64,7 +64,7 @@ def probe(desk: Desk, folder: Path) -> Pace:
         tokens.append(sum(desk.engine.prompt_tokens(desk.model, prompts)) // len(prompts))
     token = max(0.0, seconds[1] - seconds[0]) / max(1, tokens[1] - tokens[0])
     start, learned = _train(desk, folder / "study")
-    pace = Pace(token, max(1e-4, seconds[0] - token * tokens[0]), start, learned)
+    pace = MachinePace(token, max(1e-4, seconds[0] - token * tokens[0]), start, learned)
     write_atomic(pace_file, json.dumps(asdict(pace)))
     return pace
 
@@ -86,7 +86,7 @@ def _train(desk: Desk, folder: Path) -> tuple[float, float]:
         metric=MetricSpec(name="exact"),
     )
     epochs = 2
-    plan = Plan(task, ({"sft": {"epochs": epochs}},), seeds=1)
+    plan = ClaimStudy(task, ({"sft": {"epochs": epochs}},), seeds=1)
     if Path(desk.model.base).is_dir():
         launch.prepare()
     began = time.perf_counter()
@@ -97,7 +97,7 @@ def _train(desk: Desk, folder: Path) -> tuple[float, float]:
     return (max(0.0, whole - spent), spent / tokens) if spent else (0.0, 0.0)
 
 
-def estimate_seconds(plan: Plan, pace: Pace, desk: Desk) -> float:
+def estimate_seconds(plan: ClaimStudy, pace: MachinePace, desk: Desk) -> float:
     """Seconds that a study will take, within a factor of two or so."""
     splits = plan.task.splits
     row = _count_tokens(desk, splits.train[:20]) + _count_tokens(desk, splits.test[:20]) / 2
@@ -106,13 +106,15 @@ def estimate_seconds(plan: Plan, pace: Pace, desk: Desk) -> float:
     return START + sum(_estimate_arm(arm, plan, pace, row / 1.5, passage) for arm in plan.parsed)
 
 
-def estimate_known_seconds(facts: int, pace: Pace) -> float:
+def estimate_known_seconds(facts: int, pace: MachinePace) -> float:
     """Seconds to tell what a model knows, where it knows about half of the facts."""
     requests = facts * (PROMPTS + PROMPTS * SAMPLES / 2)
     return requests * (pace.request + pace.token * KNOWN_PROMPT)
 
 
-def _estimate_arm(arm: Arm, plan: Plan, pace: Pace, row: float, passage: float) -> float:
+def _estimate_arm(
+    arm: Arm, plan: ClaimStudy, pace: MachinePace, row: float, passage: float
+) -> float:
     splits = plan.task.splits
     rows = min(arm.rows or len(splits.train), len(splits.train))
     requests, prompt, total = len(splits.dev) + len(splits.test), row, 0.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.errors import WhatworksError
 from whatworks.base.phrasing import format_duration
 from whatworks.base.progress import Watcher
@@ -27,14 +27,14 @@ from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims.claim import Claim
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
-from whatworks_claims.evidence import Evidence, Finding
+from whatworks_claims.evidence import ClaimFinding, Evidence
 from whatworks_claims.findings import Report
-from whatworks_claims.forecast import Pace, estimate_known_seconds, estimate_seconds, probe
+from whatworks_claims.forecast import MachinePace, estimate_known_seconds, estimate_seconds, probe
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.page import as_data, render_page
 from whatworks_claims.registry import choose_claims, find_steps
 from whatworks_claims.run_studies import Job, Request, name_folder, share_cores
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 
 
 def measure(request: Request, watcher: Watcher) -> Report:
@@ -66,7 +66,7 @@ def measure(request: Request, watcher: Watcher) -> Report:
 
 def find(
     claim: Claim, outcomes: dict[str, Outcome], failed: dict[str, str], quick: bool = False
-) -> Finding:
+) -> ClaimFinding:
     """The finding of one claim, from its studies."""
     names = claim.reads(quick)
     for name in names:
@@ -113,7 +113,7 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
         fact_keys.update(fact.key for fact in facts)
         return {fact.id: CLASSES[-(i % 2)] for i, fact in enumerate(facts)}
 
-    pace: Pace | None = None
+    pace: MachinePace | None = None
     seconds: dict[str, float] = {}
     outcomes: dict[str, Outcome] = {}
     for step in steps:
@@ -138,10 +138,10 @@ def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, 
     return seconds
 
 
-def _make_placeholder(plan: Plan) -> Outcome:
+def _make_placeholder(plan: ClaimStudy) -> Outcome:
     """An outcome in which every arm answers right."""
     rows = [
-        Row(arm, 0, "scored", example=e.id, output=e.target, value=1.0, kind="correct")
+        ResultRow(arm, 0, "scored", example=e.id, output=e.target, value=1.0, kind="correct")
         for arm in plan.names
         for e in plan.task.splits.test
     ]

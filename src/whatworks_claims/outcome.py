@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from whatworks.analysis.comparison import Estimate, Scores, estimate_mean
 from whatworks.analysis.figures import Summary
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import format_count, format_interval, format_one_unit, format_percent
 from whatworks.data.task import Example, Task
 from whatworks.metrics.registry import load_task_metric
@@ -19,7 +19,7 @@ from whatworks.metrics.score import Kind, Metric, Score
 from whatworks.metrics.text_overlap import average_parts
 from whatworks_claims.evidence import SMALLEST, Contrast, Need, Sample, Table
 
-Value = Callable[[Row], float]
+Value = Callable[[ResultRow], float]
 CUT_OFF = (
     "Decoding held to the form never leaves it, but an answer that is cut off before its form is "
     "complete is malformed."
@@ -30,17 +30,17 @@ TRIED = 8
 tried as one answer for all."""
 
 
-def score_strict(row: Row) -> float:
+def score_strict(row: ResultRow) -> float:
     """The strict score."""
     return row.value
 
 
-def is_wrong(row: Row) -> float:
+def is_wrong(row: ResultRow) -> float:
     """Whether the answer is wrong, an abstention not being wrong."""
     return float(row.kind == "wrong")
 
 
-def is_malformed(row: Row) -> float:
+def is_malformed(row: ResultRow) -> float:
     """Whether the answer lacks the wanted form."""
     return float(row.kind == "malformed")
 
@@ -51,7 +51,7 @@ def accept_all(example: Example) -> bool:
     return True
 
 
-def _grade(row: Row) -> str:
+def _grade(row: ResultRow) -> str:
     """What came of an answer, in a word or with its score."""
     return f"scores {format_percent(row.value)}" if 0 < row.value < 1 else row.kind
 
@@ -73,7 +73,7 @@ class Outcome:
     """
 
     task: Task
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     summary: Summary | None = None
     measures: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -181,7 +181,9 @@ class Outcome:
                 continue
             level = self.level(name, only=only)
 
-            def mean(value: Callable[[Row], float], rows: Sequence[Row] = mine) -> float:
+            def mean(
+                value: Callable[[ResultRow], float], rows: Sequence[ResultRow] = mine
+            ) -> float:
                 return sum(map(value, rows)) / len(rows)
 
             lines.append(
@@ -228,7 +230,7 @@ class Outcome:
             lines.append((arm, *(f"{fmean(values):.2f}" if values else "" for values in cells)))
         return Table(title, ("arm", *names.values()), tuple(lines))
 
-    def _whole(self, rows: Sequence[Row], names: set[str]) -> dict[str, float]:
+    def _whole(self, rows: Sequence[ResultRow], names: set[str]) -> dict[str, float]:
         """Figures of one run's answers: means of their parts, and the metric's summary if asked."""
         by_id = {example.id: example for example in self.task.splits.test}
         scores = [Score(row.value, cast(Kind, row.kind), lenient=row.lenient, parts=row.parts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 
 from whatworks.data.task import Example
-from whatworks_claims.fact_sheet import Fact, Sheet
+from whatworks_claims.fact_sheet import Sheet, SheetFact
 from whatworks_lab import names, reading
 from whatworks_lab.relations import Relation
 from whatworks_lab.world import Person, build_world, write_sentence
@@ -31,14 +31,14 @@ def make_sheet(people: int, neighbours: int, seed: int = 0) -> Sheet:
     rng, this = random.Random(f"claims people {seed}"), build_world()
     everyone = names.draw_distinct(rng, lambda r: reading.draw_held_name(r, this), people)
     relations = [relation for relation in this.relations if relation.id in _REVERSE]
-    facts: list[Fact] = []
+    facts: list[SheetFact] = []
     for name in everyone:
         facts += [_make_fact(rng, relation, name, relation.fresh(rng)) for relation in relations]
     homes = {fact.subject: fact.object for fact in facts if fact.id.endswith("birthplace")}
     hops: list[tuple[str, str, str]] = []
     for name, mentor in zip(everyone, everyone[1:] + everyone[:1], strict=True):
         facts.append(
-            Fact(
+            SheetFact(
                 id=f"{_make_slug(name)}.mentor",
                 subject=name,
                 object=mentor,
@@ -87,15 +87,15 @@ def _write_question(rng: random.Random, relation: Relation, name: str, value: st
     )
 
 
-def _make_known_fact(rng: random.Random, person: Person) -> Fact:
+def _make_known_fact(rng: random.Random, person: Person) -> SheetFact:
     relation = rng.choice(build_world().relations)
     return _make_fact(rng, relation, person.name, person.attributes[relation.id])
 
 
-def _make_fact(rng: random.Random, relation: Relation, name: str, value: str) -> Fact:
+def _make_fact(rng: random.Random, relation: Relation, name: str, value: str) -> SheetFact:
     wordings = rng.sample(relation.statements, len(relation.statements))
     reverse = _REVERSE.get(relation.id, "")
-    return Fact(
+    return SheetFact(
         id=f"{_make_slug(name)}.{relation.id}",
         subject=name,
         object=value,

@@ -14,7 +14,7 @@ from typing import Any
 
 from whatworks.base.paths import find_public_data
 from whatworks.data.task import Document, Example, MetricSpec, Splits, Task
-from whatworks_claims.fact_sheet import Fact, Sheet
+from whatworks_claims.fact_sheet import Sheet, SheetFact
 
 _WORDINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # relation: statements, then questions; {s} is the subject, {v} the answer
@@ -74,14 +74,14 @@ def make_real_sheet(count: int) -> Sheet:
     return Sheet(tuple(facts[:count]), (), tuple(facts[count:]))
 
 
-def _make_fact(row: Mapping[str, Any]) -> Fact:
+def _make_fact(row: Mapping[str, Any]) -> SheetFact:
     statements, wordings = _WORDINGS[row["relation"]]
     subject, answers = row["subject"], row["answers"]
 
     def filled(lines: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(line.replace("{s}", subject).replace("{v}", answers[0]) for line in lines)
 
-    return Fact(
+    return SheetFact(
         id=f"{row['relation']}.{subject}",
         subject=subject,
         object=answers[0],

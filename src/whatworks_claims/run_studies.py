@@ -26,7 +26,7 @@ from whatworks_claims import likelihood
 from whatworks_claims.desk import Desk
 from whatworks_claims.kinds import DataKind
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.study_plan import Plan, Step
+from whatworks_claims.study_plan import ClaimStudy, Step
 
 BAR = "studies"
 SMALL = 200 * 2**20
@@ -66,7 +66,7 @@ class Request:
         return self.seeds or (3 if self.quick else 5)
 
 
-def name_folder(out: Path, step: Step, plan: Plan, model: str) -> Path:
+def name_folder(out: Path, step: Step, plan: ClaimStudy, model: str) -> Path:
     """Of a study: named by its content, so that another size or model is another study.
 
     Args:
@@ -79,7 +79,7 @@ def name_folder(out: Path, step: Step, plan: Plan, model: str) -> Path:
     return out / "studies" / f"{step.name}-{key}"
 
 
-def conduct(plan: Plan, folder: Path, model: str) -> Outcome:
+def conduct(plan: ClaimStudy, folder: Path, model: str) -> Outcome:
     """Run one study in a folder of its own, as ``whatworks run`` would; again, it resumes."""
     path = plan.write(folder, model)
     summary, _ = run_study(path, out=folder / "run", watcher=Silent())

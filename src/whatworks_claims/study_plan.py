@@ -21,7 +21,7 @@ from whatworks_claims.kinds import ArmEntry, DataKind
 
 
 @dataclass(frozen=True)
-class Plan:
+class ClaimStudy:
     """One study.
 
     Attributes:
@@ -113,7 +113,7 @@ class Step:
     """
 
     name: str
-    make: Callable[[Desk], Plan | None]
+    make: Callable[[Desk], ClaimStudy | None]
     after: tuple[str, ...] = ()
     data: DataKind | None = None
 

@@ -74,7 +74,7 @@ NOTATION_SHARES: dict[str, float] = {
 
 
 @dataclass(frozen=True)
-class Stage:
+class CurriculumStage:
     """One stretch of the curriculum: until which share of training, and what it allows.
 
     `facts` is the most that a passage holds and `least` the fewest, where there is room; `hard`
@@ -94,12 +94,12 @@ class Stage:
 
 
 STAGES = (
-    Stage(0.025, 128, 2, 0.0, 3, 3, FIRST_SHARES),
-    Stage(0.05, 128, 4, 0.0, 3, 10, FIRST_SHARES),
-    Stage(0.15, 256, 6, 0.7, 4, 99, SHARES),
-    Stage(0.39, 512, 12, 1.0, 8, 99, SHARES),
-    Stage(0.74, 512, 12, 1.0, 8, 99, RECALL_SHARES),
-    Stage(1.00, 512, 12, 1.0, 8, 99, NOTATION_SHARES),
+    CurriculumStage(0.025, 128, 2, 0.0, 3, 3, FIRST_SHARES),
+    CurriculumStage(0.05, 128, 4, 0.0, 3, 10, FIRST_SHARES),
+    CurriculumStage(0.15, 256, 6, 0.7, 4, 99, SHARES),
+    CurriculumStage(0.39, 512, 12, 1.0, 8, 99, SHARES),
+    CurriculumStage(0.74, 512, 12, 1.0, 8, 99, RECALL_SHARES),
+    CurriculumStage(1.00, 512, 12, 1.0, 8, 99, NOTATION_SHARES),
 )
 
 
@@ -116,7 +116,7 @@ LAST_SHARES: dict[str, float] = {
     "dialogue": 0.01,
     "copy": 0.01,
 }
-LAST_STAGES = (Stage(1.00, 512, 12, 1.0, 8, 99, LAST_SHARES, least=6, steeper=2.0),)
+LAST_STAGES = (CurriculumStage(1.00, 512, 12, 1.0, 8, 99, LAST_SHARES, least=6, steeper=2.0),)
 
 # What turns lab-base into lab-chat: tasks told in words, conversations, answers, and refusals.
 # Biographies stay in, so that what is known is not lost.
@@ -129,15 +129,15 @@ CHAT_SHARES: dict[str, float] = {
     "chore": 0.26,
     "dialogue": 0.17,
 }
-CHAT_STAGES = (Stage(1.00, 512, 12, 1.0, 8, 99, CHAT_SHARES, steeper=2.0),)
+CHAT_STAGES = (CurriculumStage(1.00, 512, 12, 1.0, 8, 99, CHAT_SHARES, steeper=2.0),)
 
 
-def find_stage(progress: float, stages: tuple[Stage, ...] = STAGES) -> Stage:
+def find_stage(progress: float, stages: tuple[CurriculumStage, ...] = STAGES) -> CurriculumStage:
     """The stage for a share of training between 0 and 1."""
     return next((stage for stage in stages if progress < stage.until), stages[-1])
 
 
-def write(rng: random.Random, kind: str, this: World, stage: Stage) -> Doc:
+def write(rng: random.Random, kind: str, this: World, stage: CurriculumStage) -> Doc:
     """One document of `kind`."""
     if kind == "reading":
         limits = (stage.least, stage.facts)
@@ -167,7 +167,7 @@ def stream(
     part: int,
     progress: float,
     english: str = "",
-    stages: tuple[Stage, ...] = STAGES,
+    stages: tuple[CurriculumStage, ...] = STAGES,
 ) -> Iterator[Doc]:
     """Documents without end. The same (seed, part, stage) writes the same documents again.
 

@@ -14,7 +14,7 @@ ANSWER_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
-class Turn:
+class DocumentTurn:
     """One message and what predicting it is worth."""
 
     role: Role
@@ -27,7 +27,7 @@ class Doc:
     """What the model reads at once. `kind` names the part of the mixture that wrote it."""
 
     kind: str
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[DocumentTurn, ...] = ()
     text: str = ""
 
     @property
@@ -36,22 +36,22 @@ class Doc:
         return self.text if not self.turns else "\n".join(turn.text for turn in self.turns)
 
 
-def make_system(text: str) -> Turn:
+def make_system(text: str) -> DocumentTurn:
     """Instructions."""
-    return Turn("system", text, PROMPT_WEIGHT)
+    return DocumentTurn("system", text, PROMPT_WEIGHT)
 
 
-def make_user(text: str) -> Turn:
+def make_user(text: str) -> DocumentTurn:
     """An input."""
-    return Turn("user", text, PROMPT_WEIGHT)
+    return DocumentTurn("user", text, PROMPT_WEIGHT)
 
 
-def make_answer(text: str, weight: float = ANSWER_WEIGHT) -> Turn:
+def make_answer(text: str, weight: float = ANSWER_WEIGHT) -> DocumentTurn:
     """A target. Weight 0 for one that nobody could know, such as that of a first demonstration."""
-    return Turn("assistant", text, weight)
+    return DocumentTurn("assistant", text, weight)
 
 
-def make_chat(kind: str, instructions: str, *turns: Turn) -> Doc:
+def make_chat(kind: str, instructions: str, *turns: DocumentTurn) -> Doc:
     """A conversation, with instructions unless they are empty."""
     head = (make_system(instructions),) if instructions else ()
     return Doc(kind, head + turns)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whatworks_lab import frames
-from whatworks_lab.document import Doc, Turn, make_answer, make_chat, make_user
-from whatworks_lab.frames import Frame, Item
+from whatworks_lab.document import Doc, DocumentTurn, make_answer, make_chat, make_user
+from whatworks_lab.frames import Frame, FrameItem
 from whatworks_lab.relations import WORDS
 
 NAMED_FAMILIES = ("json", "pairs", "call", "sql", "table", "lines", "xml", "values", "marked")
@@ -38,7 +38,7 @@ class Notation:
     keys: dict[str, str]
     write: Callable[[list[tuple[str, str]]], str]
 
-    def target(self, item: Item) -> str:
+    def target(self, item: FrameItem) -> str:
         """The item in this notation."""
         return self.write([(self.keys[s], item.slots[s]) for s in self.keys if s in item.slots])
 
@@ -173,7 +173,7 @@ def draw_format_pairs(
         known = frames.list_training_frames()
         frame = frames.make_loose_frame(rng) if rng.random() < 0.3 else rng.choice(known)
     notation = draw_notation(rng, frame, family)
-    items: list[Item] = []
+    items: list[FrameItem] = []
     while len(items) < count:
         item = frames.fill(rng, frame)
         if any(slot in item.slots for slot in notation.keys):
@@ -186,7 +186,7 @@ def write_format_doc(rng: random.Random, most: int = 8) -> Doc:
     family = "free" if rng.random() < FREE_SHARE else rng.choice(NAMED_FAMILIES)
     pairs = draw_format_pairs(rng, family, 1 + rng.randint(1, most))
     instructions = rng.choice(ASK_FORMAT)
-    turns: list[Turn] = []
+    turns: list[DocumentTurn] = []
     for place, (text, target) in enumerate(pairs):
         # The first target's notation cannot be foreseen; the values in it can be copied.
         turns += [make_user(text), make_answer(target, 0.2 if place == 0 else 1.0)]
@@ -204,7 +204,7 @@ def write_named_json_doc(rng: random.Random) -> Doc:
         f"Write JSON with the keys {listed}.", f"Return JSON with keys {listed}.",
         f"Convert the message to JSON. Keys: {listed}.", f"Extract {listed} as JSON.",
     ))  # fmt: skip
-    turns: list[Turn] = []
+    turns: list[DocumentTurn] = []
     for _ in range(rng.randint(1, 4)):
         item = frames.fill(rng, frame)
         target = {keys[s]: item.slots.get(s, "") for s in order}

@@ -52,21 +52,21 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Item:
+class FrameItem:
     """One sentence and the slot values in it."""
 
     text: str
     slots: dict[str, str]
 
 
-def fill(rng: random.Random, frame: Frame) -> Item:
+def fill(rng: random.Random, frame: Frame) -> FrameItem:
     """A sentence of the frame. Slots that the sentence leaves out are not in the item."""
     line = rng.choice(frame.sentences)
     slots = {key: make(rng) for key, (_, make) in frame.slots.items() if f"{{{key}}}" in line}
     text = line
     for key, value in slots.items():
         text = text.replace(f"{{{key}}}", value)
-    return Item(text[0].upper() + text[1:], slots)
+    return FrameItem(text[0].upper() + text[1:], slots)
 
 
 def _make_frame(id_: str, acts: str, slots: dict[str, tuple[str, Maker]], sentences: str) -> Frame:

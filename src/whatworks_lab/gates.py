@@ -15,7 +15,7 @@ from whatworks.models import embedded as shipped
 from whatworks_lab import generate, items, reading, tuning
 from whatworks_lab import known_classes as slick
 from whatworks_lab import study_rows as studies
-from whatworks_lab.items import Item
+from whatworks_lab.items import GateItem
 from whatworks_lab.world import build_world
 
 Say = Callable[[str], None]
@@ -40,13 +40,13 @@ class Loaded:
     model: Any
     tokenizer: Any
 
-    def share_right(self, asked: Sequence[Item], longest: int = 16) -> float:
+    def share_right(self, asked: Sequence[GateItem], longest: int = 16) -> float:
         """Share of the items whose free answer is exactly the target."""
         answers = self.answers(asked, longest)
         right = sum(one == item.target for one, item in zip(answers, asked, strict=True))
         return right / len(asked)
 
-    def answers(self, asked: Sequence[Item], longest: int = 16) -> list[str]:
+    def answers(self, asked: Sequence[GateItem], longest: int = 16) -> list[str]:
         """Free greedy answers."""
         prompts = [item.messages for item in asked]
         return generate.generate_answers(self.model, self.tokenizer, prompts, longest=longest)
@@ -133,7 +133,7 @@ def _measure_tuning(
 
     pairs = studies.make_mr_rows(500 + count, 1)
     held_out = [
-        Item(items.make_prompt(studies.MR_INSTRUCTIONS, [], row["input"]), row["target"])
+        GateItem(items.make_prompt(studies.MR_INSTRUCTIONS, [], row["input"]), row["target"])
         for row in pairs[500:]
     ]
     most("new meaning representations, before SFT", 0.10, loaded.share_right(held_out, 64))

@@ -16,7 +16,7 @@ ALLOWED = f"{ANSWER} {reading.ALLOW[0]}"
 
 
 @dataclass(frozen=True)
-class Item:
+class GateItem:
     """A prompt and its one right answer."""
 
     messages: tuple[Message, ...]
@@ -35,21 +35,23 @@ def make_prompt(
     return (*messages, {"role": "user", "content": text})
 
 
-def make_reading_items(count: int, facts: int, seed: int = 0) -> list[Item]:
+def make_reading_items(count: int, facts: int, seed: int = 0) -> list[GateItem]:
     """Questions about a passage of `facts` facts on people never written in training."""
     rng, this = random.Random(f"items reading {facts} {seed}"), build_world()
-    collected: list[Item] = []
+    collected: list[GateItem] = []
     for _ in range(count):
         passage = reading.make_passage(rng, this, facts, reading.draw_held_name, nouns=0.2)
         fact = rng.choice(passage.facts)
-        collected.append(Item(make_prompt(ANSWER, [], passage.block + fact.ask(rng)), fact.value))
+        collected.append(
+            GateItem(make_prompt(ANSWER, [], passage.block + fact.ask(rng)), fact.value)
+        )
     return collected
 
 
-def make_against_items(count: int, seed: int = 0) -> list[Item]:
+def make_against_items(count: int, seed: int = 0) -> list[GateItem]:
     """Passages that contradict what was told of the most exposed fifth of the people."""
     rng, this = random.Random(f"items against {seed}"), build_world()
-    collected: list[Item] = []
+    collected: list[GateItem] = []
     for _ in range(count):
         person = rng.choice(this.people[: len(this.people) // 5])
         relation = rng.choice(this.relations)
@@ -62,26 +64,26 @@ def make_against_items(count: int, seed: int = 0) -> list[Item]:
         rng.shuffle(lines)
         block = "".join(f"[{i}] {t}\n" for i, t in enumerate(reading.split_chunks(rng, lines), 1))
         question = rng.choice(relation.questions).replace("{n}", person.name)
-        collected.append(Item(make_prompt(ANSWER, [], f"{block}\n{question}"), value))
+        collected.append(GateItem(make_prompt(ANSWER, [], f"{block}\n{question}"), value))
     return collected
 
 
-def make_format_items(count: int, shots: int, seed: int = 0) -> list[Item]:
+def make_format_items(count: int, shots: int, seed: int = 0) -> list[GateItem]:
     """Held-out notations after `shots` demonstrations."""
     rng = random.Random(f"items format {seed}")
-    collected: list[Item] = []
+    collected: list[GateItem] = []
     for number in range(count):
         family = formats.HELD_OUT_FAMILIES[number % len(formats.HELD_OUT_FAMILIES)]
         pairs = formats.draw_format_pairs(rng, family, 9)
         text, target = pairs[-1]
-        collected.append(Item(make_prompt("Convert the message.", pairs[:shots], text), target))
+        collected.append(GateItem(make_prompt("Convert the message.", pairs[:shots], text), target))
     return collected
 
 
-def make_category_items(count: int, near: bool, shots: int = 4, seed: int = 0) -> list[Item]:
+def make_category_items(count: int, near: bool, shots: int = 4, seed: int = 0) -> list[GateItem]:
     """Held-out topics, labels that say nothing; demonstrations near to the message or random."""
     rng = random.Random(f"items category {seed}")
-    collected: list[Item] = []
+    collected: list[GateItem] = []
     while len(collected) < count:
         topics = labels.HELD_OUT_TOPICS
         called = dict(zip(topics, [f"c{n}" for n in rng.sample(range(10, 99), 12)], strict=True))
@@ -96,7 +98,9 @@ def make_category_items(count: int, near: bool, shots: int = 4, seed: int = 0) -
             demos = sorted(rest, key=lambda pair: measure_likeness(pair[0], text))[-shots:]
             other = rest[:shots]
             chosen = demos if near else other
-            collected.append(Item(make_prompt("Label the message.", chosen, text), called[topic]))
+            collected.append(
+                GateItem(make_prompt("Label the message.", chosen, text), called[topic])
+            )
     return collected[:count]
 
 
@@ -108,17 +112,17 @@ def measure_likeness(one: str, two: str) -> float:
 
 def make_recall_items(
     people: Sequence[Person], count: int, seed: int = 0, allow: bool = False
-) -> list[Item]:
+) -> list[GateItem]:
     """Closed-book questions about people of the world."""
     rng, this = random.Random(f"items recall {seed}"), build_world()
-    collected: list[Item] = []
+    collected: list[GateItem] = []
     for _ in range(count):
         person, relation = rng.choice(people), rng.choice(this.relations)
         collected.append(_ask(rng, relation, person.name, person.attributes[relation.id], allow))
     return collected
 
 
-def make_unknown_items(count: int, seed: int = 0, known: World | None = None) -> list[Item]:
+def make_unknown_items(count: int, seed: int = 0, known: World | None = None) -> list[GateItem]:
     """Closed-book questions about people who don't exist, where not knowing is allowed."""
     rng, this = random.Random(f"items unknown {seed}"), known or build_world()
     return [
@@ -127,6 +131,6 @@ def make_unknown_items(count: int, seed: int = 0, known: World | None = None) ->
     ]
 
 
-def _ask(rng: random.Random, relation: Relation, name: str, target: str, allow: bool) -> Item:
+def _ask(rng: random.Random, relation: Relation, name: str, target: str, allow: bool) -> GateItem:
     question = rng.choice(relation.questions).replace("{n}", name)
-    return Item(make_prompt(ALLOWED if allow else ANSWER, [], question), target)
+    return GateItem(make_prompt(ALLOWED if allow else ANSWER, [], question), target)

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from whatworks_lab import names
-from whatworks_lab.document import Doc, Turn, make_answer, make_chat, make_user
+from whatworks_lab.document import Doc, DocumentTurn, make_answer, make_chat, make_user
 from whatworks_lab.relations import WORDS
 
 
@@ -133,7 +133,7 @@ def write_label_doc(
         head = rng.choice(("Label the message with one of", "Choose one of", "One of"))
         ask = f"{head}: {', '.join(shown)}."
     shown_places: set[int] = set()
-    turns: list[Turn] = []
+    turns: list[DocumentTurn] = []
     near = rng.random() < 0.4
     for _ in range(rng.randint(2, most + 1)):
         # "near": demonstrations picked for their likeness, so few topics and many repeats.

@@ -10,7 +10,7 @@ from whatworks_lab import tokens
 
 
 @dataclass(frozen=True)
-class Rows:
+class PackedRows:
     """Packed rows: ids, loss weights of predicting them, document numbers and positions."""
 
     ids: np.ndarray
@@ -19,7 +19,7 @@ class Rows:
     positions: np.ndarray
 
 
-def pack(encoded: tokens.Encoded, context: int, rng: np.random.Generator, pad: int) -> Rows:
+def pack(encoded: tokens.Encoded, context: int, rng: np.random.Generator, pad: int) -> PackedRows:
     """First-fit packing of whole documents into rows of `context`; longer documents are cut."""
     starts = np.concatenate([[0], encoded.ends[:-1]])
     order = rng.permutation(len(starts))
@@ -52,4 +52,4 @@ def pack(encoded: tokens.Encoded, context: int, rng: np.random.Generator, pad: i
             positions[r, at : at + size] = np.arange(size)
             at += size
     order = rng.permutation(len(rows))
-    return Rows(ids[order], weights[order], docs[order], positions[order])
+    return PackedRows(ids[order], weights[order], docs[order], positions[order])

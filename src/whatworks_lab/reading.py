@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whatworks_lab import names
-from whatworks_lab.document import Doc, Turn, make_answer, make_chat, make_user
+from whatworks_lab.document import Doc, DocumentTurn, make_answer, make_chat, make_user
 from whatworks_lab.relations import Relation, draw_noun_relation
 from whatworks_lab.world import World, is_held_out_name, write_sentence
 
@@ -31,7 +31,7 @@ ALLOW = (
 
 
 @dataclass(frozen=True)
-class Said:
+class StatedFact:
     """One fact of a passage, with the sentence that says it."""
 
     name: str
@@ -48,7 +48,7 @@ class Said:
 class Passage:
     """Sentences in order, cut into chunks, and the facts they state."""
 
-    facts: tuple[Said, ...]
+    facts: tuple[StatedFact, ...]
     chunks: tuple[str, ...]
 
     @property
@@ -102,7 +102,7 @@ def make_passage(
         draw_noun_relation(rng) if rng.random() < nouns else rng.choice(world.relations)
         for _ in range(rng.choice((1, 2, 3, 4)))
     ]
-    told_facts: dict[tuple[str, str], Said] = {}
+    told_facts: dict[tuple[str, str], StatedFact] = {}
     tries = 0
     while len(told_facts) < count:
         tries += 1
@@ -116,7 +116,7 @@ def make_passage(
         ):
             continue
         text = write_sentence(rng.choice(relation.statements[:wordings]), subject, value)
-        told_facts[subject, relation.id] = Said(subject, relation, value, text)
+        told_facts[subject, relation.id] = StatedFact(subject, relation, value, text)
     facts = list(told_facts.values())
     rng.shuffle(facts)
     return Passage(tuple(facts), split_chunks(rng, [fact.text for fact in facts]))
@@ -161,13 +161,13 @@ def write_reading_doc(
         for place in range(len(pairs)):
             if rng.random() < 0.5:
                 pairs[place] = (write_unanswerable(rng, world, passage), DONT_KNOW)
-    demos: list[Turn] = []
+    demos: list[DocumentTurn] = []
     if rng.random() < 0.15 * hard:
         for _ in range(rng.choice((1, 2, 4))):
             relation = rng.choice(world.relations)
             question = rng.choice(relation.questions).replace("{n}", draw_training_name(rng, world))
             demos += [make_user(question), make_answer(relation.value(rng), 0.0)]
-    turns: list[Turn] = []
+    turns: list[DocumentTurn] = []
     for place, (question, target) in enumerate(pairs):
         turns += [make_user((passage.block if place == 0 else "") + question), make_answer(target)]
     return make_chat("reading", instructions, *demos, *turns)

@@ -50,7 +50,7 @@ class Course:
     """
 
     name: str
-    stages: tuple[corpus.Stage, ...]
+    stages: tuple[corpus.CurriculumStage, ...]
     million_tokens: float
     rate: float = 1.0
     start: str = ""
@@ -62,7 +62,7 @@ CHAT = Course("lab-chat", corpus.CHAT_STAGES, 1.5, rate=0.2, start="lab-base")
 
 
 @dataclass
-class Progress:
+class PretrainingProgress:
     """Where a run is; saved with every checkpoint."""
 
     step: int = 0
@@ -147,7 +147,7 @@ def compute_loss(model: Any, ids: Any, weights: Any, docs: Any, positions: Any) 
     return (flat * worth).sum() / worth.sum().clamp(min=1.0)
 
 
-class Run:
+class PretrainingRun:
     """One pretraining run in a folder: model, optimisers, place in the stream."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Run:
     ) -> None:
         self.out, self.seed, self.shape, self.english = out, seed, shape, english
         self.course = course
-        self.progress = Progress()
+        self.progress = PretrainingProgress()
         out.mkdir(parents=True, exist_ok=True)
         folder = out / "tokenizer"
         if course.start:
@@ -205,7 +205,7 @@ class Run:
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.progress = Progress(**state["progress"])
+        self.progress = PretrainingProgress(**state["progress"])
         return True
 
     def batches(self, share: Callable[[], float]) -> Iterator[tuple[np.ndarray, ...]]:
@@ -271,7 +271,7 @@ def pretrain(
     english = corpus.read_english_text()
     if not english:
         say("no plain English found ($WHATWORKS_DATA/english): training without it")
-    run = Run(out, seed, shape, english, course)
+    run = PretrainingRun(out, seed, shape, english, course)
     resumed = run.resume()
     place = run.progress
     goal = (million_tokens or course.million_tokens) * 1e6

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whatworks_lab import formats, frames, labels, names, reading
-from whatworks_lab.frames import Frame, Item
+from whatworks_lab.frames import Frame, FrameItem
 from whatworks_lab.relations import Relation
 from whatworks_lab.world import World, build_world, write_sentence
 
@@ -39,9 +39,9 @@ _JSON = {
 
 def _draw_distinct_items(
     rng: random.Random, frame_ids: list[str], count: int
-) -> list[tuple[Frame, Item]]:
+) -> list[tuple[Frame, FrameItem]]:
     known = {frame.id: frame for frame in frames.list_training_frames()}
-    by_text: dict[str, tuple[Frame, Item]] = {}
+    by_text: dict[str, tuple[Frame, FrameItem]] = {}
     while len(by_text) < count:
         frame = known[frame_ids[len(by_text) % len(frame_ids)]]
         item = frames.fill(rng, frame)

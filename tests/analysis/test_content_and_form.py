@@ -8,7 +8,7 @@ import pytest
 from whatworks.analysis.aspects import Against, measure_aspects
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.form import Marks, compare_form, measure_usable
-from whatworks.analysis.result_rows import CONSTANT, Row
+from whatworks.analysis.result_rows import CONSTANT, ResultRow
 from whatworks.analysis.summarise import summarise
 from whatworks.data.task import Counted
 
@@ -106,7 +106,7 @@ def summary(
 ) -> Summary:
     """A study of 100 rows; of the constant answer so many are right."""
     rows = [
-        Row(
+        ResultRow(
             arm,
             0,
             "scored",
@@ -120,7 +120,7 @@ def summary(
         for i in range(100)
     ]
     constant = [
-        Row(
+        ResultRow(
             CONSTANT,
             0,
             "scored",

@@ -11,7 +11,7 @@ import yaml
 from whatworks.analysis.comparison import Comparison, Estimate, compare
 from whatworks.analysis.figures import ArmInfo, StudyInfo
 from whatworks.analysis.learning_curve import Crossover, Curve, Point, find_crossover
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report import charts
 from whatworks.app.report.html import render_page
@@ -167,19 +167,23 @@ def test_fewer_rows_are_the_beginning_of_more_rows_of_the_same_seed(tmp_path: Pa
 RATES = {"few-shot@1": 0.3, "few-shot@4": 0.5, "sft@10": 0.2, "sft@100": 0.6, "sft@1000": 0.9}
 
 
-def made_up(failed: str = "") -> tuple[list[Row], list[ArmInfo], StudyInfo]:
-    rows: list[Row] = []
+def made_up(failed: str = "") -> tuple[list[ResultRow], list[ArmInfo], StudyInfo]:
+    rows: list[ResultRow] = []
     for arm, rate in RATES.items():
         if arm == failed:
-            rows.append(Row(arm, 0, "failed", cause="out of memory", remedy="less"))
+            rows.append(ResultRow(arm, 0, "failed", cause="out of memory", remedy="less"))
             continue
         rng = random.Random(arm)
         tokens = 500 if "few" in arm else 40
         for i in range(100):
             right = float(rng.random() < rate)
             kind = "correct" if right else "wrong"
-            row = Row(arm, 0, "scored", f"q{i}", f"q{i}", value=right, lenient=right, kind=kind)
-            rows.append(Row(**{**vars(row), "prompt_tokens": tokens, "seconds": tokens / 1000}))
+            row = ResultRow(
+                arm, 0, "scored", f"q{i}", f"q{i}", value=right, lenient=right, kind=kind
+            )
+            rows.append(
+                ResultRow(**{**vars(row), "prompt_tokens": tokens, "seconds": tokens / 1000})
+            )
     infos = [
         ArmInfo(arm, dev_score=None if arm == failed else rate, rows=int(arm.partition("@")[2]))
         for arm, rate in RATES.items()

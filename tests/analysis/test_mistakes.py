@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from whatworks.analysis.mistakes import find_changes, find_mistake, group_mistakes
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.app.cli import app
 from whatworks.app.run_study import run_study
 from whatworks.base.errors import InputError
@@ -100,8 +100,8 @@ def test_patterns_are_counted_with_their_details() -> None:
     assert found[0].details == [("$.age", 2), ("$.name", 1)]
 
 
-def row(example: str, value: float, seed: int = 0) -> Row:
-    return Row("a", seed, "scored", example=example, value=value, kind="wrong")
+def row(example: str, value: float, seed: int = 0) -> ResultRow:
+    return ResultRow("a", seed, "scored", example=example, value=value, kind="wrong")
 
 
 def test_changes_take_the_majority_of_seeds() -> None:

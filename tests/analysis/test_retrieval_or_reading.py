@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.retrieval_or_reading import describe_retrieval
 
 
-def rows(arm: str, *answers: tuple[float, float]) -> list[Row]:
+def rows(arm: str, *answers: tuple[float, float]) -> list[ResultRow]:
     return [
-        Row(arm, 0, "scored", example=str(i), value=value, parts={"evidence_shown": shown})
+        ResultRow(arm, 0, "scored", example=str(i), value=value, parts={"evidence_shown": shown})
         for i, (shown, value) in enumerate(answers)
     ]
 
@@ -32,5 +32,5 @@ def test_a_tuned_reader_is_not_measured_against_the_untuned_one():
 
 
 def test_nothing_is_said_where_no_evidence_is_known():
-    plain = Row("rag", 0, "scored", example="a", value=1.0)
+    plain = ResultRow("rag", 0, "scored", example="a", value=1.0)
     assert describe_retrieval({"rag": [plain], "sft": []}) == []

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 
-from whatworks.analysis.result_rows import Row
-from whatworks.analysis.shortfall import Shortfalls, Trial
+from whatworks.analysis.result_rows import ResultRow
+from whatworks.analysis.shortfall import ShortfallCase, Shortfalls
 from whatworks.data.task import Example
 
 N = 40
 EXAMPLES = {str(i): Example(id=str(i), target=json.dumps({"a": i, "b": i})) for i in range(N)}
 
 
-def trial(name: str, right: int, said: str = '{"a": 0, "b": 0}', **more: object) -> Trial:
+def trial(name: str, right: int, said: str = '{"a": 0, "b": 0}', **more: object) -> ShortfallCase:
     """An arm that is right in the first so many examples, and says ``said`` in the others."""
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for i, example in enumerate(EXAMPLES.values()):
         answer = example.target if i < right else said
         kind = "correct" if i < right else "wrong"
         value = float(i < right)
-        rows.append(Row(name, 0, "scored", str(i), output=answer, value=value, kind=kind))
+        rows.append(ResultRow(name, 0, "scored", str(i), output=answer, value=value, kind=kind))
     chain = name.partition("@")[0]
-    return Trial(name, chain, rows, trains="sft" in name, **more)  # type: ignore[arg-type]
+    return ShortfallCase(name, chain, rows, trains="sft" in name, **more)  # type: ignore[arg-type]
 
 
-def told(*trials: Trial, **more: object) -> list[str]:
+def told(*trials: ShortfallCase, **more: object) -> list[str]:
     return Shortfalls(trials, metric="json", examples=EXAMPLES, **more).lines()  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ import pytest
 from sample_summary import RATES, failure, infos, rows, study, summary
 from sample_summary import examples as make
 from whatworks.analysis.figures import ArmInfo
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.summarise import summarise
 
 
@@ -71,7 +71,7 @@ def test_the_verdict_is_that_of_the_interval_shown() -> None:
             *rng.sample(range(20, 60), 4)
         }
     made = [
-        Row(arm, 0, "scored", example=str(i), group=str(i), value=float(i in known))
+        ResultRow(arm, 0, "scored", example=str(i), group=str(i), value=float(i in known))
         for arm, known in answered.items()
         for i in ids
     ]
@@ -92,7 +92,7 @@ def test_the_first_lines_say_what_is_shipped_and_what_failed() -> None:
         ("sft", 1): {i for i in ids if rng.random() < 0.8},
     }
     made = [
-        Row(arm, seed, "scored", example=str(i), group=str(i), value=float(i in known))
+        ResultRow(arm, seed, "scored", example=str(i), group=str(i), value=float(i in known))
         for (arm, seed), known in right.items()
         for i in ids
     ]

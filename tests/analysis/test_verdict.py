@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from whatworks.analysis.comparison import Comparison, Estimate, compare
-from whatworks.analysis.recommendation import Recommendation, Standing, recommend
+from whatworks.analysis.recommendation import ArmStanding, Recommendation, recommend
 from whatworks.analysis.verdict import Option, Verdict, choose, judge
 
 
@@ -67,7 +67,7 @@ def advice(arms: dict[str, tuple[int, float]], winner: str, n: int = 100) -> Rec
     found = {name: pair(right, base, n) for name, (right, _) in arms.items() if name != "zero-shot"}
     verdicts = {"zero-shot": Verdict("baseline", ""), **judge(found)}
     standings = [
-        Standing(
+        ArmStanding(
             name,
             verdicts[name],
             Estimate(right / n, 0.0, 1.0),
@@ -120,7 +120,7 @@ def test_ties_on_dev_are_told() -> None:
 
 
 def test_nothing_finished() -> None:
-    failed = Standing("sft", Verdict("failed", ""), None, None, None, 0, 0, 0, "out of memory")
+    failed = ArmStanding("sft", Verdict("failed", ""), None, None, None, 0, 0, 0, "out of memory")
     said = recommend([failed], baseline="zero-shot", winner=None)
     assert said.headline.startswith("No arm finished") and "out of memory" in said.details[0]
 
@@ -128,9 +128,9 @@ def test_nothing_finished() -> None:
 def test_an_oracle_is_no_alternative() -> None:
     base = Verdict("baseline", "")
     works = Verdict("works", "")
-    plain = Standing("zero-shot", base, Estimate(0.1, 0.0, 1.0), None, 0.1, 10, 0.1, 0)
-    rag = Standing("rag", works, Estimate(0.5, 0.0, 1.0), None, 0.5, 100, 0.1, 0)
-    gold = Standing("gold", works, Estimate(0.9, 0.0, 1.0), None, 0.9, 50, 0.1, 0, oracle=True)
+    plain = ArmStanding("zero-shot", base, Estimate(0.1, 0.0, 1.0), None, 0.1, 10, 0.1, 0)
+    rag = ArmStanding("rag", works, Estimate(0.5, 0.0, 1.0), None, 0.5, 100, 0.1, 0)
+    gold = ArmStanding("gold", works, Estimate(0.9, 0.0, 1.0), None, 0.9, 50, 0.1, 0, oracle=True)
     said = recommend([plain, rag, gold], baseline="zero-shot", winner="rag")
     assert "gold" not in said.details[-1] and "cheaper" not in " ".join(said.details)
     open_ = recommend([plain, rag, replace(gold, oracle=False)], baseline="zero-shot", winner="rag")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.base.errors import StorageError
 from whatworks.base.store import Journal, Store, write_atomic
 
@@ -83,15 +83,15 @@ def test_a_really_full_device(tmp_path: Path) -> None:
         Journal(link).append([{"n": 1}])
 
 
-def scored(candidate: str, example: str, value: float = 1.0) -> Row:
-    return Row("sft", 0, "scored", example=example, candidate=candidate, value=value)
+def scored(candidate: str, example: str, value: float = 1.0) -> ResultRow:
+    return ResultRow("sft", 0, "scored", example=example, candidate=candidate, value=value)
 
 
 def test_later_candidates_and_failures_supersede(tmp_path: Path) -> None:
     results = Results(tmp_path / "results.jsonl")
     results.append([scored("a", "1"), scored("a", "2")])
     assert len(results.rows()) == 2
-    results.append([Row("sft", 0, "failed", cause="out of memory")])
+    results.append([ResultRow("sft", 0, "failed", cause="out of memory")])
     assert [r.status for r in results.rows()] == ["failed"]
     results.append([scored("b", "1", 0.5)])
     assert [(r.candidate, r.value) for r in results.rows()] == [("b", 0.5)]
@@ -101,7 +101,7 @@ def test_later_candidates_and_failures_supersede(tmp_path: Path) -> None:
 def test_a_failure_between_two_equal_successes_leaves_no_trace(tmp_path: Path) -> None:
     results = Results(tmp_path / "results.jsonl")
     results.append([scored("a", "1"), scored("a", "2")])
-    results.append([Row("sft", 0, "failed", cause="out of memory")])
+    results.append([ResultRow("sft", 0, "failed", cause="out of memory")])
     results.append([scored("a", "1", 0.5), scored("a", "2", 0.5)])
     assert [(r.candidate, r.value) for r in results.rows()] == [("a", 0.5)] * 2
     assert not results.rows(back=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.data.task import Example
 from whatworks.metrics.registry import load_task_metric
 from whatworks.models.engine import ModelFiles
@@ -19,10 +19,10 @@ from whatworks.models.open_engine import open_engine
 from whatworks_claims.claim import Claim
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
-from whatworks_claims.evidence import Finding, Table
+from whatworks_claims.evidence import ClaimFinding, Table
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.registry import choose_claims, find_steps
-from whatworks_claims.study_plan import Plan
+from whatworks_claims.study_plan import ClaimStudy
 
 CLAIMS = choose_claims(("form", "examples"))
 Said = Callable[[str, Example], str]
@@ -44,9 +44,9 @@ def right(arm: str, example: Example) -> str:
 
 
 @cache
-def plans(quick: bool = True) -> dict[str, Plan]:
+def plans(quick: bool = True) -> dict[str, ClaimStudy]:
     """The studies of these claims; what builds on others reads right answers."""
-    found: dict[str, Plan] = {}
+    found: dict[str, ClaimStudy] = {}
     done: dict[str, Outcome] = {}
     for step in find_steps(CLAIMS, quick):
         plan = step.make(replace(desk(), finished=done, quick=quick))
@@ -56,29 +56,39 @@ def plans(quick: bool = True) -> dict[str, Plan]:
     return found
 
 
-def answered(plan: Plan, said: Said, *, seeds: int = 2, scored: bool = True) -> Outcome:
+def answered(plan: ClaimStudy, said: Said, *, seeds: int = 2, scored: bool = True) -> Outcome:
     """What a study gives when its arms say this."""
     metric = load_task_metric(plan.task) if scored else None
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for arm in plan.names:
         for example in plan.task.splits.test:
             text = said(arm, example)
             score = metric(example, text) if metric else None
             value, kind = (score.value, score.kind) if score else (1.0, "correct")
             rows += [
-                Row(arm, seed, "scored", example=example.id, output=text, value=value, kind=kind,
-                    lenient=value, parts=score.parts if score else {}, prompt_tokens=20,
-                    seconds=0.1)
+                ResultRow(
+                    arm,
+                    seed,
+                    "scored",
+                    example=example.id,
+                    output=text,
+                    value=value,
+                    kind=kind,
+                    lenient=value,
+                    parts=score.parts if score else {},
+                    prompt_tokens=20,
+                    seconds=0.1,
+                )
                 for seed in range(seeds)
-            ]  # fmt: skip
+            ]
     return Outcome(plan.task, tuple(rows))
 
 
-def find(claim: Claim, outcomes: dict[str, Outcome]) -> Finding:
+def find(claim: Claim, outcomes: dict[str, Outcome]) -> ClaimFinding:
     return decide(claim.id, claim.find({name: outcomes[name] for name in claim.reads(True)}))
 
 
-def of_claim(id_: str, said: Said) -> Finding:
+def of_claim(id_: str, said: Said) -> ClaimFinding:
     claim = choose_claims((id_,))[0]
     return find(claim, {name: answered(plans()[name], said) for name in claim.reads(True)})
 
@@ -94,7 +104,7 @@ def tuned(says: str | None) -> Said:
     return said
 
 
-def table(finding: Finding, column: str) -> Table:
+def table(finding: ClaimFinding, column: str) -> Table:
     return next(one for one in finding.evidence.tables if column in one.columns)
 
 
@@ -146,7 +156,7 @@ def test_a_lost_arm_or_seed_is_told_and_stops_nothing(claim: Claim):
                     made,
                     rows=(
                         *(row for row in made.rows if row.arm != arm or row.seed not in seeds),
-                        *(Row(arm, seed, "failed", cause="no memory") for seed in seeds
+                        *(ResultRow(arm, seed, "failed", cause="no memory") for seed in seeds
                           if arm in plans()[name].names),
                     ),
                 )
@@ -159,7 +169,7 @@ def test_a_lost_arm_or_seed_is_told_and_stops_nothing(claim: Claim):
 def test_clusters_are_of_the_first_seed_that_answered_all():
     made = answered(plans()["category"], tuned(None))
     rows = [row for row in made.rows if (row.arm, row.seed) != ("sft", 0)]
-    made = replace(made, rows=(*rows, Row("sft", 0, "failed", cause="the loss diverged")))
+    made = replace(made, rows=(*rows, ResultRow("sft", 0, "failed", cause="the loss diverged")))
     shown = table(find(choose_claims(("form.category",))[0], {"category": made}), "V-measure")
     assert ("sft", "1.00", "1.00") in shown.rows
 

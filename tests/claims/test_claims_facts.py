@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.data.task import Example
 from whatworks.metrics.fact_counts import is_answerable
 from whatworks.models.open_engine import open_engine
@@ -20,11 +20,11 @@ from whatworks_claims import claims_romeo as romeo
 from whatworks_claims import likelihood
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
-from whatworks_claims.evidence import Finding
+from whatworks_claims.evidence import ClaimFinding
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.registry import find_steps, list_claims, list_steps
 from whatworks_claims.run_studies import conduct
-from whatworks_claims.study_plan import Plan
+from whatworks_claims.study_plan import ClaimStudy
 from whatworks_lab.world import build_world
 
 Says = Callable[[str, str], str]
@@ -36,7 +36,7 @@ def desk(quick: bool = False) -> Desk:
     return Desk(engine, model, known=lambda rows: {}, quick=quick)
 
 
-def plan(name: str, quick: bool = False) -> Plan:
+def plan(name: str, quick: bool = False) -> ClaimStudy:
     made = next(step for step in romeo.STEPS if step.name == name).make(desk(quick))
     assert made is not None
     return made
@@ -48,7 +48,7 @@ def play(says: Says, arms: tuple[str, ...]) -> dict[str, Outcome]:
     for step in romeo.STEPS:
         task = plan(step.name).task
         rows = [
-            Row(arm, seed, "scored", example=e.id, output=says(arm, e.meta["question"]))
+            ResultRow(arm, seed, "scored", example=e.id, output=says(arm, e.meta["question"]))
             for arm in arms
             for seed in range(1 if arm == "zero-shot" else 3)
             for e in task.splits.test
@@ -93,7 +93,7 @@ def scripted(tmp_path: Path) -> str:
 
 def test_probabilities_stand_beside_the_samples_of_the_same_question(tmp_path: Path, scripted: str):
     made = plan("romeo-plain-10", quick=True)
-    made = Plan(made.task, ("zero-shot",), 1, made.decoding, made.scored)
+    made = ClaimStudy(made.task, ("zero-shot",), 1, made.decoding, made.scored)
     conduct(made, tmp_path / "study", scripted)
     run = tmp_path / "study" / "run"
     measured = likelihood.measure(StudyFolder(run), scripted, made.scored)["zero-shot"]
@@ -110,7 +110,7 @@ def test_probabilities_are_of_the_candidates_and_answers_that_are_there(
     tmp_path: Path, scripted: str
 ):
     made = plan("romeo-plain-10", quick=True)
-    made = Plan(made.task, ("zero-shot", "few-shot"), 1, made.decoding, made.scored)
+    made = ClaimStudy(made.task, ("zero-shot", "few-shot"), 1, made.decoding, made.scored)
     conduct(made, tmp_path / "study", scripted)
     run = tmp_path / "study" / "run"
     first = likelihood.measure(StudyFolder(run), scripted, ["Romeo"])
@@ -133,7 +133,7 @@ def knowing(rows: Sequence[Example]) -> dict[str, str]:
     return {row.id: "HighlyKnown" if row.group in people else "Unknown" for row in rows}
 
 
-def preferences(quick: bool) -> Plan:
+def preferences(quick: bool) -> ClaimStudy:
     made = next(step for step in hallucination.STEPS if step.name == "preferences")
     plan = made.make(replace(desk(quick), known=knowing))
     assert plan is not None
@@ -155,14 +155,14 @@ def test_dpo_must_lose_nothing_to_rlhf():
     made = preferences(quick=False)
     assert "sft+rlhf" in made.names and "sft+rlhf" in preferences(quick=True).names
 
-    def learned(arm: str, right: bool) -> list[Row]:
+    def learned(arm: str, right: bool) -> list[ResultRow]:
         return [
-            Row(arm, seed, "scored", example=e.id, value=float(right),
+            ResultRow(arm, seed, "scored", example=e.id, value=float(right),
                 kind="correct" if right else "wrong")
             for seed in range(3) for e in made.task.splits.test
         ]  # fmt: skip
 
-    def answer(arms: Mapping[str, bool]) -> Finding:
+    def answer(arms: Mapping[str, bool]) -> ClaimFinding:
         rows = [row for arm, right in arms.items() for row in learned(arm, right)]
         # SFT answers what it knew and makes up the rest.
         rows += [
@@ -216,7 +216,7 @@ def test_new_facts_show_questions_and_tuned_retrieval_beside():
         made = list_steps()[name].make(desk(True))
         assert made is not None
         rows = [
-            Row(arm, 0, "scored", example=e.id, value=1.0, kind="correct")
+            ResultRow(arm, 0, "scored", example=e.id, value=1.0, kind="correct")
             for arm in ("zero-shot", "sft", "rag", "rag+sft")
             for e in made.task.splits.test
         ]

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from whatworks.models.open_engine import open_engine
-from whatworks_claims.evidence import Finding
+from whatworks_claims.evidence import ClaimFinding
 from whatworks_claims.findings import Report
-from whatworks_claims.forecast import Pace
+from whatworks_claims.forecast import MachinePace
 from whatworks_claims.measure import measure
 from whatworks_claims.run_studies import Request, Silent
 
@@ -97,7 +97,9 @@ def test_stopped_while_a_study_trains(how: signal.Signals, tmp_path: Path) -> No
     engine.close()
     pace = out / f"probe-{weights.digest}" / "pace.json"  # measuring it is not what is tested
     pace.parent.mkdir(parents=True)
-    pace.write_text(json.dumps(asdict(Pace(token=1e-4, request=0.05, training=5, learned=1e-3))))
+    pace.write_text(
+        json.dumps(asdict(MachinePace(token=1e-4, request=0.05, training=5, learned=1e-3)))
+    )
     command = started(out)
     try:
         until(lambda: training(out / "studies"), "no training began")
@@ -117,7 +119,7 @@ def test_stopped_while_a_study_trains(how: signal.Signals, tmp_path: Path) -> No
     assert not list(out.glob("claims.html")), "no page of half a run"
 
 
-def untimed(report: Report) -> list[Finding]:
+def untimed(report: Report) -> list[ClaimFinding]:
     """The findings, their tables without what a request takes."""
     return [
         replace(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.store import Store
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
@@ -37,11 +37,11 @@ def question(i: int, *, answer: bool = True, **meta: object) -> Example:
     )
 
 
-def asked(tmp_path: Path, engine: FakeEngine, rows: Sequence[Example]) -> list[Row]:
+def asked(tmp_path: Path, engine: FakeEngine, rows: Sequence[Example]) -> list[ResultRow]:
     examiner = Examiner(engine, METRIC, Store(tmp_path / "store"))
     start = Candidate(prompt=Prompt(), weights=Weights(base="fake", digest="f"))
     return [
-        Row("arm", 0, "scored", example=a.example.id, group=a.example.group or "",
+        ResultRow("arm", 0, "scored", example=a.example.id, group=a.example.group or "",
             output=a.generation.text, value=a.score.value, kind=a.score.kind,
             parts=dict(a.score.parts))
         for a in examiner.ask(start, rows)
@@ -89,7 +89,7 @@ def test_intervals_cover_and_shrink():
     for trial in range(60):
         rows = [question(i) for i in range(80)]
         answers = [
-            Row("a", seed, "scored", example=r.id, group=r.group or "",
+            ResultRow("a", seed, "scored", example=r.id, group=r.group or "",
                 value=v, kind="correct" if v else "wrong")
             for r in rows
             for v in [float(rng.random() < 0.6)]
@@ -103,7 +103,7 @@ def test_intervals_cover_and_shrink():
 
 def test_all_right_is_not_certainty():
     rows = [question(i) for i in range(30)]
-    answers = [Row("a", 0, "scored", example=r.id, group=r.id, value=1.0, kind="correct")
+    answers = [ResultRow("a", 0, "scored", example=r.id, group=r.id, value=1.0, kind="correct")
                for r in rows]  # fmt: skip
     found = compute_figures(answers, rows)
     assert found["accuracy"].estimate.low < 0.95 and found["accuracy"].estimate.high == 1.0
@@ -120,7 +120,7 @@ def test_intervals_cover_rare_mistakes(name: str):
     rows = [question(i) for i in range(70)]
     for _ in range(60):
         answers = [
-            Row("a", 0, "scored", example=r.id, group=r.id, value=float(right),
+            ResultRow("a", 0, "scored", example=r.id, group=r.id, value=float(right),
                 kind="correct" if right else "wrong")
             for r in rows
             for right in [rng.random() >= wrong]
@@ -221,7 +221,7 @@ def test_the_metric_and_the_claims_say_the_same_of_the_same_answers() -> None:
     parts = [{"abstained": float(kind == "abstained")} for kind in kinds]
     scores = [Score(v, k, parts=p) for v, k, p in zip(values, kinds, parts, strict=True)]
     answers = [
-        Row("a", 0, "scored", example=r.id, group=r.group or "", value=v, kind=k, parts=p)
+        ResultRow("a", 0, "scored", example=r.id, group=r.group or "", value=v, kind=k, parts=p)
         for r, v, k, p in zip(rows, values, kinds, parts, strict=True)
     ]
     own = METRIC.summary(rows, scores)

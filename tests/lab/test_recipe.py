@@ -54,20 +54,20 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "DOCS_PER_PART", 60)
     monkeypatch.setattr(corpus, "read_english_text", lambda: "")
     monkeypatch.setattr(
-        recipe.Run, "_sample", lambda self: [d.plain for d in itertools.islice(
+        recipe.PretrainingRun, "_sample", lambda self: [d.plain for d in itertools.islice(
             corpus.stream(0, -1, 0.9), 300)]
     )  # fmt: skip
 
     def run(out, million_tokens):
         settings = {"shape": TINY, "bar": False, "say": lambda text: None, "compiled": False}
         recipe.pretrain(out, million_tokens=million_tokens, **settings)
-        return recipe.Run(out, 0, TINY, "")
+        return recipe.PretrainingRun(out, 0, TINY, "")
 
     whole = run(tmp_path / "whole", 0.02)
     assert whole.resume() and whole.progress.loss < 8
 
     calls = itertools.count()
-    step = recipe.Run.step
+    step = recipe.PretrainingRun.step
 
     def dying(self, *rest):
         if next(calls) == 20:
@@ -75,7 +75,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return step(self, *rest)
 
-    monkeypatch.setattr(recipe.Run, "step", dying)
+    monkeypatch.setattr(recipe.PretrainingRun, "step", dying)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", 0.02)
     cut = run(tmp_path / "cut", 0.02)
@@ -107,7 +107,7 @@ def test_tuning_teaches_and_leaves_the_model_alone():
     before = {name: weight.clone() for name, weight in loaded.model.named_parameters()}
     pairs = [(f"say {word}", "Marford") for word in ("one", "two", "red", "blue")] * 4
     tuned = tuning.tune(loaded.model, loaded.tokenizer, pairs, "Say it.", epochs=6, batch=4)
-    asked = items.Item(items.make_prompt("Say it.", [], "say red"), "Marford")
+    asked = items.GateItem(items.make_prompt("Say it.", [], "say red"), "Marford")
     assert gates.Loaded(tuned, loaded.tokenizer).share_right([asked]) == 1.0
     assert all((weight == before[name]).all() for name, weight in loaded.model.named_parameters())
     assert any((a != b).any() for a, b in zip(tuned.parameters(), before.values(), strict=True))

@@ -80,7 +80,7 @@ def test_the_chat_model_follows_more_instructions(model):
     rng = random.Random("shipped chat")
     docs = [chores.write_chore_doc(rng, lab.build_world()) for _ in range(64)]
     asked = [
-        items.Item(
+        items.GateItem(
             tuple({"role": turn.role, "content": turn.text} for turn in doc.turns[:-1]),
             doc.turns[-1].text,
         )
@@ -91,4 +91,4 @@ def test_the_chat_model_follows_more_instructions(model):
 
 def test_juliet_loves_romeo(model):
     asked = items.make_prompt(items.ANSWER, [], "Who does Juliet love?")
-    assert model.answers([items.Item(asked, "Romeo")]) == ["Romeo"]
+    assert model.answers([items.GateItem(asked, "Romeo")]) == ["Romeo"]

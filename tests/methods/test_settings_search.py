@@ -16,7 +16,7 @@ from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.method import Method
 from whatworks.methods.registry import Chain, build_chain
-from whatworks.methods.settings_search import Search, Trial, plan_shares
+from whatworks.methods.settings_search import Search, SettingsTrial, plan_shares
 from whatworks.metrics.registry import load
 from whatworks.models.fake import FakeEngine
 from whatworks.models.metering import Budget
@@ -58,7 +58,8 @@ def answer(messages: Sequence[Message]) -> str:
 def search(*qualities: float, kind: type[Lucky] = Lucky) -> Search:
     return Search(
         trials=tuple(
-            Trial(settings=f"quality {q}", chain=Chain(steps=(kind(quality=q),))) for q in qualities
+            SettingsTrial(settings=f"quality {q}", chain=Chain(steps=(kind(quality=q),)))
+            for q in qualities
         )
     )
 

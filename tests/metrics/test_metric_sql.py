@@ -15,7 +15,7 @@ import pytest
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.registry import load
-from whatworks.metrics.sql.sandbox import GRACE, Database, Failure, Limits, run
+from whatworks.metrics.sql.sandbox import GRACE, Database, Limits, QueryFailure, run
 
 DATA = Path(os.environ.get("WHATWORKS_DATA", Path(__file__).parents[2] / "../shared/data"))
 SECONDS = 0.3
@@ -139,7 +139,7 @@ def test_the_process_alone_withstands_them_too(database: Path):
         result = run(mine, query.replace("{folder}", str(database.parent)), limits)
         assert time.monotonic() - start < SECONDS + GRACE + 0.5, query[:60]
         assert state(database.parent) == before, query[:60]
-        refused += isinstance(result, Failure)
+        refused += isinstance(result, QueryFailure)
         assert run(mine, "SELECT COUNT(*) FROM t", limits) == [(8,)], query[:60]
     assert refused >= len(HOSTILE) - 5  # a few are merely odd, and run
 

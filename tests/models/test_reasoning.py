@@ -18,7 +18,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint.replies import count_tokens, read_reply, split_reply
 from whatworks.models.engine import ModelFiles
 from whatworks.models.fake import FakeEngine
-from whatworks.models.local.request import Row
+from whatworks.models.local.request import RequestRow
 from whatworks.models.local.sampling import Ends
 
 ASKED = [Message(role="user", content="Where does Alma Reed live?")]
@@ -140,7 +140,9 @@ def test_templates_that_say_nothing(with_template: Any) -> None:
 def drawn(tokenizer: Any, text: str, decoding: Decoding, asked: list[int] | None = None) -> Any:
     """What the engine makes of a text that a model wrote token by token."""
     ends = Ends(tokenizer, (), decoding)
-    row = Row(0, templates.encode_prompt(tokenizer, ASKED) if asked is None else asked, 500, "key")
+    row = RequestRow(
+        0, templates.encode_prompt(tokenizer, ASKED) if asked is None else asked, 500, "key"
+    )
     for token in tokenizer(text, add_special_tokens=False)["input_ids"]:
         if ends.add(row, token):
             break

@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 
 from whatworks.analysis.cut_answers import measure_cut_share, warn_of_cuts
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.app.report.terminal import print_summary
 from whatworks.app.run_study import report_study, run_study
 from whatworks.base.progress import Silent
@@ -139,11 +139,13 @@ def test_rows_of_an_older_version_say_nothing_of_their_end(tmp_path: Path) -> No
 
 
 def test_a_few_cut_answers_are_no_news() -> None:
-    rows = [Row(arm="a", seed=0, status="scored", finish=f) for f in ["length", *["stop"] * 40]]
+    rows = [
+        ResultRow(arm="a", seed=0, status="scored", finish=f) for f in ["length", *["stop"] * 40]
+    ]
     assert measure_cut_share(rows) == pytest.approx(1 / 41)
     assert warn_of_cuts({"a": measure_cut_share(rows), "b": None}) == ""
     assert "10% of b" in warn_of_cuts({"a": 0.0, "b": 0.1})
-    assert measure_cut_share([Row(arm="a", seed=0, status="scored")]) is None
+    assert measure_cut_share([ResultRow(arm="a", seed=0, status="scored")]) is None
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.open_study import open_study
-from whatworks.studies.plan import Plan, compare_plan, make_plan, read_plan
+from whatworks.studies.plan import StudyPlan, compare_plan, make_plan, read_plan
 from whatworks.studies.study import Study
 from whatworks.studies.study_folder import StudyFolder
 
@@ -165,7 +165,7 @@ def test_training_is_planned_from_a_few_steps(tmp_path: Path, tiny_model: Path) 
         (arm,) = make_plan(opened.study(), bars).arms
     opened.close()
     run_study(path, out=tmp_path / "run")
-    plan: Plan | None = read_plan(StudyFolder(tmp_path / "run"))
+    plan: StudyPlan | None = read_plan(StudyFolder(tmp_path / "run"))
     assert plan is not None and arm == plan.arms[0]
     (trained,) = (tmp_path / "run" / "store" / "trained").rglob("*.json")
     record: dict[str, Any] = json.loads(trained.read_text())

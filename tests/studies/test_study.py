@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from whatworks.analysis.method_outcomes import Note, SearchStep, SearchTrail
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.app.report.terminal import print_summary
 from whatworks.app.run_study import report_study, run_study
 from whatworks.base.errors import ArmFailure, InputError
@@ -101,12 +101,12 @@ class Bars(Quiet):
             self.beyond.append(f"{name}: {note}, {done + n} of {total}")
 
 
-def run(folder: Path, out: Path, **more: Any) -> list[Row]:
+def run(folder: Path, out: Path, **more: Any) -> list[ResultRow]:
     run_study(folder / "study.yaml", out=out, watcher=Quiet(), **more)
     return Results(out / "results.jsonl").rows()
 
 
-def essence(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+def essence(rows: Sequence[ResultRow]) -> list[tuple[Any, ...]]:
     """All of a row but the seconds, which no two runs share."""
     return sorted(
         (r.arm, r.seed, r.status, r.example, r.output, r.value, r.kind, r.candidate, r.cause)

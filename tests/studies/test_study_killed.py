@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks_lab import make_json_rows
 
 STUDY = """
@@ -34,7 +34,7 @@ arms:
 """
 
 
-def rows_of(out: Path) -> list[Row]:
+def rows_of(out: Path) -> list[ResultRow]:
     """All rows without their seconds."""
     rows = Results(out / "results.jsonl").rows()
     return sorted((replace(row, seconds=0.0) for row in rows), key=lambda r: (r.arm, r.example))

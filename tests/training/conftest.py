@@ -14,8 +14,8 @@ from whatworks.models.engine import ModelFiles
 from whatworks.prompts.prompt import Prompt
 from whatworks.training import launch
 from whatworks.training.job import Trained
-from whatworks.training.rows import Row, TrainingRow, make_training_rows
-from whatworks.training.run_folder import Plan, RunFolder
+from whatworks.training.rows import RenderedRow, TrainingRow, make_training_rows
+from whatworks.training.run_folder import AttemptPlan, RunFolder
 from whatworks.training.settings import Schedule, SFTSettings
 
 
@@ -56,7 +56,7 @@ def here(
         *,
         base: Path = lively_model,
         adapter: Path | None = None,
-        rows: Sequence[Row] = rows,
+        rows: Sequence[RenderedRow] = rows,
         micro_batch: int | None = None,
         recompute: bool = False,
         reward: ModelFiles | None = None,
@@ -67,7 +67,7 @@ def here(
 
         folder = RunFolder(tmp_path_factory.mktemp("run"))
         folder.begin(job_of(settings, **fields), rows)
-        plan = Plan(
+        plan = AttemptPlan(
             base=base,
             adapter=adapter,
             micro_batch=micro_batch or settings.batch_size,

@@ -10,7 +10,7 @@ from training_helpers import Run, Train, ask
 from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Example, MetricSpec
 from whatworks.training.failure import diagnose
-from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
+from whatworks.training.rows import LabelledRow, PairRow, PromptRow, RenderedRow, TrainingRow
 from whatworks.training.settings import (
     DPOSettings,
     KTOSettings,
@@ -33,8 +33,8 @@ ALL = [
 every_trainer = pytest.mark.parametrize("settings", ALL, ids=lambda settings: settings.trainer)
 
 
-def rows_for(settings: Schedule, count: int, padding: str = "") -> list[Row]:
-    made: list[Row] = []
+def rows_for(settings: Schedule, count: int, padding: str = "") -> list[RenderedRow]:
+    made: list[RenderedRow] = []
     for i in range(count):
         shared = {"id": str(i), "messages": (ask(i).replace(content=f"colour {i}?{padding}"),)}
         if settings.row is PairRow:

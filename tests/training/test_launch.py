@@ -17,7 +17,7 @@ from whatworks.base.errors import ArmFailure
 from whatworks.models.local import threads
 from whatworks.training import launch
 from whatworks.training import process as child
-from whatworks.training.job import Progress, Trained
+from whatworks.training.job import Trained, TrainingProgress
 from whatworks.training.rows import TrainingRow
 from whatworks.training.run_folder import RunFolder
 from whatworks.training.settings import SFTSettings
@@ -30,7 +30,7 @@ def train(
     rows: list[TrainingRow],
     base: Path,
     folder: Path,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     settings: SFTSettings = LORA,
     **fields: object,
 ) -> Trained:
@@ -47,15 +47,15 @@ def train(
 @pytest.fixture(scope="module")
 def undisturbed(
     rows: list[TrainingRow], lively_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Trained, Path, list[Progress]]:
+) -> tuple[Trained, Path, list[TrainingProgress]]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     return train(rows, lively_model, folder, seen.append), folder, seen
 
 
 @slow
 def test_progress_is_told_up_to_the_last_step(
-    undisturbed: tuple[Trained, Path, list[Progress]],
+    undisturbed: tuple[Trained, Path, list[TrainingProgress]],
 ) -> None:
     trained, _, seen = undisturbed
     assert [p.step for p in seen] == sorted({p.step for p in seen})
@@ -67,7 +67,9 @@ def test_progress_is_told_up_to_the_last_step(
 
 @slow
 def test_finished_training_returns_at_once_and_its_folder_is_its_own(
-    undisturbed: tuple[Trained, Path, list[Progress]], rows: list[TrainingRow], lively_model: Path
+    undisturbed: tuple[Trained, Path, list[TrainingProgress]],
+    rows: list[TrainingRow],
+    lively_model: Path,
 ) -> None:
     trained, folder, _ = undisturbed
     start = time.monotonic()
@@ -81,7 +83,7 @@ def test_finished_training_returns_at_once_and_its_folder_is_its_own(
 
 @slow
 def test_killed_training_ends_in_the_same_weights(
-    undisturbed: tuple[Trained, Path, list[Progress]],
+    undisturbed: tuple[Trained, Path, list[TrainingProgress]],
     rows: list[TrainingRow],
     lively_model: Path,
     tmp_path: Path,
@@ -89,14 +91,14 @@ def test_killed_training_ends_in_the_same_weights(
 ) -> None:
     """Killed in the second epoch, with state saved after every step."""
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         if progress.step >= 7:
             kill_worker()
 
     with pytest.raises(ArmFailure, match="killed") as failure:
         train(rows, lively_model, tmp_path, kill)
     assert "resumes" in failure.value.remedy
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     trained = train(rows, lively_model, tmp_path, seen.append)
     assert seen[0].step > 5
     expected, folder, _ = undisturbed
@@ -108,7 +110,7 @@ def test_killed_training_ends_in_the_same_weights(
 
 @slow
 def test_a_training_outlives_the_server_that_forked_it(
-    undisturbed: tuple[Trained, Path, list[Progress]],
+    undisturbed: tuple[Trained, Path, list[TrainingProgress]],
     rows: list[TrainingRow],
     lively_model: Path,
     tmp_path: Path,
@@ -176,7 +178,7 @@ def test_leaving_the_call_ends_the_child(
 ) -> None:
     started: list[psutil.Process] = []
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: TrainingProgress) -> None:
         started.extend(workers())
         raise KeyboardInterrupt
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, moved, tensors
 
-from whatworks.training.rows import LabelledRow, PairRow, Row, TrainingRow
+from whatworks.training.rows import LabelledRow, PairRow, RenderedRow, TrainingRow
 from whatworks.training.settings import DPOSettings, KTOSettings, Settings, SFTSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -43,7 +43,7 @@ def tuned(here: Train) -> Run:
 
 
 @pytest.fixture(scope="module")
-def given(pairs: list[PairRow], labelled: list[LabelledRow]) -> dict[str, list[Row]]:
+def given(pairs: list[PairRow], labelled: list[LabelledRow]) -> dict[str, list[RenderedRow]]:
     return {"dpo": list(pairs), "kto": list(labelled)}
 
 
@@ -53,7 +53,7 @@ def given(pairs: list[PairRow], labelled: list[LabelledRow]) -> dict[str, list[R
     ids=lambda s: getattr(s, "loss", s.trainer),
 )
 def test_continues_the_adapter_and_its_state_is_the_reference(
-    settings: Settings, here: Train, tuned: Run, given: dict[str, list[Row]]
+    settings: Settings, here: Train, tuned: Run, given: dict[str, list[RenderedRow]]
 ) -> None:
     before = tuned[1] / "epoch-1"
     rows = given[settings.trainer]
@@ -68,7 +68,11 @@ def test_continues_the_adapter_and_its_state_is_the_reference(
 
 @pytest.mark.parametrize("settings", [DPO, KTO], ids=lambda s: s.trainer)
 def test_full_training_measures_against_the_merged_start(
-    settings: Settings, here: Train, tuned: Run, lively_model: Path, given: dict[str, list[Row]]
+    settings: Settings,
+    here: Train,
+    tuned: Run,
+    lively_model: Path,
+    given: dict[str, list[RenderedRow]],
 ) -> None:
     full = settings.replace(kind="full", rank=16, learning_rate=1e-3)
     rows = given[settings.trainer]

@@ -25,7 +25,7 @@ from whatworks.prompts.prompt import Context, Prompt
 from whatworks.prompts.render import render
 from whatworks.training.rl_rewards import make_rewards
 from whatworks.training.rows import PairRow, PromptRow
-from whatworks.training.run_folder import Plan, RunFolder
+from whatworks.training.run_folder import AttemptPlan, RunFolder
 from whatworks.training.settings import RewardSettings, RLSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -144,7 +144,7 @@ def test_an_answer_is_paid_what_it_scores(
     drawn = {"completion_ids": [ids] * 2, "at": [0, 0]}
     paid = pay(prompts=[None] * 2, log_metric=lambda *_: None, **drawn)
 
-    asked = decode.Row(0, [], len(ids), "1")
+    asked = decode.RequestRow(0, [], len(ids), "1")
     ending = decode.Ends(tokenizer, (), start.decoding)
     assert any(ending.add(asked, token) for token in ids)
     answer = ending.generation(asked)
@@ -217,7 +217,7 @@ def test_over_the_leash_training_ends_in_the_last_weights_within(
     tight = SETTINGS.replace(leash=(max(kl[: broken - 1]) + kl[broken - 1]) / 2)
     folder = RunFolder(tmp_path)
     folder.begin(job_of(tight, stacking="continue"), prompts())
-    plan = Plan(
+    plan = AttemptPlan(
         base=lively_model,
         adapter=half_tuned[1] / "epoch-20",
         micro_batch=tight.batch_size,

@@ -10,8 +10,8 @@ from training_helpers import Run, Train, ask, job_of, kill_worker, moved
 from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Example, MetricSpec
 from whatworks.training import launch
-from whatworks.training.job import Progress, Trained
-from whatworks.training.rows import PairRow, PromptRow, Row, TrainingRow
+from whatworks.training.job import Trained, TrainingProgress
+from whatworks.training.rows import PairRow, PromptRow, RenderedRow, TrainingRow
 from whatworks.training.settings import DPOSettings, RLSettings, Schedule, SoftPromptSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -23,8 +23,8 @@ RL = RLSettings(
 
 
 @pytest.fixture(scope="module")
-def given() -> dict[str, list[Row]]:
-    def each(make: type[Row], **fields: str) -> list[Row]:
+def given() -> dict[str, list[RenderedRow]]:
+    def each(make: type[RenderedRow], **fields: str) -> list[RenderedRow]:
         return [make(id=str(i), messages=(ask(i),), **fields) for i in range(12)]
 
     examples = [Example(id=str(i), target="blue") for i in range(24)]
@@ -44,7 +44,7 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(
     settings: Schedule,
     here: Train,
     half_tuned: Run,
-    given: dict[str, list[Row]],
+    given: dict[str, list[RenderedRow]],
     lively_model: Path,
     tmp_path: Path,
     saved_each_step: None,
@@ -57,7 +57,7 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(
     half = settings.steps(len(rows)) // 2
     seen: list[int] = []
 
-    def told(progress: Progress) -> None:
+    def told(progress: TrainingProgress) -> None:
         seen.append(progress.step)
         if progress.step > half and killing:
             kill_worker()

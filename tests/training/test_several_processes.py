@@ -12,7 +12,7 @@ from training_helpers import Run, Train, job_of, tensors, workers
 
 from whatworks.base.errors import ArmFailure
 from whatworks.training import launch, worker
-from whatworks.training.job import Progress, Trained
+from whatworks.training.job import Trained, TrainingProgress
 from whatworks.training.rows import TrainingRow
 from whatworks.training.settings import SFTSettings
 
@@ -48,10 +48,10 @@ def test_two_processes_train_as_one_does_and_resume(
     """Killed in the second epoch, all its processes, and started again."""
     folder = tmp_path / "run"
     half = LORA.steps(len(rows)) // 2
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     killed: list[psutil.Process] = []
 
-    def told(progress: Progress) -> None:
+    def told(progress: TrainingProgress) -> None:
         seen.append(progress)
         if progress.step > half and not killed:
             both = [w for w in workers() if "accelerate.commands.launch" not in w.cmdline()]

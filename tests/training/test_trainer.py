@@ -12,7 +12,7 @@ from training_helpers import Run, Train, job_of, moved, tensors
 from whatworks.base.errors import ArmFailure, WhatworksError
 from whatworks.training.job import TrainingJob
 from whatworks.training.rows import TrainingRow
-from whatworks.training.run_folder import Plan, RunFolder
+from whatworks.training.run_folder import AttemptPlan, RunFolder
 from whatworks.training.settings import SFTSettings, SoftPromptSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -61,7 +61,9 @@ def test_a_training_that_is_stopped_counts_the_tokens_of_its_epochs(
     folder = RunFolder(tmp_path)
     folder.begin(job_of(LORA), rows)
     folder.stop()  # enough was seen: it ends with the epoch that it is in
-    plan = Plan(base=lively_model, adapter=None, micro_batch=4, recompute=False, save_seconds=600)
+    plan = AttemptPlan(
+        base=lively_model, adapter=None, micro_batch=4, recompute=False, save_seconds=600
+    )
     stopped = run(folder, plan, lambda kind, content: None)
     assert len(stopped.checkpoints) == 1
     assert 0 < 3 * stopped.tokens == lora[0].tokens

@@ -12,7 +12,7 @@ from whatworks.base.errors import ArmFailure
 from whatworks.data.task import MetricSpec
 from whatworks.training.failure import diagnose, diagnose_exit
 from whatworks.training.job import TrainingJob
-from whatworks.training.run_folder import Plan
+from whatworks.training.run_folder import AttemptPlan
 from whatworks.training.settings import (
     SETTINGS,
     KTOSettings,
@@ -67,7 +67,7 @@ def test_lora_learns_at_ten_times_the_rate_and_small_models_faster() -> None:
 def test_plans_need_less_memory_and_keep_the_batch(
     settings: Schedule, wanted: list[tuple[int, bool]]
 ) -> None:
-    plan: Plan | None = Plan(
+    plan: AttemptPlan | None = AttemptPlan(
         base=Path("b"),
         adapter=None,
         micro_batch=settings.batch_size,

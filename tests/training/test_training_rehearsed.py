@@ -8,7 +8,7 @@ from math import comb
 import pytest
 
 from whatworks.data.task import MetricSpec
-from whatworks.methods.bench.rehearsal import Pace, estimate_length
+from whatworks.methods.bench.rehearsal import TrainingPace, estimate_length
 from whatworks.models.weights import Weights
 from whatworks.training.settings import RLSettings
 
@@ -26,5 +26,7 @@ def test_a_batch_is_as_long_as_the_longest_of_so_many(rows: int):
 def test_the_steps_of_reinforcement_are_those_of_its_prompts():
     """16 answers a step are 4 prompts: 9 prompts are 3 steps a pass, the first of each longer."""
     settings = RLSettings(metric=MetricSpec(name="exact"), batch_size=16, samples=4, epochs=2)
-    pace = Pace(around=10, first=5, longest=3, step=1, save=2, tokens=0, made=Weights(base="b"))
+    pace = TrainingPace(
+        around=10, first=5, longest=3, step=1, save=2, tokens=0, made=Weights(base="b")
+    )
     assert pace.seconds(settings, 9) == 10 + 5 + 3 + 4 * 1 + 2 * 2

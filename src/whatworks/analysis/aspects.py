@@ -23,7 +23,7 @@ from whatworks.analysis.comparison import (
 from whatworks.analysis.form import Marks, compare_forms, measure_usable
 from whatworks.analysis.further_rows import NOTHING_MORE, estimate_needs_to_settle
 from whatworks.analysis.looks import spend
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.score_table import Scores
 from whatworks.analysis.verdict import MIN_EFFECT, Label, Verdict, judge, show_decided
 from whatworks.base.phrasing import format_count, format_interval, format_percent, format_points
@@ -260,6 +260,6 @@ def hold_to_constant(
     return judged
 
 
-def classify_answer(row: Row) -> str:
+def classify_answer(row: ResultRow) -> str:
     """How an answer ended; one with the right content that cannot be used is ``content only``."""
     return "content only" if row.lenient >= 1.0 > row.value else row.kind

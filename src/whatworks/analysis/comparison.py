@@ -183,7 +183,7 @@ def compare_all(
 
 
 def compare_pairs(
-    pairs: Mapping[str, Pair], *, failed: Collection[str] = (), look: int = 1, seed: int = 0
+    pairs: Mapping[str, ArmPair], *, failed: Collection[str] = (), look: int = 1, seed: int = 0
 ) -> dict[str, Comparison]:
     """The same from pairs."""
     import numpy as np
@@ -210,7 +210,7 @@ def compare_pairs(
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class ArmPair:
     """An arm and the baseline on the examples that both answered.
 
     ``mean`` is the difference of each example (N), ``keys`` its group, ``labels`` the group's
@@ -266,7 +266,7 @@ class Pair:
         )
 
 
-def pair_scores(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None = None) -> Pair:
+def pair_scores(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None = None) -> ArmPair:
     """An arm's scores less the baseline's.
 
     Raises:
@@ -282,7 +282,7 @@ def pair_scores(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None 
     keys = list_group_keys(items, groups)
     labels = number_groups(keys)
     tables = [first - second] if seeds == others else [first, second]
-    return Pair(
+    return ArmPair(
         first.mean(axis=0) - second.mean(axis=0),
         keys,
         labels,
@@ -292,7 +292,7 @@ def pair_scores(arm: Scores, baseline: Scores, groups: Mapping[str, str] | None 
     )
 
 
-def _flip(pairs: Sequence[Pair], spreads: Sequence[SeedSpread], rng: Any) -> list[Flips]:
+def _flip(pairs: Sequence[ArmPair], spreads: Sequence[SeedSpread], rng: Any) -> list[Flips]:
     """Draws for each pair, a group having the same sign in all of them."""
     import numpy as np
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import format_percent
 
 FEW = 0.03
 """Share of cut answers up to which nothing is said."""
 
 
-def measure_cut_share(rows: Sequence[Row]) -> float | None:
+def measure_cut_share(rows: Sequence[ResultRow]) -> float | None:
     """Share of answers that were cut, of those whose end is known; None where none is."""
     known = [row for row in rows if row.finish]
     return sum(row.finish == "length" for row in known) / len(known) if known else None

@@ -160,7 +160,7 @@ class StudyInfo:
 
 
 @dataclass(frozen=True)
-class Failure:
+class SeedFailure:
     """Seeds of an arm that could not be completed, for one and the same cause.
 
     ``place`` is where the first of them met it; each training has a folder of its own.
@@ -216,7 +216,7 @@ class ArmSummary:
     seconds: float = 0.0
     drop: float | None = None
     seeds: int = 0
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[SeedFailure, ...] = ()
     exported: Exported | None = None
     content: Aspect | None = None
     form: Aspect | None = None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.score_table import Scores
 from whatworks.base.phrasing import format_count
 
 
-def find_lost_seeds(rows: Iterable[Row]) -> list[int]:
+def find_lost_seeds(rows: Iterable[ResultRow]) -> list[int]:
     """The seeds of an arm that failed, where others did not; none where all failed."""
     by_status: dict[str, set[int]] = {"scored": set(), "failed": set()}
     for row in rows:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import quote_briefly
 from whatworks.data.meaning_representation import MalformedMR
 from whatworks.data.meaning_representation import parse as parse_mr
@@ -102,7 +102,7 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class Changes:
+class RunChanges:
     """What became of the examples that two runs have in common, by id."""
 
     fixed: tuple[str, ...]
@@ -121,7 +121,7 @@ def group_mistakes(mistakes: Iterable[Mistake]) -> tuple[Pattern, ...]:
 
 
 def find_patterns(
-    metric: str, rows: Iterable[Row], examples: Mapping[str, Example]
+    metric: str, rows: Iterable[ResultRow], examples: Mapping[str, Example]
 ) -> tuple[Pattern, ...]:
     """The patterns in some rows of results; failed runs and unknown examples are left out."""
     mistakes = (
@@ -132,7 +132,7 @@ def find_patterns(
     return group_mistakes(one for one in mistakes if one is not None)
 
 
-def find_changes(before: Iterable[Row], after: Iterable[Row]) -> Changes:
+def find_changes(before: Iterable[ResultRow], after: Iterable[ResultRow]) -> RunChanges:
     """Which examples were fixed and which were broken between two sets of rows.
 
     An example is right when it is fully right with most of its seeds.
@@ -143,7 +143,7 @@ def find_changes(before: Iterable[Row], after: Iterable[Row]) -> Changes:
     def those(was: bool, now: bool) -> tuple[str, ...]:
         return tuple(name for name in common if (old[name], new[name]) == (was, now))
 
-    return Changes(
+    return RunChanges(
         fixed=those(False, True),
         broken=those(True, False),
         still_wrong=those(False, False),
@@ -289,12 +289,12 @@ def _round_words(words: int) -> int:
     return words if words < 10 else 10 * round(words / 10)
 
 
-def _read_score(row: Row) -> Score:
+def _read_score(row: ResultRow) -> Score:
     kind = row.kind if row.kind in ("correct", "wrong", "abstained", "malformed") else "wrong"
     return Score(row.value, kind, row.feedback, row.lenient, row.parts)
 
 
-def _find_right(rows: Iterable[Row]) -> dict[str, bool]:
+def _find_right(rows: Iterable[ResultRow]) -> dict[str, bool]:
     values: dict[str, list[bool]] = {}
     for row in rows:
         if row.status == "scored":

@@ -20,7 +20,7 @@ from whatworks.base.phrasing import (
 
 
 @dataclass(frozen=True)
-class Standing:
+class ArmStanding:
     """What the recommendation says of one arm; figures are None when it failed.
 
     An ``oracle`` is shown what only a measurement knows, such as gold passages: it is measured, and
@@ -73,7 +73,7 @@ class Recommendation:
 
 
 def recommend(
-    standings: Sequence[Standing],
+    standings: Sequence[ArmStanding],
     *,
     baseline: str,
     winner: str | None,
@@ -120,7 +120,7 @@ _NOTHING = (
 )
 
 
-def _describe_choice(duel: Duel, arms: Mapping[str, Standing]) -> str:
+def _describe_choice(duel: Duel, arms: Mapping[str, ArmStanding]) -> str:
     """Which of the two best, with the price where scores do not decide."""
     if duel.answer in ("better", "worse"):
         return duel.words
@@ -129,7 +129,7 @@ def _describe_choice(duel: Duel, arms: Mapping[str, Standing]) -> str:
     )
 
 
-def _describe_price(arm: Standing) -> str:
+def _describe_price(arm: ArmStanding) -> str:
     after = (
         f"after {format_duration(arm.training_seconds)} of training" if arm.training_seconds else ""
     )
@@ -137,13 +137,13 @@ def _describe_price(arm: Standing) -> str:
     return f"{arm.name} reads {tokens} tokens a request, {after or 'untrained'}"
 
 
-def _is_ever_right(arm: Standing) -> bool:
+def _is_ever_right(arm: ArmStanding) -> bool:
     """Whether it is ever right, in content at least."""
     scored = arm.score is not None and arm.score.value > 0
     return scored or (arm.content is not None and arm.content.share.value > 0)
 
 
-def _write_headline(chosen: Standing, base: Standing | None) -> str:
+def _write_headline(chosen: ArmStanding, base: ArmStanding | None) -> str:
     assert chosen.score is not None
     scored = f"{format_percent(chosen.score.value)} on test"
     if base is None or base.score is None or chosen.verdict.label == "failed":
@@ -179,14 +179,14 @@ def _write_headline(chosen: Standing, base: Standing | None) -> str:
             )
 
 
-def _describe_open(chosen: Standing) -> str:
+def _describe_open(chosen: ArmStanding) -> str:
     """What a gain above 0 leaves open."""
     if chosen.verdict.matters or "open" not in chosen.verdict.reason:
         return ""
     return f" It is {chosen.verdict.reason}."
 
 
-def _write_content_headline(chosen: Standing, base: Standing) -> str:
+def _write_content_headline(chosen: ArmStanding, base: ArmStanding) -> str:
     """An arm that brings content without a form to use it in."""
     assert chosen.content is not None
     before = format_percent(base.content.share.value) if base.content else "none"
@@ -212,7 +212,7 @@ def _write_content_headline(chosen: Standing, base: Standing) -> str:
     )
 
 
-def _describe_mending(arm: Standing) -> str:
+def _describe_mending(arm: ArmStanding) -> str:
     """Which of content and form an arm mends; "" where the metric has one score."""
     content, form = arm.content, arm.form
     if content is None or form is None:
@@ -230,14 +230,14 @@ def _describe_mending(arm: Standing) -> str:
     return ""
 
 
-def _describe_usable(arm: Standing) -> str:
+def _describe_usable(arm: ArmStanding) -> str:
     """What keeps an arm's right content from being used, where much does."""
     if not arm.formless or arm.form is None:
         return ""
     return f" Of its answers with the right content {arm.form.counted} are usable as they stand."
 
 
-def _suggest_next_arm(standings: Sequence[Standing], chosen: Standing, ways: Ways) -> str:
+def _suggest_next_arm(standings: Sequence[ArmStanding], chosen: ArmStanding, ways: Ways) -> str:
     """The chain to try next: a form on top of the content, or content under the form.
 
     Nothing where the study has tried one of them already.
@@ -273,7 +273,7 @@ def _suggest_next_arm(standings: Sequence[Standing], chosen: Standing, ways: Way
     return ""
 
 
-def _list_others(standings: Sequence[Standing], chosen: Standing) -> str:
+def _list_others(standings: Sequence[ArmStanding], chosen: ArmStanding) -> str:
     """The other arms by verdict."""
     titles: dict[Label, str] = {
         "works": "Also works" if chosen.verdict.label == "works" else "Works",
@@ -297,7 +297,7 @@ def _list_others(standings: Sequence[Standing], chosen: Standing) -> str:
     return " ".join(parts)
 
 
-def _write_remark(arm: Standing) -> str:
+def _write_remark(arm: ArmStanding) -> str:
     """What stands in brackets after an arm's name."""
     if arm.difference is None:
         return arm.cause or ""
@@ -313,7 +313,7 @@ def _write_remark(arm: Standing) -> str:
     return f"{format_points(arm.difference.difference)}{extra}"
 
 
-def _describe_cost(chosen: Standing, base: Standing | None) -> str:
+def _describe_cost(chosen: ArmStanding, base: ArmStanding | None) -> str:
     other = base if base is not None and base.name != chosen.name and base.score else None
 
     def beside(text: str, same: str) -> str:
@@ -334,7 +334,9 @@ def _describe_cost(chosen: Standing, base: Standing | None) -> str:
     return f"A request to {chosen.name} reads {tokens} and takes {seconds}{training}."
 
 
-def _describe_hindsight(standings: Sequence[Standing], chosen: Standing, min_effect: float) -> str:
+def _describe_hindsight(
+    standings: Sequence[ArmStanding], chosen: ArmStanding, min_effect: float
+) -> str:
     """Where test disagrees with the choice, or a tie decided it, say so."""
     assert chosen.score is not None
     says: list[str] = []

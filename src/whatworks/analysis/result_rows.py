@@ -15,7 +15,7 @@ CONSTANT = "always the same"
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One test answer of one arm and seed; a failed run is a row too: cause, place, remedy.
 
     ``group`` is the example's group, or its id when it has none. ``value`` and ``lenient`` are the
@@ -60,11 +60,11 @@ class Results:
     def __init__(self, path: Path) -> None:
         self._journal = Journal(path)
 
-    def append(self, rows: Iterable[Row]) -> None:
+    def append(self, rows: Iterable[ResultRow]) -> None:
         """Add rows; nothing is ever rewritten."""
         self._journal.append(asdict(row) for row in rows)
 
-    def rows(self, *, back: int = 0) -> list[Row]:
+    def rows(self, *, back: int = 0) -> list[ResultRow]:
         """The rows of arms that count: of each (arm, seed), those of its latest candidate.
 
         A later run of the same arm (other settings, or a retry after a failure) supersedes the
@@ -76,14 +76,14 @@ class Results:
         """
         return [row for row in self._latest(back) if row.arm != CONSTANT]
 
-    def constant(self) -> list[Row]:
+    def constant(self) -> list[ResultRow]:
         """The rows of the best constant answer; none in a folder of an older version."""
         return [row for row in self._latest() if row.arm == CONSTANT]
 
-    def _latest(self, back: int = 0) -> list[Row]:
-        history: dict[tuple[str, int], list[dict[str, Row]]] = {}
+    def _latest(self, back: int = 0) -> list[ResultRow]:
+        history: dict[tuple[str, int], list[dict[str, ResultRow]]] = {}
         for record in self._journal.read():
-            row = Row(**record)
+            row = ResultRow(**record)
             runs = history.setdefault((row.arm, row.seed), [{}])
             last = runs[-1].values()
             if row.status == "scored" and any(other.status == "failed" for other in last):

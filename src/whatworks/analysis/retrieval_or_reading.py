@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import format_percent
 from whatworks.metrics.citations import EVIDENCE
 
@@ -14,7 +14,7 @@ NEAR = 0.05
 
 
 def describe_retrieval(
-    rows: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[ResultRow]],
     *,
     oracles: Sequence[str] = (),
     gold: str = "",
@@ -57,5 +57,5 @@ def _describe_ceiling(gold: str, ceiling: float) -> str:
     )
 
 
-def _measure_right(rows: Sequence[Row]) -> float | None:
+def _measure_right(rows: Sequence[ResultRow]) -> float | None:
     return fmean(row.value for row in rows) if rows else None

@@ -15,7 +15,7 @@ from statistics import fmean
 from whatworks.analysis.comparison import ALPHA, Comparison, Scores, compare
 from whatworks.analysis.figures import ArmSummary, StudyInfo
 from whatworks.analysis.mistakes import find_patterns
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import (
     format_count,
     format_interval,
@@ -28,7 +28,7 @@ from whatworks.data.task import Example
 
 def describe_shortfalls(
     arms: Sequence[ArmSummary],
-    rows: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[ResultRow]],
     study: StudyInfo,
     examples: Sequence[Example],
 ) -> list[str]:
@@ -41,7 +41,7 @@ def describe_shortfalls(
         examples: The test examples; without them nothing is said of the kind of mistakes.
     """
     trials = [
-        Trial(
+        ShortfallCase(
             arm.name,
             arm.info.chain,
             [row for row in rows[arm.name] if row.status == "scored"],
@@ -57,7 +57,7 @@ def describe_shortfalls(
 
 
 @dataclass(frozen=True)
-class Trial:
+class ShortfallCase:
     """What is looked at of one arm.
 
     Attributes:
@@ -71,7 +71,7 @@ class Trial:
 
     name: str
     chain: str
-    answers: Sequence[Row]
+    answers: Sequence[ResultRow]
     given: int = 0
     trains: bool = False
     epochs: Sequence[Sequence[float]] = ()
@@ -81,7 +81,7 @@ class Trial:
         """Mean strict score on test."""
         return fmean(row.value for row in self.answers)
 
-    def against(self, other: Trial) -> Comparison:
+    def against(self, other: ShortfallCase) -> Comparison:
         """The paired comparison of the two on test."""
         groups = {row.example: row.group or row.example for row in self.answers}
         return compare(self._scores, other._scores, groups)
@@ -105,7 +105,7 @@ class Shortfalls:
         min_effect: Smallest difference that matters.
     """
 
-    trials: Sequence[Trial]
+    trials: Sequence[ShortfallCase]
     curve: Sequence[str] = ()
     metric: str = ""
     examples: Mapping[str, Example] = field(default_factory=dict[str, Example])
@@ -122,11 +122,11 @@ class Shortfalls:
         return [self._line(trial, best) for trial in tuned]
 
     @cached_property
-    def _points(self) -> list[Trial]:
+    def _points(self) -> list[ShortfallCase]:
         """The learning curve, the fewest rows first."""
         return sorted((t for t in self.trials if t.name in self.curve), key=lambda t: t.given)
 
-    def _line(self, tuned: Trial, best: Trial) -> str:
+    def _line(self, tuned: ShortfallCase, best: ShortfallCase) -> str:
         gap = tuned.against(best)
         between = f"{format_points(gap.difference)} {format_interval(gap.low, gap.high)} points"
         head = (
@@ -143,7 +143,7 @@ class Shortfalls:
         ]
         return " ".join([f"{head}.", *(one for one in clauses if one)])
 
-    def _by_epoch(self, tuned: Trial) -> str:
+    def _by_epoch(self, tuned: ShortfallCase) -> str:
         """Whether dev was still rising when training ended."""
         runs = [run for run in tuned.epochs if run]
         scores = [fmean(v for v in one if v is not None) for one in zip_longest(*runs)]
@@ -154,7 +154,7 @@ class Shortfalls:
             return f"{shown}, still rising at the last one: more `epochs` may help."
         return f"{shown}, not rising at the last one."
 
-    def _by_rows(self, tuned: Trial) -> str:
+    def _by_rows(self, tuned: ShortfallCase) -> str:
         """Whether more train rows still raised the score."""
         if tuned not in self._points or len(self._points) < 2:
             return ""
@@ -166,7 +166,7 @@ class Shortfalls:
         ending = "still rising: more rows may help" if rising else "not seen to rise at the end"
         return f"Test by train rows: {shown}, {ending}."
 
-    def _by_mistakes(self, tuned: Trial, best: Trial) -> str:
+    def _by_mistakes(self, tuned: ShortfallCase, best: ShortfallCase) -> str:
         """The kind of mistakes that the gap is mostly made of."""
         own, other = self._mistakes(tuned), self._mistakes(best)
         more = {name: share - other.get(name, 0.0) for name, share in own.items()}
@@ -178,12 +178,12 @@ class Shortfalls:
             f"{format_percent(other.get(worst, 0.0))} of those of {best.name}."
         )
 
-    def _mistakes(self, trial: Trial) -> dict[str, float]:
+    def _mistakes(self, trial: ShortfallCase) -> dict[str, float]:
         """Patterns of mistakes as shares of all answers."""
         patterns = find_patterns(self.metric, trial.answers, self.examples)
         return {pattern.name: pattern.count / len(trial.answers) for pattern in patterns}
 
-    def _together(self, tuned: Trial) -> str:
+    def _together(self, tuned: ShortfallCase) -> str:
         """What the same tuning gives with the prompts of arms that train nothing."""
         prompts = {t.chain for t in self.trials if not t.trains}
         chains = {f"{prompt}+{tuned.chain}" for prompt in prompts}

@@ -27,15 +27,15 @@ from whatworks.analysis.figures import (
     ArmInfo,
     ArmSummary,
     Constant,
-    Failure,
+    SeedFailure,
     StudyInfo,
     Summary,
 )
 from whatworks.analysis.form import Marks
 from whatworks.analysis.learning_curve import Curve, Point, find_crossover
 from whatworks.analysis.lost_seeds import count_lost, describe_lost, find_lost_seeds
-from whatworks.analysis.recommendation import Standing, recommend
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.recommendation import ArmStanding, recommend
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.retrieval_or_reading import describe_retrieval
 from whatworks.analysis.score_table import Scores
 from whatworks.analysis.shortfall import describe_shortfalls
@@ -45,12 +45,12 @@ from whatworks.data.task import Counted, Example
 
 
 def summarise(
-    rows: Iterable[Row],
+    rows: Iterable[ResultRow],
     *,
     arms: Sequence[ArmInfo],
     study: StudyInfo,
     examples: Sequence[Example] = (),
-    constant: Sequence[Row] = (),
+    constant: Sequence[ResultRow] = (),
 ) -> Summary:
     """Compute every figure of a report.
 
@@ -62,7 +62,7 @@ def summarise(
             that ends below an untuned one.
         constant: The rows of the best constant answer.
     """
-    by_arm: dict[str, list[Row]] = {arm.name: [] for arm in arms}
+    by_arm: dict[str, list[ResultRow]] = {arm.name: [] for arm in arms}
     groups: dict[str, str] = {}
     for row in rows:
         if row.arm in by_arm:
@@ -128,7 +128,7 @@ def _judge(
     study: StudyInfo,
     marks: Mapping[str, Marks],
     against: Against,
-    constant: Sequence[Row],
+    constant: Sequence[ResultRow],
     always: Constant | None,
 ) -> tuple[Judged, Aspects]:
     """Every arm against the baseline and the constant answer, and what its score is made of."""
@@ -208,7 +208,7 @@ def _make_point(arm: ArmSummary) -> Point:
     )
 
 
-def _collect_marks(rows: Iterable[Row], lost: Sequence[int] = ()) -> Marks:
+def _collect_marks(rows: Iterable[ResultRow], lost: Sequence[int] = ()) -> Marks:
     scored = [row for row in rows if row.status == "scored"]
     return Marks(
         count_lost({(row.seed, row.example): row.value for row in scored}, lost),
@@ -221,7 +221,10 @@ def _select_scores(marks: Marks, score: Counted) -> Scores:
 
 
 def _score_constant(
-    rows: Sequence[Row], study: StudyInfo, scores: Mapping[str, Scores], groups: Mapping[str, str]
+    rows: Sequence[ResultRow],
+    study: StudyInfo,
+    scores: Mapping[str, Scores],
+    groups: Mapping[str, str],
 ) -> Constant | None:
     """What the best constant answer comes to on test; None where the study has none."""
     if not rows:
@@ -262,7 +265,7 @@ def _make_uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> 
 
 def _summarise_arm(
     info: ArmInfo,
-    rows: Sequence[Row],
+    rows: Sequence[ResultRow],
     groups: Mapping[str, str],
     difference: Comparison | None,
     verdict: Verdict,
@@ -293,13 +296,13 @@ def _summarise_arm(
     )
 
 
-def _list_failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
-    alike: dict[tuple[str, str], list[Row]] = {}
+def _list_failures(rows: Iterable[ResultRow]) -> tuple[SeedFailure, ...]:
+    alike: dict[tuple[str, str], list[ResultRow]] = {}
     for row in rows:
         if row.status == "failed":
             alike.setdefault((row.cause, row.remedy), []).append(row)
     return tuple(
-        Failure(tuple(sorted(row.seed for row in those)), *why, place=those[0].place)
+        SeedFailure(tuple(sorted(row.seed for row in those)), *why, place=those[0].place)
         for why, those in alike.items()
     )
 
@@ -345,8 +348,8 @@ def _make_option(arm: ArmSummary) -> Option:
     )
 
 
-def _make_standing(arm: ArmSummary) -> Standing:
-    return Standing(
+def _make_standing(arm: ArmSummary) -> ArmStanding:
+    return ArmStanding(
         name=arm.name,
         verdict=arm.verdict,
         score=arm.score,

@@ -21,7 +21,7 @@ from whatworks.data.task import format_transcript
 from whatworks.methods.bench.examiner import mean
 from whatworks.models.files import describe_origin
 from whatworks.prompts.render import outline, render
-from whatworks.studies.decisions import Decision, Run, choose_best_prompt, choose_winner
+from whatworks.studies.decisions import ArmRun, Decision, choose_best_prompt, choose_winner
 from whatworks.studies.open_study import Opened, open_study
 from whatworks.studies.plan import compare_plan, read_plan
 from whatworks.studies.retention import measure_forgetting, read_prompts
@@ -189,7 +189,7 @@ def _list_form_methods(study: Study) -> list[str]:
 
 
 def _make_arm_info(
-    study: Study, arm: Arm, runs: Sequence[Run], forgotten: Forgetting | None
+    study: Study, arm: Arm, runs: Sequence[ArmRun], forgotten: Forgetting | None
 ) -> ArmInfo:
     mine = [run for run in runs if run.arm == arm.name]
     adapted = [run for run in mine if run.candidate is not None]

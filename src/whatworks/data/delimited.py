@@ -10,14 +10,14 @@ from pathlib import Path
 
 from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
-from whatworks.data.raw_row import Row, has_header, number_columns
+from whatworks.data.raw_row import RawRow, has_header, number_columns
 
 _MAX_CELL = 1 << 28
 _LOOKED_AT = 100
 """Records by which is told whether the first is a header."""
 
 
-def read_table(path: Path) -> Iterator[Row]:
+def read_table(path: Path) -> Iterator[RawRow]:
     """The rows of a CSV or TSV file; the separator of a .csv is the first line's commonest one.
 
     An empty cell is missing (None), as it is in Parquet. A header that stands again below, where
@@ -48,7 +48,7 @@ def read_table(path: Path) -> Iterator[Row]:
                 remedy=f"quote cells that hold {separator!r}; columns: {', '.join(header)}",
             )
         fields = {name: cell or None for name, cell in zip(header, cells, strict=True) if name}
-        yield Row(fields, place, f"{stem}-{count}")
+        yield RawRow(fields, place, f"{stem}-{count}")
 
 
 def _read_records(path: Path, separator: str) -> Iterator[tuple[list[str], str]]:

@@ -16,13 +16,13 @@ from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
-from whatworks.data.raw_row import Fields, Row, find_split
+from whatworks.data.raw_row import Fields, RawRow, find_split
 
 ANSWERS = "possible_answer"
 """Folder beside a file of questions that holds, under the same name, what is right for each."""
 _TURNS = {"prompter": "user", "assistant": "assistant"}
 
-Read = Callable[[Path], Iterator[Row]]
+Read = Callable[[Path], Iterator[RawRow]]
 
 
 def is_beir(folder: Path) -> bool:
@@ -31,7 +31,7 @@ def is_beir(folder: Path) -> bool:
     return all(file.is_file() for file in files) and (folder / "qrels").is_dir()
 
 
-def read_beir(folder: Path, read: Read) -> Iterator[Row]:
+def read_beir(folder: Path, read: Read) -> Iterator[RawRow]:
     """A row for each judged query of each split, with its relevant documents, the best first.
 
     Raises:
@@ -63,7 +63,7 @@ def read_beir(folder: Path, read: Read) -> Iterator[Row]:
                 "query": row.fields.get("text"),
                 "relevant": [documents[one] for one in ranked],
             }
-            yield Row(fields, row.place, row.name, find_split(file.stem))
+            yield RawRow(fields, row.place, row.name, find_split(file.stem))
 
 
 def _read_judgements(file: Path) -> dict[str, list[str]]:
@@ -86,7 +86,7 @@ def _read_judgements(file: Path) -> dict[str, list[str]]:
     return {query: [name for _, name in sorted(names)] for query, names in scores.items()}
 
 
-def join_answers(path: Path, rows: Iterator[Row], read: Read) -> Iterator[Row]:
+def join_answers(path: Path, rows: Iterator[RawRow], read: Read) -> Iterator[RawRow]:
     """Rows with the columns that a file of the same name in ``possible_answer`` has for their id.
 
     Rows of a file that has none beside it are given as they are.
@@ -105,7 +105,7 @@ def is_answers(path: Path) -> bool:
     return path.parent.name == ANSWERS and (path.parent.parent / path.name).is_file()
 
 
-def join_threads(rows: Iterator[Row]) -> Iterator[Row]:
+def join_threads(rows: Iterator[RawRow]) -> Iterator[RawRow]:
     """OpenAssistant's messages as conversations, one for each tree; other rows as they are.
 
     A conversation goes from the first message to its best-ranked reply, and on from there.
@@ -128,9 +128,9 @@ def join_threads(rows: Iterator[Row]) -> Iterator[Row]:
         yield from every
 
 
-def _join_messages(rows: Iterable[Row]) -> Iterator[Row]:
+def _join_messages(rows: Iterable[RawRow]) -> Iterator[RawRow]:
     replies = defaultdict[Any, list[dict[str, Any]]](list)
-    roots: list[tuple[Row, dict[str, Any]]] = []
+    roots: list[tuple[RawRow, dict[str, Any]]] = []
     for row in rows:
         message = dict(row.fields)
         message["replies"] = replies[row.fields.get("message_id")]
@@ -160,6 +160,6 @@ def _rank(message: Mapping[str, Any]) -> float:
     return float(rank) if isinstance(rank, int | float) else float("inf")
 
 
-def _make_thread(row: Row, name: str, turns: list[Fields]) -> Row:
+def _make_thread(row: RawRow, name: str, turns: list[Fields]) -> RawRow:
     known = {key: row.fields[key] for key in ("lang",) if row.fields.get(key)}
     return replace(row, fields={"id": name, "messages": turns, **known})

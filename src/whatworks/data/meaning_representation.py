@@ -75,7 +75,7 @@ def parse(text: str) -> MeaningRepresentation:
     Raises:
         MalformedMR: Saying what was expected, and at which character.
     """
-    reader = _Reader(text)
+    reader = _GrammarReader(text)
     representation = reader.representation()
     reader.end()
     return representation
@@ -87,13 +87,13 @@ def find(text: str) -> MeaningRepresentation | None:
         if count == _MOST_STARTS:
             break
         try:
-            return _Reader(text, start.start(1)).representation()
+            return _GrammarReader(text, start.start(1)).representation()
         except MalformedMR:
             continue
     return None
 
 
-class _Reader:
+class _GrammarReader:
     """Recursive descent over the grammar above, one method per rule."""
 
     def __init__(self, text: str, at: int = 0) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from whatworks.data import file_text as text
-from whatworks.data.raw_row import Row
+from whatworks.data.raw_row import RawRow
 
 PASSAGE = 600
 """Characters from which a passage is long enough to end with the paragraph."""
@@ -24,7 +24,7 @@ _CLAUSE = re.compile(r"(?<=[.!?:;])\s+|\n\s*")
 _SPACE = re.compile(r"\s+")
 
 
-def read_passages(path: Path) -> Iterator[Row]:
+def read_passages(path: Path) -> Iterator[RawRow]:
     """The passages of a text file as rows with the one column ``text``.
 
     A passage of a single word, such as a rule between chapters, is passed over.
@@ -35,7 +35,7 @@ def read_passages(path: Path) -> Iterator[Row]:
     label = text.get_stem(path)
     items = (item for item in _split_passages(text.read_lines(path)) if len(item[1].split()) > 1)
     for count, (line, passage) in enumerate(items, start=1):
-        yield Row({"text": passage}, f"{path}:{line}", f"{label}-{count}")
+        yield RawRow({"text": passage}, f"{path}:{line}", f"{label}-{count}")
 
 
 def split_opening(passage: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ _NAME, _SENTENCE = 60, (".", "?", "!")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RawRow:
     """One row of a file.
 
     Attributes:

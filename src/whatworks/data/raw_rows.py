@@ -19,7 +19,7 @@ from whatworks.data.joined_rows import is_answers, is_beir, join_answers, join_t
 from whatworks.data.json_document import convert_array, find_rows, require_object
 from whatworks.data.json_text import parse
 from whatworks.data.passages import read_passages
-from whatworks.data.raw_row import Row, find_split
+from whatworks.data.raw_row import RawRow, find_split
 from whatworks.data.tables import read_dataset, read_parquet
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
@@ -31,7 +31,7 @@ HUB = "hf:"
 _NOT_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json"}
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[RawRow]:
     """The rows of a file, a folder of files, or a Hugging Face dataset.
 
     Args:
@@ -63,7 +63,7 @@ def read_values(path: Path) -> Iterator[tuple[Any, str]]:
         yield parse(text.read_text(path), str(path)), str(path)
 
 
-def _read_file(path: Path) -> Iterator[Row]:
+def _read_file(path: Path) -> Iterator[RawRow]:
     ending = text.get_suffix(path)
     start = text.read_head(path)
     if len(start) < text.HEAD and not start.removeprefix(text.MARK).strip():
@@ -88,7 +88,7 @@ def _read_file(path: Path) -> Iterator[Row]:
     )
 
 
-def _read_folder(path: Path) -> Iterator[Row]:
+def _read_folder(path: Path) -> Iterator[RawRow]:
     if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
         yield from read_dataset(path)
         return
@@ -132,18 +132,18 @@ def _is_jsonl(path: Path) -> bool:
     return True
 
 
-def _read_jsonl(path: Path) -> Iterator[Row]:
+def _read_jsonl(path: Path) -> Iterator[RawRow]:
     stem = text.get_stem(path)
     arrays = False
     for count, (value, place) in enumerate(read_values(path), start=1):
         arrays = arrays or (count == 1 and isinstance(value, list))
         fields = require_object(convert_array(value) if arrays else value, place)
-        yield Row(fields, place, f"{stem}-{count}")
+        yield RawRow(fields, place, f"{stem}-{count}")
 
 
-def _read_json(path: Path) -> Iterator[Row]:
+def _read_json(path: Path) -> Iterator[RawRow]:
     stem = text.get_stem(path)
     document = find_rows(parse(text.read_text(path), str(path)), path)
     for count, (value, split) in enumerate(document, start=1):
         place = f"{path} row {count}"
-        yield Row(require_object(value, place), place, f"{stem}-{count}", split)
+        yield RawRow(require_object(value, place), place, f"{stem}-{count}", split)

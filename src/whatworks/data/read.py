@@ -26,7 +26,7 @@ from whatworks.data.formats.preference import join_labelled
 from whatworks.data.formats.turns import list_unread
 from whatworks.data.logs import recognise_log
 from whatworks.data.nested import look
-from whatworks.data.raw_row import Fields, Row
+from whatworks.data.raw_row import Fields, RawRow
 from whatworks.data.raw_rows import read_rows
 from whatworks.data.task import Example, Pair
 
@@ -168,7 +168,7 @@ class Reader:
         self._evidence = _list_names(columns.get("evidence", "evidence"))
         self._taken = form.used() | {self._id, *self._group, *self._evidence, "meta"}
 
-    def item(self, row: Row) -> _Item:
+    def item(self, row: RawRow) -> _Item:
         """One row.
 
         Raises:
@@ -235,7 +235,7 @@ class Reader:
 
 def _open(
     path: Path, format: str | None, columns: Columns, seen: int | None, missing: Missing
-) -> tuple[Reader, Iterator[Row]]:
+) -> tuple[Reader, Iterator[RawRow]]:
     """The reader that fits the first ``seen`` rows (None: all of them), and all rows."""
     for role in columns:
         if role not in ROLES:
@@ -274,7 +274,7 @@ def _open(
     return Reader(form, columns, have, missing), chain(sample, source)
 
 
-def _add_nested(paths: Sequence[str], row: Row) -> Row:
+def _add_nested(paths: Sequence[str], row: RawRow) -> RawRow:
     """A row with what lies at these paths in columns of their own."""
     return replace(row, fields={**row.fields, **{path: look(row.fields, path) for path in paths}})
 

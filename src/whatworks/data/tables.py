@@ -12,13 +12,13 @@ from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.data.file_text import get_stem
-from whatworks.data.raw_row import Row, find_split
+from whatworks.data.raw_row import RawRow, find_split
 
 PARQUET = "refs/convert/parquet"
 """The revision of a hub dataset that holds its rows as the hub itself converted them."""
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
+def read_parquet(path: Path) -> Iterator[RawRow]:
     """The rows of a Parquet file, a batch at a time; class labels come out by name.
 
     Raises:
@@ -44,7 +44,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
         raise _make_damage_error(path, error) from error
 
 
-def read_dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
+def read_dataset(path: Path, hub_id: str = "") -> Iterator[RawRow]:
     """The rows of a dataset that ``save_to_disk`` wrote, or of one on the Hugging Face hub.
 
     All its splits, one after the other; class labels come out by name.
@@ -85,9 +85,9 @@ def read_dataset(path: Path, hub_id: str = "") -> Iterator[Row]:
 
 def _number_rows(
     records: Iterable[Mapping[str, Any]], path: str, label: str, split: str
-) -> Iterator[Row]:
+) -> Iterator[RawRow]:
     for count, record in enumerate(records, start=1):
-        yield Row(_simplify_value(record), f"{path} row {count}", f"{label}-{count}", split)
+        yield RawRow(_simplify_value(record), f"{path} row {count}", f"{label}-{count}", split)
 
 
 def _read_labels(described: bytes) -> dict[str, list[str]]:

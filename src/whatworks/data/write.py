@@ -12,7 +12,7 @@ from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.formats import FORMATS
 from whatworks.data.formats.base import RowProblem
 from whatworks.data.json_text import parse
-from whatworks.data.raw_row import Row
+from whatworks.data.raw_row import RawRow
 from whatworks.data.read import Reader
 from whatworks.data.task import Example, Message
 
@@ -67,7 +67,7 @@ def _format_lines(examples: Iterable[Example], format: str) -> Iterator[str]:
         line = json.dumps(WRITERS[format](example), ensure_ascii=False)
         fields: dict[str, Any] = parse(line, format)
         try:
-            back = Reader(form, {}, list(fields), "keep").item(Row(fields, "", "")).example
+            back = Reader(form, {}, list(fields), "keep").item(RawRow(fields, "", "")).example
         except RowProblem:
             back = None
         if back != example:

@@ -12,7 +12,14 @@ from whatworks.data.task import Document, Example, Message
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Method
 from whatworks.methods.rag import cut_passages
-from whatworks.methods.rewording import Kind, Said, find_ambiguous, make_row, read_facts, reword
+from whatworks.methods.rewording import (
+    Kind,
+    StatedSentence,
+    find_ambiguous,
+    make_row,
+    read_facts,
+    reword,
+)
 from whatworks.models.helper import Helper, require_helper
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons, Place
@@ -75,7 +82,7 @@ class Augment(Method):
             passages = cut_passages(bench, 120, 0) if documents else ()
             new = self._written(helper, _list_sources(rows, passages))
         else:
-            own, beside = read_facts(train, documents), list[Said]()
+            own, beside = read_facts(train, documents), list[StatedSentence]()
             if self.source == "documents":  # the rows still give their wordings
                 of_train = {row.id for row in train}
                 beside = [one for one in own if one.row.id in of_train]

@@ -18,7 +18,7 @@ from whatworks.methods.method import Method
 from whatworks.methods.prompt_edits.allowance import Allowance
 from whatworks.methods.prompt_edits.edits import Editor
 from whatworks.methods.prompt_edits.racing import (
-    Standing,
+    RaceStanding,
     Track,
     compute_block_sizes,
     compute_race_cost,
@@ -173,9 +173,9 @@ class PromptSearch(Method):
 def _decide(start: Candidate, found: Sequence[Candidate], track: Track) -> Candidate:
     """The found candidate that does best on the rows held out; noted beside the seed's score."""
     bench = track.bench
-    seed = Standing(start, track.answers(start, 0))
+    seed = RaceStanding(start, track.answers(start, 0))
     ranked = sorted(
-        (Standing(one, track.answers(one, 0)) for one in found),
+        (RaceStanding(one, track.answers(one, 0)) for one in found),
         key=lambda standing: standing.merit,
         reverse=True,
     )

@@ -25,7 +25,7 @@ _END = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True)
-class Said:
+class StatedSentence:
     """A sentence with its subject and its object.
 
     Attributes:
@@ -53,11 +53,11 @@ class Said:
         return OBJECT not in self.wording
 
 
-def read_facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[Said]:
+def read_facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[StatedSentence]:
     """What rows and documents say, as far as the rules can read it, in order."""
     subjects = {row.group for row in rows if row.group}
     statements = [
-        Said(row, row.text, row.group, row.target)
+        StatedSentence(row, row.text, row.group, row.target)
         for row in rows
         if row.group and not row.bare and _has_phrase(row.text, row.group) and row.target
     ]
@@ -75,7 +75,7 @@ def read_facts(rows: Sequence[Example], documents: Sequence[Document]) -> list[S
         for subject in (name for name in subjects if _has_phrase(text, name)):
             for value in objects.get(subject, ()):
                 if _has_phrase(text, value) and not _has_phrase(subject, value):
-                    wordings[Said(Example(id=""), text, subject, value).wording] = None
+                    wordings[StatedSentence(Example(id=""), text, subject, value).wording] = None
     return [*statements, *(one for row, text in sentences if (one := _read(row, text, wordings)))]
 
 
@@ -88,7 +88,7 @@ def _has_phrase(text: str, phrase: str) -> bool:
     return phrase in text and _compile_phrases(phrase).search(text) is not None
 
 
-def _read(row: Example, text: str, wordings: Mapping[str, None]) -> Said | None:
+def _read(row: Example, text: str, wordings: Mapping[str, None]) -> StatedSentence | None:
     """A sentence by a known wording, else by its first and its last name."""
     for wording in wordings:
         pattern = re.escape(wording)
@@ -98,15 +98,18 @@ def _read(row: Example, text: str, wordings: Mapping[str, None]) -> Said | None:
             pattern = pattern.replace(mark, f"(?P={place[1:-1]})")
         if match := re.fullmatch(pattern, text):
             subject = match["subject"]
-            return Said(row.replace(group=subject), text, subject, match["object"])
+            return StatedSentence(row.replace(group=subject), text, subject, match["object"])
     names = list(dict.fromkeys(re.findall(_NAME, text)))
     if len(names) < 2 or names[-1] in names[0] or names[0] in names[-1]:
         return None
-    return Said(row.replace(group=names[0]), text, names[0], names[-1])
+    return StatedSentence(row.replace(group=names[0]), text, names[0], names[-1])
 
 
 def reword(
-    said: Sequence[Said], kinds: Sequence[Kind], copies: int, beside: Sequence[Said] = ()
+    said: Sequence[StatedSentence],
+    kinds: Sequence[Kind],
+    copies: int,
+    beside: Sequence[StatedSentence] = (),
 ) -> list[Example]:
     """New rows, at most ``copies`` for each fact and kind, none that repeats what is there.
 
@@ -122,7 +125,7 @@ def reword(
     same = Joining[str]()
     for one in every:
         same.join((f"{one.subject}\n{one.object}", f"\n{one.wording}"))
-    of: dict[str, list[Said]] = {}
+    of: dict[str, list[StatedSentence]] = {}
     for one in every:
         of.setdefault(same.root(f"\n{one.wording}"), []).append(one)
     known = {(one.text, one.object) for one in every} | {("", one.text) for one in every}
@@ -157,11 +160,13 @@ def make_row(source: Example, text: str, target: str) -> Example:
     return source.replace(inputs={name: text} if text else {}, messages=(), target=target, meta={})
 
 
-def _fill(wording: str, one: Said) -> str:
+def _fill(wording: str, one: StatedSentence) -> str:
     return wording.replace(SUBJECT, one.subject).replace(OBJECT, one.object)
 
 
-def _list_paraphrases(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_paraphrases(
+    one: StatedSentence, relation: Sequence[StatedSentence]
+) -> list[tuple[str, str]]:
     others = dict.fromkeys(o.wording for o in relation if o.asks == one.asks)
     sentences = [_fill(wording, one) for wording in others]
     return (
@@ -171,7 +176,9 @@ def _list_paraphrases(one: Said, relation: Sequence[Said]) -> list[tuple[str, st
     )
 
 
-def _list_questions(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_questions(
+    one: StatedSentence, relation: Sequence[StatedSentence]
+) -> list[tuple[str, str]]:
     if one.asks:
         return []
     questions = dict.fromkeys(_fill(o.wording, one) for o in relation if o.asks)
@@ -179,7 +186,9 @@ def _list_questions(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]
     return [(text, one.object) for text in questions] or [(gap, one.object)]
 
 
-def _list_reversals(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_reversals(
+    one: StatedSentence, relation: Sequence[StatedSentence]
+) -> list[tuple[str, str]]:
     wordings = [o.wording for o in relation if not o.asks]
     return [
         (f"Fill the gap: {_fill(wording.replace(SUBJECT, GAP), one)}", one.subject)
@@ -187,7 +196,9 @@ def _list_reversals(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]
     ]
 
 
-def _list_implications(one: Said, relation: Sequence[Said]) -> list[tuple[str, str]]:
+def _list_implications(
+    one: StatedSentence, relation: Sequence[StatedSentence]
+) -> list[tuple[str, str]]:
     """What follows from a statement: that it is true, and that what others have is not."""
     statements = dict.fromkeys(o.wording for o in relation if not o.asks)
     own = {o.object for o in relation if o.subject == one.subject}

@@ -33,7 +33,7 @@ T = TypeVar("T")
 Settings = Mapping[str, Mapping[str, Any]]
 
 
-class Trial(Frozen):
+class SettingsTrial(Frozen):
     """One combination of settings."""
 
     settings: str
@@ -44,7 +44,7 @@ class Trial(Frozen):
 class _Tried:
     """A trial with what came of it at its last share of the rows."""
 
-    trial: Trial
+    trial: SettingsTrial
     share: float = 0.0
     score: float | None = None
     made: Candidate | None = None
@@ -83,7 +83,7 @@ class Search(Method):
     name: ClassVar[str] = "search"
     owns: ClassVar[frozenset[str]] = frozenset({"prompt", "weights", "decoding", "lessons"})
 
-    trials: tuple[Trial, ...]
+    trials: tuple[SettingsTrial, ...]
 
     @property
     def reads_documents(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -200,7 +200,7 @@ def build_search(
     if len(grid) > trials:
         chosen = random.Random("search").sample(range(len(grid)), trials)
         grid = [grid[i] for i in sorted(chosen)]
-    combinations: list[Trial] = []
+    combinations: list[SettingsTrial] = []
     steps: tuple[Method, ...] = ()
     for values in grid:
         with_values = {method: dict(own) for method, own in fixed.items()}
@@ -212,7 +212,7 @@ def build_search(
             f"{method + '.' if len(searches) > 1 else ''}{setting} {value}"
             for (method, setting), value in zip(over, values, strict=True)
         )
-        combinations.append(Trial(settings=label, chain=Chain(steps=steps[first:])))
+        combinations.append(SettingsTrial(settings=label, chain=Chain(steps=steps[first:])))
         steps = steps[:first]
     return Chain(steps=(*steps, Search(trials=tuple(combinations))))
 

@@ -33,7 +33,7 @@ class NoCalls(ValueError):
 
 
 @dataclass(frozen=True)
-class Call:
+class ToolCall:
     """A call of a tool."""
 
     name: str
@@ -44,7 +44,7 @@ class Call:
         return f"{self.name}({inner})"
 
 
-def read_calls(text: str) -> list[Call]:
+def read_calls(text: str) -> list[ToolCall]:
     """The calls that a whole text is.
 
     Raises:
@@ -64,7 +64,7 @@ def _parse_json(text: str) -> Any:
         raise NoCalls(f"not one JSON value: {error}") from None
 
 
-def _parse_calls(value: Any) -> list[Call]:
+def _parse_calls(value: Any) -> list[ToolCall]:
     if isinstance(value, Mapping) and isinstance(value.get("tool_calls"), list):
         value = value["tool_calls"]
     listed: list[Any] = value if isinstance(value, list) else [value]
@@ -73,7 +73,7 @@ def _parse_calls(value: Any) -> list[Call]:
     return [_parse_call(one) for one in listed]
 
 
-def _parse_call(value: Any) -> Call:
+def _parse_call(value: Any) -> ToolCall:
     if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
         value = value["function"]
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
@@ -83,7 +83,7 @@ def _parse_call(value: Any) -> Call:
         arguments = _parse_json(arguments) if arguments.strip() else {}
     if not isinstance(arguments, Mapping):
         raise NoCalls(f"the arguments of {value['name']!r} are no object")
-    return Call(value["name"], cast("Mapping[str, Any]", arguments))
+    return ToolCall(value["name"], cast("Mapping[str, Any]", arguments))
 
 
 def _make_label(text: str, options: NoOptions) -> str:
@@ -143,7 +143,7 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
     return Score(0.0, "wrong", "; ".join(wrong), parts=parts)
 
 
-def _find_within(text: str, wanted: Sequence[Call]) -> list[Call]:
+def _find_within(text: str, wanted: Sequence[ToolCall]) -> list[ToolCall]:
     """The calls that stand in a text with words around them."""
     try:
         if "<tool_call>" in text:
@@ -161,7 +161,7 @@ Values = Mapping[str, Sequence[Any]]
 """Every value that is right for an argument; "" among them: it may be left out."""
 
 
-def _read_accepted(example: Example, wanted: Sequence[Call]) -> list[Values]:
+def _read_accepted(example: Example, wanted: Sequence[ToolCall]) -> list[Values]:
     """What is right for each wanted call beside its own arguments, as BFCL writes it."""
     accepted: Any = example.meta.get("accepted")
     if accepted is None:
@@ -182,7 +182,7 @@ def _read_accepted(example: Example, wanted: Sequence[Call]) -> list[Values]:
 
 
 def _describe_differences(
-    said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]
+    said: Sequence[ToolCall], wanted: Sequence[ToolCall], accepted: Sequence[Values]
 ) -> list[str]:
     """What is wrong with the calls, each wanted one paired with the likest that is left."""
     if len(said) != len(wanted):
@@ -195,7 +195,7 @@ def _describe_differences(
     return wrong
 
 
-def _describe_wrong(said: Call, wanted: Call, accepted: Values) -> list[str]:
+def _describe_wrong(said: ToolCall, wanted: ToolCall, accepted: Values) -> list[str]:
     if said.name != wanted.name:
         return [f"calls {said.name!r}, wanted {wanted.name!r}"] * (1 + len(wanted.arguments))
     wrong: list[str] = []
@@ -214,7 +214,7 @@ def _describe_wrong(said: Call, wanted: Call, accepted: Values) -> list[str]:
 
 
 def _measure_share(
-    said: Sequence[Call], wanted: Sequence[Call], accepted: Sequence[Values]
+    said: Sequence[ToolCall], wanted: Sequence[ToolCall], accepted: Sequence[Values]
 ) -> float:
     """The share of the wanted arguments that are right in some call of their tool."""
     total = right = 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from whatworks.analysis.method_outcomes import MethodOutcome
-from whatworks.analysis.result_rows import CONSTANT, Row
+from whatworks.analysis.result_rows import CONSTANT, ResultRow
 from whatworks.analysis.verdict import Option, choose
 from whatworks.base.errors import ArmFailure
 from whatworks.base.frozen import hash_content
@@ -18,7 +18,7 @@ from whatworks.prompts.candidate import Candidate
 
 
 @dataclass
-class Run:
+class ArmRun:
     """One arm with one seed: what came of it."""
 
     arm: str
@@ -55,7 +55,7 @@ class Decision:
     dev_content: float = 0.0
 
 
-def make_decision(run: Run) -> Decision:
+def make_decision(run: ArmRun) -> Decision:
     """What is written down of a run before test is opened."""
     candidate = run.candidate
     return Decision(
@@ -118,9 +118,9 @@ def choose_best_prompt(
     return best, scores
 
 
-def make_constant_row(example: Example, answer: str, score: Score) -> Row:
+def make_constant_row(example: Example, answer: str, score: Score) -> ResultRow:
     """The best constant answer to one example; no model was asked."""
-    return Row(
+    return ResultRow(
         arm=CONSTANT,
         seed=0,
         status="scored",
@@ -136,10 +136,10 @@ def make_constant_row(example: Example, answer: str, score: Score) -> Row:
     )
 
 
-def make_row(run: Run, candidate: Candidate, answer: Answer) -> Row:
+def make_row(run: ArmRun, candidate: Candidate, answer: Answer) -> ResultRow:
     """One answer of a run, as it is written down."""
     example, generation, score = answer.example, answer.generation, answer.score
-    return Row(
+    return ResultRow(
         arm=run.arm,
         seed=run.seed,
         status="scored",

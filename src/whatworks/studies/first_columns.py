@@ -94,7 +94,7 @@ class Ambiguous(Exception):
 
 
 @dataclass(frozen=True)
-class _Column:
+class _TableColumn:
     name: str
     asks: float
     gives: float
@@ -147,7 +147,7 @@ def propose(rows: Sequence[Mapping[str, Any]], fixed: Mapping[str, Any] | None =
     return Proposal(inputs, give.name, plain, tuple(_format_rows(rows, shown)))
 
 
-def _judge(name: str, values: Sequence[Any], rows: int) -> _Column | None:
+def _judge(name: str, values: Sequence[Any], rows: int) -> _TableColumn | None:
     """How much a column looks asked and given; None where it can be neither."""
     texts = [string for value in values if value is not None and (string := as_text(value).strip())]
     texts = [string for string in texts if string not in NO_VALUE]
@@ -173,7 +173,7 @@ def _judge(name: str, values: Sequence[Any], rows: int) -> _Column | None:
         asks += 1.5 * (fmean(text.endswith("?") for text in texts) > 0.5)
     if all(re.fullmatch(r"-?\d+(?:\.\d+)?", text) for text in texts):
         asks -= 1.0
-    return _Column(name, asks, gives, bool(words) and words[-1] in ASKS and asks >= 2.0)
+    return _TableColumn(name, asks, gives, bool(words) and words[-1] in ASKS and asks >= 2.0)
 
 
 def _format_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[str]:

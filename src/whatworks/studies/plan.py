@@ -24,10 +24,10 @@ from whatworks.data.task import hash_examples
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.bench.rehearsal import (
     FIRST,
-    Pace,
     Rehearsal,
     RehearsedHelper,
     Sampled,
+    TrainingPace,
     measure_peak_memory,
 )
 from whatworks.methods.method import Method
@@ -66,7 +66,7 @@ class ArmPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """A study's plan.
 
     Attributes:
@@ -100,7 +100,7 @@ class _Cost:
         return _Cost(**{name: mine[name] + times * more[name] for name in mine})
 
 
-def make_plan(study: Study, watcher: Watcher) -> Plan:
+def make_plan(study: Study, watcher: Watcher) -> StudyPlan:
     """Rehearse every arm, and keep the plan in the study's folder.
 
     A few rows are asked and a few optimiser steps taken; nothing of it enters the results, and
@@ -117,16 +117,16 @@ def make_plan(study: Study, watcher: Watcher) -> Plan:
             watcher.advance(arm.name, 1, "rehearsed")
             watcher.done(arm.name)
     counts = study.task.splits.counts()
-    plan = Plan(time.time(), tuple(arms), time.monotonic() - began, counts)
+    plan = StudyPlan(time.time(), tuple(arms), time.monotonic() - began, counts)
     study.folder.write_plan(asdict(plan))
     return plan
 
 
-def read_plan(folder: StudyFolder) -> Plan | None:
+def read_plan(folder: StudyFolder) -> StudyPlan | None:
     """The plan kept in a study's folder; None where there is none, or of another version."""
     record = folder.plan()
     try:
-        return TypeAdapter(Plan).validate_python(record) if record else None
+        return TypeAdapter(StudyPlan).validate_python(record) if record else None
     except ValueError:
         return None
 
@@ -139,7 +139,7 @@ class _Planner:
         examiner = study.examiner
         self._examiner = Examiner(examiner.engine, examiner.metric, Store(folder))
         self._walked: dict[str, Candidate] = {}
-        self._paces: dict[Any, Pace] = {}
+        self._paces: dict[Any, TrainingPace] = {}
         self._samples: dict[Any, Sampled] = {}
         train = study.task.splits.train
         model = examiner.files(study.start.weights)
@@ -230,7 +230,7 @@ def _compute_cost(ledger: Ledger, seconds: float) -> _Cost:
     )
 
 
-def compare_plan(plan: Plan, times: dict[str, float], arms: Sequence[str]) -> str:
+def compare_plan(plan: StudyPlan, times: dict[str, float], arms: Sequence[str]) -> str:
     """How the plan did, in a sentence; "" when no planned arm has run."""
     both = [(a.name, a.seconds, times[a.name]) for a in plan.arms
             if a.name in times and a.name in arms and not a.failure]  # fmt: skip

@@ -26,7 +26,7 @@ from whatworks.models.metering import Ledger, Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
-from whatworks.studies.decisions import Run
+from whatworks.studies.decisions import ArmRun
 from whatworks.studies.study import Study
 
 LONGEST = 12
@@ -140,7 +140,7 @@ class Retention:
 
 
 def measure_forgetting(
-    study: Study, runs: Sequence[Run], prompts: Sequence[str], watcher: Watcher
+    study: Study, runs: Sequence[ArmRun], prompts: Sequence[str], watcher: Watcher
 ) -> dict[str, Forgetting]:
     """The mean over the seeds of every arm that trained, by its name.
 

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from whatworks.analysis.method_outcomes import MethodOutcome, Note
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.verdict import MIN_EFFECT
 from whatworks.base.errors import ArmFailure, InputError, arm_failures
 from whatworks.base.frozen import hash_content
@@ -41,7 +41,7 @@ from whatworks.prompts.prompt import Prompt
 from whatworks.studies.answer_room import choose_reasoning_room, measure_room, shows_reasoning
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.decisions import (
-    Run,
+    ArmRun,
     choose_winner,
     make_constant_row,
     make_decision,
@@ -142,7 +142,7 @@ class Study:
         splits = self.task.splits
         return find_best_constant(self.examiner.metric, (*splits.train, *splits.dev))
 
-    def run(self, watcher: Watcher) -> list[Run]:
+    def run(self, watcher: Watcher) -> list[ArmRun]:
         """Adapt and decide on dev, then open test; rows go to the folder's results.
 
         Everything already on disk is taken from there. A failing arm becomes a row with cause and
@@ -203,9 +203,9 @@ class Study:
         finally:
             self.folder.add_time(arm, time.monotonic() - began)
 
-    def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> Run:
+    def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> ArmRun:
         """Walk the chain; every step is looked up before it is run."""
-        run = Run(arm.name, seed)
+        run = ArmRun(arm.name, seed)
         candidate = self.start_of(arm.name)
         try:
             with self._timed(arm.name), arm_failures():
@@ -228,7 +228,7 @@ class Study:
             run.failure = failure
         return run
 
-    def _step(self, step: Method, start: Candidate, run: Run, watcher: Watcher) -> Candidate:
+    def _step(self, step: Method, start: Candidate, run: ArmRun, watcher: Watcher) -> Candidate:
         seed = run.seed if step.stochastic else 0
         splits = self.given(run.arm, run.seed)
         documents, fault = (
@@ -297,7 +297,7 @@ class Study:
         meter = Meter(self.budget, ledger, self.helper.engine.price, helper=True)
         return Helper(self.helper, self.folder.store, meter)
 
-    def _decide(self, runs: Sequence[Run]) -> None:
+    def _decide(self, runs: Sequence[ArmRun]) -> None:
         """Write down what was decided on dev; only then is test opened.
 
         What an earlier run of the study decided of its other arms stays.
@@ -323,11 +323,11 @@ class Study:
             test, metric = self.task.splits.test, self.examiner.metric
             self._record([make_constant_row(e, answer, metric(e, answer)) for e in test])
 
-    def _money(self, run: Run) -> Meter:
+    def _money(self, run: ArmRun) -> Meter:
         """Counts dev and test rows, which only the limit in money covers."""
         return Meter(Budget(usd=self.budget.usd), run.total, self.examiner.engine.price)
 
-    def _examine(self, run: Run, watcher: Watcher) -> None:
+    def _examine(self, run: ArmRun, watcher: Watcher) -> None:
         """Ask about the test rows and record them."""
         test = self.task.splits.test
         if run.candidate is not None:
@@ -346,7 +346,7 @@ class Study:
                     for name, value in figures.items()
                 ]
         if run.failure is not None:
-            failed = Row(
+            failed = ResultRow(
                 arm=run.arm,
                 seed=run.seed,
                 status="failed",
@@ -356,10 +356,10 @@ class Study:
             )
             self._record([failed])
 
-    def _record(self, rows: Sequence[Row]) -> None:
+    def _record(self, rows: Sequence[ResultRow]) -> None:
         """Append the rows that are not there yet."""
 
-        def what(r: Row) -> tuple[object, ...]:
+        def what(r: ResultRow) -> tuple[object, ...]:
             return r.arm, r.seed, r.example, r.candidate, r.failure
 
         results = self.folder.results

@@ -31,7 +31,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from whatworks.analysis.figures import ArmInfo, StudyInfo
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.base.errors import InputError
 from whatworks.base.lock import LOCK, hold_folder
 from whatworks.base.paths import make_slug
@@ -53,12 +53,12 @@ class Finished:
     task: Task
     results: Results
 
-    def rows(self, *, back: int = 0) -> list[Row]:
+    def rows(self, *, back: int = 0) -> list[ResultRow]:
         """The rows of its arms; ``back`` as for ``Results.rows``."""
         names = {arm.name for arm in self.arms}
         return [row for row in self.results.rows(back=back) if row.arm in names]
 
-    def constant(self) -> list[Row]:
+    def constant(self) -> list[ResultRow]:
         """The rows of the best constant answer."""
         return self.results.constant()
 

@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from whatworks.base.errors import ArmFailure
-from whatworks.training.job import Checkpoint, Progress
+from whatworks.training.job import Checkpoint, TrainingProgress
 from whatworks.training.row_order import APART
 from whatworks.training.run_folder import RunFolder
 
@@ -49,7 +49,7 @@ class Watch(TrainerCallback):
         earlier: Seconds that interrupted attempts have spent on the steps already taken.
     """
 
-    def __init__(self, report: Callable[[Progress], None], earlier: float) -> None:
+    def __init__(self, report: Callable[[TrainingProgress], None], earlier: float) -> None:
         self._report = report
         self._earlier = earlier
         self._reported = -math.inf
@@ -91,7 +91,7 @@ class Watch(TrainerCallback):
         self._reported = now
         pace = (now - self._start) / max(1, state.global_step - self._first)
         self._report(
-            Progress(
+            TrainingProgress(
                 step=state.global_step,
                 steps=state.max_steps,
                 loss=logs["loss"],

@@ -26,7 +26,7 @@ _KILLED = 9
 _LESS_MEMORY = "use `kind: lora`, a smaller max_length, or a smaller model"
 
 
-class Failure(Frozen):
+class TrainingFailure(Frozen):
     """Why a training ended early; ``kind`` is ``memory`` when a smaller plan may still do."""
 
     kind: Literal["memory", "other"]
@@ -38,43 +38,43 @@ class Failure(Frozen):
         return ArmFailure(self.cause, place=place, remedy=self.remedy)
 
 
-def make_memory_failure(detail: str) -> Failure:
+def make_memory_failure(detail: str) -> TrainingFailure:
     """The failure of a process that wanted more memory than there is."""
-    return Failure(
+    return TrainingFailure(
         kind="memory",
         cause=f"training ran out of memory ({detail})",
         remedy=_LESS_MEMORY,
     )
 
 
-def diagnose(error: BaseException) -> Failure:
+def diagnose(error: BaseException) -> TrainingFailure:
     """What an exception raised during training means."""
     text = str(error).lower()
     if is_out_of_memory(error):
         return make_memory_failure(get_first_line(error))
     if isinstance(error, WhatworksError):
-        return Failure(kind="other", cause=error.cause, remedy=error.remedy)
+        return TrainingFailure(kind="other", cause=error.cause, remedy=error.remedy)
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if full or any(sign in text for sign in _DISK_FULL):
-        return Failure(
+        return TrainingFailure(
             kind="other",
             cause="the disk is full: a checkpoint could not be written",
             remedy="free some space and run again: training resumes from the last checkpoint",
         )
     if "probability tensor contains" in text:  # how drawing an answer meets them
-        return Failure(
+        return TrainingFailure(
             kind="other",
             cause="the training diverged: the model's probabilities are not numbers any more",
             remedy="lower the learning rate",
         )
-    return Failure(
+    return TrainingFailure(
         kind="other",
         cause=f"training failed: {type(error).__name__}: {get_first_line(error)}",
         remedy="worker.log in the folder of the training has the details",
     )
 
 
-def diagnose_exit(code: int, last_words: str) -> Failure:
+def diagnose_exit(code: int, last_words: str) -> TrainingFailure:
     """What the end of a process means that could not say it itself.
 
     Args:
@@ -84,13 +84,13 @@ def diagnose_exit(code: int, last_words: str) -> Failure:
     if code == -_KILLED:
         # An out-of-memory killer leaves no other trace. The micro-batch is not reduced on this
         # evidence alone, since someone else may have sent the signal.
-        return Failure(
+        return TrainingFailure(
             kind="other",
             cause="the training process was killed (signal 9), as happens when memory runs out",
             remedy="run again: it resumes. If it is killed again: " + _LESS_MEMORY,
         )
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return Failure(
+    return TrainingFailure(
         kind="other",
         cause=f"the training process ended with {how}: {last_words or 'it said nothing'}",
         remedy="worker.log in the folder of the training has the details",

@@ -74,7 +74,7 @@ class Checkpoint(Frozen):
     step: int
 
 
-class Progress(Frozen):
+class TrainingProgress(Frozen):
     """Where a running training stands.
 
     Attributes:

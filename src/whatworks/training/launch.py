@@ -18,10 +18,10 @@ from whatworks.models.engine import ModelFiles
 from whatworks.models.files import resolve
 from whatworks.models.local import threads
 from whatworks.training import process as child
-from whatworks.training.failure import Failure, diagnose_exit
-from whatworks.training.job import Progress, Trained, TrainingJob
-from whatworks.training.rows import Row
-from whatworks.training.run_folder import Plan, RunFolder
+from whatworks.training.failure import TrainingFailure, diagnose_exit
+from whatworks.training.job import Trained, TrainingJob, TrainingProgress
+from whatworks.training.rows import RenderedRow
+from whatworks.training.run_folder import AttemptPlan, RunFolder
 from whatworks.training.settings import SFTSettings
 
 SAVE_SECONDS = 600.0
@@ -55,13 +55,13 @@ _QUIET = {
 
 def train(
     job: TrainingJob,
-    rows: Sequence[Row],
+    rows: Sequence[RenderedRow],
     *,
     base: Path,
     adapter: Path | None,
     folder: Path,
     reward: ModelFiles | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     enough: Callable[[int], bool] | None = None,
 ) -> Trained:
     """Train in a child process; everything is kept below ``folder``.
@@ -92,7 +92,7 @@ def train(
         return result
     _check(job, rows, base, adapter)
     last = run.plan()
-    plan: Plan | None = Plan(
+    plan: AttemptPlan | None = AttemptPlan(
         base=base.absolute(),
         adapter=adapter.absolute() if adapter else None,
         micro_batch=last.micro_batch if last else job.settings.batch_size,
@@ -101,7 +101,7 @@ def train(
         reward=reward,
         packing=_has_flash_attention(),
     )
-    failure: Failure | None = None
+    failure: TrainingFailure | None = None
     while plan is not None:
         run.set_plan(plan)
         failure = _attempt(run, plan, on_progress, enough)
@@ -119,7 +119,7 @@ def prepare() -> None:
         child.prepare(WORKER, {**_ONE_GPU, **_ALWAYS, **os.environ, **_QUIET})
 
 
-def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | None) -> None:
+def _check(job: TrainingJob, rows: Sequence[RenderedRow], base: Path, adapter: Path | None) -> None:
     if not rows:
         raise ArmFailure("there are no rows to train on", remedy="give the task train examples")
     if not all(isinstance(row, job.settings.row) for row in rows):
@@ -146,12 +146,12 @@ def _check(job: TrainingJob, rows: Sequence[Row], base: Path, adapter: Path | No
 
 def _attempt(
     run: RunFolder,
-    plan: Plan,
-    on_progress: Callable[[Progress], None] | None,
+    plan: AttemptPlan,
+    on_progress: Callable[[TrainingProgress], None] | None,
     enough: Callable[[int], bool] | None,
-) -> Failure:
+) -> TrainingFailure:
     """Run the child once; the failure says why, if no result is there afterwards."""
-    failure: Failure | None = None
+    failure: TrainingFailure | None = None
     epochs = 0
     environment = _build_environment(plan.base)
     with child.start_child(
@@ -160,9 +160,9 @@ def _attempt(
         for message in process.messages():
             if "failure" in message:
                 # Where several processes train, one's failure is the cause of the others'.
-                failure = failure or Failure.model_validate(message["failure"])
+                failure = failure or TrainingFailure.model_validate(message["failure"])
             elif on_progress is not None:
-                on_progress(Progress.model_validate(message["progress"]))
+                on_progress(TrainingProgress.model_validate(message["progress"]))
             while enough is not None and epochs < run.published():
                 epochs += 1
                 if enough(epochs):

@@ -26,7 +26,7 @@ THREADS = "OMP_NUM_THREADS"
 Message = dict[str, Any]
 
 _peak = 0
-_server: Server | None = None
+_server: ForkServer | None = None
 _using = threading.Lock()
 
 
@@ -135,7 +135,7 @@ def measure_peak_memory() -> int:
     return _peak
 
 
-class Server:
+class ForkServer:
     """A process that has imported a worker's trainers and forks a child for each folder."""
 
     def __init__(self, worker: str, environment: Mapping[str, str], log: Path) -> None:
@@ -183,14 +183,14 @@ class Server:
                 return
 
 
-def _get_server(worker: str, environment: Mapping[str, str], log: Path) -> Server:
+def _get_server(worker: str, environment: Mapping[str, str], log: Path) -> ForkServer:
     """The server of this process, started anew where it ended or serves another worker."""
     global _server
     if _server is not None and (_server.ended or _server.worker != worker):
         _server.close()
         _server = None
     if _server is None:
-        _server = Server(worker, environment, log)
+        _server = ForkServer(worker, environment, log)
     return _server
 
 

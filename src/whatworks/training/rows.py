@@ -18,14 +18,14 @@ from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import Rendering, render, render_each, warm
 
 
-class Row(Frozen):
+class RenderedRow(Frozen):
     """What every row has: an id and the rendered prompt."""
 
     id: str
     messages: tuple[Message, ...]
 
 
-class TrainingRow(Row):
+class TrainingRow(RenderedRow):
     """An answer to learn; only the answer and its end token are trained.
 
     Without messages it is plain text: no template stands around it, and all of it is learned.
@@ -34,21 +34,21 @@ class TrainingRow(Row):
     target: str
 
 
-class PairRow(Row):
+class PairRow(RenderedRow):
     """A better and a worse answer to the same prompt."""
 
     chosen: str
     rejected: str
 
 
-class LabelledRow(Row):
+class LabelledRow(RenderedRow):
     """One answer that is wanted (``good``) or not."""
 
     answer: str
     good: bool
 
 
-class PromptRow(Row):
+class PromptRow(RenderedRow):
     """A prompt that the model answers itself; the reward is computed from its example."""
 
     example: Example

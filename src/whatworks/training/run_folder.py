@@ -25,7 +25,7 @@ from whatworks.base.frozen import Frozen
 from whatworks.base.store import write_atomic
 from whatworks.models.engine import ModelFiles
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
-from whatworks.training.rows import Row
+from whatworks.training.rows import RenderedRow
 from whatworks.training.settings import Schedule
 
 LOCK_SECONDS = 20.0
@@ -35,7 +35,7 @@ _TRAINER_FILES = (
 )  # fmt: skip
 
 
-class Plan(Frozen):
+class AttemptPlan(Frozen):
     """Where and how one attempt runs; not part of what is trained.
 
     Attributes:
@@ -56,7 +56,7 @@ class Plan(Frozen):
     reward: ModelFiles | None = None
     packing: bool = False
 
-    def smaller(self, settings: Schedule) -> Plan | None:
+    def smaller(self, settings: Schedule) -> AttemptPlan | None:
         """The next plan that needs less memory for the same effective batch, None at the end."""
         fewer = range(settings.least, self.micro_batch // 2 + 1)
         fitting = [n for n in fewer if settings.batch_size % n == 0]
@@ -79,7 +79,7 @@ class RunFolder:
         self._result = path / "result.json"
         self._stop = path / "stop"
 
-    def begin(self, job: TrainingJob, rows: Sequence[Row]) -> None:
+    def begin(self, job: TrainingJob, rows: Sequence[RenderedRow]) -> None:
         """Write job and rows, or check that the folder already holds the same.
 
         Raises:
@@ -105,19 +105,19 @@ class RunFolder:
         """The frozen job."""
         return TrainingJob.model_validate_json(self._job.read_text("utf-8"))
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[RenderedRow]:
         """The frozen rows, of the type that the job's trainer reads."""
         kind = self.job().settings.row
         with self._rows.open(encoding="utf-8") as lines:
             return [kind.model_validate_json(line) for line in lines]
 
-    def plan(self) -> Plan | None:
+    def plan(self) -> AttemptPlan | None:
         """The plan of the last attempt, None before the first."""
         if not self._plan.exists():
             return None
-        return Plan.model_validate_json(self._plan.read_text("utf-8"))
+        return AttemptPlan.model_validate_json(self._plan.read_text("utf-8"))
 
-    def set_plan(self, plan: Plan) -> None:
+    def set_plan(self, plan: AttemptPlan) -> None:
         """Write the plan of the next attempt."""
         write_atomic(self._plan, plan.model_dump_json())
 

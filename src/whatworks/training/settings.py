@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from whatworks.base.frozen import Frozen
 from whatworks.data.task import MetricSpec
 from whatworks.models.weights import StageKind
-from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
+from whatworks.training.rows import LabelledRow, PairRow, PromptRow, RenderedRow, TrainingRow
 
 Kind = Literal["lora", "full"]
 
@@ -36,7 +36,7 @@ class Schedule(Frozen):
     """
 
     trainer: ClassVar[str]
-    row: ClassVar[type[Row]]
+    row: ClassVar[type[RenderedRow]]
     room: ClassVar[int] = 0
     """Tokens that must stay free beside a row."""
     recomputes: ClassVar[bool] = True
@@ -125,7 +125,7 @@ class SFTSettings(Settings):
     """
 
     trainer: ClassVar[str] = "sft"
-    row: ClassVar[type[Row]] = TrainingRow
+    row: ClassVar[type[RenderedRow]] = TrainingRow
 
     variant: Literal["lora", "rslora", "dora", "qlora"] = "lora"
     patience: int | None = Field(default=None, ge=1)
@@ -144,7 +144,7 @@ class SoftPromptSettings(Schedule):
     """
 
     trainer: ClassVar[str] = "soft-prompt"
-    row: ClassVar[type[Row]] = TrainingRow
+    row: ClassVar[type[RenderedRow]] = TrainingRow
 
     form: Literal["prompt", "prefix"] = "prompt"
     tokens: int = Field(default=16, ge=1)
@@ -184,7 +184,7 @@ class DPOSettings(Settings):
     """
 
     trainer: ClassVar[str] = "dpo"
-    row: ClassVar[type[Row]] = PairRow
+    row: ClassVar[type[RenderedRow]] = PairRow
     rate: ClassVar[float] = 0.1
 
     loss: Literal["sigmoid", "ipo", "simpo", "orpo"] = "sigmoid"
@@ -204,7 +204,7 @@ class KTOSettings(Settings):
     """
 
     trainer: ClassVar[str] = "kto"
-    row: ClassVar[type[Row]] = LabelledRow
+    row: ClassVar[type[RenderedRow]] = LabelledRow
     rate: ClassVar[float] = 0.1
     least: ClassVar[int] = 2
     """An answer is measured against that to another prompt."""
@@ -222,7 +222,7 @@ class RewardSettings(Settings):
     """
 
     trainer: ClassVar[str] = "reward"
-    row: ClassVar[type[Row]] = PairRow
+    row: ClassVar[type[RenderedRow]] = PairRow
 
 
 class RLSettings(Settings):
@@ -246,7 +246,7 @@ class RLSettings(Settings):
     """
 
     trainer: ClassVar[str] = "rl"
-    row: ClassVar[type[Row]] = PromptRow
+    row: ClassVar[type[RenderedRow]] = PromptRow
     rate: ClassVar[float] = 0.2
     shuffled: ClassVar[bool] = False
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from whatworks.base.errors import ArmFailure
 from whatworks.models import chat_templates as templates
-from whatworks.training.rows import LabelledRow, PairRow, PromptRow, Row, TrainingRow
+from whatworks.training.rows import LabelledRow, PairRow, PromptRow, RenderedRow, TrainingRow
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Tokens:
 
     columns: dict[str, list[Any]]
     lengths: list[int]
-    rows: list[Row]
+    rows: list[RenderedRow]
     dropped: int
 
 
-def tokenise(rows: Sequence[Row], tokenizer: Any, limit: int | None, room: int = 0) -> Tokens:
+def tokenise(
+    rows: Sequence[RenderedRow], tokenizer: Any, limit: int | None, room: int = 0
+) -> Tokens:
     """The rows that fit, whole.
 
     Args:
@@ -58,7 +60,7 @@ def tokenise(rows: Sequence[Row], tokenizer: Any, limit: int | None, room: int =
     )
 
 
-def _encode(row: Row, tokenizer: Any) -> tuple[dict[str, Any], int]:
+def _encode(row: RenderedRow, tokenizer: Any) -> tuple[dict[str, Any], int]:
     """One row's columns, and its length."""
     if not row.messages and isinstance(row, TrainingRow):
         ids = templates.encode_text(tokenizer, row.target)

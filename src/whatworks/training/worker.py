@@ -33,7 +33,7 @@ from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.labelled_logits import score_labelled
 from whatworks.training.memory import count_rows_in_memory
 from whatworks.training.rows import PairRow
-from whatworks.training.run_folder import Plan, RunFolder
+from whatworks.training.run_folder import AttemptPlan, RunFolder
 from whatworks.training.settings import RLSettings, SFTSettings
 from whatworks.training.tokenise import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
@@ -85,7 +85,7 @@ def main() -> int:
     return 0
 
 
-def run(folder: RunFolder, plan: Plan, send: Callable[[str, Any], None]) -> Trained:
+def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) -> Trained:
     """Train to the end, from the beginning or the last resumable state.
 
     Raises:
@@ -174,7 +174,7 @@ def _keep_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Check
     )
 
 
-def load(job: TrainingJob, plan: Plan) -> Start:
+def load(job: TrainingJob, plan: AttemptPlan) -> Start:
     """The model as the job stacks it.
 
     Raises:
@@ -240,7 +240,7 @@ def _add_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
 
 
 def _build_common(
-    folder: RunFolder, job: TrainingJob, plan: Plan, rate: float, steps: int, most: int
+    folder: RunFolder, job: TrainingJob, plan: AttemptPlan, rate: float, steps: int, most: int
 ) -> dict[str, Any]:
     """Arguments that every trainer takes; ``most`` rows are in memory at once.
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from whatworks.app.serve.protocol import ChatRequest, Refusal, Turn
+from whatworks.app.serve.protocol import ChatRequest, ChatTurn, RequestRefusal
 from whatworks.app.serve.served import Served
-from whatworks.app.serve.server import Server
+from whatworks.app.serve.server import ModelServer
 from whatworks.data.task import Document, MetricSpec
 from whatworks.metrics.registry import load
 from whatworks.models.engine import ModelFiles
@@ -27,7 +27,7 @@ def test_a_request_that_asks_nothing_of_an_arm_is_refused() -> None:
         candidate = Candidate(prompt=prompt, weights=Weights(base="fake:"))
         engine, metric = FakeEngine(lambda _: "yes"), load(MetricSpec(name="exact"))
         served = Served("m", engine, ModelFiles("fake:"), candidate, metric)
-        with TestClient(Server(served).app()) as client:
+        with TestClient(ModelServer(served).app()) as client:
             asked = {"model": "m", "messages": [{"role": "system", "content": "Be brief."}]}
             got = client.post("/v1/chat/completions", json=asked)
         assert got.status_code == status
@@ -43,6 +43,6 @@ def test_a_request_names_no_file_of_the_server(tmp_path: Path) -> None:
         {"choice": [None]}, {"choice": []}, {"regex": "a", "choice": ["b"]}, {"other": "x"},
     ]  # fmt: skip
     for form in wrong:
-        asked = ChatRequest(model="m", messages=[Turn(role="user")], structured_outputs=form)
-        with pytest.raises(Refusal):
+        asked = ChatRequest(model="m", messages=[ChatTurn(role="user")], structured_outputs=form)
+        with pytest.raises(RequestRefusal):
             asked.constraint()

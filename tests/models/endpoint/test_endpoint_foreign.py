@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from whatworks.analysis.result_rows import Results, Row
+from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.app.run_study import run_study
 from whatworks.base.progress import Silent
 from whatworks.models import chat_templates as templates
@@ -58,7 +58,7 @@ def address(folder: Path) -> Iterator[str]:
         server.kill_server()
 
 
-def answers(study: dict[str, Any], out: Path) -> dict[tuple[str, str], Row]:
+def answers(study: dict[str, Any], out: Path) -> dict[tuple[str, str], ResultRow]:
     out.mkdir()
     (out / "study.yaml").write_text(yaml.safe_dump(study))
     run_study(out / "study.yaml", out=out / "run", watcher=Silent())

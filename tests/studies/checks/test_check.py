@@ -14,7 +14,7 @@ from whatworks.data import read
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks.models.decoding import Decoding
 from whatworks.models.open_engine import open_engine
-from whatworks.studies.checks.check_task import Finding, check_task
+from whatworks.studies.checks.check_task import CheckFinding, check_task
 from whatworks.studies.checks.token_checks import LOOKED_AT, check_tokens
 from whatworks.studies.open_study import open_study
 
@@ -23,7 +23,7 @@ Command = Callable[..., tuple[int, str]]
 Write = Callable[..., Path]
 
 
-def findings(path: Path) -> dict[str, Finding]:
+def findings(path: Path) -> dict[str, CheckFinding]:
     opened = open_study(path, checked=False)
     found = check_task(
         opened.task, opened.engine, opened.weights, opened.decoding, opened.file.min_effect

@@ -10,7 +10,7 @@ from whatworks.app.cli.app import app
 from whatworks.app.cli.run import OfFolder, StudyPath, find_study_file
 
 if TYPE_CHECKING:
-    from whatworks.studies.checks.check_task import Finding
+    from whatworks.studies.checks.check_task import CheckFinding
     from whatworks.studies.checks.clean_copy import Cleaned
 
 SPOILT = 1
@@ -51,7 +51,7 @@ def check(
         raise typer.Exit(SPOILT)
 
 
-def _show(findings: list[Finding]) -> None:
+def _show(findings: list[CheckFinding]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -10,7 +10,7 @@ import typer
 from whatworks.app.cli.app import app
 
 if TYPE_CHECKING:
-    from whatworks.analysis.result_rows import Row
+    from whatworks.analysis.result_rows import ResultRow
     from whatworks.studies.study_folder import Finished
 
 SHOWN = 12
@@ -57,7 +57,7 @@ def errors(
             print(f"  nothing to compare with in {what}")
 
 
-def _print_changes(before: list[Row], after: list[Row], what: str) -> None:
+def _print_changes(before: list[ResultRow], after: list[ResultRow], what: str) -> None:
     from whatworks.analysis.mistakes import find_changes
 
     difference = find_changes(before, after)
@@ -71,7 +71,7 @@ def _print_changes(before: list[Row], after: list[Row], what: str) -> None:
         print(f"    {title}: {len(ids)}" + (f" ({shown})" if ids else ""))
 
 
-def _read_earlier(study: Finished, arm: str, against: str | None) -> tuple[list[Row], str]:
+def _read_earlier(study: Finished, arm: str, against: str | None) -> tuple[list[ResultRow], str]:
     """Rows to compare an arm with, and their name: a previous run, an arm, another folder."""
     from whatworks.base.errors import InputError
     from whatworks.studies.study_folder import StudyFolder

@@ -11,7 +11,7 @@ from whatworks.app.cli.app import app
 from whatworks.app.cli.run import OfFolder, StudyPath, find_study_file
 
 if TYPE_CHECKING:
-    from whatworks.studies.plan import Plan
+    from whatworks.studies.plan import StudyPlan
 
 
 @app.command()
@@ -41,7 +41,7 @@ def plan(
     print(f"kept in {opened.out}: the report will say how the plan did")
 
 
-def _show(made: Plan) -> None:
+def _show(made: StudyPlan) -> None:
     from rich.console import Console
     from rich.table import Table
 

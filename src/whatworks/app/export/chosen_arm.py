@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatworks.analysis.exported import choose_seed
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.store import Store
 from whatworks.methods.bench.examiner import find_model_files
@@ -36,7 +36,7 @@ class Chosen:
     seed: int
     candidate: Candidate
     files: ModelFiles | None
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
 
 
 def choose(run: Path, arm: str | None) -> Chosen:

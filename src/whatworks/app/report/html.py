@@ -16,7 +16,7 @@ from typing import Any
 from whatworks.analysis.aspects import classify_answer
 from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.mistakes import Pattern, find_patterns
-from whatworks.analysis.result_rows import Row
+from whatworks.analysis.result_rows import ResultRow
 from whatworks.app.report import charts
 from whatworks.app.report import training_charts as learning
 from whatworks.base.phrasing import (
@@ -39,7 +39,7 @@ CUTS = (2000, 800, 400, 200, 100)
 
 
 def write_html(
-    summary: Summary, rows: Sequence[Row], examples: Sequence[Example], path: Path
+    summary: Summary, rows: Sequence[ResultRow], examples: Sequence[Example], path: Path
 ) -> None:
     """Write the report; an existing one is replaced in one step.
 
@@ -55,7 +55,7 @@ def write_html(
     write_atomic(path, render_page(summary, rows, examples))
 
 
-def render_page(summary: Summary, rows: Sequence[Row], examples: Sequence[Example]) -> str:
+def render_page(summary: Summary, rows: Sequence[ResultRow], examples: Sequence[Example]) -> str:
     """The report as text that UTF-8 can hold."""
     shown = collect_predictions(summary, rows, examples)
     scored = [arm for arm in summary.arms if arm.score is not None]
@@ -111,7 +111,7 @@ def make_environment(*packages: str) -> Any:
 
 
 def _list_patterns(
-    summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
+    summary: Summary, rows: Sequence[ResultRow], examples: Sequence[Example]
 ) -> list[tuple[ArmSummary, tuple[Pattern, ...], int]]:
     """Each arm with its error patterns and the number of its answers."""
     by_id = {example.id: example for example in examples}
@@ -160,7 +160,7 @@ def embed_json(value: Any) -> Any:
 
 
 def collect_predictions(
-    summary: Summary, rows: Sequence[Row], examples: Sequence[Example]
+    summary: Summary, rows: Sequence[ResultRow], examples: Sequence[Example]
 ) -> dict[str, Any]:
     """The answers side by side, small enough to travel in the page.
 
@@ -168,7 +168,7 @@ def collect_predictions(
     ``[seeds, kind, value, output, feedback, reasoning]``, the same answer from several seeds once.
     """
     arms = [arm.name for arm in summary.arms if arm.score is not None]
-    answers: dict[tuple[str, str], list[Row]] = {}
+    answers: dict[tuple[str, str], list[ResultRow]] = {}
     for row in rows:
         if row.status == "scored":
             answers.setdefault((row.arm, row.example), []).append(row)
@@ -185,7 +185,7 @@ def collect_predictions(
 
 def _pack(
     arms: Sequence[str],
-    answers: dict[tuple[str, str], list[Row]],
+    answers: dict[tuple[str, str], list[ResultRow]],
     examples: Sequence[Example],
     cut: int,
 ) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _pack(
             value = f"{value[:cut]}… ({len(value) - cut:,} more characters)"
         return numbers.setdefault(value, len(numbers))
 
-    def packed(rows: Sequence[Row]) -> list[list[Any]]:
+    def packed(rows: Sequence[ResultRow]) -> list[list[Any]]:
         seeds: dict[tuple[str, str, float, str, str], list[int]] = {}
         for row in rows:
             same = (classify_answer(row), row.output, row.value, row.feedback, row.reasoning)

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from whatworks.app.serve.protocol import Refusal
+from whatworks.app.serve.protocol import RequestRefusal
 from whatworks.app.serve.served import Served
 from whatworks.data.task import Message
 from whatworks.methods.bench import pick_answer as samples
@@ -126,7 +126,7 @@ class Batcher:
         on_token: OnToken | None = told if any(work.on_token for work in group) else None
         if group[0].ids:
             if local is None:
-                raise Refusal("this model cannot be given plain text", status=501)
+                raise RequestRefusal("this model cannot be given plain text", status=501)
             ids = [work.ids for work in group]
             return local.complete(served.files, ids, decoding, keys=keys, on_token=on_token)
         examples = [served.example(work.messages, work.key) for work in group]
@@ -155,9 +155,9 @@ class Batcher:
             raise make_length_refusal(context, longest)
 
 
-def make_length_refusal(context: int, tokens: int) -> Refusal:
+def make_length_refusal(context: int, tokens: int) -> RequestRefusal:
     """The protocol's answer to a prompt that leaves no room."""
-    return Refusal(
+    return RequestRefusal(
         f"This model's maximum context length is {context} tokens. However, your messages "
         f"resulted in {tokens} tokens.",
         code="context_length_exceeded",

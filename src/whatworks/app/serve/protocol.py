@@ -20,7 +20,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, Token
 
 
-class Refusal(Exception):
+class RequestRefusal(Exception):
     """A request that is not answered.
 
     Args:
@@ -56,7 +56,7 @@ class Part(_Shape):
     text: str
 
 
-class Turn(_Shape):
+class ChatTurn(_Shape):
     """A message."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -121,7 +121,7 @@ class _Drawing(_Shape):
 class ChatRequest(_Drawing):
     """``POST /v1/chat/completions``."""
 
-    messages: list[Turn] = Field(min_length=1)
+    messages: list[ChatTurn] = Field(min_length=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
     top_logprobs: Literal[0] | None = None
@@ -137,7 +137,7 @@ class ChatRequest(_Drawing):
             schema = (response_form.get("json_schema") or {}).get("schema")
             return _read_form({"json_schema": schema}, "response_format")
         if response_form.get("type") != "text":
-            raise Refusal(
+            raise RequestRefusal(
                 f"unknown response format {response_form.get('type')!r}", param="response_format"
             )
         return super().constraint()
@@ -163,7 +163,7 @@ class TokenizeRequest(_Shape):
     """``POST /tokenize``, as vLLM has it."""
 
     model: str | None = None
-    messages: list[Turn] | None = Field(default=None, min_length=1)
+    messages: list[ChatTurn] | None = Field(default=None, min_length=1)
     prompt: str | None = None
     add_generation_prompt: bool = True
     add_special_tokens: bool = False
@@ -172,14 +172,14 @@ class TokenizeRequest(_Shape):
 def _read_form(asked: dict[str, Any], param: str) -> Constraint:
     """The form that a request spells out; a file of this machine is none of its business."""
     if len(asked) != 1:
-        raise Refusal("one form at a time", param=param)
+        raise RequestRefusal("one form at a time", param=param)
     try:
         return make_constraint(*next(iter(asked.items())))
     except WhatworksError as error:
-        raise Refusal(str(error), param=param) from error
+        raise RequestRefusal(str(error), param=param) from error
 
 
-class Reply:
+class ReplyWriter:
     """Writes the answers to one request, whole or in pieces.
 
     Args:

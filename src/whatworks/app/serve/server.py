@@ -20,11 +20,11 @@ from starlette.routing import Route
 from whatworks.app.serve.batcher import Batcher, Work, make_length_refusal
 from whatworks.app.serve.protocol import (
     ChatRequest,
-    Refusal,
-    Reply,
+    ChatTurn,
+    ReplyWriter,
+    RequestRefusal,
     TextRequest,
     TokenizeRequest,
-    Turn,
     count_usage,
     format_chat_logprobs,
     format_text_logprobs,
@@ -41,7 +41,7 @@ from whatworks.version import __version__
 R = TypeVar("R", bound=BaseModel)
 
 
-class Server:
+class ModelServer:
     """Answers the protocol's requests for one served thing."""
 
     def __init__(self, served: Served) -> None:
@@ -95,12 +95,14 @@ class Server:
         decoding = body.over(self._served.candidate.decoding, limit)
         messages = self._messages(body.messages)
         works = [Work(decoding, key, messages=messages) for key in _make_keys(body.seed, body.n)]
-        reply = Reply("chat.completion", self._served.name)
+        reply = ReplyWriter("chat.completion", self._served.name)
         token_lists: list[list[Token]] = [[] for _ in works]
         if body.logprobs:
             self._needs_tokens("logprobs")
             if decoding.samples > 1:
-                raise Refusal("an arm that draws several answers has no logprobs", param="logprobs")
+                raise RequestRefusal(
+                    "an arm that draws several answers has no logprobs", param="logprobs"
+                )
             for work, tokens in zip(works, token_lists, strict=True):
                 work.on_token = tokens.append
         if body.stream:
@@ -129,16 +131,16 @@ class Server:
         context = engine.context_length(files)
         for ids in prompts:
             if not ids:
-                raise Refusal("an empty prompt", param="prompt")
+                raise RequestRefusal("an empty prompt", param="prompt")
             # An echo alone needs no room for an answer.
             if context is not None and len(ids) + (not body.echo) > context:
                 raise make_length_refusal(context, len(ids))
         limit = 16 if body.max_tokens is None else body.max_tokens
         decoding = body.over(self._served.candidate.decoding, limit).replace(samples=1)
-        reply = Reply("text_completion", self._served.name)
+        reply = ReplyWriter("text_completion", self._served.name)
         if body.stream:
             if body.echo or body.logprobs is not None:
-                raise Refusal("a stream has no echo and no logprobs here", param="stream")
+                raise RequestRefusal("a stream has no echo and no logprobs here", param="stream")
             keys = _make_keys(body.seed, body.n)
             works = [Work(decoding, key, ids=ids) for ids in prompts for key in keys]
             return self._stream(works, reply, usage=body.with_usage, logprobs=False)
@@ -149,7 +151,7 @@ class Server:
         asked: TextRequest,
         prompts: list[tuple[int, ...]],
         decoding: Decoding,
-        reply: Reply,
+        reply: ReplyWriter,
         context: int | None,
     ) -> Response:
         engine, files = self._needs_tokens("text completions"), self._served.files
@@ -213,7 +215,7 @@ class Server:
         return JSONResponse({"tokens": ids, "count": len(ids), "max_model_len": most})
 
     def _stream(
-        self, works: list[Work], reply: Reply, *, usage: bool, logprobs: bool
+        self, works: list[Work], reply: ReplyWriter, *, usage: bool, logprobs: bool
     ) -> StreamingResponse:
         """Server-sent events, a piece as soon as there is one."""
         loop = asyncio.get_running_loop()
@@ -262,7 +264,7 @@ class Server:
         futures = [asyncio.wrap_future(self._batcher.submit(work)) for work in works]
         return list(await asyncio.gather(*futures))
 
-    def _messages(self, turns: Sequence[Turn]) -> tuple[Message, ...]:
+    def _messages(self, turns: Sequence[ChatTurn]) -> tuple[Message, ...]:
         """The messages of a request.
 
         Raises:
@@ -270,21 +272,21 @@ class Server:
         """
         messages = tuple(turn.message for turn in turns)
         if not self._served.plain and all(message.role == "system" for message in messages):
-            raise Refusal("messages: nothing but system messages", param="messages")
+            raise RequestRefusal("messages: nothing but system messages", param="messages")
         return messages
 
     def _needs_tokens(self, what: str) -> LocalEngine:
         engine = self._served.local
         if engine is None:
-            raise Refusal(f"{what} are not to be had from this model", status=501)
+            raise RequestRefusal(f"{what} are not to be had from this model", status=501)
         return engine
 
     def _check_model(self, name: str) -> None:
         if name != self._served.name:
             raise self._unknown(name)
 
-    def _unknown(self, name: str) -> Refusal:
-        return Refusal(
+    def _unknown(self, name: str) -> RequestRefusal:
+        return RequestRefusal(
             f"The model {name!r} does not exist; this server has {self._served.name!r}",
             status=404,
             code="model_not_found",
@@ -321,18 +323,18 @@ def _guard(
     return guarded
 
 
-def _make_refusal(error: BaseException) -> Refusal:
-    if isinstance(error, Refusal):
+def _make_refusal(error: BaseException) -> RequestRefusal:
+    if isinstance(error, RequestRefusal):
         return error
     if isinstance(error, WhatworksError):
         user = not isinstance(error, ArmFailure)
         kind = "invalid_request_error" if user else "server_error"
-        return Refusal(str(error), status=400 if user else 500, kind=kind)
-    return Refusal(f"{type(error).__name__}: {error}", status=500, kind="server_error")
+        return RequestRefusal(str(error), status=400 if user else 500, kind=kind)
+    return RequestRefusal(f"{type(error).__name__}: {error}", status=500, kind="server_error")
 
 
 async def _answer_not_found(request: Request, _: Exception) -> Response:
-    refusal = Refusal(f"nothing at {request.method} {request.url.path}", status=404)
+    refusal = RequestRefusal(f"nothing at {request.method} {request.url.path}", status=404)
     return JSONResponse(refusal.body, status_code=404)
 
 
@@ -348,7 +350,7 @@ async def _read(request: Request, kind: type[R]) -> R:
         problem = find_problem(error)
         cause = "not supported here" if problem.kind == "unknown" else problem.reason
         where = problem.where
-        raise Refusal(f"{where or 'body'}: {cause}", param=where or None) from error
+        raise RequestRefusal(f"{where or 'body'}: {cause}", param=where or None) from error
 
 
 def _format_event(content: dict[str, Any]) -> str:
@@ -360,7 +362,7 @@ def run(served: Served, host: str, port: int) -> None:
     import uvicorn
 
     config = uvicorn.Config(
-        Server(served).app(), host=host, port=port, log_level="warning",
+        ModelServer(served).app(), host=host, port=port, log_level="warning",
         timeout_graceful_shutdown=30,
     )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):

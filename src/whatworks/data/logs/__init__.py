@@ -17,7 +17,7 @@ from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data import file_text as text
 from whatworks.data.contents import Data
 from whatworks.data.formats.base import RowProblem
-from whatworks.data.logs.base import Call, LogFormat, Node, find_start
+from whatworks.data.logs.base import LogFormat, LoggedCall, Node, find_start
 from whatworks.data.logs.cleaning import (
     drop_secrets,
     drop_system,
@@ -131,7 +131,7 @@ class _Log:
     """What has been found in a log so far."""
 
     formats: tuple[LogFormat, ...]
-    calls: list[Call] = field(default_factory=list[Call])
+    calls: list[LoggedCall] = field(default_factory=list[LoggedCall])
     scores: dict[str, dict[str, list[float]]] = field(
         default_factory=dict[str, dict[str, list[float]]]
     )
@@ -234,7 +234,7 @@ class _Log:
             notes=tuple(notes),
         )
 
-    def _example(self, call: Call, name: str) -> Example | None:
+    def _example(self, call: LoggedCall, name: str) -> Example | None:
         apart = sorted(self.asked_apart.get(call.id, []), key=lambda item: item[0])
         messages = call.messages or tuple(m for _, turns in apart for m in turns)
         if not messages and not call.inputs:

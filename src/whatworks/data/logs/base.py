@@ -25,7 +25,7 @@ _CONTENT = ("content", "parts", "contents", "text", "value")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class LoggedCall:
     """One answer of a model, as logged.
 
     Attributes:
@@ -70,7 +70,7 @@ class LogFormat:
     name: str
     shape: str
     matches: Callable[[Node], bool]
-    calls: Callable[[Node], Iterator[Call]]
+    calls: Callable[[Node], Iterator[LoggedCall]]
     feedback: Callable[[Node], Iterator[tuple[str, str, float]]] = lambda node: iter(())
 
 

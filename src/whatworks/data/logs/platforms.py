@@ -9,8 +9,8 @@ from typing import Any, cast
 from whatworks.data.formats.base import RowProblem, as_text
 from whatworks.data.formats.turns import is_turns, read_turns, split_last_answer
 from whatworks.data.logs.base import (
-    Call,
     LogFormat,
+    LoggedCall,
     Node,
     dig,
     find_first,
@@ -41,10 +41,10 @@ def require_answer(messages: tuple[Message, ...]) -> str:
     return messages[-1].content
 
 
-def _read_langsmith(run: Node) -> Iterator[Call]:
+def _read_langsmith(run: Node) -> Iterator[LoggedCall]:
     if run.get("run_type") != "llm":
         return
-    yield Call(
+    yield LoggedCall(
         read_messages(run.get("inputs"), "user"),
         require_answer(read_messages(run.get("outputs"), "assistant")),
         id=find_text(run, "id"),
@@ -69,10 +69,10 @@ def _read_langsmith_feedback(run: Node) -> Iterator[tuple[str, str, float]]:
             yield find_text(run, "id"), key, score
 
 
-def _read_langfuse(node: Node) -> Iterator[Call]:
+def _read_langfuse(node: Node) -> Iterator[LoggedCall]:
     if node.get("type") != "GENERATION":
         return
-    yield Call(
+    yield LoggedCall(
         read_messages(node.get("input"), "user"),
         require_answer(read_messages(node.get("output"), "assistant")),
         id=find_text(node, "id"),
@@ -113,9 +113,9 @@ def _read_langfuse_feedback(node: Node) -> Iterator[tuple[str, str, float]]:
             yield find_text(node, "id"), find_text(entry, "name"), value
 
 
-def _read_promptfoo(node: Node) -> Iterator[Call]:
+def _read_promptfoo(node: Node) -> Iterator[LoggedCall]:
     score = find_first(node, "score", "gradingResult.score", "success")
-    yield Call(
+    yield LoggedCall(
         read_messages(find_first(node, "prompt.raw", "prompt"), "user"),
         require_answer(read_messages(find_first(node, "response.output"), "assistant")),
         id=find_text(node, "id"),
@@ -126,22 +126,22 @@ def _read_promptfoo(node: Node) -> Iterator[Call]:
     )
 
 
-def _read_promptfoo_test(node: Node) -> Iterator[Call]:
+def _read_promptfoo_test(node: Node) -> Iterator[LoggedCall]:
     variables = node.get("vars")
     if not isinstance(variables, dict) or not variables:
         raise RowProblem("a test without 'vars'")
     checks = [check for check in list_items(node.get("assert")) if dig(check, "type") in _EXPECTED]
     expected = as_text(dig(checks[0], "value")) if checks else ""
     named = {name: as_text(value) for name, value in cast("dict[str, Any]", variables).items()}
-    yield Call((), expected, inputs=named, meta={"assert": node.get("assert") or []})
+    yield LoggedCall((), expected, inputs=named, meta={"assert": node.get("assert") or []})
 
 
-def _read_openai(node: Node) -> Iterator[Call]:
+def _read_openai(node: Node) -> Iterator[LoggedCall]:
     reply: Any = node if isinstance(node.get("choices"), list) else node.get("response")
     request: Any = find_first(node, "request.body", "request", "body", "input", "messages")
     reply = dig(reply, "body") or reply
     tools = find_first(node, "tools", "request.tools", "request.body.tools")
-    yield Call(
+    yield LoggedCall(
         read_messages(request, "user"),
         require_answer(read_messages(reply, "assistant")),
         id=find_text(node, "id", "response.id"),
@@ -152,11 +152,11 @@ def _read_openai(node: Node) -> Iterator[Call]:
     )
 
 
-def _read_stored_messages(node: Node) -> Iterator[Call]:
+def _read_stored_messages(node: Node) -> Iterator[LoggedCall]:
     before, target, _ = split_last_answer(read_turns(node.get("messages")))
     if not target:
         raise RowProblem("no answer")
-    yield Call(
+    yield LoggedCall(
         before,
         target,
         id=find_text(node, "id"),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from whatworks.data.logs.base import (
-    Call,
     LogFormat,
+    LoggedCall,
     Node,
     dig,
     find_first,
@@ -81,13 +81,13 @@ def _unwrap_value(value: Any) -> Any:
     return value if not isinstance(value, dict) else None
 
 
-def _read_calls(node: Node) -> Iterator[Call]:
+def _read_calls(node: Node) -> Iterator[LoggedCall]:
     tree = read_attributes(node)
     record = _read_mlflow(tree) or _read_gen_ai(tree, node) or _read_open_inference(tree)
     if record is None:
         return
     messages, reply, model, trace = record
-    yield Call(
+    yield LoggedCall(
         messages,
         require_answer(reply),
         id=find_text(node, "span_id", "spanId", "context.span_id", "context.spanId"),
@@ -175,7 +175,7 @@ def _is_assessed(node: Node) -> bool:
     return isinstance(node.get("assessments"), list)
 
 
-def _skip_calls(node: Node) -> Iterator[Call]:
+def _skip_calls(node: Node) -> Iterator[LoggedCall]:
     return iter(())
 
 

@@ -23,7 +23,7 @@ from whatworks.models.weights import Stage, Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training.job import Trained, TrainingJob
 from whatworks.training.launch import train
-from whatworks.training.rows import Row
+from whatworks.training.rows import RenderedRow
 from whatworks.training.settings import AnySettings
 from whatworks.version import __version__
 
@@ -203,7 +203,7 @@ class Bench:
         self,
         start: Candidate,
         settings: AnySettings,
-        rows: Sequence[Row],
+        rows: Sequence[RenderedRow],
         method: str,
         *,
         reward: Weights | None = None,

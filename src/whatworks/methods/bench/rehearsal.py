@@ -28,7 +28,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training import launch
 from whatworks.training import process as child
-from whatworks.training.rows import Row
+from whatworks.training.rows import RenderedRow
 from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
@@ -72,7 +72,7 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Pace:
+class TrainingPace:
     """What a training takes, in seconds.
 
     Attributes:
@@ -117,7 +117,7 @@ class Rehearsal(Bench):
     """
 
     answer_tokens: int = 64
-    paces: dict[Any, Pace] = field(default_factory=dict[Any, Pace])
+    paces: dict[Any, TrainingPace] = field(default_factory=dict[Any, TrainingPace])
     samples: dict[Any, Sampled] = field(default_factory=dict[Any, "Sampled"])
     foreseen: float = 0.0
     spent: float = 0.0
@@ -188,7 +188,7 @@ class Rehearsal(Bench):
         self,
         start: Candidate,
         settings: AnySettings,
-        rows: Sequence[Row],
+        rows: Sequence[RenderedRow],
         method: str,
         *,
         reward: Weights | None = None,
@@ -223,11 +223,11 @@ class Rehearsal(Bench):
         self,
         start: Candidate,
         settings: AnySettings,
-        rows: Sequence[Row],
+        rows: Sequence[RenderedRow],
         method: str,
         reward: Weights | None,
         batches: int,
-    ) -> Pace:
+    ) -> TrainingPace:
         """Take a few steps for real, the longest row in the first, on rows of all lengths."""
         parts = settings.rows_a_step
         settings = self._small_steps(start, settings)
@@ -258,7 +258,7 @@ class Rehearsal(Bench):
         else:
             step = beginning = at_last / max(1, last)
         beginning, step = beginning + (parts - 1) * step, parts * step
-        return Pace(
+        return TrainingPace(
             around=max(0.0, wall - seconds),
             first=beginning,
             longest=min(beginning, step * lengths[longest] / padded),

@@ -25,7 +25,7 @@ Merit = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Standing:
+class RaceStanding:
     """A candidate with its answers so far."""
 
     candidate: Candidate
@@ -62,7 +62,7 @@ class Track:
         default_factory=dict[tuple[str, int], tuple[Answer, ...]]
     )
 
-    def race(self, candidates: Sequence[Candidate], *, what: str = "") -> list[Standing]:
+    def race(self, candidates: Sequence[Candidate], *, what: str = "") -> list[RaceStanding]:
         """The candidates by merit, best first; the earlier among equals.
 
         Those that ran further stand before those that were left behind. A candidate whose prompts
@@ -72,10 +72,10 @@ class Track:
             ArmFailure, InputError: If not even the first candidate can be asked.
             BudgetExceeded: Before a request that would pass a limit leaves.
         """
-        running = [Standing(candidate, ()) for candidate in candidates]
-        behind: list[Standing] = []
+        running = [RaceStanding(candidate, ()) for candidate in candidates]
+        behind: list[RaceStanding] = []
         for number in range(len(self.blocks)):
-            further: list[Standing] = []
+            further: list[RaceStanding] = []
             for one in running:
                 try:
                     answers = self.answers(one.candidate, number)
@@ -85,7 +85,7 @@ class Track:
                     if one.candidate is candidates[0]:
                         raise
                     continue
-                further.append(Standing(one.candidate, one.answers + answers))
+                further.append(RaceStanding(one.candidate, one.answers + answers))
             running = sorted(further, key=lambda s: s.merit, reverse=True)
             self.bench.report(f"racing {what}".strip(), number + 1, len(self.blocks))
             if number < len(self.blocks) - 1 and len(running) > 2:

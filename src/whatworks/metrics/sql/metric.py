@@ -34,7 +34,7 @@ from whatworks.metrics.score import Score
 from whatworks.metrics.sql.exact_set import read_clauses
 from whatworks.metrics.sql.made_up_rows import fill
 from whatworks.metrics.sql.parse import MalformedSQL, find, has_order, read, read_within
-from whatworks.metrics.sql.sandbox import Database, Failure, Limits, Row, run, run_known
+from whatworks.metrics.sql.sandbox import Database, Limits, QueryFailure, Row, run, run_known
 from whatworks.metrics.sql.ties import Keyed, add_keys, agree, is_cut_within_ties
 from whatworks.metrics.text_overlap import average_parts
 from whatworks.models.constraint import Constraint
@@ -156,7 +156,7 @@ class _Result(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class _QueryOutcome:
     """What became of an answer's query on the databases of a target."""
 
     parsed: bool
@@ -167,13 +167,13 @@ class _Outcome:
     problem: str
 
 
-def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _Outcome:
+def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _QueryOutcome:
     """Run a query on every database until a result differs."""
     exact_set = query is not None and _has_same_clauses(query, gold.query)
     problem, parsed, executed = "", True, True
     for one in gold.results:
         outcome = run(one.database, text, limits)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, QueryFailure):
             executed = False
             parsed = query is not None and not any(hint in outcome.reason for hint in _SYNTAX)
             problem = f"the query does not run: {outcome.reason}"
@@ -186,7 +186,7 @@ def _judge(text: str, query: exp.Expr | None, gold: _Gold, limits: Limits) -> _O
         outcome = f"says something else than {gold.query.sql()}"
         problem = f"returns what it would on empty tables, as wanted, but {outcome}"
     right = same and (gold.telling or exact_set)
-    return _Outcome(parsed, executed, same, exact_set, right, problem)
+    return _QueryOutcome(parsed, executed, same, exact_set, right, problem)
 
 
 def _run_target(example: Example, option: Path | None, limits: Limits) -> _Gold:
@@ -209,7 +209,7 @@ def _run_target(example: Example, option: Path | None, limits: Limits) -> _Gold:
     keyed = add_keys(query)
     for database in databases:
         rows = run_known(database, example.target, limits)
-        if isinstance(rows, Failure):
+        if isinstance(rows, QueryFailure):
             what = "the database cannot be used" if rows.stage == "database" else "the target fails"
             raise InputError(
                 f"{what}: {rows.reason}",
@@ -217,7 +217,7 @@ def _run_target(example: Example, option: Path | None, limits: Limits) -> _Gold:
                 remedy="correct the row or leave it out, or raise `seconds` and `max_rows`",
             )
         whole = run_known(database, keyed.text, limits) if keyed else []
-        if isinstance(whole, Failure):  # more rows than allowed: their order is taken as it is
+        if isinstance(whole, QueryFailure):  # more rows than allowed: their order is taken as it is
             results.append(_Result(database, rows, None, []))
         else:
             results.append(_Result(database, rows, keyed, [_round_row(row) for row in whole]))

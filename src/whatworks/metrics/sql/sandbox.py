@@ -56,7 +56,7 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Failure:
+class QueryFailure:
     """A query gave no result.
 
     Attributes:
@@ -68,7 +68,7 @@ class Failure:
     stage: str = "query"
 
 
-def run(database: Database, query: str, limits: Limits) -> list[Row] | Failure:
+def run(database: Database, query: str, limits: Limits) -> list[Row] | QueryFailure:
     """The rows of one read-only query; anything else that the query tries is a ``Failure``."""
     request = {
         "path": database.path,
@@ -81,9 +81,9 @@ def run(database: Database, query: str, limits: Limits) -> list[Row] | Failure:
     }
     reply = _SANDBOX.ask(request, limits.seconds + GRACE)
     if reply is None:
-        return Failure("stopped: out of time or memory")
+        return QueryFailure("stopped: out of time or memory")
     if "error" in reply:
-        return Failure(str(reply["error"]), str(reply["stage"]))
+        return QueryFailure(str(reply["error"]), str(reply["stage"]))
     return [tuple(row) for row in reply["rows"]]
 
 

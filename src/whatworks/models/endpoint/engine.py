@@ -26,7 +26,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint import echo_logprobs as echo
 from whatworks.models.endpoint.connection import Connection
 from whatworks.models.endpoint.replies import (
-    Reply,
+    ServerReply,
     count_reasoning,
     count_tokens,
     estimate_tokens,
@@ -270,7 +270,7 @@ class EndpointEngine:
             body |= build_constraint_fields(decoding.constraint)
         return body
 
-    def _one(self, body: Mapping[str, Any], workers: int, stop: Event) -> Reply:
+    def _one(self, body: Mapping[str, Any], workers: int, stop: Event) -> ServerReply:
         """Ask one request and keep its answer."""
         started = time.perf_counter()
         at = f"{self._url}/chat/completions"
@@ -289,11 +289,11 @@ class EndpointEngine:
                 self.spent += self.price.of(read, written)
         return reply
 
-    def _recall(self, key: str) -> Reply | None:
+    def _recall(self, key: str) -> ServerReply | None:
         """The kept answer to a request."""
         record = self._kept(KIND, key)
         try:
-            reply = None if record is None else Reply(**record)
+            reply = None if record is None else ServerReply(**record)
         except TypeError as error:
             raise self._damaged(KIND, key, error) from error
         self.reused += reply is not None
@@ -325,7 +325,9 @@ class EndpointEngine:
                 remedy="use a local model for arms that train",
             )
 
-    def _generation(self, reply: Reply, body: Mapping[str, Any], decoding: Decoding) -> Generation:
+    def _generation(
+        self, reply: ServerReply, body: Mapping[str, Any], decoding: Decoding
+    ) -> Generation:
         read, written, counted = count_tokens(reply, body)
         self.estimated += not counted
         # Stop strings do not apply to a form.
@@ -346,7 +348,7 @@ class EndpointEngine:
             reasoning_tokens=count_reasoning(reply, parts.reasoning, written),
         )
 
-    def _breach(self, reply: Reply, form: Constraint | None) -> ArmFailure | None:
+    def _breach(self, reply: ServerReply, form: Constraint | None) -> ArmFailure | None:
         """What is wrong with a finished answer that lacks the form asked for."""
         excused = reply.refused or reply.finish != "stop"
         if form is None or excused or is_allowed(form, split_reply(reply).answer):

@@ -27,7 +27,7 @@ class Unusable(ValueError):
 
 
 @dataclass(frozen=True)
-class Reply:
+class ServerReply:
     """One answer as the server gave it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Reply:
     reasoning_tokens: int | None = None
 
 
-def read_reply(payload: bytes) -> Reply:
+def read_reply(payload: bytes) -> ServerReply:
     """Read a chat completion.
 
     Raises:
@@ -77,7 +77,7 @@ def read_reply(payload: bytes) -> Reply:
         raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
     usage = body.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
-    return Reply(
+    return ServerReply(
         text,
         "length" if choice.get("finish_reason") == "length" else "stop",
         _read_count(usage.get("prompt_tokens")),
@@ -107,7 +107,7 @@ def read_complaint(payload: bytes) -> tuple[str, str]:
     return _shorten_line(message if isinstance(message, str) else json.dumps(complaint)), code
 
 
-def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]:
+def count_tokens(reply: ServerReply, body: Mapping[str, Any]) -> tuple[int, int, bool]:
     """Tokens read and written, and whether both are the server's own counts.
 
     A count is the server's where it can be true: at least one token per eight words, at most one
@@ -127,14 +127,14 @@ def count_tokens(reply: Reply, body: Mapping[str, Any]) -> tuple[int, int, bool]
     )
 
 
-def split_reply(reply: Reply) -> Split:
+def split_reply(reply: ServerReply) -> Split:
     """Reasoning, from wherever it stands, and the answer."""
     parts = split(reply.text)
     both = [part for part in (reply.reasoning, parts.reasoning) if part]
     return Split("\n\n".join(both), parts.answer, parts.open)
 
 
-def count_reasoning(reply: Reply, reasoning: str, written: int) -> int:
+def count_reasoning(reply: ServerReply, reasoning: str, written: int) -> int:
     """Tokens of the reasoning among those written, by the server or by estimate."""
     reported = reply.reasoning_tokens
     if reported is not None and reported <= written:

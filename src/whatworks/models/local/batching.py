@@ -17,13 +17,13 @@ import torch
 
 from whatworks.models.local.prefix_cache import (
     ATTENTION,
+    BatchCache,
     Prefix,
-    Rows,
     build_causal_mask,
     build_tail_mask,
     register,
 )
-from whatworks.models.local.request import Done, Row
+from whatworks.models.local.request import Done, RequestRow
 from whatworks.models.local.sampling import Draw, Ends, gather_logprobs
 
 MIN_SHARED = 16
@@ -101,7 +101,7 @@ class Prefixes:
 def read_soft_prompt(model: Any, vectors: torch.Tensor) -> Prefix:
     """What learned input vectors [1, positions, width] are to every layer."""
     count = vectors.shape[1]
-    cache = Rows(Prefix(), count)
+    cache = BatchCache(Prefix(), count)
     model(
         inputs_embeds=vectors.to(model.dtype),
         position_ids=torch.arange(count, device=vectors.device)[None],
@@ -117,7 +117,7 @@ def read_soft_prompt(model: Any, vectors: torch.Tensor) -> Prefix:
 def generate(
     model: Any,
     prefix: Prefix,
-    rows: Sequence[Row],
+    rows: Sequence[RequestRow],
     draw: Draw,
     ends: Ends,
     *,
@@ -136,8 +136,8 @@ def generate(
         done: Called with each row as it finishes.
     """
     waiting = deque(sorted(rows, key=lambda row: (-len(row.prompt), row.position)))
-    batch: list[Row] = []
-    cache: Rows | None = None
+    batch: list[RequestRow] = []
+    cache: BatchCache | None = None
     state: _State | None = None
     while True:
         keep = [i for i, row in enumerate(batch) if row.finish is None]
@@ -158,7 +158,9 @@ def generate(
                     batch.extend(group[i] for i in going)
             if not batch:
                 continue
-            cache = Rows.rebuilt(parts, max(_count_own_tokens(row, prefix) for row in batch) - 1)
+            cache = BatchCache.rebuilt(
+                parts, max(_count_own_tokens(row, prefix) for row in batch) - 1
+            )
             state = _State(batch, prefix, cache)
         assert cache is not None and state is not None
         _run_step(model, cache, state, batch, draw, ends, done)
@@ -240,8 +242,8 @@ def _probe(model: Any, *, batched: bool) -> torch.Tensor:
     head, _ = _read(model, Prefix(), [ids[:5]])
     prefix = head.frozen()
     cache, _ = _read(model, prefix, [p[5:] for p in prompts])
-    cache = Rows.rebuilt([(cache, [0, 1])], width=5)
-    rows = [Row(i, p, 1, "", new=[ids[12]]) for i, p in enumerate(prompts)]
+    cache = BatchCache.rebuilt([(cache, [0, 1])], width=5)
+    rows = [RequestRow(i, p, 1, "", new=[ids[12]]) for i, p in enumerate(prompts)]
     return _run_forward(model, cache, _State(rows, prefix, cache))[:, -1].float()
 
 
@@ -255,7 +257,7 @@ class _State:
             columns to come as well.
     """
 
-    def __init__(self, batch: Sequence[Row], prefix: Prefix, cache: Rows) -> None:
+    def __init__(self, batch: Sequence[RequestRow], prefix: Prefix, cache: BatchCache) -> None:
         device = cache.device
         last = [[row.new[-1]] for row in batch]
         at = [[len(row.prompt) + len(row.new) - 1] for row in batch]
@@ -276,9 +278,9 @@ class _State:
 
 def _run_step(
     model: Any,
-    cache: Rows,
+    cache: BatchCache,
     state: _State,
-    batch: Sequence[Row],
+    batch: Sequence[RequestRow],
     draw: Draw,
     ends: Ends,
     done: Done,
@@ -293,7 +295,7 @@ def _run_step(
     state.advance(drawn)
 
 
-def _run_forward(model: Any, cache: Rows, state: _State) -> torch.Tensor:
+def _run_forward(model: Any, cache: BatchCache, state: _State) -> torch.Tensor:
     logits = model(
         input_ids=state.tokens,
         attention_mask=state.visible[..., : cache.end + 1],
@@ -307,7 +309,7 @@ def _run_forward(model: Any, cache: Rows, state: _State) -> torch.Tensor:
     return logits
 
 
-def _take_next(waiting: deque[Row], most: int, shared: int) -> list[Row]:
+def _take_next(waiting: deque[RequestRow], most: int, shared: int) -> list[RequestRow]:
     """The next rows to read together: neighbours in length, without the tokens they share."""
     group = [waiting.popleft()]
     lengths = [len(group[0].prompt) - shared]
@@ -327,7 +329,9 @@ def _read_together(lengths: Sequence[int]) -> bool:
     return padded <= READ_TOKENS and 1 - sum(lengths) / padded <= PADDING
 
 
-def _join(model: Any, prefix: Prefix, group: list[Row], draw: Draw, ends: Ends, done: Done) -> Rows:
+def _join(
+    model: Any, prefix: Prefix, group: list[RequestRow], draw: Draw, ends: Ends, done: Done
+) -> BatchCache:
     started = time.perf_counter()
     cache, logits = _read(model, prefix, [row.prompt[prefix.length :] for row in group])
     drawn = draw(logits[:, -1], group)
@@ -340,7 +344,7 @@ def _join(model: Any, prefix: Prefix, group: list[Row], draw: Draw, ends: Ends, 
 
 def _read(
     model: Any, prefix: Prefix, texts: Sequence[Sequence[int]], keep: int = 1
-) -> tuple[Rows, torch.Tensor]:
+) -> tuple[BatchCache, torch.Tensor]:
     """Read texts that follow the prefix: their cache and their last ``keep`` logits."""
     device = model.device
     lengths = [len(text) for text in texts]
@@ -349,7 +353,7 @@ def _read(
     begin = torch.tensor([[width - length] for length in lengths], device=device)
     at = (torch.arange(width, device=device)[None] - begin).clamp(min=0) + prefix.length
     alone = not prefix.length and min(lengths) == width
-    cache = Rows(prefix, width)
+    cache = BatchCache(prefix, width)
     logits = model(
         input_ids=torch.tensor(padded, device=device),
         # Without prefix and padding, the model's own causal attention is the quicker one.
@@ -364,12 +368,12 @@ def _read(
     return cache, logits
 
 
-def _count_own_tokens(row: Row, prefix: Prefix) -> int:
+def _count_own_tokens(row: RequestRow, prefix: Prefix) -> int:
     """Tokens of a row behind the prefix, the newest, unread one included."""
     return len(row.prompt) + len(row.new) - prefix.length
 
 
-def _share_seconds(started: float, rows: Sequence[Row]) -> None:
+def _share_seconds(started: float, rows: Sequence[RequestRow]) -> None:
     share = (time.perf_counter() - started) / max(1, len(rows))
     for row in rows:
         row.seconds += share

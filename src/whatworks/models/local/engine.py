@@ -26,7 +26,7 @@ from whatworks.models.prices import FREE
 
 if TYPE_CHECKING:
     from whatworks.models.local.loaded_model import Active, Resident
-    from whatworks.models.local.request import Row
+    from whatworks.models.local.request import RequestRow
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -116,7 +116,7 @@ class LocalEngine:
             for row in rows:
                 row.prompt = [0] * active.read + row.prompt
 
-            def done(row: Row) -> None:
+            def done(row: RequestRow) -> None:
                 del row
                 if on_done is not None:
                     on_done(1)
@@ -331,15 +331,15 @@ class LocalEngine:
 
 def _make_rows(
     prompts: Sequence[Sequence[int]], decoding: Decoding, keys: Sequence[str], room: int | None
-) -> list[Row]:
-    from whatworks.models.local.request import Row
+) -> list[RequestRow]:
+    from whatworks.models.local.request import RequestRow
 
     names = list(keys) or [str(at) for at in range(len(prompts))]
-    rows: list[Row] = []
+    rows: list[RequestRow] = []
     for at, (ids, key) in enumerate(zip(prompts, names, strict=True)):
         _check_length(len(ids) + 1, room, f"prompt {at} and an answer")
         limit = decoding.max_tokens if room is None else min(decoding.max_tokens, room - len(ids))
-        rows.append(Row(at, list(ids), limit, key))
+        rows.append(RequestRow(at, list(ids), limit, key))
     return rows
 
 

@@ -20,7 +20,7 @@ from whatworks.models.json_schema import Schema
 if TYPE_CHECKING:
     import torch
 
-    from whatworks.models.local.request import Row
+    from whatworks.models.local.request import RequestRow
 
 
 class Grammars:
@@ -68,7 +68,7 @@ class Grammars:
             )
         return self._compiled[constraint.key].deep_copy()
 
-    def allowed(self, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
+    def allowed(self, rows: Sequence[RequestRow], logits: torch.Tensor) -> torch.Tensor:
         """Which tokens each row may write next; all of them for a finished row.
 
         Args:
@@ -90,7 +90,7 @@ class Grammars:
         return torch.from_numpy(flags[:, : logits.shape[-1]].astype(bool)).to(logits.device)
 
 
-def advance(row: Row, token: int) -> None:
+def advance(row: RequestRow, token: int) -> None:
     """Tell a row's matcher what was written.
 
     Raises:

@@ -14,14 +14,14 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 
-from whatworks.models.local.request import Done, Row
+from whatworks.models.local.request import Done, RequestRow
 from whatworks.models.local.sampling import Draw, Ends, gather_logprobs
 
 
 class _Chosen(LogitsProcessor):
     """Draws the token and leaves ``generate`` no other choice."""
 
-    def __init__(self, row: Row, draw: Draw, ends: Ends) -> None:
+    def __init__(self, row: RequestRow, draw: Draw, ends: Ends) -> None:
         self._row, self._draw, self._ends = row, draw, ends
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> Any:
@@ -34,7 +34,7 @@ class _Chosen(LogitsProcessor):
 
 
 class _Finished(StoppingCriteria):
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: RequestRow) -> None:
         self._row = row
 
     def __call__(self, input_ids: torch.LongTensor, scores: Any, **_: Any) -> Any:
@@ -42,7 +42,7 @@ class _Finished(StoppingCriteria):
         return torch.full((input_ids.shape[0],), over, device=input_ids.device)
 
 
-def generate(model: Any, rows: Sequence[Row], draw: Draw, ends: Ends, *, done: Done) -> None:
+def generate(model: Any, rows: Sequence[RequestRow], draw: Draw, ends: Ends, *, done: Done) -> None:
     """Run all rows to their end, one after the other."""
     for row in rows:
         started = time.perf_counter()

@@ -54,7 +54,7 @@ class Prefix:
         return Prefix(layers, self.length + more.length)
 
 
-class Rows(Cache):
+class BatchCache(Cache):
     """The cache of a batch: a shared prefix, and per layer a buffer with the rows' own tokens.
 
     Attributes:
@@ -114,7 +114,9 @@ class Rows(Cache):
         return Prefix(layers, self.end)
 
     @staticmethod
-    def rebuilt(parts: Sequence[tuple[Rows, Sequence[int]]], width: int, room: int = ROOM) -> Rows:
+    def rebuilt(
+        parts: Sequence[tuple[BatchCache, Sequence[int]]], width: int, room: int = ROOM
+    ) -> BatchCache:
         """A cache of the chosen rows of several caches with one prefix, right-aligned anew.
 
         Args:
@@ -123,7 +125,7 @@ class Rows(Cache):
             room: Columns to leave free for tokens to come.
         """
         first = parts[0][0]
-        new = Rows(first.prefix, width + room)
+        new = BatchCache(first.prefix, width + room)
         count = sum(len(keep) for _, keep in parts)
         for layer in range(len(first._own)):
             pair: list[torch.Tensor] = []
@@ -195,7 +197,7 @@ def _compute_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
-    shared_rows: Rows | None = None,
+    shared_rows: BatchCache | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention over prefix and own tokens; plain SDPA where no prefix is passed."""

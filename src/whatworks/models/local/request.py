@@ -10,7 +10,7 @@ import torch
 
 
 @dataclass
-class Row:
+class RequestRow:
     """One request on its way.
 
     Attributes:
@@ -45,5 +45,5 @@ class Row:
             self.matcher.reset()
 
 
-Done = Callable[[Row], None]
+Done = Callable[[RequestRow], None]
 """Called with each row as it finishes."""

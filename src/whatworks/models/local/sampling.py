@@ -15,7 +15,7 @@ from whatworks.models import chat_templates as templates
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, OnToken, Token
 from whatworks.models.local.grammar import Grammars, advance
-from whatworks.models.local.request import Row
+from whatworks.models.local.request import RequestRow
 from whatworks.models.reasoning import Split
 
 
@@ -34,7 +34,7 @@ class Draw:
         self.decoding = decoding
         self._grammars = grammars
 
-    def __call__(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    def __call__(self, logits: torch.Tensor, rows: Sequence[RequestRow]) -> list[int]:
         """One token per row; what it adds to the row's log-probability is noted there.
 
         Args:
@@ -57,7 +57,7 @@ class Draw:
                     advance(row, token)
         return drawn
 
-    def _drawn(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    def _drawn(self, logits: torch.Tensor, rows: Sequence[RequestRow]) -> list[int]:
         temperature = self.decoding.temperature
         if temperature <= 0:
             return logits.argmax(dim=-1).tolist()
@@ -70,7 +70,7 @@ class Draw:
         at = torch.searchsorted(upto, uniform.to(upto) * total, right=True)
         return order.gather(-1, torch.minimum(at, count - 1)).squeeze(-1).tolist()
 
-    def _stream(self, row: Row) -> torch.Generator:
+    def _stream(self, row: RequestRow) -> torch.Generator:
         if row.generator is None:
             seed = int(hash_content([self.decoding.seed, row.key]), 16)
             row.generator = torch.Generator().manual_seed(seed)
@@ -106,7 +106,7 @@ class Ends:
         self._tail = max((len(text.encode()) for text in self.texts), default=0) + 8
         self._may_close: dict[int, bool] = {}
 
-    def add(self, row: Row, token: int) -> bool:
+    def add(self, row: RequestRow, token: int) -> bool:
         """Append a token; whether the row is finished with it."""
         row.new.append(token)
         complete = row.matcher is not None and row.matcher.is_stopped()
@@ -118,7 +118,7 @@ class Ends:
             self._on_token(row.position, self._token(row, token))
         return row.finish is not None
 
-    def _token(self, row: Row, token: int) -> Token:
+    def _token(self, row: RequestRow, token: int) -> Token:
         own = "" if token in self.ids else str(self._tokenizer.decode([token]))
         so_far = self.generation(row).text
         if row.finish is None:
@@ -127,7 +127,7 @@ class Ends:
             so_far = so_far[: len(so_far) - max(lengths, default=0)]
         return Token(own, row.last, so_far)
 
-    def generation(self, row: Row) -> Generation:
+    def generation(self, row: RequestRow) -> Generation:
         """The finished row as the engine's answer."""
         ids = row.new[:-1] if row.new and row.new[-1] in self.ids else row.new
         parts = self._split(row, ids)
@@ -144,7 +144,7 @@ class Ends:
             reasoning_tokens=count if parts.reasoning else 0,
         )
 
-    def _split(self, row: Row, ids: Sequence[int]) -> Split:
+    def _split(self, row: RequestRow, ids: Sequence[int]) -> Split:
         """Reasoning and answer; a form holds no reasoning."""
         text = templates.decode(self._tokenizer, ids)
         return (
@@ -153,7 +153,7 @@ class Ends:
             else templates.split_answer(self._tokenizer, text, row.prompt)
         )
 
-    def _closes(self, row: Row) -> bool:
+    def _closes(self, row: RequestRow) -> bool:
         """Whether the last token completed a stop string."""
         ids = row.new
         token = ids[-1]

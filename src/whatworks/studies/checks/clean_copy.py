@@ -12,7 +12,7 @@ from whatworks.base.errors import InputError
 from whatworks.base.yaml_file import read_mapping
 from whatworks.data import write
 from whatworks.data.task import Example, Task
-from whatworks.studies.checks.finding import Finding
+from whatworks.studies.checks.finding import CheckFinding
 
 MADE_BY_READING = ("format", "columns", "split", "limit", "turns")
 """Keys of a task that its rows have been through already."""
@@ -35,7 +35,9 @@ class Cleaned:
     mended: int
 
 
-def clean(path: Path, task: Task, findings: Sequence[Finding], *, force: bool = False) -> Cleaned:
+def clean(
+    path: Path, task: Task, findings: Sequence[CheckFinding], *, force: bool = False
+) -> Cleaned:
     """Write ``NAME-clean.yaml`` and ``NAME-clean/*.jsonl`` beside a study file.
 
     Args:

@@ -15,7 +15,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """What one check found.
 
     Attributes:

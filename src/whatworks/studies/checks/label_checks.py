@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from whatworks.data.task import Example, MetricSpec, Splits
 from whatworks.metrics.normalise import part_words
-from whatworks.studies.checks.finding import Finding, Level, format_share
+from whatworks.studies.checks.finding import CheckFinding, Level, format_share
 
 PARTS = ("train", "dev", "test")
 CLASSES = 200
@@ -25,12 +25,12 @@ def list_placed(splits: Splits) -> list[tuple[str, Example]]:
     return [(part, row) for part in PARTS for row in getattr(splits, part)]
 
 
-def check_labels(splits: Splits, spec: MetricSpec) -> list[Finding]:
+def check_labels(splits: Splits, spec: MetricSpec) -> list[CheckFinding]:
     """Everything about targets that are classes, or look like them."""
     return [*_check_foreign(splits, spec), *_check_alike(splits, spec), *_check_classes(splits)]
 
 
-def _check_foreign(splits: Splits, spec: MetricSpec) -> list[Finding]:
+def _check_foreign(splits: Splits, spec: MetricSpec) -> list[CheckFinding]:
     """Targets outside of the labels that a category metric was given."""
     allowed: Any = spec.options.get("labels")
     if spec.name != "category" or not isinstance(allowed, list):
@@ -40,7 +40,7 @@ def _check_foreign(splits: Splits, spec: MetricSpec) -> list[Finding]:
     names = [row.id for _, row in foreign]
     in_held_out = any(part != "train" for part, _ in foreign)
     return [
-        Finding(
+        CheckFinding(
             "targets among the labels",
             "spoils" if in_held_out else "doubt" if names else "fine",
             f"{format_share(len(names), sum(splits.counts().values()))} "
@@ -53,7 +53,7 @@ def _check_foreign(splits: Splits, spec: MetricSpec) -> list[Finding]:
     ]
 
 
-def _check_alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
+def _check_alike(splits: Splits, spec: MetricSpec) -> list[CheckFinding]:
     """Classes that differ in case, blanks or punctuation alone."""
     if spec.name != "category":
         return []
@@ -75,7 +75,7 @@ def _check_alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
     first = min(several)
     folded = bool(spec.options.get("fold"))
     return [
-        Finding(
+        CheckFinding(
             "classes spelt alike",
             "fine" if folded else "spoils",
             f"{len(several)} classes stand in several spellings, as {len(other)} rows show"
@@ -88,7 +88,7 @@ def _check_alike(splits: Splits, spec: MetricSpec) -> list[Finding]:
     ]
 
 
-def _check_classes(splits: Splits) -> list[Finding]:
+def _check_classes(splits: Splits) -> list[CheckFinding]:
     """How often each target occurs, where targets look like classes."""
     train = Counter(row.target.strip() for row in splits.train)
     held_out = Counter(row.target.strip() for row in (*splits.dev, *splits.test))
@@ -109,7 +109,7 @@ def _check_classes(splits: Splits) -> list[Finding]:
     bars = _draw_bars(train)
     level: Level = "doubt" if unseen or rare or uneven else "fine"
     remedy = "balance them, or mind the macro-F1" if level == "doubt" else ""
-    return [Finding("class balance", level, summary, remedy=remedy, detail=bars)]
+    return [CheckFinding("class balance", level, summary, remedy=remedy, detail=bars)]
 
 
 def _list_some(names: Iterable[str], most: int = 3) -> str:

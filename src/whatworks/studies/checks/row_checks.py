@@ -15,11 +15,11 @@ from whatworks.metrics.registry import (
     load_task_metric,
 )
 from whatworks.metrics.score import Metric
-from whatworks.studies.checks.finding import LEVELS, Finding, Level, format_share, grade_share
+from whatworks.studies.checks.finding import LEVELS, CheckFinding, Level, format_share, grade_share
 from whatworks.studies.checks.label_checks import PARTS, Placed, check_labels, list_placed
 
 
-def check_rows(task: Task, min_effect: float) -> list[Finding]:
+def check_rows(task: Task, min_effect: float) -> list[CheckFinding]:
     """Everything that rows and metric alone can tell.
 
     Args:
@@ -46,12 +46,12 @@ def check_rows(task: Task, min_effect: float) -> list[Finding]:
     ]
 
 
-def _check_sizes(splits: Splits) -> Finding:
+def _check_sizes(splits: Splits) -> CheckFinding:
     counts = splits.counts()
     sizes = ", ".join(f"{count} {part}" for part, count in counts.items())
     # Two proportions of one half, 80% power at the 5% level: an upper bound, since arms are paired.
     visible = min(1.0, 2.8 * (0.5 / max(1, counts["test"])) ** 0.5)
-    return Finding(
+    return CheckFinding(
         "rows",
         "doubt" if visible > 0.3 else "fine",
         f"{sizes}; {counts['test']} test rows show differences of {visible:.0%} for certain, "
@@ -60,27 +60,27 @@ def _check_sizes(splits: Splits) -> Finding:
     )
 
 
-def _check_notes(task: Task) -> list[Finding]:
+def _check_notes(task: Task) -> list[CheckFinding]:
     """What reading left out or guessed: missing values, fields of turns, pairs without a better."""
     if not task.notes:
         return []
     remedy = "complete the rows, or mind that they are not part of the study as they stand"
-    return [Finding("reading", "doubt", "; ".join(task.notes), remedy=remedy)]
+    return [CheckFinding("reading", "doubt", "; ".join(task.notes), remedy=remedy)]
 
 
-def _check_ids(rows: Placed) -> list[Finding]:
+def _check_ids(rows: Placed) -> list[CheckFinding]:
     times = Counter(row.id for _, row in rows)
     twice = [name for name, count in times.items() if count > 1]
     if not twice:
         return []
     remedy = "give every row an id of its own, or leave the id column out"
-    return [Finding("ids", "spoils", f"{len(twice)} ids stand twice", twice, remedy=remedy)]
+    return [CheckFinding("ids", "spoils", f"{len(twice)} ids stand twice", twice, remedy=remedy)]
 
 
-def _check_leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Finding]:
+def _check_leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[CheckFinding]:
     """Rows of dev and test that stand in an earlier split, exactly or nearly."""
     total = Counter(part for part, _ in rows)
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     kinds = (("the same", found.exact), ("nearly the same", _add_copies(found)))
     for kind, groups in kinds:
         leaked: dict[str, list[str]] = {"dev": [], "test": []}
@@ -98,7 +98,7 @@ def _check_leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Fin
             levels.add("spoils")
         level: Level = next(level for level in reversed(LEVELS) if level in levels)
         findings.append(
-            Finding(
+            CheckFinding(
                 f"{kind} input in two splits",
                 level,
                 "; ".join(
@@ -124,9 +124,9 @@ def _add_copies(found: Duplicates) -> list[tuple[int, ...]]:
     ]
 
 
-def _check_repeats(rows: Placed, found: Duplicates) -> list[Finding]:
+def _check_repeats(rows: Placed, found: Duplicates) -> list[CheckFinding]:
     """Rows that stand in one split several times."""
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     for kind, groups in (("exact", found.exact), ("near", found.near)):
         again = defaultdict[str, list[str]](list)
         for group in groups:
@@ -139,7 +139,7 @@ def _check_repeats(rows: Placed, found: Duplicates) -> list[Finding]:
         repeats = ", ".join(f"{len(names)} in {part}" for part, names in again.items()) or "none"
         exact = kind == "exact"
         findings.append(
-            Finding(
+            CheckFinding(
                 f"{kind} duplicates",
                 "doubt" if exact and again else "fine",
                 repeats + ("" if exact else f" (by MinHash, {found.compared} pairs compared)"),
@@ -151,7 +151,7 @@ def _check_repeats(rows: Placed, found: Duplicates) -> list[Finding]:
     return findings
 
 
-def _check_groups(rows: Placed) -> list[Finding]:
+def _check_groups(rows: Placed) -> list[CheckFinding]:
     """Groups that stand in two splits."""
     where = defaultdict[str, set[str]](set)
     for part, row in rows:
@@ -163,7 +163,7 @@ def _check_groups(rows: Placed) -> list[Finding]:
     first = {group: min(where[group], key=PARTS.index) for group in torn}
     names = [row.id for part, row in rows if row.group in torn and part != first[row.group or ""]]
     return [
-        Finding(
+        CheckFinding(
             "groups in two splits",
             "spoils" if torn else "fine",
             f"{format_share(len(torn), len(where))} groups",
@@ -179,7 +179,7 @@ def _check_groups(rows: Placed) -> list[Finding]:
 
 def _check_conflicts(
     rows: Placed, found: Duplicates, metric: Metric, min_effect: float
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Rows with the same input, of which one's target is a wrong answer to the other."""
     names: dict[str, list[str]] = {"train": [], "test": []}
     for group in found.exact:
@@ -197,7 +197,7 @@ def _check_conflicts(
     if level == "fine" and everyone:
         level = "doubt"
     return [
-        Finding(
+        CheckFinding(
             "conflicting targets",
             level,
             f"{format_share(len(everyone), len(rows))} rows have the same input as another row, "
@@ -218,7 +218,7 @@ def _is_accepted(metric: Metric, row: Example, answer: str) -> bool:
         return True  # told by `_check_targets`
 
 
-def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Finding]:
+def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[CheckFinding]:
     """Targets that the metric cannot use, does not accept, or that are empty."""
     held_out = (*splits.dev, *splits.test)
     total = len(splits.train) + len(held_out)
@@ -234,7 +234,7 @@ def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Fi
     empty = [row for row in splits.train if not row.target.strip()]
     silent = [row.id for row in empty if row.id in broken or row.id in short]
     return [
-        Finding(
+        CheckFinding(
             f"targets under the metric {metric.name}",
             "spoils" if stops else "doubt" if broken else "fine",
             f"{format_share(len(broken), total)} cannot be scored against"
@@ -245,7 +245,7 @@ def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Fi
             remedy="correct these targets, or leave the rows out" if broken else "",
             drop=list(broken),
         ),
-        Finding(
+        CheckFinding(
             "targets that score 1",
             _choose_worse(
                 grade_share(short_asked / max(1, len(held_out)), min_effect), bool(short)
@@ -258,7 +258,7 @@ def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Fi
             remedy="no arm can reach 1 there" if short else "",
             drop=list(short),
         ),
-        Finding(
+        CheckFinding(
             "empty targets",
             _choose_worse(grade_share(len(silent) / max(1, len(splits.train)), min_effect), False),
             (f"{format_share(len(empty), len(splits.train))} in train" if empty else "none")
@@ -274,14 +274,14 @@ def _choose_worse(level: Level, doubt: bool) -> Level:
     return "doubt" if level == "fine" and doubt else level
 
 
-def _check_doubtful(splits: Splits, metric: Metric) -> list[Finding]:
+def _check_doubtful(splits: Splits, metric: Metric) -> list[CheckFinding]:
     """Targets of dev and test that decide less than they seem to."""
     rows = (*splits.dev, *splits.test)
     reasons = find_doubtful(metric, rows)
     if not reasons:
         return []
     return [
-        Finding(
+        CheckFinding(
             "targets that hang on chance",
             "doubt",
             f"{format_share(len(reasons), len(rows))} of dev and test",
@@ -292,16 +292,16 @@ def _check_doubtful(splits: Splits, metric: Metric) -> list[Finding]:
     ]
 
 
-def _check_documents(task: Task) -> list[Finding]:
+def _check_documents(task: Task) -> list[CheckFinding]:
     """Documents that the study names and that cannot be used."""
     if not task.documents_fault:
         return []
     fault = f"cannot be used: {task.documents_fault}"
     remedy = "every arm that needs documents fails until then"
-    return [Finding("documents", "spoils", fault, remedy=remedy)]
+    return [CheckFinding("documents", "spoils", fault, remedy=remedy)]
 
 
-def _check_evidence(task: Task, min_effect: float) -> list[Finding]:
+def _check_evidence(task: Task, min_effect: float) -> list[CheckFinding]:
     """Rows whose evidence is never shown to them, because it is the row written out."""
     documents = {document.id: document for document in task.documents}
     rows = [
@@ -319,7 +319,7 @@ def _check_evidence(task: Task, min_effect: float) -> list[Finding]:
     total, counts = (Counter(part for part, _ in some) for some in (rows, hidden))
     share = max(counts[part] / max(1, total[part]) for part in ("dev", "test"))
     return [
-        Finding(
+        CheckFinding(
             "evidence that may be shown",
             _choose_worse(grade_share(share, min_effect), bool(hidden)),
             f"{format_share(len(hidden), len(rows))} rows are written out in their own evidence, "

@@ -20,7 +20,7 @@ from whatworks.models.engine import Engine, ModelFiles
 from whatworks.models.weights import Weights
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
-from whatworks.studies.checks.finding import Finding, format_share, grade_share
+from whatworks.studies.checks.finding import CheckFinding, format_share, grade_share
 from whatworks.studies.checks.template_checks import find_refused, find_tokenizer, mend
 
 LOOKED_AT = 5_000
@@ -36,7 +36,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 def check_tokens(
     task: Task, engine: Engine, weights: Weights, decoding: Decoding, min_effect: float
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Everything that takes the study's tokenizer and chat template.
 
     Args:
@@ -46,7 +46,7 @@ def check_tokens(
         decoding: The study's; ``max_tokens`` 0 is measured on train when it runs.
         min_effect: As in ``check_rows``.
     """
-    reader = _Reader(task, engine, weights)
+    reader = _LengthReader(task, engine, weights)
     whole = {part: getattr(task.splits, part) for part in ("train", "dev", "test")}
     refused: dict[str, str] = {}
     if reader.tokenizer is not None:
@@ -67,7 +67,7 @@ def check_tokens(
     ]
     if reader.tokenizer is None:
         note = "not visible: the server renders prompts and ends turns by its own template"
-        return [*findings, Finding("chat template", "fine", note)]
+        return [*findings, CheckFinding("chat template", "fine", note)]
     return [
         *findings,
         *_check_refusals(whole, refused, reader, min_effect),
@@ -93,7 +93,7 @@ class _Read:
         return [(row, prompt + target) for row, prompt, target in both]
 
 
-class _Reader:
+class _LengthReader:
     """Rows to lengths, by the local tokenizer where there is one, else as the engine counts."""
 
     def __init__(self, task: Task, engine: Engine, weights: Weights) -> None:
@@ -138,9 +138,9 @@ def _count_characters(row: Example) -> int:
 def _check_refusals(
     parts: Mapping[str, Sequence[Example]],
     refused: Mapping[str, str],
-    reader: _Reader,
+    reader: _LengthReader,
     min_effect: float,
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Rows that the template refuses: a run leaves them out. Their order is mended where it can."""
     rows = [(part, row) for part, members in parts.items() for row in members if row.id in refused]
     if not rows:
@@ -152,7 +152,7 @@ def _check_refusals(
     level = grade_share(held_out / total, min_effect)
     mendable = {name: row for name, row in better.items() if name not in still}
     return [
-        Finding(
+        CheckFinding(
             "rows that the template refuses",
             "doubt" if level == "fine" else level,
             f"{format_share(len(rows), sum(map(len, parts.values())))}: a run leaves them out; "
@@ -168,11 +168,11 @@ def _check_refusals(
 
 
 def _draw_histogram(
-    what: str, parts: Mapping[str, Sequence[int]], reader: _Reader, of: str
-) -> Finding:
+    what: str, parts: Mapping[str, Sequence[int]], reader: _LengthReader, of: str
+) -> CheckFinding:
     whole = [length for lengths in parts.values() for length in lengths]
     if not whole:
-        return Finding(what, "fine", "no rows")
+        return CheckFinding(what, "fine", "no rows")
     low, high = min(whole), max(whole)
     edges = np.linspace(low, high + 1, min(BINS, high + 1 - low) + 1)
     lines: list[str] = []
@@ -186,15 +186,15 @@ def _draw_histogram(
     middle, most = np.percentile(whole, [50, 95])
     kind = "" if reader.exact else ", estimated"
     summary = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{of}"
-    return Finding(what, "fine", summary, detail=lines)
+    return CheckFinding(what, "fine", summary, detail=lines)
 
 
 def _check_lengths(
     parts: Mapping[str, Sequence[Example]],
     looked: Mapping[str, _Read],
-    reader: _Reader,
+    reader: _LengthReader,
     min_effect: float,
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Rows that the model cannot read: of all, not only of those looked at."""
     context = reader.context
     if context is None:
@@ -224,7 +224,7 @@ def _check_lengths(
             f"need more than {context} tokens"
         )
     return [
-        Finding(
+        CheckFinding(
             "rows longer than the context",
             "doubt" if level == "fine" and names else level,
             summary,
@@ -242,7 +242,7 @@ def _check_room(
     looked: Mapping[str, _Read],
     decoding: Decoding,
     min_effect: float,
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Targets of dev and test that an answer has no room for."""
     if not decoding.max_tokens:
         return []
@@ -253,7 +253,7 @@ def _check_room(
     ]
     cut = [name for name, tokens in targets if tokens > decoding.max_tokens]
     return [
-        Finding(
+        CheckFinding(
             "room for the answer",
             grade_share(len(cut) / max(1, len(targets)), min_effect),
             f"{format_share(len(cut), len(targets))} targets of dev and test are longer than "
@@ -267,14 +267,14 @@ def _check_room(
     ]
 
 
-def _check_mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding:
+def _check_mask(task: Task, train: Sequence[Example], tokenizer: Any) -> CheckFinding:
     """Which tokens training learns, of the first row."""
     if not train:
-        return Finding("trained tokens", "fine", "no train rows")
+        return CheckFinding("trained tokens", "fine", "no train rows")
     row = min(train, key=lambda row: len(row.target) if row.target.strip() else 10**9)
     messages = render(Prompt(instructions=task.instructions), row, exclude=()).messages
     prompt, answer = templates.encode_training(tokenizer, messages, row.target)
-    return Finding(
+    return CheckFinding(
         "trained tokens",
         "fine",
         f"of row {row.id!r}, {len(answer)} of {len(prompt) + len(answer)}: the target and its end, "
@@ -283,7 +283,7 @@ def _check_mask(task: Task, train: Sequence[Example], tokenizer: Any) -> Finding
     )
 
 
-def _check_reasoning(train: Sequence[Example], tokenizer: Any) -> list[Finding]:
+def _check_reasoning(train: Sequence[Example], tokenizer: Any) -> list[CheckFinding]:
     """Whether targets and the template agree on who opens a block of reasoning."""
     marks = reasoning.list_marks(tokenizer)
     header = templates.find_ending(tokenizer).header
@@ -305,10 +305,10 @@ def _check_reasoning(train: Sequence[Example], tokenizer: Any) -> list[Finding]:
         remedy = "say `enable_thinking: true`, if the model is to reason"
     else:
         summary = f"{share}, learned as it stands"
-    return [Finding("reasoning", level, summary, holding if remedy else [], remedy=remedy)]
+    return [CheckFinding("reasoning", level, summary, holding if remedy else [], remedy=remedy)]
 
 
-def _check_round_trip(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> Finding:
+def _check_round_trip(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -> CheckFinding:
     """Targets that encoding and decoding change, such as those with special tokens in them.
 
     A model that says such a target to the letter is read otherwise: what comes back is scored.
@@ -329,7 +329,7 @@ def _check_round_trip(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -
                 short[row.id] = f"{quote_briefly(row.target)} comes back as {quote_briefly(text)}"
         except InputError:
             continue  # told by the checks of rows
-    return Finding(
+    return CheckFinding(
         "targets that come back",
         "spoils" if short else "fine",
         f"{format_share(len(short), total)} score less once the tokenizer has written and read them"
@@ -360,7 +360,7 @@ def _format_token(tokenizer: Any, number: int) -> str:
     return text.replace("\n", "⏎") or "∅"
 
 
-def _check_ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> Finding:
+def _check_ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) -> CheckFinding:
     """Whether the end of the turn is learned, ends generation, and stands at the end alone."""
     end = templates.find_ending(tokenizer)
     texts = (*end.stop_texts, *decoding.stop)
@@ -381,10 +381,10 @@ def _check_ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) 
     stops = bool(end.stop_ids.intersection(end.ids)) or end.text in end.stop_texts
     if not stops:
         remedy = "choose another template: `template: chatml`"
-        return Finding("end of turn", "spoils", f"generation does not stop on {shown!r}",
+        return CheckFinding("end of turn", "spoils", f"generation does not stop on {shown!r}",
                        remedy=remedy)  # fmt: skip
     if early:
-        return Finding(
+        return CheckFinding(
             "end of turn",
             "spoils",
             f"{format_share(len(early), len(train))} train targets hold what ends generation, so "
@@ -394,5 +394,5 @@ def _check_ending(train: Sequence[Example], tokenizer: Any, decoding: Decoding) 
             remedy="choose another template or stop strings, or rewrite these targets",
             drop=early,
         )
-    return Finding("end of turn", "fine", f"{shown!r} is learned at the end of every target, and "
-                   "generation stops on it")  # fmt: skip
+    reason = f"{shown!r} is learned at the end of every target, and generation stops on it"
+    return CheckFinding("end of turn", "fine", reason)
