@@ -8,6 +8,7 @@ every`` in a study file), except those of weight 0.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -42,6 +43,8 @@ _TEXT_KEYS = ("content", "value", "text")
 _READ = {*_ROLE_KEYS, *_TEXT_KEYS, "tool_calls", "function_call", "weight"}
 SILENT = "silent_turns"
 """In ``meta``: positions of the messages that are read and not learned."""
+_MEDIA = re.compile(r"image|audio|video", re.IGNORECASE)
+_FILES = ("file", "input_file", "document", "file_data", "inline_data", "media")
 
 
 def is_turns(value: Any) -> bool:
@@ -59,6 +62,7 @@ def read_turns(value: Any) -> tuple[Message, ...]:
     """The turns of a conversation.
 
     Raises:
+        LeftOut: If a turn has an image, audio or another part that is no text.
         RowProblem: If it is no list of turns, or a turn has an unknown role or no text.
     """
     value = _unpack(value)
@@ -109,6 +113,7 @@ def read_turn(value: Any) -> Message:
     so does a turn of ShareGPT's role ``function_call``, if it holds JSON.
 
     Raises:
+        LeftOut: If it has an image, audio or the like in the place of text.
         RowProblem: If the role is unknown, or the turn has neither text nor a tool call.
     """
     if not isinstance(value, dict):
@@ -129,6 +134,9 @@ def read_turn(value: Any) -> Message:
     if called:
         parts.append(_format_calls(called))
     if not parts:
+        kind = _find_kind({**fields, "type": None})
+        if kind != "part":
+            raise LeftOut(f"they hold {kind[:40]!r}, and only text is read")
         raise RowProblem("a turn without text")
     return Message(role=role, content="\n".join(part for part in parts if part))
 
@@ -137,20 +145,30 @@ def read_content(value: Any) -> str:
     """The text of a message's content: a string, or a list of text parts.
 
     Raises:
-        RowProblem: If a part is not text (an image, audio).
+        LeftOut: If a part is an image, audio, video or a file.
+        RowProblem: If a part is anything else that is not text.
     """
     if not isinstance(value, list):
         return as_text(value)
     texts: list[str] = []
     for part in cast("list[Any]", value):
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, dict) and isinstance(cast("Any", part).get("text"), str):
-            texts.append(cast("dict[str, str]", part)["text"])
+        fields = cast("dict[str, Any]", part) if isinstance(part, dict) else {"text": part}
+        kind, text = _find_kind(fields), fields.get("text")
+        if isinstance(text, str) and not _MEDIA.search(kind):
+            texts.append(text)
+        elif _MEDIA.search(kind) or kind in _FILES:
+            raise LeftOut(f"they hold {kind[:40]!r}, and only text is read")
         else:
-            kind = cast("Any", part).get("type", "part") if isinstance(part, dict) else "part"
-            raise RowProblem(f"content of kind {as_text(kind)[:40]}; only text is read")
+            raise RowProblem(f"content of kind {kind[:40]}; only text is read")
     return "\n".join(texts)
+
+
+def _find_kind(part: dict[str, Any]) -> str:
+    """``image_url`` of ``{"type": "image_url", ...}`` and of ``{"image_url": ...}`` alike."""
+    if part.get("type") is not None:
+        return as_text(part["type"])
+    filled = (name for name, content in part.items() if content is not None)
+    return next((name for name in filled if _MEDIA.search(name) or name in _FILES), "part")
 
 
 def split_last_answer(

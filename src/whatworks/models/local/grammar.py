@@ -7,13 +7,13 @@ The numpy masks are used: the library's torch path compiles for seconds.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from whatworks.base.errors import ArmFailure, InputError, get_first_line
 from whatworks.models import chat_templates as templates
+from whatworks.models import patterns
 from whatworks.models.constraint import INSTALL, Constraint
 from whatworks.models.json_schema import Schema
 
@@ -104,15 +104,17 @@ def advance(row: RequestRow, token: int) -> None:
 
 
 def is_allowed(constraint: Constraint, text: str) -> bool:
-    """Whether a finished answer has the form.
+    """Whether a finished answer has the form; in time linear in it, whatever the expression.
 
     Raises:
-        InputError: If the grammar cannot be read.
+        InputError: If the grammar cannot be read, or an expression needs more than linear time
+            (look-around, back references).
     """
     if constraint.kind == "choices":
         return text.strip() in constraint.choices
     if constraint.kind == "regex":
-        return re.fullmatch(constraint.text, text.strip()) is not None
+        whole = patterns.is_whole(constraint.text, text.strip())
+        return is_match(constraint.lark(), text.strip()) if whole is None else whole
     if constraint.kind == "json_schema":
         try:
             return not Schema(constraint.contents).errors(json.loads(text))
