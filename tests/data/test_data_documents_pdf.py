@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
-from whatworks.data import read_documents
+from whatworks.data import read_documents, read_with_notes
 from whatworks.data.pdf_text import join_divided
 
 pypdf = pytest.importorskip("pypdf")
@@ -121,3 +121,39 @@ def test_a_division_within_a_word_is_undone(words: list[str], data: st.DataObjec
     said = [*words[:at], word, *words[at + 1 :]]
     halved = [*words[:at], f"{word[: cut + 2]}-\n{word[cut + 2 :]}", *words[at + 1 :]]
     assert join_divided(" ".join(halved)) == " ".join(said)
+
+
+SOFT = {
+    "in a line": ("the capa\u00adbilities", "the capabilities"),
+    "at a line's end": ("the capa\u00ad\nbilities", "the capabilities"),
+    "before a capital": ("the Mac\u00ad\nDonald", "the MacDonald"),
+    "at a page's end": ("the capa-\n\nbilities", "the capabilities"),
+    "in another script": ("это пере-\nвод книги", "это перевод книги"),
+    "with accents": ("le ciné-\nésime", "le cinéésime"),
+}
+
+
+@pytest.mark.parametrize("name", SOFT)
+def test_what_else_divides_words_is_undone(name: str) -> None:
+    body, wanted = SOFT[name]
+    assert join_divided(body) == wanted
+
+
+SILENT = {
+    "one of two": (["A mill.", ""], "1 of 2 pages (2)"),
+    "the first": (["", "A mill."], "1 of 2 pages (1)"),
+    "two of five": (["A.", "", "B.", "", "C."], "2 of 5 pages (2, 4)"),
+    "all but one": (["", "", "A mill.", ""], "3 of 4 pages (1, 2, 4)"),
+    "many": (["A mill.", *[""] * 22], f"22 of 23 pages ({', '.join(map(str, range(2, 22)))}, ...)"),
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_pages_without_text_are_named(tmp_path: Path, name: str) -> None:
+    pages, said = SILENT[name]
+    write_pdf(tmp_path / "scan.pdf", pages)
+    found = read_with_notes(tmp_path)
+    assert len(found.documents) == 1
+    assert len(found.notes) == 1 and f"scan.pdf: no text on {said}" in found.notes[0]
+    write_pdf(tmp_path / "scan.pdf", [page for page in pages if page])
+    assert read_with_notes(tmp_path).notes == ()

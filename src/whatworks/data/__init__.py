@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatworks.data.contents import Data
-from whatworks.data.documents import read_documents
+from whatworks.data.documents import Documents, read_documents, read_with_notes
 from whatworks.data.formats import FORMATS, Format
 from whatworks.data.formats.turns import expand_turns
 from whatworks.data.logs import LOG_FORMATS, import_logs
@@ -14,11 +14,13 @@ __all__ = [
     "FORMATS",
     "LOG_FORMATS",
     "Data",
+    "Documents",
     "Format",
     "expand_turns",
     "import_logs",
     "read",
     "read_documents",
+    "read_with_notes",
     "stream",
     "write",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from whatworks.base.errors import InputError
@@ -18,16 +19,32 @@ LARGEST = 32 << 20
 
 _HTML_ENDINGS = (".html", ".htm")
 _ROWS_ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet")
+_LISTED = 20
+"""Most pages that a note names by their numbers."""
 _TEXT_COLUMNS = ("text", "contents", "content", "body", "passage", "paragraph", "document")
 
 
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Documents, and ``notes`` on what of their files has no text, a line each."""
+
+    documents: tuple[Document, ...]
+    notes: tuple[str, ...] = ()
+
+
 def read_documents(path: Path) -> tuple[Document, ...]:
+    """The documents of ``read_with_notes`` alone."""
+    return read_with_notes(path).documents
+
+
+def read_with_notes(path: Path) -> Documents:
     """The documents in a folder (with its subfolders) or in one file.
 
     A text, Markdown, HTML or PDF file is one document; its id is its path in the folder without the
     ending, its title the first Markdown heading, or that of the HTML page or the PDF. A row of a
     JSONL, JSON, CSV or Parquet file is one document: columns ``text`` (or a like name), perhaps
-    ``id`` and ``title``. Files and folders whose names begin with a dot are passed over.
+    ``id`` and ``title``. Files and folders whose names begin with a dot are passed over. The pages
+    of a PDF that have no text (scanned ones) are named in the notes.
 
     Raises:
         InputError: If nothing is there, a file is of a kind that cannot be read or has no text, is
@@ -35,7 +52,8 @@ def read_documents(path: Path) -> tuple[Document, ...]:
             only, a row has no text, or two documents have the same id.
     """
     path = Path(path)
-    documents = tuple(_read_all(path))
+    notes: list[str] = []
+    documents = tuple(_read_all(path, notes))
     if not documents:
         raise InputError(
             "the documents folder is empty" if path.is_dir() else "no documents in the file",
@@ -51,20 +69,20 @@ def read_documents(path: Path) -> tuple[Document, ...]:
                 remedy="give every document an id or a file name of its own",
             )
         ids.add(document.id)
-    return documents
+    return Documents(documents, tuple(notes))
 
 
-def _read_all(path: Path) -> Iterator[Document]:
+def _read_all(path: Path, notes: list[str]) -> Iterator[Document]:
     if not path.is_dir():
-        yield from _read_file(path, text.get_stem(path))
+        yield from _read_file(path, text.get_stem(path), notes)
         return
     for file in sorted(path.rglob("*")):
         inside = file.relative_to(path)
         if file.is_file() and not any(part.startswith(".") for part in inside.parts):
-            yield from _read_file(file, (inside.parent / text.get_stem(file)).as_posix())
+            yield from _read_file(file, (inside.parent / text.get_stem(file)).as_posix(), notes)
 
 
-def _read_file(path: Path, name: str) -> Iterator[Document]:
+def _read_file(path: Path, name: str, notes: list[str]) -> Iterator[Document]:
     ending = text.get_suffix(path)
     if ending in _ROWS_ENDINGS:
         yield from _read_from_rows(path)
@@ -78,8 +96,15 @@ def _read_file(path: Path, name: str) -> Iterator[Document]:
     if ending in _HTML_ENDINGS:
         yield _make_document(name, *read_page(text.read_text(path), str(path)), path)
     elif ending == ".pdf" or text.read_head(path).startswith(b"%PDF-"):
-        body, title = read_pdf(path)
-        yield _make_document(name, body, title, path)
+        pdf = read_pdf(path)
+        if pdf.silent:
+            numbers = ", ".join(map(str, pdf.silent[:_LISTED]))
+            more = ", ..." if len(pdf.silent) > _LISTED else ""
+            notes.append(
+                f"{path.name}: no text on {len(pdf.silent)} of {pdf.pages} pages "
+                f"({numbers}{more}), blank or scanned: run text recognition (OCR) over them"
+            )
+        yield _make_document(name, pdf.text, pdf.title, path)
     elif ending in TEXT_ENDINGS or not ending:
         body = text.read_text(path)
         heading = body.lstrip().split("\n", 1)[0]

@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from whatworks.base.errors import InputError
@@ -15,11 +16,28 @@ LONGEST = 120.0
 """Seconds that the pages of one PDF may take."""
 _FEWEST = 3
 """Pages from which lines that come again are headers and footers."""
-_HALF = re.compile(r"\w[-\u00ad]\s*$")
+_HALF = re.compile(r"\w-\s*$")
 
 
-def read_pdf(path: Path) -> tuple[str, str]:
-    """Text and title of a PDF, a paragraph per page.
+@dataclass(frozen=True, slots=True)
+class PdfText:
+    """What a PDF says.
+
+    Attributes:
+        text: A paragraph per page.
+        title: As its metadata have it; "" where they have none.
+        pages: How many it has.
+        silent: Numbers, from 1, of the pages without text: blank, or pictures of text (scanned).
+    """
+
+    text: str
+    title: str
+    pages: int
+    silent: tuple[int, ...]
+
+
+def read_pdf(path: Path) -> PdfText:
+    """Text and title of a PDF, and which of its pages have no text.
 
     Words that a line's end divides are joined (``join_divided``), and lines that head or foot most
     pages left out (``drop_margins``).
@@ -70,30 +88,33 @@ def read_pdf(path: Path) -> tuple[str, str]:
             remedy="run text recognition (OCR) over it, or move it out of the folder",
         )
     body = "\n\n".join(page for page in drop_margins(pages) if page)
-    return join_divided(body), title
+    silent = tuple(number for number, page in enumerate(pages, start=1) if not page)
+    return PdfText(join_divided(body), title, len(pages), silent)
 
 
 def join_divided(body: str) -> str:
-    """The text with words joined that were divided at the end of a line.
+    """The text with words joined that were divided at the end of a line or a page.
 
     A hyphen belongs to the word where the word stands with it elsewhere in the text, or both halves
-    are words of the text; else it goes. A soft hyphen always goes. Capitals and digits after the
-    line's end keep theirs (``COVID-`` ``19``).
+    are words of the text; else it goes. Capitals and digits after the line's end keep theirs
+    (``COVID-`` ``19``). Soft hyphens always go. Lexical search finds a word that is joined wrongly,
+    too: it knows words with and without their hyphens.
     """
-    whole = " ".join(line.rstrip("-\u00ad") if _HALF.search(line) else line
-                     for line in body.split("\n"))  # fmt: skip
+    body = re.sub(r"\u00ad(?:[ \t]*\n\s*(?=\w))?", "", body)
+    whole = " ".join(line.rstrip("-") if _HALF.search(line) else line for line in body.split("\n"))
     words = Counter(word.lower() for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", whole))
 
     def joined(found: re.Match[str]) -> str:
-        first, mark, second = found.groups()
+        first, second = found.groups()
+        if not second[0].islower():
+            return found[0]
         pair, one = f"{first}-{second}".lower(), f"{first}{second}".lower()
-        if mark == "\u00ad" or words[one]:
-            return first + second
         halves = words[first.lower()] > 1 and words[second.lower()] > 1
-        return f"{first}-{second}" if words[pair] or halves else first + second
+        kept = not words[one] and (words[pair] or halves)
+        return f"{first}-{second}" if kept else first + second
 
-    body = re.sub(r"([^\W\d_]+)([-\u2010\u00ad])[ \t]*\n[ \t]*([a-z\u00df-\u00ff]+)", joined, body)
-    return re.sub(r"(\w[-\u2010])[ \t]*\n[ \t]*(?=\w)", r"\1", body)
+    body = re.sub(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010][ \t]*\n\s*([^\W\d_]++)", joined, body)
+    return re.sub(r"(\w[-\u2010])[ \t]*\n\s*(?=\w)", r"\1", body)
 
 
 def drop_margins(pages: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.base.errors import InputError
-from whatworks.data import Data, read, read_documents
+from whatworks.data import Data, read, read_documents, read_with_notes
 from whatworks.data.file_text import get_stem, get_suffix
 from whatworks.data.formats.base import Unclear
 from whatworks.data.joined_rows import is_answers, is_beir
@@ -76,7 +76,9 @@ def sort_files(
     unclear: list[tuple[Path, Unclear]] = []
     plain: list[tuple[Path, Data]] = []
     if documents is not None:
-        files.said.append(f"{documents.name}: {len(read_documents(documents))} documents")
+        found = read_with_notes(documents)
+        files.said.append(f"{documents.name}: {len(found.documents)} documents"
+                          + "".join(f"; {note}" for note in found.notes))  # fmt: skip
     for path in paths:
         if is_answers(path):
             files.said.append(f"{path.name}: answers to the questions of the same name")

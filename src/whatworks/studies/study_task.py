@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from whatworks.base.errors import InputError
 from whatworks.base.paths import resolve_path
-from whatworks.data import expand_turns, read, read_documents
+from whatworks.data import Documents, expand_turns, read, read_with_notes
 from whatworks.data.contents import Data
 from whatworks.data.duplicates import find, select_training_pairs
 from whatworks.data.splitting import check_examples, drop_overlap, split
@@ -72,11 +72,11 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         splits=splits,
         metric=metric,
         instructions=instructions,
-        documents=documents,
+        documents=documents.documents,
         preferences=preferences,
         documents_fault=fault,
         aside=aside,
-        notes=(*source.notes, *more),
+        notes=(*source.notes, *documents.notes, *more),
     )
 
 
@@ -125,16 +125,16 @@ def _read_rows(section: TaskSection, root: Path, name: str) -> Data:
 
 def _read_documents(
     section: TaskSection, root: Path, documents: tuple[Document, ...]
-) -> tuple[tuple[Document, ...], str]:
+) -> tuple[Documents, str]:
     """The documents that the section names, else those beside the rows; and what is wrong."""
     if not section.documents:
-        return documents, ""
+        return Documents(documents), ""
     place = resolve_path(root, section.documents)
     try:
-        return read_documents(place), ""
+        return read_with_notes(place), ""
     except InputError as error:  # fails the arms that need them; the others have their answer
         fault = "; ".join(part for part in (error.cause, error.remedy) if part)
-        return (), f"{error.place or place}: {fault}"
+        return Documents(()), f"{error.place or place}: {fault}"
 
 
 def _read_preferences(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whatworks.base.errors import InputError
 from whatworks.prompts.retrieval.embedding import Embedder, load_embedder
 from whatworks.prompts.retrieval.vectors import Vectors
-from whatworks.prompts.retrieval.words import split_words
+from whatworks.prompts.retrieval.words import list_forms
 
 RRF = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, section 2)."""
@@ -136,6 +136,7 @@ class ByVector:
 class ByWords:
     """BM25 (Robertson et al. 1994; Lucene's variant, k1 = 1.5, b = 0.75) on ``bm25s``.
 
+    Words with a hyphen count with and without it (``list_forms``).
     Score: BM25. Texts that share no word with the query are not ranked.
     """
 
@@ -152,7 +153,7 @@ class ByWords:
         self._vocabulary: dict[str, int] = {}
         name = self._vocabulary.setdefault
         tokens = [
-            [name(word, len(self._vocabulary)) for word in split_words(text)] for text in texts
+            [name(word, len(self._vocabulary)) for word in list_forms(text)] for text in texts
         ]
         self._bm25 = None
         if self._vocabulary:
@@ -161,7 +162,7 @@ class ByWords:
 
     def rank(self, query: str, limit: int) -> Ranked:
         """The best of the texts that share a word with the query."""
-        known = [self._vocabulary[word] for word in split_words(query) if word in self._vocabulary]
+        known = [self._vocabulary[word] for word in list_forms(query) if word in self._vocabulary]
         if self._bm25 is None or not known:
             return Ranked(np.zeros(0, np.int64), np.zeros(0, np.float32))
         scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(known)
