@@ -14,6 +14,7 @@ from whatworks.data.contents import Data
 from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
 from whatworks.data.formats.base import (
     NO_VALUE,
+    UNPAIRED,
     Absent,
     LeftOut,
     Unclear,
@@ -299,7 +300,7 @@ def _make_pairs(items: Sequence[_Item]) -> tuple[tuple[Pair, ...], tuple[str, ..
     pairs = tuple(pair for pair in joined if pair.chosen.strip() != pair.rejected.strip())
     single = sum(not (pair.chosen and pair.rejected) for pair in pairs)
     counts = {
-        "labelled answers have no partner: pairs with an empty side": single,
+        UNPAIRED: single,
         "pairs have the same answer twice: they are rows, and prefer nothing": len(joined)
         - len(pairs),
     }

@@ -11,10 +11,12 @@ import pytest
 
 from whatworks.app.run_study import run_study
 from whatworks.data import read
+from whatworks.data.formats.base import SHARED_SCHEMA, UNANSWERABLE, UNPAIRED
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks.models.decoding import Decoding
 from whatworks.models.open_engine import open_engine
 from whatworks.studies.checks.check_task import CheckFinding, check_task
+from whatworks.studies.checks.row_checks import check_rows
 from whatworks.studies.checks.token_checks import LOOKED_AT, check_tokens
 from whatworks.studies.open_study import open_study
 
@@ -337,6 +339,26 @@ def test_pairs_that_prefer_nothing_are_counted_and_no_pairs(
     found = findings(study(metric="json, preferences: liked.jsonl"))["reading"]
     assert found.level == "doubt"
     assert "preferences: 3 pairs have the same answer twice" in found.says
+
+
+NOTES: dict[str, tuple[tuple[str, ...], list[str]]] = {
+    "nothing": ((), []),
+    "unanswerable": ((f"train: 5 rows {UNANSWERABLE}",), ["fine"]),
+    "labelled": ((f"preferences: 9 {UNPAIRED}",), ["fine"]),
+    "one schema": ((f"train: {SHARED_SCHEMA}",), ["fine"]),
+    "pictures": (("train: 2 rows were left out: they hold 'image'",), ["doubt"]),
+    "fields": (("train: 2 rows have turns with 'name', which the model is not shown",), ["doubt"]),
+    "both": ((f"dev: 1 rows {UNANSWERABLE}", "a.pdf: no text on 1 of 2 pages"), ["doubt", "fine"]),
+}
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_notes_that_are_information_are_fine(study: Write, name: str) -> None:
+    notes, levels = NOTES[name]
+    task = open_study(study(), checked=False).task.replace(notes=notes)
+    found = [f for f in check_rows(task, 0.05) if f.check in ("reading", "as read")]
+    assert [one.level for one in found] == levels
+    assert sorted(one.says for one in found) == sorted(notes)
 
 
 @pytest.mark.parametrize("value", [None, "nan", "NaN", "None", "null"])

@@ -24,6 +24,15 @@ NO_VALUE = frozenset({"NaN", "nan", "None", "null", "NULL", "<NA>", "NaT", "#N/A
 
 UNANSWERABLE = "are unanswerable: their target is empty"
 """What is noted of rows that ask what has no answer."""
+UNPAIRED = "labelled answers have no partner: pairs with an empty side"
+"""What is noted of preferences that are labelled one by one (KTO)."""
+SHARED_SCHEMA = "all rows share one schema: it is in meta['context'], not in the input"
+"""What is noted of SQL rows on one database."""
+
+
+def is_information(note: str) -> bool:
+    """Whether a note of reading tells what is right as it is: no row or field is lost by it."""
+    return note.endswith((UNANSWERABLE, UNPAIRED, SHARED_SCHEMA))
 
 
 class RowProblem(Exception):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from whatworks.data.formats.base import (
+    SHARED_SCHEMA,
     UNANSWERABLE,
     Columns,
     Content,
@@ -75,8 +76,7 @@ def _fit_sql(form: Format, rows: Sequence[Fields], columns: Columns) -> Format:
         return replace(read, inputs={"question": read.inputs["question"]})
 
     shown = {**form.columns, "input": ("question",), "schema": ("context",)}
-    note = "all rows share one schema: it is in meta['context'], not in the input"
-    return replace(form, columns=shown, content=content, notes=(note,))
+    return replace(form, columns=shown, content=content, notes=(SHARED_SCHEMA,))
 
 
 def _read_entities(fields: Fields) -> Content:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 from whatworks.base.errors import InputError
 from whatworks.data.duplicates import Duplicates, find
+from whatworks.data.formats.base import is_information
 from whatworks.data.near_duplicates import is_repeat
 from whatworks.data.task import Example, Splits, Task
 from whatworks.metrics.registry import (
@@ -61,11 +62,19 @@ def _check_sizes(splits: Splits) -> CheckFinding:
 
 
 def _check_notes(task: Task) -> list[CheckFinding]:
-    """What reading left out or guessed: missing values, fields of turns, pairs without a better."""
-    if not task.notes:
-        return []
+    """What reading left out or guessed: missing values, fields of turns, pairs without a better.
+
+    What is right as it is comes in a finding of its own, for information.
+    """
+    fine = [note for note in task.notes if is_information(note)]
+    doubts = [note for note in task.notes if not is_information(note)]
     remedy = "complete the rows, or mind that they are not part of the study as they stand"
-    return [CheckFinding("reading", "doubt", "; ".join(task.notes), remedy=remedy)]
+    findings: list[CheckFinding] = []
+    if doubts:
+        findings.append(CheckFinding("reading", "doubt", "; ".join(doubts), remedy=remedy))
+    if fine:
+        findings.append(CheckFinding("as read", "fine", "; ".join(fine)))
+    return findings
 
 
 def _check_ids(rows: Placed) -> list[CheckFinding]:
