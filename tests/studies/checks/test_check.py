@@ -361,6 +361,27 @@ def test_notes_that_are_information_are_fine(study: Write, name: str) -> None:
     assert sorted(one.says for one in found) == sorted(notes)
 
 
+def test_pages_of_a_pdf_without_text_are_told(study: Write, tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf")
+    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+    writer = pypdf.PdfWriter()
+    names = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    font = DictionaryObject({NameObject(k): NameObject(v) for k, v in names.items()})
+    page = writer.add_blank_page(300, 200)
+    fonts = DictionaryObject({NameObject("/F1"): font})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+    drawn = DecodedStreamObject()
+    drawn.set_data(b"BT /F1 12 Tf 20 100 Td (A mill grinds rye.) Tj ET")
+    page[NameObject("/Contents")] = writer._add_object(drawn)
+    writer.add_blank_page(300, 200)
+    (tmp_path / "papers").mkdir()
+    writer.write(tmp_path / "papers" / "mill.pdf")
+    found = findings(study(metric="json, documents: papers"))["reading"]
+    assert found.level == "doubt"
+    assert found.says.startswith("mill.pdf: no text on 1 of 2 pages (2)")
+
+
 @pytest.mark.parametrize("value", [None, "nan", "NaN", "None", "null"])
 def test_rows_left_out_for_missing_values_are_counted(study: Write, value: Any) -> None:
     def plant(parts: Parts) -> None:
