@@ -1,7 +1,7 @@
 """The protocol's shapes: requests checked, replies and errors written.
 
-What is not supported is refused by name, not ignored: an answer that leaves out what was asked for
-looks like one that keeps to it.
+What would change the answer and is not supported is refused by name, not ignored: an answer that
+leaves out what was asked for looks like one that keeps to it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whatworks.app.serve.neutral_fields import drop_from_message, drop_neutral_fields
 from whatworks.base.errors import WhatworksError
 from whatworks.data.task import Message
 from whatworks.models.constraint import Constraint, make_constraint
@@ -63,6 +64,8 @@ class ChatTurn(_Shape):
     content: str | list[Part] | None = None
     name: str | None = None
 
+    _drop = model_validator(mode="before")(drop_from_message)
+
     @property
     def message(self) -> Message:
         """The message as ours."""
@@ -85,10 +88,8 @@ class _Drawing(_Shape):
     stream: bool = False
     stream_options: dict[str, Any] | None = None
     structured_outputs: dict[str, Any] | None = None
-    user: str | None = None
-    metadata: dict[str, Any] | None = None
-    presence_penalty: Literal[0] | None = None
-    frequency_penalty: Literal[0] | None = None
+
+    _drop = model_validator(mode="before")(drop_neutral_fields)
 
     @property
     def with_usage(self) -> bool:
@@ -122,11 +123,10 @@ class ChatRequest(_Drawing):
     """``POST /v1/chat/completions``."""
 
     messages: list[ChatTurn] = Field(min_length=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
-    top_logprobs: Literal[0] | None = None
     response_format: dict[str, Any] | None = None
-    store: bool | None = None
 
     def constraint(self) -> Constraint | None:
         """The form asked for, in either place."""
@@ -134,7 +134,8 @@ class ChatRequest(_Drawing):
         if response_form.get("type") == "json_object":
             return Constraint.of_schema({"type": "object"})
         if response_form.get("type") == "json_schema":
-            schema = (response_form.get("json_schema") or {}).get("schema")
+            described = response_form.get("json_schema")
+            schema = described.get("schema") if isinstance(described, dict) else None
             return _read_form({"json_schema": schema}, "response_format")
         if response_form.get("type") != "text":
             raise RequestRefusal(

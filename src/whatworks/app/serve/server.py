@@ -128,10 +128,12 @@ class ModelServer:
             ]
 
         prompts = await asyncio.wrap_future(self._batcher.call(encoded))
-        context = engine.context_length(files)
+        context, vocabulary = engine.context_length(files), engine.vocabulary(files)
         for ids in prompts:
             if not ids:
                 raise RequestRefusal("an empty prompt", param="prompt")
+            if not all(0 <= token < vocabulary for token in ids):
+                raise RequestRefusal(f"token ids are 0 to {vocabulary - 1}", param="prompt")
             # An echo alone needs no room for an answer.
             if context is not None and len(ids) + (not body.echo) > context:
                 raise make_length_refusal(context, len(ids))
