@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +161,30 @@ def test_an_empty_key_is_refused() -> None:
     command = [sys.executable, "-m", "whatworks", "serve", "lab", "--api-key", " "]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ)
     assert run.returncode == 2 and "the key is empty" in run.stderr
+
+
+def test_the_command_takes_the_key_from_the_environment(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "whatworks", "serve", "lab", "--port", str(port)]
+    with (tmp_path / "said").open("w+") as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, env={**os.environ, "WHATWORKS_API_KEY": KEY}
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < deadline:
+                with contextlib.suppress(OSError):
+                    assert ask(port, "localhost") == 401
+                    assert ask(port, "localhost", authorization=f"Bearer {KEY}") == 404
+                    break
+                time.sleep(0.2)
+            else:
+                raise AssertionError("it never listened")
+        finally:
+            process.terminate()
+            process.wait()
+        said.seek(0)
+        text = said.read()
+    assert "serving 'lab'" in text and KEY not in text
