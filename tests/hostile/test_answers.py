@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from whatworks.base.errors import InputError
+from whatworks.base.time_limit import OutOfTime, call_within
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.metrics.citations import strip_citations
 from whatworks.metrics.constraints import KINDS
-from whatworks.metrics.limits import LONGEST, OutOfTime, call_within
+from whatworks.metrics.limits import LONGEST
 from whatworks.metrics.names_and_numbers import find_entities
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Score

@@ -116,7 +116,8 @@ class StudyInfo:
         decisions: What was decided on dev, in sentences.
         findings: Sentences about why, e.g. from the form-or-facts diagnosis.
         plan: How the plan did that was made before; empty when there was none.
-        origin: What the model's weights were dequantised from; empty when they were not.
+        origin: What the model's weights were dequantised from, or the pickle they were loaded from;
+            empty for safetensors.
         curve: Arms of the learning curve.
         curve_arm: What they are without the number of rows.
         looks: How often there were results to look at: with more rows or seeds there are new ones.

@@ -25,9 +25,10 @@ from typing import Any
 
 from whatworks.base.errors import InputError, get_first_line, suggest_nearest
 from whatworks.base.paths import resolve_model, resolve_path
+from whatworks.base.time_limit import OutOfTime, call_within
 from whatworks.data.task import Example, MetricSpec, Task
 from whatworks.metrics.definition import MetricDefinition, Options
-from whatworks.metrics.limits import LONGEST, OutOfTime, call_within, limit_characters
+from whatworks.metrics.limits import LONGEST, limit_characters
 from whatworks.metrics.score import Metric, Score
 from whatworks.models.constraint import Constraint
 from whatworks.models.reasoning import holds_reasoning, split

@@ -21,6 +21,7 @@ from typing import Any
 from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.task import Message
 from whatworks.models import reasoning
+from whatworks.models.template_limits import make_template_refusal, render_within
 from whatworks.models.template_styles import STYLES, write_jinja
 
 Tokenizer = Any
@@ -328,26 +329,17 @@ def _render_text(tokenizer: Tokenizer, messages: Sequence[Message], *, ask: bool
 
     turns = [{"role": m.role, "content": m.content} for m in messages]
 
-    def rendered(turns: list[dict[str, str]]) -> str:
-        # enable_thinking: answers are scored as they stand, so reasoning models answer directly.
-        # Templates that don't know the word ignore it.
-        return str(
-            tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=ask, enable_thinking=False
-            )
-        )
-
     try:
-        text = rendered(turns)
+        text = render_within(tokenizer, turns, ask=ask)
         if turns[0]["role"] != "system" or turns[0]["content"].strip() in text:
             return text
     except TemplateError as error:
         if turns[0]["role"] != "system":
-            raise _make_refusal(error) from error
+            raise make_template_refusal(error) from error
     try:
-        return rendered(_fold_system(turns))
+        return render_within(tokenizer, _fold_system(turns), ask=ask)
     except TemplateError as error:
-        raise _make_refusal(error) from error
+        raise make_template_refusal(error) from error
 
 
 def _fold_system(turns: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -368,13 +360,6 @@ _FOLDED = """\
 {% set messages = [{'role': 'user', 'content': folded_text}] + messages %}\
 {% endif %}"""
 """``_fold_system`` as a template says it."""
-
-
-def _make_refusal(error: Exception) -> InputError:
-    return InputError(
-        f"the model's chat template refuses the messages: {error}",
-        remedy=f"choose a template: {', '.join(STYLES)}",
-    )
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> list[int]:

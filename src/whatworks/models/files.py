@@ -1,6 +1,8 @@
 """From a model's name to a folder, a content hash, and loaded objects.
 
-Nothing is downloaded unless the user asked for it with ``WHATWORKS_DOWNLOAD=1``.
+Nothing is downloaded unless the user asked for it with ``WHATWORKS_DOWNLOAD=1``. No code of a
+model's folder is run: ``trust_remote_code`` is off (unsaid, transformers asks at the terminal),
+and a pickle is read with ``weights_only``, safetensors first, as transformers does.
 """
 
 from __future__ import annotations
@@ -77,9 +79,17 @@ def loads_by_name(name: str) -> bool:
 
 
 def describe_origin(name: str) -> str:
-    """What the weights of that model were dequantised from; empty for models that were not."""
-    if loads_by_name(name) or is_shipped(name):
+    """What the weights of that model were dequantised from, or that they were a pickle; empty for
+    models in safetensors, the package's own and those of a server."""
+    if is_shipped(name):
         return ""
+    if loads_by_name(name):
+        try:
+            file = find_weight_file(resolve(name))
+        except InputError:  # a server's
+            return ""
+        pickled = file is not None and ".bin" in file.name
+        return f"loaded from {file.name}, a pickle (its tensors alone)" if pickled else ""
     return str(describe(resolve(name)) or "")
 
 
@@ -184,6 +194,15 @@ def _check(folder: Path) -> None:
         raise refuse("not a complete model folder: it has no tokenizer")
 
 
+def find_weight_file(folder: Path) -> Path | None:
+    """The file of weights, or the index of several, that transformers loads from a folder."""
+    names = ("model.safetensors", "pytorch_model.bin")
+    ends = ("", ".index.json")
+    return next(
+        (file for name in names for end in ends if (file := folder / (name + end)).is_file()), None
+    )
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder; shared, so change only copies of it.
 
@@ -198,7 +217,9 @@ def _load_tokenizer(which: Identity) -> Any:
     from transformers import AutoTokenizer
 
     with silence_loading(), _convert_errors(which[0], "tokenizer"):
-        tokenizer: Any = AutoTokenizer.from_pretrained(which[0], local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            which[0], local_files_only=True, trust_remote_code=False
+        )
     # Lengths are checked where they matter; the library's own warning would tear the bars apart.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer
@@ -213,7 +234,9 @@ def load_config(folder: Path) -> Any:
     from transformers import AutoConfig
 
     with silence_loading(), _convert_errors(folder, "config"):
-        return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
+        return AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        ).get_text_config()
 
 
 def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
@@ -226,7 +249,12 @@ def load_model(folder: Path, *, dtype: Any, device: str) -> Any:
 
     with silence_loading(), _convert_errors(folder, "model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
+            output_loading_info=True,
         )
         model, info = loaded
     missing = sorted(str(key) for key in info.get("missing_keys", ()))

@@ -153,7 +153,7 @@ def _load(file: Path) -> tuple[Any, Any, dict[str, int]]:
         # The reader's own progress bar asks nobody whether it may show itself.
         with silence_loading(), contextlib.redirect_stderr(io.StringIO()):
             tokenizer: Any = AutoTokenizer.from_pretrained(
-                file.parent, gguf_file=file.name, local_files_only=True
+                file.parent, gguf_file=file.name, local_files_only=True, trust_remote_code=False
             )
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 file.parent,
@@ -161,6 +161,7 @@ def _load(file: Path) -> tuple[Any, Any, dict[str, int]]:
                 quantization_config=GgufConfig(dequantize=True),
                 dtype=torch.float32 if small else torch.bfloat16,
                 local_files_only=True,
+                trust_remote_code=False,
                 output_loading_info=True,
             )
     except MemoryError:

@@ -39,7 +39,11 @@ def load_scorer(base: Path, *, seed: int | None = None) -> Any:
     try:
         with silence_loading():
             model: Any = AutoModelForSequenceClassification.from_pretrained(
-                base, num_labels=1, dtype=torch.float32, local_files_only=True
+                base,
+                num_labels=1,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
             )
     except (ValueError, OSError, KeyError) as error:
         raise ArmFailure(

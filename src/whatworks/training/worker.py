@@ -218,7 +218,11 @@ def _load_in_four_bits(base: Path) -> Any:
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
     return AutoModelForCausalLM.from_pretrained(
-        base, quantization_config=config, device_map={"": 0}, local_files_only=True
+        base,
+        quantization_config=config,
+        device_map={"": 0},
+        local_files_only=True,
+        trust_remote_code=False,
     )
 
 

@@ -148,6 +148,15 @@ def test_echo_gives_the_prompts_log_probabilities(
         ({"temperature": -1}, "BadRequestError", "temperature"),
         ({"tools": [{"type": "function"}]}, "BadRequestError", "not supported"),
         ({"extra_body": {"structured_outputs": {"regex": "("}}}, "BadRequestError", "regular"),
+        ({"response_format": {"type": "json_schema", "json_schema": [1]}}, "BadRequestError",
+         "JSON Schema"),
+        ({"max_tokens": 0}, "BadRequestError", "max_tokens"),
+        ({"logit_bias": {"5": 3}}, "BadRequestError", "logit_bias"),
+        ({"presence_penalty": 0.5}, "BadRequestError", "presence_penalty"),
+        ({"tool_choice": "required"}, "BadRequestError", "tool_choice"),
+        ({"reasoning_effort": "low"}, "BadRequestError", "reasoning_effort"),
+        ({"messages": [{"role": "assistant", "refusal": "no"}, *ASK]}, "BadRequestError",
+         "refusal"),
     ],
 )  # fmt: skip
 def test_errors_are_in_the_clients_shape(
@@ -157,6 +166,30 @@ def test_errors_are_in_the_clients_shape(
     with pytest.raises(getattr(openai, kind)) as caught:
         client.chat.completions.create(**asked)
     assert says in f"{caught.value} {caught.value.code}"
+
+
+def test_what_changes_nothing_is_accepted(client: Any) -> None:
+    asked = {"model": "tiny", "max_tokens": 8, "temperature": 0}
+    first = client.chat.completions.create(**asked, messages=ASK)
+    plain = {"role": "assistant", "content": first.choices[0].message.content}
+    wanted = client.chat.completions.create(**asked, messages=[*ASK, plain, *ASK])
+    message = first.choices[0].message
+    empty = {"audio": None, "function_call": None, "tool_calls": None, "annotations": []}
+    for given in (message, message.model_dump(), {**message.model_dump(), **empty}):
+        said = client.chat.completions.create(
+            **asked, messages=[*ASK, given, *ASK], tools=[], logit_bias={}, tool_choice="none",
+            service_tier="auto", parallel_tool_calls=True, user="me", safety_identifier="me",
+            prompt_cache_key="key", store=False, metadata={"a": "b"}, reasoning_effort=None,
+            presence_penalty=0, frequency_penalty=0.0, extra_body={"top_k": -1, "min_p": 0},
+        )  # fmt: skip
+        assert said.choices[0].message.content == wanted.choices[0].message.content
+        assert said.usage == wanted.usage
+
+
+def test_token_ids_out_of_range_are_refused(client: Any) -> None:
+    for ids in ([-1], [3, 10**6], [10**30], [[3], [10**9]]):
+        with pytest.raises(openai.BadRequestError, match="token ids are 0 to"):
+            client.completions.create(model="tiny", prompt=ids, max_tokens=1)
 
 
 def test_the_endpoint_engine_sees_what_the_local_one_sees(

@@ -24,9 +24,22 @@ def serve(
     name: Annotated[
         str | None, typer.Option(help="What clients call it; model or arm by default.")
     ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WHATWORKS_API_KEY",
+            help="Key that clients must send; better in the environment, where no process list "
+            "shows it.",
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Further name that clients call the server by, as behind a proxy."),
+    ] = None,
 ) -> None:
     """Serve a model, or an arm with its prompt, demonstrations and retrieval, as OpenAI does."""
     try:
+        from whatworks.app.serve.gate import Access
         from whatworks.app.serve.server import run
     except ModuleNotFoundError as error:
         raise InputError(
@@ -34,10 +47,14 @@ def serve(
         ) from error
     from whatworks.app.serve.served import open_served
 
+    if api_key is not None and not api_key.strip():
+        raise InputError("the key is empty", remedy="give one, or leave --api-key out")
     _check_free(host, port)
     served = open_served(target, arm, name)
     print(f"serving {served.name!r} at http://{host}:{port}/v1", file=sys.stderr, flush=True)
-    run(served, host, port)
+    if api_key is None and host not in ("127.0.0.1", "localhost", "::1"):
+        print("! whoever reaches it may ask: set WHATWORKS_API_KEY", file=sys.stderr, flush=True)
+    run(served, Access(host, tuple(allowed_host or ()), api_key and api_key.strip()), port)
 
 
 def _check_free(host: str, port: int) -> None:

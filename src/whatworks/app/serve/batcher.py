@@ -18,6 +18,9 @@ from whatworks.metrics.citations import make_answer_reader
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, OnToken, Token
 
+LONGEST = 256
+"""Answers that may be waited for at a time; one request alone may want more."""
+
 WINDOW = 0.01
 """Seconds that the first request waits for company."""
 
@@ -54,19 +57,50 @@ class Batcher:
         self._served = served
         self._queue: queue.Queue[Work | tuple[Callable[[], Any], Future[Any]] | None]
         self._queue = queue.Queue()
+        self._waiting = 0
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._loop, name="batcher", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work) -> Future[Generation]:
-        """Queue one answer."""
-        self._queue.put(work)
-        return work.answer
+    def submit(self, works: Sequence[Work]) -> list[Future[Generation]]:
+        """Queue the answers to one request.
+
+        Raises:
+            RequestRefusal: 429 where too many are waited for already.
+        """
+        self._admit([work.answer for work in works])
+        for work in works:
+            self._queue.put(work)
+        return [work.answer for work in works]
 
     def call(self, function: Callable[[], Any]) -> Future[Any]:
-        """Queue something else that needs the engine."""
+        """Queue something else that needs the engine.
+
+        Raises:
+            RequestRefusal: 429 where too much is waited for already.
+        """
         result: Future[Any] = Future()
+        self._admit([result])
         self._queue.put((function, result))
         return result
+
+    def _admit(self, results: Sequence[Future[Any]]) -> None:
+        with self._lock:
+            if self._waiting and self._waiting + len(results) > LONGEST:
+                raise RequestRefusal(
+                    f"{self._waiting} answers are waited for already: ask again later",
+                    status=429,
+                    kind="rate_limit_error",
+                    code="rate_limit_exceeded",
+                    headers={"retry-after": "1"},
+                )
+            self._waiting += len(results)
+        for result in results:
+            result.add_done_callback(self._leave)
+
+    def _leave(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._waiting -= 1
 
     def close(self) -> None:
         """Finish what is queued, then free the model."""

@@ -1,18 +1,19 @@
 """The protocol's shapes: requests checked, replies and errors written.
 
-What is not supported is refused by name, not ignored: an answer that leaves out what was asked for
-looks like one that keeps to it.
+What would change the answer and is not supported is refused by name, not ignored: an answer that
+leaves out what was asked for looks like one that keeps to it.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whatworks.app.serve.neutral_fields import drop_from_message, drop_neutral_fields
 from whatworks.base.errors import WhatworksError
 from whatworks.data.task import Message
 from whatworks.models.constraint import Constraint, make_constraint
@@ -29,6 +30,7 @@ class RequestRefusal(Exception):
         kind: OpenAI's ``type``.
         code: OpenAI's ``code``.
         param: The field at fault.
+        headers: Further headers of the reply.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class RequestRefusal(Exception):
         kind: str = "invalid_request_error",
         code: str | None = None,
         param: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = dict(headers or {})
         self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
@@ -62,6 +66,8 @@ class ChatTurn(_Shape):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
     name: str | None = None
+
+    _drop = model_validator(mode="before")(drop_from_message)
 
     @property
     def message(self) -> Message:
@@ -85,10 +91,8 @@ class _Drawing(_Shape):
     stream: bool = False
     stream_options: dict[str, Any] | None = None
     structured_outputs: dict[str, Any] | None = None
-    user: str | None = None
-    metadata: dict[str, Any] | None = None
-    presence_penalty: Literal[0] | None = None
-    frequency_penalty: Literal[0] | None = None
+
+    _drop = model_validator(mode="before")(drop_neutral_fields)
 
     @property
     def with_usage(self) -> bool:
@@ -122,11 +126,10 @@ class ChatRequest(_Drawing):
     """``POST /v1/chat/completions``."""
 
     messages: list[ChatTurn] = Field(min_length=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
-    top_logprobs: Literal[0] | None = None
     response_format: dict[str, Any] | None = None
-    store: bool | None = None
 
     def constraint(self) -> Constraint | None:
         """The form asked for, in either place."""
@@ -134,7 +137,8 @@ class ChatRequest(_Drawing):
         if response_form.get("type") == "json_object":
             return Constraint.of_schema({"type": "object"})
         if response_form.get("type") == "json_schema":
-            schema = (response_form.get("json_schema") or {}).get("schema")
+            described = response_form.get("json_schema")
+            schema = described.get("schema") if isinstance(described, dict) else None
             return _read_form({"json_schema": schema}, "response_format")
         if response_form.get("type") != "text":
             raise RequestRefusal(

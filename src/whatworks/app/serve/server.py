@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from whatworks.app.serve.batcher import Batcher, Work, make_length_refusal
+from whatworks.app.serve.gate import Access, Gate
 from whatworks.app.serve.protocol import (
     ChatRequest,
     ChatTurn,
@@ -128,10 +129,12 @@ class ModelServer:
             ]
 
         prompts = await asyncio.wrap_future(self._batcher.call(encoded))
-        context = engine.context_length(files)
+        context, vocabulary = engine.context_length(files), engine.vocabulary(files)
         for ids in prompts:
             if not ids:
                 raise RequestRefusal("an empty prompt", param="prompt")
+            if not all(0 <= token < vocabulary for token in ids):
+                raise RequestRefusal(f"token ids are 0 to {vocabulary - 1}", param="prompt")
             # An echo alone needs no room for an answer.
             if context is not None and len(ids) + (not body.echo) > context:
                 raise make_length_refusal(context, len(ids))
@@ -230,7 +233,7 @@ class ModelServer:
             work.answer.add_done_callback(
                 lambda done, at=at: tell(at, done.exception() or done.result())
             )
-            self._batcher.submit(work)
+        self._batcher.submit(works)
 
         async def written() -> AsyncGenerator[str]:
             sent = [""] * len(works)
@@ -261,7 +264,7 @@ class ModelServer:
         return StreamingResponse(written(), media_type="text/event-stream")
 
     async def _answers(self, works: list[Work]) -> list[Generation]:
-        futures = [asyncio.wrap_future(self._batcher.submit(work)) for work in works]
+        futures = map(asyncio.wrap_future, self._batcher.submit(works))
         return list(await asyncio.gather(*futures))
 
     def _messages(self, turns: Sequence[ChatTurn]) -> tuple[Message, ...]:
@@ -318,7 +321,7 @@ def _guard(
             return await handler(request)
         except Exception as error:
             refusal = _make_refusal(error)
-            return JSONResponse(refusal.body, status_code=refusal.status)
+            return JSONResponse(refusal.body, refusal.status, refusal.headers)
 
     return guarded
 
@@ -357,12 +360,12 @@ def _format_event(content: dict[str, Any]) -> str:
     return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"
 
 
-def run(served: Served, host: str, port: int) -> None:
+def run(served: Served, access: Access, port: int) -> None:
     """Serve until interrupted; requests under way are finished first."""
     import uvicorn
 
     config = uvicorn.Config(
-        ModelServer(served).app(), host=host, port=port, log_level="warning",
+        Gate(ModelServer(served).app(), access), host=access.host, port=port, log_level="warning",
         timeout_graceful_shutdown=30,
     )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):

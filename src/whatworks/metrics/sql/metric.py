@@ -27,9 +27,9 @@ from sqlglot import exp
 
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import cut_text, quote_briefly
+from whatworks.base.time_limit import OutOfTime, call_within
 from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
-from whatworks.metrics.limits import OutOfTime, call_within
 from whatworks.metrics.score import Score
 from whatworks.metrics.sql.exact_set import read_clauses
 from whatworks.metrics.sql.made_up_rows import fill

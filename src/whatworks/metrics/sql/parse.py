@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from whatworks.metrics.limits import OutOfTime, call_within
+from whatworks.base.time_limit import OutOfTime, call_within
 
 MAX_LENGTH = 20_000
 """Characters; a longer answer is no query but a loop of a model."""

@@ -221,6 +221,10 @@ class LocalEngine:
         limit = models.read_context_length(models.load_config(models.resolve(model.base)))
         return None if limit is None else limit - models.count_virtual_tokens(model.adapter)
 
+    def vocabulary(self, model: ModelFiles) -> int:
+        """How many tokens there are; their ids are smaller."""
+        return int(models.load_config(models.resolve(model.base)).vocab_size)
+
     def habits(self, model: ModelFiles) -> Habits:
         """How the model answers: as its template says, the embedded ones in targets alone."""
         if models.is_shipped(model.base):

@@ -45,10 +45,10 @@ class Encoder:
         try:
             with silence_loading():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                    source, local_files_only=not is_download_allowed()
+                    source, local_files_only=not is_download_allowed(), trust_remote_code=False
                 )
                 self._model: Any = AutoModel.from_pretrained(
-                    source, local_files_only=not is_download_allowed()
+                    source, local_files_only=not is_download_allowed(), trust_remote_code=False
                 )
                 self._model = self._model.float().eval()
         except Exception as error:  # broken files raise whatever the reader of that format raises

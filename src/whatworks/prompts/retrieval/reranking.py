@@ -37,9 +37,11 @@ class Reranker:
         here = not is_download_allowed()
         try:
             with silence_loading():
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(source, local_files_only=here)
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                    source, local_files_only=here, trust_remote_code=False
+                )
                 model: Any = AutoModelForSequenceClassification.from_pretrained(
-                    source, local_files_only=here
+                    source, local_files_only=here, trust_remote_code=False
                 )
         except Exception as error:  # broken files raise whatever the reader of that format raises
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
