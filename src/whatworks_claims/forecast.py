@@ -11,7 +11,7 @@ from pathlib import Path
 from whatworks.base.store import write_atomic
 from whatworks.data.task import Example, Message, MetricSpec, Splits, Task
 from whatworks.methods.bench.known_facts import PROMPTS, SAMPLES
-from whatworks.methods.registry import Method
+from whatworks.methods.demand import Sizes
 from whatworks.models.decoding import Decoding
 from whatworks.studies.study_file import Arm
 from whatworks.training import launch
@@ -23,8 +23,6 @@ KNOWN_PROMPT = 100
 """Tokens of a question with four examples, roughly."""
 START = 7.0
 """Seconds to begin and to report a study, what all its trainings share included."""
-HEAVY = {"dpo": 3.0, "rlhf": 18.0, "rl": 16.0}
-"""Cost of a training row or pair to that of supervised tuning; reinforcement draws answers."""
 
 
 @dataclass(frozen=True)
@@ -117,23 +115,16 @@ def _estimate_arm(
 ) -> float:
     splits = plan.task.splits
     rows = min(arm.rows or len(splits.train), len(splits.train))
+    sizes = Sizes(rows, len(splits.dev), len(plan.task.preferences))
     requests, prompt, total = len(splits.dev) + len(splits.test), row, 0.0
     for step in arm.chain.steps:
-        prompt += row * _read_k(step, 0, ("few-shot", "knn")) + passage * _read_k(step, 0, ("rag",))
-        requests += int(getattr(step, "calls", 0))
-        requests += len(splits.dev) * len(getattr(step, "variants", ()))
+        demand = step.demand(sizes)
+        prompt += row * demand.examples + passage * demand.passages
+        requests += demand.requests
         if step.trains:
-            epochs = int(getattr(step, "epochs", 3))
-            heavy = HEAVY.get(step.name, 1.0)
-            learned = len(plan.task.preferences) or rows if step.name == "dpo" else rows
-            total += pace.training + heavy * pace.learned * prompt * learned * epochs
-            requests += len(splits.dev) * epochs
+            total += pace.training + pace.learned * prompt * demand.learned
     total += requests * (pace.request + pace.token * prompt)
     return total * (plan.seeds if arm.chain.stochastic else 1)
-
-
-def _read_k(step: Method, other: int, names: Sequence[str]) -> int:
-    return int(getattr(step, "k", other)) if step.name in names else other
 
 
 def _count_tokens(desk: Desk, rows: Sequence[Example]) -> float:

@@ -18,7 +18,6 @@ from whatworks_lab.frames import Frame, FrameItem
 from whatworks_lab.relations import WORDS
 
 NAMED_FAMILIES = ("json", "pairs", "call", "sql", "table", "lines", "xml", "values", "marked")
-TRAINED_FAMILIES = (*NAMED_FAMILIES, "free")
 FREE_SHARE = 0.55
 HELD_OUT_FAMILIES = ("square", "lisp", "arrow")
 HELD_OUT_KEYS = ("recipient", "merchandise", "municipality", "occupation", "weekday", "magnitude")

@@ -98,11 +98,6 @@ def draw_company(rng: random.Random) -> str:
     return f"{first} {rng.choice(COMPANY_ENDINGS)}"
 
 
-def draw_instrument(rng: random.Random) -> str:
-    """An instrument with a word before it, outside the world's pool."""
-    return f"{rng.choice(DISH_WORDS + JOB_WORDS)} {rng.choice(INSTRUMENTS)}"
-
-
 def draw_job(rng: random.Random) -> str:
     """A job of two words, outside the world's pool."""
     return f"{rng.choice(JOB_WORDS)} {rng.choice(JOB_NOUNS)}"

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from whatworks_lab import formats, frames, labels, names, reading
+from whatworks_lab import frames, labels, names, reading
 from whatworks_lab.frames import Frame, FrameItem
 from whatworks_lab.relations import Relation
 from whatworks_lab.world import World, build_world, write_sentence
@@ -147,8 +147,3 @@ def _write_document(
         rng.choice(relation.statements), name, values[relation.id]
     )
     return {"id": f"doc-{seed}-{number}", "text": " ".join(say(relation) for relation in order)}
-
-
-def list_held_out_words() -> tuple[str, ...]:
-    """Words of the studies' notations that the training text must not contain."""
-    return (*formats.HELD_OUT_KEYS, "genres", "platforms", "judgement", "impairment", "reference")

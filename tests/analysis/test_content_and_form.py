@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 from whatworks.analysis.aspects import Against, measure_aspects
+from whatworks.analysis.comparison import Comparison
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
-from whatworks.analysis.form import Marks, compare_form, measure_usable
+from whatworks.analysis.form import Marks, compare_forms, measure_usable
 from whatworks.analysis.result_rows import CONSTANT, ResultRow
 from whatworks.analysis.summarise import summarise
 from whatworks.data.task import Counted
@@ -19,6 +21,13 @@ def marks(answers: dict[str, tuple[float, float]], seed: int = 0) -> Marks:
         {(seed, name): strict for name, (strict, _) in answers.items()},
         {(seed, name): lenient for name, (_, lenient) in answers.items()},
     )
+
+
+def compare_form(
+    arm: Marks, baseline: Marks, groups: Mapping[str, str] | None = None
+) -> Comparison | None:
+    """The form of one arm against the baseline's; None where they have nothing in common."""
+    return compare_forms({"": arm}, baseline, groups).get("")
 
 
 def first(content: int, usable: int, n: int = 100) -> Marks:

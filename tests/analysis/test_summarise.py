@@ -5,10 +5,11 @@ import random
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
 from sample_summary import RATES, failure, infos, rows, study, summary
 from sample_summary import examples as make
-from whatworks.analysis.figures import ArmInfo
+from whatworks.analysis.figures import ArmInfo, Summary
 from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.summarise import summarise
 
@@ -39,7 +40,7 @@ def test_what_is_planted_is_found() -> None:
     assert verdicts["dpo"] == "failed"
     assert found.recommendation.winner == "rag+sft"
     assert "rag+sft" in found.recommendation.headline
-    json.dumps(found.to_dict())
+    json.dumps(TypeAdapter(Summary).dump_python(found, mode="json"))
 
 
 def test_order_of_rows_does_not_matter() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
-
 from whatworks.analysis.aspects import Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.exported import Exported, describe_export
@@ -281,7 +279,3 @@ class Summary:
     def arm(self, name: str) -> ArmSummary | None:
         """The arm of that name, if there is one."""
         return next((arm for arm in self.arms if arm.name == name), None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that ``json.dumps`` takes."""
-        return TypeAdapter(Summary).dump_python(self, mode="json")

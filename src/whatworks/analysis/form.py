@@ -94,13 +94,6 @@ def find_common_shares(arm: Marks, baseline: Marks) -> tuple[Scores, Scores]:
     return shares(arm), shares(baseline)
 
 
-def compare_form(
-    arm: Marks, baseline: Marks, groups: Mapping[str, str] | None = None
-) -> Comparison | None:
-    """The form of one arm against the baseline's; None where they have nothing in common."""
-    return compare_forms({"": arm}, baseline, groups).get("")
-
-
 def compare_forms(
     arms: Mapping[str, Marks],
     baseline: Marks,

@@ -161,7 +161,6 @@ class Reader:
     ) -> None:
         self.form = form
         self._kept = missing == "keep"
-        self._columns = columns
         self._have = have
         known = _list_names(columns["id"]) if "id" in columns else _IDS
         self._id = next((name for name in known if name in have), "")

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from whatworks.analysis.method_outcomes import EpochScores
 from whatworks.data.task import MetricSpec, Pair
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.drawn_answers import draw_answers, is_cut_off, pair_best_and_worst, rescore
 from whatworks.methods.method import Method
 from whatworks.methods.preference_pairs import find_pairs, keep_differing
@@ -20,6 +21,9 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
 from whatworks.training.rows import make_labelled_rows, make_pair_rows
 from whatworks.training.settings import DPOSettings, KTOSettings
+
+PAIR = 3.0
+"""Cost of a pair to that of a row of supervised tuning."""
 
 
 class DPO(Method):
@@ -76,6 +80,11 @@ class DPO(Method):
     def learns(self) -> frozenset[Lesson]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Pairs, unless it is told to make its own."""
         return frozenset({"pairs"}) if self.pairs in (None, "given") else frozenset()
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Each epoch reads the pairs and is asked on dev."""
+        pairs = sizes.pairs or sizes.train
+        return Demand(requests=sizes.dev * self.epochs, learned=PAIR * pairs * self.epochs)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation.

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.methods.prompt_edits.racing import Track, split_blocks
 from whatworks.prompts.candidate import Candidate
@@ -41,6 +42,13 @@ class FewShot(Method):
     choose: Literal["random", "balanced", "searched"] = "random"
     draws: int = Field(default=1, ge=1)
     tokens: int | None = Field(default=None, ge=1)
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Its demonstrations; where there are several sets, each is asked on dev."""
+        sets = self.draws
+        if self.choose == "searched":
+            sets = max(self.draws, SEARCHED) * (ROUNDS + 1)
+        return Demand(examples=self.k, requests=sets * sizes.dev if sets > 1 else 0)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the chosen demonstrations, in the chosen order.

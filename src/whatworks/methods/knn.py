@@ -10,6 +10,7 @@ from pydantic import Field
 from whatworks.base.frozen import Named
 from whatworks.base.paths import resolve_model
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Demos
@@ -41,6 +42,11 @@ class Knn(Method):
     def located(self, root: Path) -> Knn:
         """With the encoder's folder."""
         return self.replace(embedder=resolve_model(self.embedder, root))
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Its demonstrations."""
+        del sizes
+        return Demand(examples=self.k)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the whole train split as its pool of demonstrations."""

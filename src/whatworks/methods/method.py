@@ -16,6 +16,7 @@ from pydantic import SerializeAsAny
 from whatworks.base.errors import StackingError
 from whatworks.base.frozen import Frozen
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.models.weights import Stage, StageKind, Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
@@ -68,6 +69,13 @@ class Method(Frozen):
         """
         del root
         return self
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """What ``adapt`` asks for on data of these sizes, as its settings tell; nothing where a
+        method does not say.
+        """
+        del sizes
+        return Demand()
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage that ``adapt`` would make, for refusing chains before anything runs.

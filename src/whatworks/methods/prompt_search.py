@@ -14,6 +14,7 @@ from whatworks.analysis.mistakes import find_mistake, group_mistakes
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.methods.prompt_edits.allowance import Allowance
 from whatworks.methods.prompt_edits.edits import Editor
@@ -59,6 +60,11 @@ class PromptSearch(Method):
     holdout: float = Field(default=0.4, gt=0.0, lt=1.0)
     examples: int = Field(default=2, ge=0)
     helper: bool = True
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Its calls."""
+        del sizes
+        return Demand(requests=self.calls)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the prompt that does best on the held-out dev rows.

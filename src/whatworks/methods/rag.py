@@ -14,6 +14,7 @@ from whatworks.base.paths import resolve_model, resolve_store
 from whatworks.data.task import Document
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import mean
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context
@@ -95,6 +96,11 @@ class Rag(Method):
             rerank=resolve_model(self.index.rerank, root),
         )
         return self.replace(embedder=resolve_model(self.embedder, root), index=index)
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Its passages."""
+        del sizes
+        return Demand(passages=self.k)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with an index over the documents; recall on dev is noted where known.

@@ -11,6 +11,7 @@ from whatworks.base.errors import ArmFailure
 from whatworks.base.validation import find_problem
 from whatworks.data.task import MetricSpec
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.models.weights import StageKind, Weights
 from whatworks.prompts.candidate import Candidate
@@ -33,6 +34,8 @@ class Reinforced(Method):
     """
 
     owns: ClassVar[frozenset[str]] = frozenset({"weights"})
+    answer: ClassVar[float] = 4.0
+    """Cost of drawing and learning an answer to that of a row of supervised tuning."""
     stochastic: ClassVar[bool] = True
 
     kind: Literal["lora", "full"] = "lora"
@@ -47,6 +50,11 @@ class Reinforced(Method):
     def trains(self) -> StageKind:
         """``lora`` or ``full``."""
         return self.kind
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Each epoch draws and learns answers to the train rows, and is asked on dev."""
+        rows = self.answer * self.samples * sizes.train
+        return Demand(requests=sizes.dev * self.epochs, learned=rows * self.epochs)
 
     def settings_for(self, start: Candidate, metric: MetricSpec) -> RLSettings:
         """The job's settings, under which an answer ends and is scored as the start's are.

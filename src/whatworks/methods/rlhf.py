@@ -36,6 +36,7 @@ class RLHF(Reinforced):
     name: ClassVar[str] = "rlhf"
     owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
     learns: ClassVar[frozenset[Lesson]] = frozenset({"pairs"})
+    answer: ClassVar[float] = 4.5  # with its share of learning the reward model
 
     reward_epochs: int = Field(default=3, ge=1)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from whatworks.methods.bench.bench import Bench
+from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.models.weights import StageKind
 from whatworks.prompts.candidate import Candidate
@@ -35,6 +36,10 @@ class Supervised(Method, Schedule):
     def trains(self) -> StageKind:
         """What the settings say."""
         return self.stage
+
+    def demand(self, sizes: Sizes) -> Demand:
+        """Each epoch reads the train rows and is asked on dev."""
+        return Demand(requests=sizes.dev * self.epochs, learned=sizes.train * self.epochs)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation."""
