@@ -88,8 +88,9 @@ def describe_origin(name: str) -> str:
             file = find_weight_file(resolve(name))
         except InputError:  # a server's
             return ""
-        pickled = file is not None and ".bin" in file.name
-        return f"loaded from {file.name}, a pickle (its tensors alone)" if pickled else ""
+        if file is None or ".bin" not in file.name:
+            return ""
+        return f"loaded from {file.name}, a pickle (its tensors alone)"
     return str(describe(resolve(name)) or "")
 
 
