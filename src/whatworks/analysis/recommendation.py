@@ -18,6 +18,9 @@ from whatworks.base.phrasing import (
     join_names,
 )
 
+MOSTLY = 0.5
+"""Share of usable answers from which the form fails in part only."""
+
 
 @dataclass(frozen=True)
 class ArmStanding:
@@ -224,7 +227,8 @@ def _describe_mending(arm: ArmStanding) -> str:
         harm = "less content" if content.harmed else "content not told apart"
         return f" It mends the form ({form.gain}): {usable}; {harm} ({content.gain})."
     if content.mended and arm.formless:
-        return f" It brings the content ({content.gain}); the form still fails: {usable}."
+        fails = "still fails" if form.share.value < MOSTLY else "fails in part"
+        return f" It brings the content ({content.gain}); the form {fails}: {usable}."
     if content.mended:
         return f" It brings the content ({content.gain}): {usable}."
     return ""
