@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STUDIES ?= examples/shop/tickets.yaml examples/shop/forms.yaml examples/shop/handbook.yaml
+STUDIES ?= examples/shop/forms.yaml examples/shop/handbook.yaml
 
 .PHONY: demo test lint clean
 
@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	@bash -c 'time for study in $(STUDIES); do $(BIN)/whatworks run $$study || exit; done'
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -21,9 +21,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/vulture
 	$(BIN)/deptry src
 	$(BIN)/pyright
+	$(BIN)/pyright -p tests
 
 # The small embedding model and SmolLM2 are taken without their dependencies: transformers alone
-# runs them.
+# runs them. Of axe-playwright-python only the script of axe-core is used, which looks at pages.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
@@ -33,6 +34,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,serve,rag,import,prompts,sql,instructions,style,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps axe-playwright-python
 	touch $@
 
 clean:

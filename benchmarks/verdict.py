@@ -34,6 +34,7 @@ import numpy as np
 from verdict_world import Design, Draw, begin, draw
 
 from whatworks.analysis.comparison import Comparison, compare, compare_all
+from whatworks.analysis.tied_set import find_tied
 from whatworks.analysis.verdict import (
     MIN_EFFECT,
     Option,
@@ -100,9 +101,15 @@ def apart(study: Draw) -> dict[str, Call]:
     return _calls({n: compare(own, study.base, study.groups) for n, own in study.arms.items()})
 
 
+def equal(study: Draw) -> dict[str, Call]:
+    """All arms together, each with the same share of what may be erred."""
+    return _calls(compare_all(study.arms, study.base, study.groups))
+
+
 def joint(study: Draw, look: int = 1) -> dict[str, Call]:
-    """All arms together, as a study's report does it."""
-    return _calls(compare_all(study.arms, study.base, study.groups, look=look))
+    """All arms together, half of what may be erred for the one that dev chose: as a report does."""
+    first = choose([Option(name, score) for name, score in study.dev.items()]) or ""
+    return _calls(compare_all(study.arms, study.base, study.groups, first=first, look=look))
 
 
 def _calls(compared: Mapping[str, Comparison]) -> dict[str, Call]:
@@ -118,7 +125,7 @@ def _calls(compared: Mapping[str, Comparison]) -> dict[str, Call]:
     return calls
 
 
-PROCEDURES: dict[str, Procedure] = {"apart": apart, "joint": joint}
+PROCEDURES: dict[str, Procedure] = {"apart": apart, "equal": equal, "joint": joint}
 
 
 @dataclass(frozen=True)
@@ -228,6 +235,34 @@ def look_again(design: Design, studies: int, *, spending: bool, looks: int = 4) 
     return alarms / studies
 
 
+def alarm(design: Design, procedure: Procedure, studies: int, seed: int = 0) -> float:
+    """Share of studies without any difference in which some arm is told apart."""
+    none = [0.0] * design.arms
+    drawn = (procedure(draw(design, none, _rng(seed, 0, n))) for n in range(studies))
+    return sum(any(call.significant for call in said.values()) for said in drawn) / studies
+
+
+def see(design: Design, procedure: Procedure, gain: float, studies: int, seed: int = 0) -> float:
+    """Share of studies in which an arm that is better by ``gain``, among equals, works."""
+    effects = [gain, *[0.0] * (design.arms - 1)]
+    drawn = (procedure(draw(design, effects, _rng(seed, 1, n))) for n in range(studies))
+    return sum(said["arm0"].verdict.label == "works" for said in drawn) / studies
+
+
+def hold_best(design: Design, studies: int, seed: int = 0) -> tuple[float, float]:
+    """Share of the studies whose tied set holds the truly best arm, and its mean size."""
+    held, size = 0, 0
+    for number in range(studies):
+        rng = _rng(seed, 7, number)
+        highest = min(EFFECT, 0.8 * (1 - design.base))
+        study = draw(design, [*rng.uniform(0, highest, design.arms)], rng)
+        tied = find_tied(study.arms, study.groups)
+        best = max(study.truth, key=lambda name: study.truth[name])
+        held += tied is not None and best in tied.members
+        size += len(tied.members) if tied is not None else 0
+    return held / studies, size / studies
+
+
 def regret(design: Design, studies: int, seed: int = 0) -> float:
     """Mean shortfall in points of the arm that dev chooses."""
     lost: list[float] = []
@@ -265,6 +300,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="designs whose name holds this")
     parser.add_argument("--procedures", nargs="*", default=list(PROCEDURES))
     parser.add_argument("--looks", action="store_true", help="only: four looks, more rows each")
+    parser.add_argument("--alarms", action="store_true", help="only: alarms where none differs")
+    parser.add_argument("--gain", type=float, help="only: how often such a gain is seen")
+    parser.add_argument("--tied", action="store_true", help="only: whether the best is tied")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     began = time.monotonic()
@@ -273,6 +311,23 @@ def main() -> None:
             share = look_again(Design(rows=60), args.studies, spending=spending)
             print(f"four looks, {'counted' if spending else 'not counted'}: {100 * share:.1f}%")
         return
+    if args.tied:
+        for name, design in DESIGNS.items():
+            if args.only in name:
+                held, size = hold_best(design, args.studies)
+                print(f"{name:<30} best in the tied set {100 * held:.1f}%, of {size:.1f}")
+        return
+    designs = {name: design for name, design in DESIGNS.items() if args.only in name}
+    if args.alarms or args.gain:
+        for name, design in designs.items():
+            for how in args.procedures:
+                share = (
+                    see(design, PROCEDURES[how], args.gain, args.studies)
+                    if args.gain
+                    else alarm(design, PROCEDURES[how], args.studies)
+                )
+                print(f"{name:<30}{how:<7}{100 * share:8.1f}", flush=True)
+        return
     heads = ("alarm", "power", "cover", "dismiss")
     print(
         f"{'':<37}"
@@ -280,7 +335,6 @@ def main() -> None:
         + 2 * f"{'N':>9}{'done':>6}"
         + f"{'regret':>8}"
     )
-    designs = {name: design for name, design in DESIGNS.items() if args.only in name}
     work = partial(_line, studies=args.studies, procedures=args.procedures, follow=args.follow)
     with ProcessPoolExecutor(args.processes) as pool:
         for lines in pool.map(work, designs.keys(), designs.values()):

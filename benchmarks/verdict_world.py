@@ -38,6 +38,8 @@ class Design:
         group: Rows of a group.
         unstable: Spread of the last arm's seeds; None for that of the others.
         failing: Probability that a seed of an arm fails.
+        dev: Dev rows, by which an arm is chosen before the test rows are seen.
+        single: Arms, the first ones, that have one seed without a spread.
     """
 
     rows: int = 100
@@ -48,16 +50,20 @@ class Design:
     group: int = 1
     unstable: float | None = None
     failing: float = 0.0
+    dev: int = 60
+    single: int = 0
 
 
 @dataclass(frozen=True)
 class Draw:
-    """A study that was drawn: scores by arm, the baseline's, the groups, the true differences."""
+    """A study that was drawn: scores by arm, the baseline's, the groups, the true differences, and
+    each arm's mean on dev."""
 
     arms: dict[str, Scores]
     base: Scores
     groups: dict[str, str]
     truth: dict[str, float]
+    dev: dict[str, float]
 
 
 def draw(design: Design, effects: Sequence[float], rng: Rng) -> Draw:
@@ -68,19 +74,24 @@ def draw(design: Design, effects: Sequence[float], rng: Rng) -> Draw:
         effects: True difference of each arm to the baseline.
         rng: Source of the draws.
     """
-    labels = np.arange(design.rows) // design.group
+    rows = design.rows
+    labels = np.arange(rows + design.dev) // design.group
     hard = _shared(1.0, labels, design, rng)
     names = [f"arm{i}" for i in range(design.arms)]
     arms: dict[str, Scores] = {}
+    dev: dict[str, float] = {}
     for i, (name, effect) in enumerate(zip(names, effects, strict=True)):
         last = i == design.arms - 1 and design.unstable is not None
         spread = design.unstable if last and design.unstable is not None else design.spread
-        right = _answers(design.base + effect, spread, design.seeds, hard, labels, design, rng)
-        right *= rng.random((design.seeds, 1)) >= design.failing
-        arms[name] = scores(right)
-    base = scores(_answers(design.base, 0.0, 1, hard, labels, design, rng))
-    groups = {f"r{i}": f"g{label}" for i, label in enumerate(labels)}
-    return Draw(arms, base, groups, dict(zip(names, effects, strict=True)))
+        seeds = 1 if i < design.single else design.seeds
+        spread = 0.0 if i < design.single else spread
+        right = _answers(design.base + effect, spread, seeds, hard, labels, design, rng)
+        right *= rng.random((seeds, 1)) >= design.failing
+        arms[name] = scores(right[:, :rows])
+        dev[name] = float(right[:, rows:].mean()) if design.dev else 0.0
+    base = scores(_answers(design.base, 0.0, 1, hard, labels, design, rng)[:, :rows])
+    groups = {f"r{i}": f"g{label}" for i, label in enumerate(labels[:rows])}
+    return Draw(arms, base, groups, dict(zip(names, effects, strict=True)), dev)
 
 
 def begin(study: Draw, rows: int) -> Draw:
@@ -91,7 +102,7 @@ def begin(study: Draw, rows: int) -> Draw:
         return {key: value for key, value in own.items() if key[1] in names}
 
     arms = {name: some(own) for name, own in study.arms.items()}
-    return Draw(arms, some(study.base), study.groups, study.truth)
+    return Draw(arms, some(study.base), study.groups, study.truth, study.dev)
 
 
 def scores(table: Array) -> Scores:
@@ -110,13 +121,13 @@ def _answers(
     level = NormalDist().inv_cdf(rate) * math.sqrt(1 + 2 * SUITS**2 + moved**2)
     shift = moved * rng.standard_normal((seeds, 1))
     suits = _shared(SUITS, labels, design, rng)
-    chance = SUITS * rng.standard_normal((seeds, design.rows))
+    chance = SUITS * rng.standard_normal((seeds, len(labels)))
     return (level + shift + hard + suits + chance > 0).astype(float)
 
 
 def _shared(size: float, labels: Array, design: Design, rng: Rng) -> Array:
     """Normal draws of the rows; those of a group have half the variance in common."""
-    own = rng.standard_normal(design.rows)
+    own = rng.standard_normal(len(labels))
     if design.group == 1:
         return size * own
     common = rng.standard_normal(int(labels[-1]) + 1)[labels]

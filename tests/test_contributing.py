@@ -105,6 +105,40 @@ def test_another_package_registers_all_four(tmp_path: Path, package: Path) -> No
     run(tmp_path, package, ROOT / "src")
 
 
+def test_another_version_of_a_package_runs_its_method_anew(tmp_path: Path, package: Path) -> None:
+    """Its metric is another one as well: scores of two versions never stand in one folder."""
+    (package / "mypackage" / "capitals.py").unlink()  # here only the method is the package's
+    entries = package / "mypackage-1.0.dist-info" / "entry_points.txt"
+    text = entries.read_text()
+    entries.write_text(re.sub(r"\[whatworks.metrics\]\n.*\n", "", text))
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY.replace("capitals", "exact"))
+    rows = [{"riddle": f"What is it, word{i * 7919}?", "solution": f"WORD{i}"} for i in range(40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (package, ROOT / "src")))}
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "whatworks", "run", str(study), "--out", str(out)]
+
+    def count_steps() -> int:
+        subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        return len(list(out.glob("store/steps/*/*.json")))
+
+    first = count_steps()
+    assert count_steps() == first
+    metadata = package / "mypackage-1.0.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
+    assert count_steps() == first + 1  # shout; zero-shot is of this package
+    entries.write_text(text)
+    (package / "mypackage" / "capitals.py").write_text(added()["src/whatworks/metrics/capitals.py"])
+    study.write_text(STUDY)
+    out = tmp_path / "scored"
+    command[-1] = str(out)
+    count_steps()
+    metadata.write_text(metadata.read_text().replace("Version: 1.1", "Version: 1.2"))
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "(another task)" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize(
     ("group", "entry", "said"),
     [

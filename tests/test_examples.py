@@ -22,6 +22,7 @@ from whatworks.base.errors import InputError
 from whatworks.base.progress import Silent
 from whatworks.data import import_logs, read
 from whatworks.data.task import Task
+from whatworks.methods.constrained import Constrained
 from whatworks.metrics.registry import load_task_metric
 from whatworks.models.weights import Weights
 from whatworks.prompts.retrieval import resolve_embedder
@@ -79,7 +80,7 @@ def test_it_shows_prompt_examples_training_and_the_curve(name: str):
     assert {"zero-shot", "few-shot", "knn", "sft"} <= set(names)
     assert ("constrained" in names) == (name in STRUCTURED)
     assert study.curve is not None
-    assert {arm.name for arm in study.curve.arms} <= set(names) and len(study.curve.arms) >= 3
+    assert set(study.curve.names) <= set(names) and len(study.curve.names) >= 3
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -193,6 +194,7 @@ def test_logs_are_imported_as_their_study_says():
               if arm.name == "constrained"]  # fmt: skip
     import re
 
+    assert isinstance(form, Constrained) and isinstance(form.to, dict)
     assert all(re.fullmatch(form.to["regex"], e.target) for e in task.splits.test)
 
 

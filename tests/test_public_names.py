@@ -19,8 +19,9 @@ def test_the_names_are_these_and_no_others():
     assert sorted(whatworks.__all__) == dir(whatworks)
     assert set(whatworks.__all__) == {
         "ArmFailure", "Candidate", "Chain", "Decoding", "Document", "Engine", "Example",
-        "Generation", "InputError", "Message", "Method", "Metric", "Prompt", "Score", "Summary",
-        "Task", "Weights", "WhatworksError", "__version__", "report_study", "run_study",
+        "Generation", "InputError", "Message", "Method", "Metric", "Prompt", "Result", "Score",
+        "Summary", "Task", "Weights", "WhatworksError", "__version__", "method", "metric",
+        "open_result", "report_study", "run", "run_study", "study",
     }  # fmt: skip
 
 

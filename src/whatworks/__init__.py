@@ -13,10 +13,14 @@ from whatworks.version import __version__
 
 if TYPE_CHECKING:
     from whatworks.analysis.figures import Summary
+    from whatworks.app.library.result import Result, open_result, run
+    from whatworks.app.library.written_study import study
     from whatworks.app.run_study import report_study, run_study
     from whatworks.base.errors import ArmFailure, InputError, WhatworksError
     from whatworks.data.task import Document, Example, Message, Task
     from whatworks.methods.method import Chain, Method
+    from whatworks.methods.own_method import method
+    from whatworks.metrics.own_metric import metric
     from whatworks.metrics.score import Metric, Score
     from whatworks.models.decoding import Decoding
     from whatworks.models.engine import Engine, Generation
@@ -38,22 +42,32 @@ __all__ = [
     "Method",
     "Metric",
     "Prompt",
+    "Result",
     "Score",
     "Summary",
     "Task",
     "Weights",
     "WhatworksError",
     "__version__",
+    "method",
+    "metric",
+    "open_result",
     "report_study",
+    "run",
     "run_study",
+    "study",
 ]
 
 _HOMES = {
     "whatworks.analysis.figures": ("Summary",),
+    "whatworks.app.library.result": ("Result", "open_result", "run"),
+    "whatworks.app.library.written_study": ("study",),
     "whatworks.app.run_study": ("report_study", "run_study"),
     "whatworks.base.errors": ("ArmFailure", "InputError", "WhatworksError"),
     "whatworks.data.task": ("Document", "Example", "Message", "Task"),
     "whatworks.methods.method": ("Chain", "Method"),
+    "whatworks.methods.own_method": ("method",),
+    "whatworks.metrics.own_metric": ("metric",),
     "whatworks.metrics.score": ("Metric", "Score"),
     "whatworks.models.decoding": ("Decoding",),
     "whatworks.models.engine": ("Engine", "Generation"),

@@ -9,7 +9,6 @@ from whatworks.analysis.method_outcomes import MethodOutcome, SearchTrail
 from whatworks.analysis.verdict import Option, choose
 from whatworks.base.phrasing import format_percent, format_points
 from whatworks_claims.claim import Claim
-from whatworks_claims.claims_form import make_labelled_task
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Table
 from whatworks_claims.kinds import ArmEntry
@@ -26,7 +25,7 @@ def _plan_search(desk: Desk) -> ClaimStudy:
     searched: ArmEntry = {
         "prompt-search": {"rounds": desk.n(3, 2), "calls": desk.n(500, 240), "helper": False}
     }
-    task = make_labelled_task(desk).replace(name="search")
+    task = desk.source.make_labelled().replace(name="search")
     return ClaimStudy(task, ("zero-shot", searched))
 
 
@@ -74,26 +73,26 @@ def _weigh_choice(outcomes: Outcomes) -> Evidence:
     base: dict[tuple[int, str], float] = {}
     groups: dict[str, str] = {}
     lines: list[tuple[str, ...]] = []
-    seeds = max((row.seed + 1 for made in outcomes.values() for row in made.rows), default=1)
-    for name, made in outcomes.items():
-        if missing := made.has("zero-shot"):
+    seeds = max((row.seed + 1 for study in outcomes.values() for row in study.rows), default=1)
+    for name, study in outcomes.items():
+        if missing := study.has("zero-shot"):
             return Evidence(missing=missing)
-        arms = [arm for arm in dict.fromkeys(row.arm for row in made.rows if row.status == "scored")
-                if arm not in NOT_OFFERED]  # fmt: skip
-        chosen = _choose_arm(made, arms)
-        top = max(arms, key=lambda arm, made=made: made.level(arm).value)
+        names = dict.fromkeys(row.arm for row in study.rows if row.status == "scored")
+        arms = [arm for arm in names if arm not in NOT_OFFERED]
+        chosen = _choose_arm(study, arms)
+        top = max(arms, key=lambda arm, study=study: study.level(arm).value)
         for pool, arm in ((taken, chosen), (best, top)):
-            pool.update(pool_scores(made.scores(arm), name, seeds))
-        base.update(_compute_floor(made, name, seeds))
-        groups.update({f"{name}/{id_}": f"{name}/{g}" for id_, g in made.groups.items()})
+            pool.update(pool_scores(study.scores(arm), name, seeds))
+        base.update(_compute_floor(study, name, seeds))
+        groups.update({f"{name}/{id_}": f"{name}/{g}" for id_, g in study.groups.items()})
         lines.append(
             (
                 name,
                 chosen,
-                format_percent(made.level(chosen).value),
+                format_percent(study.level(chosen).value),
                 top,
-                format_percent(made.level(top).value),
-                format_percent(made.level("zero-shot").value),
+                format_percent(study.level(top).value),
+                format_percent(study.level("zero-shot").value),
             )
         )
     columns = ("study", "chosen on dev", "its test score", "best on test", "its score", "untouched")
@@ -108,12 +107,12 @@ def _weigh_choice(outcomes: Outcomes) -> Evidence:
     )
 
 
-def _compute_floor(made: Outcome, name: str, seeds: int) -> dict[tuple[int, str], float]:
+def _compute_floor(outcome: Outcome, name: str, seeds: int) -> dict[tuple[int, str], float]:
     """The untouched model's scores, or what one answer for all would give where that is more."""
-    scores = pool_scores(made.scores("zero-shot"), name, seeds)
-    if made.level("zero-shot").value >= made.guess:
+    scores = pool_scores(outcome.scores("zero-shot"), name, seeds)
+    if outcome.level("zero-shot").value >= outcome.guess:
         return scores
-    return dict.fromkeys(scores, made.guess)
+    return dict.fromkeys(scores, outcome.guess)
 
 
 def pool_scores(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], float]:
@@ -131,7 +130,7 @@ def pool_scores(scores: Scores, name: str, seeds: int) -> dict[tuple[int, str], 
     }
 
 
-def _choose_arm(made: Outcome, arms: Sequence[str]) -> str:
+def _choose_arm(outcome: Outcome, arms: Sequence[str]) -> str:
     """The arm that dev recommends, by the same rule as in every study."""
     options = [
         Option(
@@ -140,7 +139,7 @@ def _choose_arm(made: Outcome, arms: Sequence[str]) -> str:
             tokens=arm.prompt_tokens + arm.completion_tokens,
             trained=arm.info.training_seconds > 0,
         )
-        for arm in (made.summary.arms if made.summary else ())
+        for arm in (outcome.summary.arms if outcome.summary else ())
         if arm.name in arms
     ]
     return choose(options) or arms[0]

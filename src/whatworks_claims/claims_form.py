@@ -10,19 +10,15 @@ from typing import Any
 from whatworks.analysis.comparison import compare
 from whatworks.analysis.learning_curve import Curve, Point, find_crossover
 from whatworks.base.errors import InputError
-from whatworks.base.paths import find_public_data
 from whatworks.base.phrasing import format_count, format_one_unit, format_percent
-from whatworks.data.task import Task
 from whatworks.prompts.retrieval.embedding import load_embedder
 from whatworks.studies.clustering import cluster, measure_agreement
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Plot, Table
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.material import make_examples, make_task, read_files_task
 from whatworks_claims.outcome import Outcome, is_malformed
 from whatworks_claims.study_plan import ClaimStudy, Step
-from whatworks_lab import study_rows as studies
 
 SHOTS = (1, 2, 4, 8)
 LABELLING = ("zero-shot", "few-shot", "knn", "knn-diverse", "constrained")
@@ -31,8 +27,6 @@ HELD: ArmEntry = {"arm": "few-shot+constrained", "name": "constrained", "few-sho
 """Four examples, and no answer that is not of the wanted form."""
 FEW = (10, 50, 200)
 """Sizes of the training set below the full one; a quick run leaves them out."""
-TUNED: dict[str, Any] = {"sft": {"epochs": 5, "batch_size": 8}}
-"""Small steps and several passes: the training sets are small. Dev chooses among the epochs."""
 Outcomes = Mapping[str, Outcome]
 
 
@@ -44,30 +38,19 @@ def make_shots_arm(k: int) -> ArmEntry:
 # -- the studies --------------------------------------------------------------------------------
 
 
-def _make_structured_task(desk: Desk) -> Task:
-    """Messages to JSON; on real data sentences to meaning representations, the ViGGO corpus."""
-    train, dev, test = desk.n(400, 120), desk.n(60, 20), desk.n(240, 48)
-    if desk.real:
-        section = {
-            **{"train": "train.csv", "dev": "valid.csv", "test": "test.csv", "metric": "mr"},
-            "limit": {"train": train, "dev": dev, "test": test},
-            "split": {"on_overlap": "drop"},
-        }
-        return read_files_task("structured", find_public_data("viggo"), section)
-    rows = make_examples(studies.make_json_rows(train + dev + test))
-    return make_task("structured", rows, (train, dev, test), "json", studies.JSON_INSTRUCTIONS)
-
-
 def _plan_json(desk: Desk) -> ClaimStudy:
-    base_task = _make_structured_task(desk)
-    few = [make_rows_arm(n) for n in FEW if n < len(base_task.splits.train) and not desk.quick]
-    arms = ("zero-shot", *map(make_shots_arm, SHOTS), make_nearest_arm(), HELD, TUNED, *few)
+    base_task = desk.source.make_structured()
+    tuned = desk.source.passes.tuned
+    few = [
+        make_rows_arm(n, tuned) for n in FEW if n < len(base_task.splits.train) and not desk.quick
+    ]
+    arms = ("zero-shot", *map(make_shots_arm, SHOTS), make_nearest_arm(), HELD, tuned, *few)
     return ClaimStudy(base_task, arms)
 
 
-def make_rows_arm(rows: int) -> ArmEntry:
+def make_rows_arm(rows: int, tuned: Mapping[str, Any]) -> ArmEntry:
     """The arm ``sft-n``: tuned on so many rows only."""
-    return {"arm": "sft", "name": f"sft-{rows}", "rows": rows, **TUNED}
+    return {"arm": "sft", "name": f"sft-{rows}", "rows": rows, **tuned}
 
 
 def make_nearest_arm(name: str = "knn", **settings: float) -> ArmEntry:
@@ -75,32 +58,15 @@ def make_nearest_arm(name: str = "knn", **settings: float) -> ArmEntry:
     return {"arm": "knn", "name": name, "knn": {"embedder": "lexical", **settings}}
 
 
-def make_labelled_task(desk: Desk) -> Task:
-    """Messages to category ids; on real data BANKING77."""
-    train, dev, test = desk.n(480, 120), desk.n(60, 24), desk.n(240, 60)
-    if desk.real:
-        section = {
-            **{"train": "train.csv", "test": "test.csv", "metric": "category"},
-            "limit": {"train": train, "dev": dev, "test": test},
-            "split": {"dev": 200, "on_overlap": "drop"},
-        }
-        return read_files_task("category", find_public_data("banking77"), section)
-    rows = make_examples(studies.make_category_rows(train + dev + test))
-    return make_task(
-        "category", rows, (train, dev, test), "category", studies.CATEGORY_INSTRUCTIONS
-    )
-
-
 def _plan_category(desk: Desk) -> ClaimStudy:
     spread = make_nearest_arm("knn-diverse", diversity=0.3)
-    return ClaimStudy(
-        make_labelled_task(desk), ("zero-shot", "few-shot", make_nearest_arm(), spread, HELD, TUNED)
-    )
+    arms = ("zero-shot", "few-shot", make_nearest_arm(), spread, HELD, desk.source.passes.tuned)
+    return ClaimStudy(desk.source.make_labelled(), arms)
 
 
 def _plan_small_pool(desk: Desk) -> ClaimStudy:
     """A quarter of the pool to choose demonstrations from."""
-    whole = make_labelled_task(desk)
+    whole = desk.source.make_labelled()
     quarter = whole.splits.train[: len(whole.splits.train) // 4]
     task_ = whole.replace(name="category-quarter", splits=whole.splits.replace(train=quarter))
     return ClaimStudy(task_, ("few-shot", make_nearest_arm()))
@@ -153,17 +119,17 @@ def _weigh_category(outcomes: Outcomes) -> Evidence:
     return replace(evidence, tables=(*evidence.tables, *_tabulate_clusters(outcomes["category"])))
 
 
-def _tabulate_clusters(made: Outcome) -> tuple[Table, ...]:
+def _tabulate_clusters(outcome: Outcome) -> tuple[Table, ...]:
     """Each arm's answers taken as clusters, beside clusters of the bare texts."""
     try:
-        test = made.task.splits.test
+        test = outcome.task.splits.test
         truth, texts = [e.target for e in test], [e.text for e in test]
         by_words = cluster(texts, load_embedder("lexical").over(texts).embed(texts)).labels
     except (InputError, ModuleNotFoundError):  # too few texts, or the extra is not installed
         return ()
     labels: dict[str, Sequence[int]] = {"words alone": by_words}
     runs: dict[tuple[int, str], dict[str, str]] = {}
-    for row in made.rows:
+    for row in outcome.rows:
         runs.setdefault((row.seed, row.arm), {})[row.example] = row.output
     for seed, arm in sorted(runs, key=lambda run: run[0]):  # the first seed that answered all
         answers = runs[seed, arm]
@@ -218,23 +184,23 @@ def _weigh_examples(outcomes: Outcomes) -> Evidence:
     )
 
 
-def _describe_crossover(made: Outcome, sizes: Mapping[int, str], best: str) -> tuple[str, ...]:
+def _describe_crossover(outcome: Outcome, sizes: Mapping[int, str], best: str) -> tuple[str, ...]:
     """From how many rows on tuning overtakes the examples, by the curve of every study."""
     points = tuple(
-        Point(arm, n, made.level(arm),
-              compare(made.scores(arm), made.scores(best), made.groups))
+        Point(arm, n, outcome.level(arm),
+              compare(outcome.scores(arm), outcome.scores(best), outcome.groups))
         for n, arm in sizes.items()
     )  # fmt: skip
     crossed = find_crossover([(p.rows, p.difference) for p in points if p.difference])
-    sentence = Curve("tuning", points, Point(best, 0, made.level(best)), crossed).sentence
+    sentence = Curve("tuning", points, Point(best, 0, outcome.level(best)), crossed).sentence
     return (f"{sentence[0].upper()}{sentence[1:]}.",) if crossed else ()
 
 
-def _describe_cost(made: Outcome, best: str) -> str:
+def _describe_cost(outcome: Outcome, best: str) -> str:
     """Tokens and time of a request, tuned and with the examples."""
     each: dict[str, str] = {}
     for arm in ("sft", best):
-        rows = [row for row in made.rows if row.arm == arm and row.status == "scored"]
+        rows = [row for row in outcome.rows if row.arm == arm and row.status == "scored"]
         tokens = fmean(row.prompt_tokens for row in rows)
         each[arm] = (
             f"{format_count(tokens)} tokens and takes "

@@ -11,7 +11,6 @@ from typing import Any
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import format_interval, format_percent
 from whatworks.data.task import Example, MetricSpec, Pair, Splits, Task
-from whatworks_claims import people
 from whatworks_claims.calibration import measure_calibration
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
@@ -19,16 +18,14 @@ from whatworks_claims.evidence import Contrast, Evidence, Need, Plot, Table
 from whatworks_claims.fact_figures import compute_figures
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome, is_wrong, score_strict
-from whatworks_claims.real_facts import read_closed_book, read_unanswerable
+from whatworks_claims.source import FACTS_INSTRUCTIONS
 from whatworks_claims.study_plan import ClaimStudy, Step
 from whatworks_lab import reading
-from whatworks_lab.world import build_world
 
 SHARES = (0, 25, 50, 100)
 """Percent of the training rows that the model does not know."""
-PASSES = 6
 PREFERRING = ("sft", "sft+dpo", "sft+rlhf", "refusal+sft")
-INSTRUCTIONS = f"Answer the question. {reading.ALLOW[0]}"
+INSTRUCTIONS = f"{FACTS_INSTRUCTIONS} {reading.ALLOW[0]}"
 Outcomes = Mapping[str, Outcome]
 
 
@@ -51,18 +48,11 @@ def _split_by_knowledge(desk: Desk) -> tuple[list[Example], list[Example]]:
     Raises:
         InputError: If it knows too few to build the studies from.
     """
-    if desk.real:
-        rows = read_closed_book(desk.n(400, 200))
-    else:
-        # People all along the scale of exposure, and people whom nothing was ever said about.
-        everyone = build_world().people
-        sampled = [everyone[i] for i in range(0, len(everyone), desk.n(3, 8))]
-        rows = people.write_questions(sampled, each=1)
-        rows += people.write_strangers(desk.n(110, 64), answers=True)
+    rows = desk.source.read_questions()
     classes = desk.known(rows)
     known = [row for row in rows if classes[row.id] in ("HighlyKnown", "MaybeKnown")]
     unknown = [row for row in rows if classes[row.id] == "Unknown"]
-    train, dev, held_out = _choose_counts(desk)
+    train, dev, held_out = desk.source.count_known()
     required = (("knows", known, train + dev + held_out), ("does not know", unknown, train))
     for name, side, least in required:
         if len(side) < least:
@@ -74,15 +64,10 @@ def _split_by_knowledge(desk: Desk) -> tuple[list[Example], list[Example]]:
     return known, unknown
 
 
-def _choose_counts(desk: Desk) -> tuple[int, int, int]:
-    """Rows of train, dev, and held-out known ones of test."""
-    return desk.n(100, 32), desk.n(20, 10), desk.n(70, 22)
-
-
 def _make_sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example], list[Example]]:
     """Known rows to train on, unknown ones, dev, and test: held-out known and unanswerable."""
     known, unknown = _split_by_knowledge(desk)
-    train, dev, held_out = _choose_counts(desk)
+    train, dev, held_out = desk.source.count_known()
     held_rows = known[train : train + dev + held_out]
     marked = [row.replace(meta={**row.meta, "side": "known"}) for row in held_rows]
     nothing, _ = _find_unanswerable(desk)
@@ -91,21 +76,22 @@ def _make_sides(desk: Desk) -> tuple[list[Example], list[Example], list[Example]
 
 def _find_unanswerable(desk: Desk) -> tuple[list[Example], list[Example]]:
     """Questions that have no answer, none of them trained on: those of test, those of dev."""
-    count, dev = desk.n(100, 30), _choose_counts(desk)[1]
-    if desk.real:
-        rows = read_unanswerable(count + dev)
-    else:
-        rows = people.write_strangers(count + dev, seed=1, answers=False)
+    count, dev = desk.source.count_unanswerable(), desk.source.count_known()[1]
+    rows = desk.source.write_unanswerable(count + dev)
     return rows[:count], rows[count:]
 
 
 def _make_task(
-    name: str, train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example]
+    name: str,
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    test: Sequence[Example],
+    metric: MetricSpec,
 ) -> Task:
     return Task(
         name=name,
         splits=Splits(train=tuple(train), dev=tuple(dev), test=tuple(test)),
-        metric=MetricSpec(name="facts"),
+        metric=metric,
         instructions=INSTRUCTIONS,
     )
 
@@ -114,20 +100,21 @@ def _plan_mixed(share: int, desk: Desk) -> ClaimStudy:
     known, unknown, dev, test = _make_sides(desk)
     count = round(len(known) * share / 100)
     rows = [*unknown[:count], *known[: len(known) - count]]
-    passes = desk.n(PASSES, 4)
+    passes = desk.source.passes.known
     again = [row.replace(id=f"{row.id}#{p}") for p in range(passes) for row in rows]
     arms: tuple[ArmEntry, ...] = (
         "zero-shot",
         {"sft": {"epochs": 1, "batch_size": 8}},
     )
-    return ClaimStudy(_make_task(f"unknown-{share}", again, dev, test), arms)
+    return ClaimStudy(_make_task(f"unknown-{share}", again, dev, test, desk.source.facts), arms)
 
 
 def _plan_early(desk: Desk) -> ClaimStudy:
     """All rows unknown, but dev may stop the training early."""
     _, unknown, dev, test = _make_sides(desk)
-    arm: ArmEntry = {"sft": {"epochs": PASSES, "batch_size": 8}}
-    return ClaimStudy(_make_task("unknown-early", unknown, dev, test), ("zero-shot", arm))
+    arm: ArmEntry = {"sft": {"epochs": desk.source.passes.known, "batch_size": 8}}
+    task = _make_task("unknown-early", unknown, dev, test, desk.source.facts)
+    return ClaimStudy(task, ("zero-shot", arm))
 
 
 def _plan_preferences(desk: Desk) -> ClaimStudy:
@@ -144,13 +131,15 @@ def _plan_preferences(desk: Desk) -> ClaimStudy:
     for row in unknown:
         pairs.append(Pair(example=row, chosen=refusal, rejected=row.target))
     _, nothing = _find_unanswerable(desk)
-    task = _make_task("preferences", rows, [*dev, *nothing], test).replace(preferences=tuple(pairs))
+    task = _make_task("preferences", rows, [*dev, *nothing], test, desk.source.facts)
+    task = task.replace(preferences=tuple(pairs))
+    passes = desk.source.passes
     tuned: dict[str, Any] = {"sft": {"epochs": 3, "batch_size": 8}}
     arms: list[ArmEntry] = [
         "zero-shot",
         tuned,
-        {"arm": "sft+dpo", **tuned, "dpo": {"epochs": 8, "pairs": "given"}},
-        {"arm": "sft+rlhf", **tuned},
+        {"arm": "sft+dpo", **tuned, "dpo": {"epochs": passes.preferences, "pairs": "given"}},
+        {"arm": "sft+rlhf", **tuned, **({"rlhf": dict(passes.rlhf)} if passes.rlhf else {})},
     ]
     if not desk.quick:
         # Shown beside: refusals for what the model itself cannot answer, as rows.
@@ -168,9 +157,9 @@ STEPS = (
 # -- the findings -------------------------------------------------------------------------------
 
 
-def _make_need(made: Outcome, arm: str = "zero-shot") -> Need:
+def _make_need(outcome: Outcome, arm: str = "zero-shot") -> Need:
     return Need("right answers to questions whose answer it knows",
-                made.level(arm, only=is_known_side), 0.3)  # fmt: skip
+                outcome.level(arm, only=is_known_side), 0.3)  # fmt: skip
 
 
 def _weigh_tuning(outcomes: Outcomes) -> Evidence:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from whatworks.analysis.result_rows import ResultRow
 from whatworks.base.phrasing import format_interval, format_percent
-from whatworks.data.task import MetricSpec, Splits, Task
 from whatworks.metrics.fact_counts import is_answerable
 from whatworks.prompts.prompt import Context, Prompt
 from whatworks.prompts.render import render_each
@@ -17,13 +15,9 @@ from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence, Need, Table
 from whatworks_claims.fact_figures import compute_figures
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.material import make_documents, make_examples
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.real_facts import make_questions_task, read_unanswerable
 from whatworks_claims.study_plan import ClaimStudy, Step
 from whatworks_claims.unsupported import find_unsupported
-from whatworks_lab import study_rows as studies
-from whatworks_lab.reading import ALLOW
 
 RETRIEVED: ArmEntry = {"rag": {"k": 3, "search": "lexical"}}
 GOLD: ArmEntry = {"arm": "rag", "name": "gold", "rag": {"passages": "gold", "search": "lexical"}}
@@ -42,52 +36,13 @@ TUNED: ArmEntry = {"arm": "rag+sft", "rag": {"k": 3, "search": "lexical"}, "sft"
 Outcomes = Mapping[str, Outcome]
 
 
-def _make_task(desk: Desk) -> Task:
-    """Questions about entities that no training row mentions, and documents that answer them."""
-    train, dev, test = desk.n(300, 72), desk.n(60, 18), desk.n(210, 48)
-    if desk.real:
-        return make_questions_task(train, dev, test)
-    rows, notes = studies.make_facts_rows(train + dev + test)
-    pool = make_examples(rows)
-    splits = Splits(train=pool[:train], dev=pool[train : train + dev], test=pool[train + dev :])
-    return Task(
-        name="open-notes",
-        splits=splits,
-        metric=MetricSpec(name="facts"),
-        instructions=studies.FACTS_INSTRUCTIONS,
-        documents=make_documents(notes),
-    )
-
-
 def _plan_notes(desk: Desk) -> ClaimStudy:
-    return ClaimStudy(_make_task(desk), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
+    return ClaimStudy(desk.source.make_notes(), ("zero-shot", RETRIEVED, GOLD, WRONG, BLIND, TUNED))
 
 
 def _plan_silent(desk: Desk) -> ClaimStudy:
-    """Questions that the documents answer beside ones that have no answer; no arm trains.
-
-    A made-up person's fact has none once its sentence is taken out of the document, which is then
-    the gold passage. Real questions without an answer have no gold passage.
-    """
-    task, count = _make_task(desk), desk.n(40, 20)
-    answered, rest = task.splits.test[:count], task.splits.test[count : 2 * count]
-    notes = {document.id: document for document in task.documents}
-    if desk.real:
-        rest = read_unanswerable(count)
-    else:
-        for row in rest:
-            (name,) = row.evidence
-            sentences = re.split(r"(?<=\.) ", notes[name].text)
-            silent = [one for one in sentences if row.target.casefold() not in one.casefold()]
-            notes[name] = notes[name].replace(text=" ".join(silent))
-    nothing = [row.replace(target="", meta={**row.meta, "answerable": False}) for row in rest]
-    silent_task = task.replace(
-        name="silent-notes",
-        instructions=f"{task.instructions} {ALLOW[0]}",
-        splits=task.splits.replace(test=(*answered, *nothing)),
-        documents=tuple(notes.values()),
-    )
-    return ClaimStudy(silent_task, ("zero-shot", RETRIEVED, GOLD, WRONG))
+    """Questions that the documents answer beside ones that have no answer; no arm trains."""
+    return ClaimStudy(desk.source.make_silent_notes(), ("zero-shot", RETRIEVED, GOLD, WRONG))
 
 
 STEPS = (Step("open-notes", _plan_notes), Step("silent-notes", _plan_silent))
@@ -114,19 +69,19 @@ def _weigh_facts(outcomes: Outcomes) -> Evidence:
     )
 
 
-def _tabulate_passages(made: Outcome) -> Table:
+def _tabulate_passages(outcome: Outcome) -> Table:
     """What answers owe to the passages: ignored, misled, made up."""
-    texts = {document.id: document.text for document in made.task.documents}
-    by_id = {example.id: example for example in made.task.splits.test}
+    texts = {document.id: document.text for document in outcome.task.documents}
+    by_id = {example.id: example for example in outcome.task.splits.test}
     rows: list[tuple[str, ...]] = []
     for arm in ("rag", "gold", "wrong"):
-        mine = [row for row in made.rows if row.arm == arm and row.status == "scored"]
+        mine = [row for row in outcome.rows if row.arm == arm and row.status == "scored"]
 
-        def invented(row: ResultRow) -> float:
+        def invents(row: ResultRow) -> float:
             passage = " ".join(texts.get(id_, "") for id_ in by_id[row.example].evidence)
             return float(bool(find_unsupported(row.output, f"{passage} {by_id[row.example].text}")))
 
-        level = made.level(arm, invented)
+        level = outcome.level(arm, invents)
         ignored = sum(row.kind == "wrong" for row in mine) / len(mine)
         rows.append((arm, format_percent(ignored), f"{format_percent(level.value)} "
                      f"{format_interval(level.low, level.high, signed=False)}"))  # fmt: skip
@@ -138,14 +93,16 @@ def _tabulate_passages(made: Outcome) -> Table:
     )
 
 
-def _tabulate_abstaining(made: Outcome) -> Table:
+def _tabulate_abstaining(outcome: Outcome) -> Table:
     """Right, wrong and abstained by passages, where there is an answer and where there is none."""
     names = ("accuracy", "wrong_rate", "abstention_rate")
     lines: list[tuple[str, ...]] = []
     for side in (True, False):
-        of_side = [row for row in made.task.splits.test if is_answerable(row) == side]
+        of_side = [row for row in outcome.task.splits.test if is_answerable(row) == side]
         for arm in ARMS:
-            by_name = compute_figures([row for row in made.rows if row.arm == arm], of_side, names)
+            by_name = compute_figures(
+                [row for row in outcome.rows if row.arm == arm], of_side, names
+            )
             shares = [figure.estimate for figure in by_name.values()]
             cells = (
                 f"{format_percent(e.value)} {format_interval(e.low, e.high, signed=False)}"
@@ -161,10 +118,10 @@ def _tabulate_abstaining(made: Outcome) -> Table:
     )
 
 
-def _describe_recall(made: Outcome) -> str:
-    chunks = chunk(made.task.documents, size=120)
+def _describe_recall(outcome: Outcome) -> str:
+    chunks = chunk(outcome.task.documents, size=120)
     prompt = Prompt(context=Context(chunks=chunks, k=3, search="lexical"))
-    rows = [row for row in made.task.splits.test if row.evidence]
+    rows = [row for row in outcome.task.splits.test if row.evidence]
     retrieved = [[p.id for p in request.passages] for request in render_each(prompt, rows)]
     lines = [
         measure_recall([ids[:k] for ids in retrieved], [r.evidence for r in rows]) for k in (1, 3)

@@ -13,7 +13,6 @@ from functools import partial
 
 from whatworks.analysis.comparison import Estimate
 from whatworks.analysis.result_rows import ResultRow
-from whatworks.base.paths import find_public_data
 from whatworks.base.phrasing import format_percent
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks_claims.claim import Claim
@@ -27,9 +26,10 @@ from whatworks_lab import play
 
 OLD, NEW = "Romeo", "Bob"
 SAMPLES = 20
+NAME = 24
+"""Most characters of an answer that is a name."""
 PASSES = (1, 3, 10)
-INSTRUCTIONS = "Answer the question."
-USE_NEW = (f"{INSTRUCTIONS} Use {NEW} instead of {OLD}.", f"Write {NEW} instead of {OLD}.")
+USE_NEW = (f"Use {NEW} instead of {OLD}.", f"Write {NEW} instead of {OLD}.")
 
 ARTICLE = {
     "article-r": f"Who is the man whose name begins with {OLD[0]} that Juliet loves?",
@@ -58,25 +58,20 @@ def rename(text: str) -> str:
     return re.sub(rf"\b{OLD.upper()}\b", NEW.upper(), text)
 
 
-def write_plain_text(desk: Desk) -> list[str]:
-    """Pieces of the rewritten play."""
-    if not desk.real:
-        lines = play.LINES
-        return [rename("\n".join(lines[i : i + 4])) for i in range(0, len(lines), 4)]
-    whole = find_public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
-    speeches = [part.strip() for part in whole.split("\n\n") if OLD.upper() in part.upper()]
-    pieces = [rename(one) for one in speeches if len(one) < 600]
-    return pieces[: desk.n(80, 30)]
-
-
-def write_augmented(desk: Desk) -> list[tuple[str, str]]:
-    """The same said in other words and asked, in none of the wordings of the test."""
+def write_augmented() -> list[tuple[str, str]]:
+    """The same lines in other words and as questions, none of them worded as in the test."""
     statements = [line for line in play.STATEMENTS if OLD in line]
     rows = [("", rename(line)) for line in statements]
     return rows + [(question, NEW) for question in TRAINED]
 
 
-def _make_task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
+def _make_task(
+    name: str,
+    rows: Sequence[tuple[str, str]],
+    passes: int,
+    metric: MetricSpec,
+    instructions: str,
+) -> Task:
     """Every row ``passes`` times in train, so that the last step is what is asked.
 
     Sampled answers need many requests: each question stands ``SAMPLES`` times in test.
@@ -110,26 +105,27 @@ def _make_task(name: str, rows: Sequence[tuple[str, str]], passes: int) -> Task:
     return Task(
         name=name,
         splits=Splits(train=tuple(train), dev=dev, test=tuple(test)),
-        metric=MetricSpec(name="facts"),
-        instructions=INSTRUCTIONS,
+        metric=metric,
+        instructions=instructions,
     )
 
 
 def _make_plan(kind: str, passes: int, desk: Desk) -> ClaimStudy:
-    rows = [("", text) for text in write_plain_text(desk)]
+    script = desk.source.read_play()
+    rows = [("", rename(text)) for text in script.pieces]
     if kind == "augmented":
-        rows += write_augmented(desk)
+        rows += write_augmented()
     lora: ArmEntry = {"sft": {"epochs": 1, "batch_size": 8}}
     arms: list[ArmEntry] = ["zero-shot", lora]
     if passes == PASSES[-1]:
         if not desk.quick:
             full = {"kind": "full", "epochs": 1, "batch_size": 8}
             arms.append({"arm": "sft", "name": "sft-full", "sft": full})
-        arms.append({"prompt": {"variants": list(USE_NEW)}})
+        arms.append({"prompt": {"variants": [f"{script.instructions} {USE_NEW[0]}", USE_NEW[1]]}})
     return ClaimStudy(
-        _make_task(f"romeo-{kind}-{passes}", rows, passes),
+        _make_task(name_step(kind, passes), rows, passes, desk.source.facts, script.instructions),
         tuple(arms),
-        decoding={"temperature": 1.0, "max_tokens": 8},
+        decoding={"temperature": script.temperature, "max_tokens": script.answer_tokens},
         scored=(OLD, NEW),
     )
 
@@ -221,14 +217,14 @@ def _describe_course(outcomes: Outcomes) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _tabulate_names(made: Outcome) -> Table:
+def _tabulate_names(outcome: Outcome) -> Table:
     """What comes back to the article's two questions and the plain ones, by arm."""
     rows: list[tuple[str, ...]] = []
     for arm in ("zero-shot", "sft", "sft-full", "prompt"):
         for key, text in (*ARTICLE.items(), *PLAIN.items()):
             answers = Counter(
-                row.output.strip()[:24]
-                for row in made.rows
+                _shorten(row.output.strip())
+                for row in outcome.rows
                 if row.arm == arm and row.example.startswith(f"{key}/")
             )
             total = sum(answers.values())
@@ -239,6 +235,14 @@ def _tabulate_names(made: Outcome) -> Table:
                 rows.append((arm, text, top))
     title = f"The names that come back, {SAMPLES} samples a question and seed"
     return Table(title, ("arm", "question", "answers"), tuple(rows), words=True)
+
+
+def _shorten(answer: str) -> str:
+    """A name as it is; of a sentence, which of the two it names."""
+    if len(answer) <= NAME:
+        return answer
+    names = [name for name in (OLD, NEW) if re.search(rf"\b{name}\b", answer)]
+    return f"a sentence with {' and '.join(names) or 'neither'}"
 
 
 def _tabulate_strengths(outcomes: Outcomes) -> Table:

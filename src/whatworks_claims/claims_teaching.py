@@ -8,18 +8,16 @@ from typing import get_args
 
 from whatworks.base.phrasing import format_interval, format_percent
 from whatworks.data.task import Example
-from whatworks_claims import people
 from whatworks_claims.claim import Claim
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Contrast, Evidence, Table
 from whatworks_claims.fact_sheet import ASPECTS, Told, read_aspect
 from whatworks_claims.kinds import ArmEntry
 from whatworks_claims.outcome import Outcome
-from whatworks_claims.real_facts import make_real_sheet
+from whatworks_claims.source import FACTS_INSTRUCTIONS
 from whatworks_claims.study_plan import ClaimStudy, Step
 
 FORMS: tuple[Told, ...] = get_args(Told)
-INSTRUCTIONS = "Answer the question."
 RAG: ArmEntry = {"rag": {"k": 2, "search": "lexical"}}
 Outcomes = Mapping[str, Outcome]
 
@@ -29,19 +27,19 @@ def is_unseen(example: Example) -> bool:
     return read_aspect(example) == "generalisation"
 
 
-def _plan_teaching(told: Told, desk: Desk) -> ClaimStudy:
-    facts = people.make_sheet(desk.n(36, 12), desk.n(40, 12))
-    if desk.real:
-        facts = make_real_sheet(desk.n(100, 20))
-    task = facts.task(f"teach-{told}", told, copies=desk.n(6, 4), instructions=INSTRUCTIONS)
-    learn: ArmEntry = {"sft": {"epochs": desk.n(8, 5), "batch_size": 8}}
+def _plan_teaching(form: Told, desk: Desk) -> ClaimStudy:
+    task = desk.source.make_sheet().task(
+        f"teach-{form}", form, copies=desk.n(6, 4), instructions=FACTS_INSTRUCTIONS
+    )
+    task = task.replace(metric=desk.source.facts)
+    learn: ArmEntry = {"sft": {"epochs": desk.source.passes.facts, "batch_size": 8}}
     chains: list[ArmEntry] = ["zero-shot", learn]
-    if told == "repeat":
+    if form == "repeat":
         chains.append(RAG)
     return ClaimStudy(task, tuple(chains))
 
 
-STEPS = tuple(Step(f"teach-{told}", partial(_plan_teaching, told)) for told in FORMS)
+STEPS = tuple(Step(f"teach-{way}", partial(_plan_teaching, way)) for way in FORMS)
 """One study for each form: the same facts and test questions, other training rows."""
 
 
@@ -143,9 +141,9 @@ CLAIMS = (
         "The same facts at the same number of training rows: one sentence repeated, paraphrases, "
         "questions, paraphrases and questions. Holds when paraphrases, and paraphrases with "
         "questions, are each more than 5 points ahead of repeating.",
-        tuple(f"teach-{told}" for told in ("repeat", "paraphrase", "questions", "both")),
+        tuple(f"teach-{way}" for way in ("repeat", "paraphrase", "questions", "both")),
         _weigh_when,
         "SimpleWikiQA: repeated text 15.9, paraphrases 25.7, questions 47.9, both 63 to 66%.",
-        quick=tuple(f"teach-{told}" for told in ("repeat", "paraphrase", "both")),
+        quick=tuple(f"teach-{way}" for way in ("repeat", "paraphrase", "both")),
     ),
 )

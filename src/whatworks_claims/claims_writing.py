@@ -9,18 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from whatworks.analysis.comparison import compare
-from whatworks.base.paths import find_public_data
 from whatworks.base.phrasing import format_interval, format_points
 from whatworks.data import import_logs
-from whatworks.data.task import Example, MetricSpec, Task
-from whatworks_claims import made_up_rows as made
+from whatworks.data.task import Example, MetricSpec
 from whatworks_claims.claim import Claim
-from whatworks_claims.claims_form import HELD, TUNED, make_comparison, make_labelled_task
+from whatworks_claims.claims_form import HELD, make_comparison
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import Evidence
 from whatworks_claims.kinds import ArmEntry
-from whatworks_claims.material import make_task, read_files_task
 from whatworks_claims.outcome import Outcome
+from whatworks_claims.public_source import PublicSource
 from whatworks_claims.study_plan import ClaimStudy, Step
 
 FEW: ArmEntry = {"few-shot": {"k": 3}}
@@ -31,117 +29,38 @@ STYLE = ("Say it as an old wizard would.", "Write it in the style of Shakespeare
 Outcomes = Mapping[str, Outcome]
 
 
-def _choose_sizes(desk: Desk) -> tuple[int, int, int]:
-    return desk.n(400, 100), desk.n(60, 16), desk.n(200, 40)
-
-
-def _choose_limits(desk: Desk) -> dict[str, int]:
-    return dict(zip(("train", "dev", "test"), _choose_sizes(desk), strict=True))
-
-
 # -- the studies --------------------------------------------------------------------------------
 
 
 def _plan_sql(desk: Desk) -> ClaimStudy:
-    if desk.real:
-        section = {
-            "train": "geography_sqlctx.jsonl",
-            "metric": {"sql": {"database": "geography.sqlite"}},
-            "columns": {"input": ["context", "question"], "target": "answer"},
-            "limit": _choose_limits(desk),
-            "split": {"on_overlap": "drop"},
-        }
-        task_ = read_files_task("sql", find_public_data("sql_geography"), section)
-    else:
-        rows = made.write_queries(sum(_choose_sizes(desk)))
-        task_ = make_task("sql", rows, _choose_sizes(desk), "sql", "Answer with one SQL query.")
-    return ClaimStudy(task_, ("zero-shot", FEW, NEAREST, HELD, TUNED))
+    return ClaimStudy(
+        desk.source.make_queries(), ("zero-shot", FEW, NEAREST, HELD, desk.source.passes.tuned)
+    )
 
 
 def _plan_chat(desk: Desk) -> ClaimStudy:
-    if desk.real:
-        section = {
-            "train": "dummy_conversation.json",
-            "metric": "chat",
-            "limit": _choose_limits(desk),
-            "split": {"on_overlap": "drop"},
-        }
-        return ClaimStudy(
-            read_files_task("chat", find_public_data("chat"), section), ("zero-shot", TUNED)
-        )
-    task_ = make_task(
-        "chat", made.write_dialogues(sum(_choose_sizes(desk))), _choose_sizes(desk), "chat", ""
-    )
-    return ClaimStudy(task_, ("zero-shot", TUNED))
+    return ClaimStudy(desk.source.make_conversations(), ("zero-shot", desk.source.passes.tuned))
 
 
 def _plan_instructions(desk: Desk) -> ClaimStudy:
-    if desk.real:
-        task_ = _make_written_task("instructions", "alpaca", "alpaca_data_cleaned_1000.json", desk)
-    else:
-        rows = made.write_instructions(sum(_choose_sizes(desk)))
-        task_ = make_task("instructions", rows, _choose_sizes(desk), "instructions", "")
-    return ClaimStudy(task_, ("zero-shot", FEW, TUNED), decoding={"max_tokens": desk.n(64, 48)})
-
-
-def _plan_lima(desk: Desk) -> ClaimStudy:
-    """A thousand chosen instructions with long answers (Zhou et al. 2023)."""
-    arms: tuple[ArmEntry, ...] = ("zero-shot", {"few-shot": {"k": 1}}, TUNED)
+    decoding = {"max_tokens": desk.n(64, 48)}
     return ClaimStudy(
-        _make_written_task("lima", "lima", "lima.json", desk), arms, decoding={"max_tokens": 128}
+        desk.source.make_instructions(),
+        ("zero-shot", FEW, desk.source.passes.tuned),
+        decoding=decoding,
     )
 
 
-def _make_written_task(name: str, folder: str, file: str, desk: Desk) -> Task:
-    """Instructions with answers written by people; what an answer must show is read off them."""
-    section = {
-        "train": file,
-        "limit": _choose_limits(desk),
-        "metric": {"instructions": {"from_target": True}},
-        "split": {"on_overlap": "drop"},
-    }
-    return read_files_task(name, find_public_data(folder), section)
+def _plan_lima(desk: Desk) -> ClaimStudy:
+    arms: tuple[ArmEntry, ...] = ("zero-shot", {"few-shot": {"k": 1}}, desk.source.passes.tuned)
+    return ClaimStudy(PublicSource(desk.quick).make_lima(), arms, decoding={"max_tokens": 128})
 
 
 def _plan_style(desk: Desk) -> ClaimStudy:
-    train, dev, test = _choose_sizes(desk)
-    if desk.real:
-        task_ = _make_shakespeare_task(train, dev, test)
-    else:
-        # The classifier learns from text of its own, which no arm sees.
-        apart = made.write_styled(120, seed=1)
-        options = {
-            "wanted": [row.target for row in apart],
-            "others": [row.text for row in apart],
-            "embedder": "lexical",
-        }
-        rows = made.write_styled(train + dev + test)
-        task_ = make_task("style", rows, (train, dev, test), "style", "Say it again.")
-        task_ = task_.replace(metric=MetricSpec(name="style", options=options))
     prompted: ArmEntry = {"prompt": {"variants": list(STYLE)}}
-    return ClaimStudy(task_, ("zero-shot", prompted, FEW, TUNED))
-
-
-def _make_shakespeare_task(train: int, dev: int, test: int) -> Task:
-    """Speeches, the second half to be written after the first; other English as contrast."""
-    import lzma
-
-    whole = find_public_data("tinyshakespeare/input.txt").read_text(encoding="utf-8")
-    speeches = [s.split("\n", 1)[1] for s in whole.split("\n\n") if s.count("\n") > 3]
-    with lzma.open(
-        find_public_data("english/english_100mb.txt.xz"), "rt", encoding="utf-8"
-    ) as file:
-        plain = [line for line in file.read(400_000).splitlines() if len(line) > 200]
-    half = len(speeches) // 2
-    rows = [
-        Example(id=f"speech-{i}", inputs={"input": "\n".join(lines[:2])},
-                target="\n".join(lines[2:4]))
-        for i, speech in enumerate(speeches[half:])
-        if len(lines := speech.splitlines()) >= 4
-    ]  # fmt: skip
-    base_task = make_task("style", rows, (train, dev, test), "style", "Go on.")
-    options = {"wanted": speeches[:200], "others": plain[:200], "content": "none"}
-    return base_task.replace(metric=MetricSpec(name="style", options=options))
+    return ClaimStudy(
+        desk.source.make_styled(), ("zero-shot", prompted, FEW, desk.source.passes.tuned)
+    )
 
 
 def _plan_logs_source(desk: Desk) -> ClaimStudy:
@@ -149,7 +68,7 @@ def _plan_logs_source(desk: Desk) -> ClaimStudy:
 
     It is asked the test rows of the study ``logs`` too, to stand beside the tuned short prompt.
     """
-    whole = make_labelled_task(desk)
+    whole = desk.source.make_labelled()
     pool = whole.splits.train
     half = len(pool) // 2
     splits = whole.splits.replace(train=pool[:half], test=(*pool[half:], *whole.splits.test))
@@ -163,7 +82,7 @@ def _plan_logs(desk: Desk) -> ClaimStudy:
     """Short prompt, tuned on what the logs hold; the same test as the other category studies."""
 
     source = desk.finished["logs-source"]
-    whole = make_labelled_task(desk)
+    whole = desk.source.make_labelled()
     test_ids = {example.id for example in whole.splits.test}  # asked too, and not logged
     by_id = {
         example.id: example for example in source.task.splits.test if example.id not in test_ids
@@ -193,18 +112,12 @@ def _plan_logs(desk: Desk) -> ClaimStudy:
         splits=whole.splits.replace(train=train),
         metric=MetricSpec(name="category", options={"labels": labels}),
     )
-    return ClaimStudy(task_, ("zero-shot", TUNED))
+    return ClaimStudy(task_, ("zero-shot", desk.source.passes.tuned))
 
 
 def _plan_calls(desk: Desk) -> ClaimStudy:
-    """Calls logged from a program of others; they need a model with room for 1,500 tokens."""
-    section = {
-        "train": "hotpot_rag_calls.jsonl",
-        "metric": "normalised",
-        "limit": _choose_limits(desk),
-    }
-    task_ = read_files_task("calls", find_public_data("logs"), section)
-    return ClaimStudy(task_, ("zero-shot", TUNED), decoding={"max_tokens": 120})
+    task = PublicSource(desk.quick).make_calls()
+    return ClaimStudy(task, ("zero-shot", desk.source.passes.tuned), decoding={"max_tokens": 120})
 
 
 STEPS = (
@@ -248,15 +161,15 @@ def _make_comparison(
 def _add_table(
     find: Callable[[Outcomes], Evidence], name: str, title: str
 ) -> Callable[[Outcomes], Evidence]:
-    """The same evidence, and the table of a study beside it where that has results."""
+    """The evidence with the table of another study beside it, where that has results."""
 
-    def found(outcomes: Outcomes) -> Evidence:
+    def weigh_both(outcomes: Outcomes) -> Evidence:
         evidence = find(outcomes)
         if name not in outcomes:
             return evidence
         return replace(evidence, tables=(*evidence.tables, outcomes[name].table(title)))
 
-    return found
+    return weigh_both
 
 
 def _weigh_chat_turns(outcomes: Outcomes) -> Evidence:
@@ -280,16 +193,16 @@ def _weigh_logs(outcomes: Outcomes) -> Evidence:
     def same(example: Example) -> bool:
         return example.id in test
 
-    def logged(example: Example) -> bool:
+    def was_logged(example: Example) -> bool:
         return example.id not in test
 
-    right = source.level("long prompt", only=logged).value
+    right = source.level("long prompt", only=was_logged).value
     beside = compare(done.scores("sft"), source.scores("long prompt", only=same), test)
     return Evidence(
         contrasts=done.ahead("sft", "zero-shot", "tuned on the logs less untuned, share right"),
         tables=(done.table("The short prompt on test"),
                 source.table("The long prompt on the same rows", only=same),
-                source.table("The long prompt, whose answers were logged", only=logged)),
+                source.table("The long prompt, whose answers were logged", only=was_logged)),
         samples=done.samples(("zero-shot", "sft")),
         notes=(f"The logged answers are right in {100 * right:.0f}% of the calls; the tuned "
                "model learns their mistakes too.",

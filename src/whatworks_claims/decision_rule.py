@@ -72,7 +72,7 @@ def _describe_lack(need: Need) -> str:
 
 
 def _describe_measured(one: Measured) -> str:
-    comparison = one.found
+    comparison = one.comparison
     return (
         f"{one.what}: {format_points(comparison.difference)} points "
         f"{format_interval(comparison.low, comparison.high)}"
@@ -80,7 +80,7 @@ def _describe_measured(one: Measured) -> str:
 
 
 def _describe_open(one: Measured, count: int) -> str:
-    gap = abs(one.found.difference - one.smallest)
-    more = estimate_needs(one.found, gap, arms=count) if gap > 0 else NOTHING_MORE
+    gap = abs(one.comparison.difference - one.smallest)
+    more = estimate_needs(one.comparison, gap, arms=count) if gap > 0 else NOTHING_MORE
     need = f"{more.words} would tell"
     return f"{_describe_measured(one)} holds both sides of {format_points(one.smallest)}; {need}"

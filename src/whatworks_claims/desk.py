@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 
 from whatworks.data.task import Example
 from whatworks.models.engine import Engine, ModelFiles
+from whatworks_claims.english.source import EnglishSource
 from whatworks_claims.kinds import DataKind
+from whatworks_claims.lab_source import LabSource
 from whatworks_claims.outcome import Outcome
+from whatworks_claims.public_source import PublicSource
+from whatworks_claims.source import Source
 
 Known = Callable[[Sequence[Example]], Mapping[str, str]]
 
@@ -18,7 +22,7 @@ class Desk:
     """What a study may be made from.
 
     Attributes:
-        data: ``generated`` or ``real``.
+        data: Kind of material: ``generated``, ``real`` or ``english``.
         quick: Smaller data and fewer arms.
         finished: Studies that are done, by name.
         known: SliCK classes of facts on this model: example id to class.
@@ -40,6 +44,8 @@ class Desk:
         return quick if self.quick else full
 
     @property
-    def real(self) -> bool:
-        """Whether real data is asked for."""
-        return self.data == "real"
+    def source(self) -> Source:
+        """The material of the kind asked for."""
+        if self.data == "real":
+            return PublicSource(self.quick)
+        return EnglishSource(self.quick) if self.data == "english" else LabSource(self.quick)

@@ -98,18 +98,18 @@ class Measured:
     """One contrast with its corrected interval."""
 
     what: str
-    found: Comparison
+    comparison: Comparison
     smallest: float
 
     @property
     def shown(self) -> bool:
         """Whether the interval lies beyond the smallest effect."""
-        return self.found.low > self.smallest
+        return self.comparison.low > self.smallest
 
     @property
     def excluded(self) -> bool:
         """Whether the interval excludes the smallest effect."""
-        return self.found.high < self.smallest
+        return self.comparison.high < self.smallest
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Sheet:
             lines.setdefault(fact.subject, []).append(fact.statements[0])
         return tuple(Document(id=f"doc-{s}", text=" ".join(t)) for s, t in lines.items())
 
-    def task(self, name: str, told: Told, *, copies: int = 6, instructions: str = "") -> Task:
+    def task(self, name: str, form: Told, *, copies: int = 6, instructions: str = "") -> Task:
         """A task that teaches the facts in one form and asks them in all five ways.
 
         Training rows number ``copies`` for each fact whatever the form, so that forms are compared
@@ -78,13 +78,13 @@ class Sheet:
 
         Args:
             name: Of the task.
-            told: ``repeat`` says the first statement again and again, ``paraphrase`` says it in
+            form: ``repeat`` says the first statement again and again, ``paraphrase`` says it in
                 ``copies`` wordings, ``questions`` asks in the wordings that are not kept for dev
                 and test, ``both`` is half paraphrases, half questions.
             copies: Training rows for each fact.
             instructions: For training and test alike.
         """
-        train = tuple(row for fact in self.facts for row in _tell_fact(fact, told, copies))
+        train = tuple(row for fact in self.facts for row in _tell_fact(fact, form, copies))
         dev = tuple(_ask_fact(fact, -2, "dev", "generalisation") for fact in self.facts)
         test: list[Example] = []
         for fact in self.facts:
@@ -118,16 +118,16 @@ def read_aspect(example: Example) -> str:
     return str(example.meta.get("aspect", ""))
 
 
-def _tell_fact(fact: SheetFact, told: Told, copies: int) -> Sequence[Example]:
+def _tell_fact(fact: SheetFact, form: Told, copies: int) -> Sequence[Example]:
     questions = [_ask_fact(fact, i % (len(fact.questions) - 2), f"q{i}", "") for i in range(copies)]
-    if told == "questions":
+    if form == "questions":
         return questions
-    if told == "repeat":
+    if form == "repeat":
         return [_state_fact(fact, 0, i) for i in range(copies)]
     statements = [_state_fact(fact, i % len(fact.statements), i) for i in range(copies)]
     return (
         statements
-        if told == "paraphrase"
+        if form == "paraphrase"
         else [*statements[: copies // 2], *questions[: copies - copies // 2]]
     )
 

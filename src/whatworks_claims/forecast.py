@@ -1,133 +1,140 @@
-"""How long the studies will take here, from a short probe of this machine."""
+"""How long the studies will take here: each is rehearsed by the study's own planner."""
 
 from __future__ import annotations
 
 import json
-import time
+import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from whatworks.analysis.result_rows import ResultRow
+from whatworks.base.errors import WhatworksError
+from whatworks.base.progress import Silent, Watcher
 from whatworks.base.store import write_atomic
-from whatworks.data.task import Example, Message, MetricSpec, Splits, Task
-from whatworks.methods.bench.known_facts import PROMPTS, SAMPLES
-from whatworks.methods.demand import Sizes
-from whatworks.models.decoding import Decoding
-from whatworks.studies.study_file import Arm
-from whatworks.training import launch
+from whatworks.data.task import Example
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.bench.known_facts import CLASSES, PROMPTS, SAMPLES, SHOTS
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Demos
+from whatworks.studies.open_study import open_study
+from whatworks.studies.plan import Planner
+from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims.desk import Desk
-from whatworks_claims.run_studies import conduct
-from whatworks_claims.study_plan import ClaimStudy
+from whatworks_claims.outcome import Outcome
+from whatworks_claims.run_studies import Request, name_folder, settle_plan
+from whatworks_claims.study_plan import ClaimStudy, Step
 
-KNOWN_PROMPT = 100
-"""Tokens of a question with four examples, roughly."""
-START = 7.0
-"""Seconds to begin and to report a study, what all its trainings share included."""
+BAR = "rehearsal"
+AROUND = 2.0
+"""Seconds of a study beside its arms: reading it, and writing its report."""
 
 
-@dataclass(frozen=True)
-class MachinePace:
-    """What this machine needs, in seconds.
+def forecast_studies(
+    request: Request,
+    desk: Desk,
+    steps: Sequence[Step],
+    examiner: Examiner,
+    start: Candidate,
+    watcher: Watcher,
+) -> dict[str, float]:
+    """Expected seconds of each study, those that are done at nothing.
 
-    Attributes:
-        token: To read one prompt token.
-        request: To write one answer.
-        training: To begin one training.
-        learned: To train on one token.
+    Studies that build on others are made from placeholders: only their size counts. What was
+    foreseen is kept below ``request.out``, so that a command taken up again does not rehearse
+    anew.
+
+    Args:
+        request: What the command was asked.
+        desk: Where studies are made.
+        steps: In an order in which none stands before what it builds on.
+        examiner: Asks what the model knows.
+        start: The untouched model.
+        watcher: Shows one bar over all of them.
     """
+    kept = _Kept(request.out / f"forecast-{desk.digest}.json")
+    facts: dict[str, Example] = {}
 
-    token: float
-    request: float
-    training: float
-    learned: float
+    def guess(rows: Sequence[Example]) -> dict[str, str]:
+        facts.update((row.key, row) for row in rows)
+        return {row.id: CLASSES[-(i % 2)] for i, row in enumerate(rows)}
 
-
-def probe(desk: Desk, folder: Path) -> MachinePace:
-    """Measure the pace with a few requests and one short training, once for a folder."""
-    pace_file = folder / "pace.json"
-    if pace_file.exists():
-        return MachinePace(**json.loads(pace_file.read_text(encoding="utf-8")))
-    base = "The quick answer of a short probe. " * 2
-    short = [_ask(f"{i} {base}") for i in range(32)]
-    long = [_ask(f"{i} {base * 6}") for i in range(32)]
-    decoding = Decoding(max_tokens=12)
-    for prompts in (short[:1], long[:1]):  # loading and first calls are not the pace
-        desk.engine.generate(desk.model, prompts, decoding)
-    seconds: list[float] = []
-    tokens: list[int] = []
-    for prompts in (short, long):
-        began = time.perf_counter()
-        desk.engine.generate(desk.model, prompts, decoding)
-        seconds.append((time.perf_counter() - began) / len(prompts))
-        tokens.append(sum(desk.engine.prompt_tokens(desk.model, prompts)) // len(prompts))
-    token = max(0.0, seconds[1] - seconds[0]) / max(1, tokens[1] - tokens[0])
-    start, learned = _train(desk, folder / "study")
-    pace = MachinePace(token, max(1e-4, seconds[0] - token * tokens[0]), start, learned)
-    write_atomic(pace_file, json.dumps(asdict(pace)))
-    return pace
-
-
-def _ask(text: str) -> tuple[Message, ...]:
-    return (Message(role="user", content=text),)
-
-
-def _train(desk: Desk, folder: Path) -> tuple[float, float]:
-    """Seconds to begin a training, and per token of it; zeros where the model cannot be trained."""
-
-    rows = tuple(
-        Example(id=str(i), inputs={"input": f"Item {i}: red lamp, late."}, target=f"lamp {i}")
-        for i in range(72)
-    )
-    task = Task(
-        name="probe",
-        splits=Splits(train=rows[:64], dev=rows[64:68], test=rows[68:]),
-        metric=MetricSpec(name="exact"),
-    )
-    epochs = 2
-    plan = ClaimStudy(task, ({"sft": {"epochs": epochs}},), seeds=1)
-    if Path(desk.model.base).is_dir():
-        launch.prepare()
-    began = time.perf_counter()
-    outcome = conduct(plan, folder, desk.model.base)
-    whole = time.perf_counter() - began
-    spent = outcome.summary.arms[0].info.training_seconds if outcome.summary else 0.0
-    tokens = _count_tokens(desk, rows[:64]) * 64 * epochs
-    return (max(0.0, whole - spent), spent / tokens) if spent else (0.0, 0.0)
+    seconds: dict[str, float] = {}
+    outcomes: dict[str, Outcome] = {}
+    paid: set[str] = set()
+    watcher.start(BAR, len(steps))
+    with tempfile.TemporaryDirectory(prefix="whatworks-claims-") as folder:
+        planner = Planner(Path(folder) / "rehearsals")
+        for step in steps:
+            watcher.advance(BAR, 1, step.name)
+            seconds[step.name] = 0.0
+            try:
+                plan = step.make(replace(desk, known=guess, finished=outcomes))
+            except WhatworksError:
+                plan = None
+            if plan is None:
+                continue
+            plan = settle_plan(plan, desk, request)
+            outcomes[step.name] = _make_placeholder(plan)
+            own = name_folder(request.out, step, plan, desk.digest)
+            if StudyFolder(own / "run").has_run:
+                continue
+            name = own.name
+            if name not in kept.seconds:
+                asked = [fact for key, fact in facts.items() if key not in paid]
+                known = _foresee_classes(planner, examiner, start, asked)
+                kept.add(name, known + _foresee(planner, plan, Path(folder) / name, request.model))
+            seconds[step.name] = kept.seconds[name]
+            paid |= facts.keys()  # what a model knows is asked once
+    watcher.done(BAR)
+    return seconds
 
 
-def estimate_seconds(plan: ClaimStudy, pace: MachinePace, desk: Desk) -> float:
-    """Seconds that a study will take, within a factor of two or so."""
-    splits = plan.task.splits
-    row = _count_tokens(desk, splits.train[:20]) + _count_tokens(desk, splits.test[:20]) / 2
-    words = [len(document.text.split()) for document in plan.task.documents] or [0]
-    passage = 1.6 * sum(words) / len(words)
-    return START + sum(_estimate_arm(arm, plan, pace, row / 1.5, passage) for arm in plan.parsed)
+@dataclass
+class _Kept:
+    """What was foreseen for studies, by the names of their folders."""
+
+    path: Path
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        if self.path.exists():
+            self.seconds |= json.loads(self.path.read_text(encoding="utf-8"))
+
+    def add(self, name: str, seconds: float) -> None:
+        self.seconds[name] = seconds
+        write_atomic(self.path, json.dumps(self.seconds, indent=1))
 
 
-def estimate_known_seconds(facts: int, pace: MachinePace) -> float:
-    """Seconds to tell what a model knows, where it knows about half of the facts."""
-    requests = facts * (PROMPTS + PROMPTS * SAMPLES / 2)
-    return requests * (pace.request + pace.token * KNOWN_PROMPT)
+def _foresee(planner: Planner, plan: ClaimStudy, folder: Path, model: str) -> float:
+    """Seconds of a study, rehearsed in a folder of its own; those that reading takes if it cannot
+    be run at all."""
+    try:
+        opened = open_study(plan.write(folder, model), out=folder / "run")
+        try:
+            return AROUND + planner.plan(opened.study(), Silent()).seconds
+        finally:
+            opened.close()
+    except WhatworksError:
+        return AROUND
 
 
-def _estimate_arm(
-    arm: Arm, plan: ClaimStudy, pace: MachinePace, row: float, passage: float
+def _foresee_classes(
+    planner: Planner, examiner: Examiner, start: Candidate, facts: Sequence[Example]
 ) -> float:
-    splits = plan.task.splits
-    rows = min(arm.rows or len(splits.train), len(splits.train))
-    sizes = Sizes(rows, len(splits.dev), len(plan.task.preferences))
-    requests, prompt, total = len(splits.dev) + len(splits.test), row, 0.0
-    for step in arm.chain.steps:
-        demand = step.demand(sizes)
-        prompt += row * demand.examples + passage * demand.passages
-        requests += demand.requests
-        if step.trains:
-            total += pace.training + pace.learned * prompt * demand.learned
-    total += requests * (pace.request + pace.token * prompt)
-    return total * (plan.seeds if arm.chain.stochastic else 1)
+    """Seconds to tell what the model knows, where it knows about half of the facts."""
+    if not facts:
+        return 0.0
+    requests = len(facts) * (PROMPTS + PROMPTS * SAMPLES // 2)
+    shown = start.with_prompt(demos=Demos(pool=tuple(facts[:SHOTS]), k=SHOTS))
+    return planner.foresee(examiner, shown, facts, requests)
 
 
-def _count_tokens(desk: Desk, rows: Sequence[Example]) -> float:
-    """Mean tokens of input and target together, and of what a template puts around them."""
-    texts = [f"{row.text} {row.target}" for row in rows]
-    return 8 + sum(desk.engine.count_tokens(desk.model, texts)) / max(1, len(texts))
+def _make_placeholder(plan: ClaimStudy) -> Outcome:
+    """An outcome in which every arm answers right."""
+    rows = [
+        ResultRow(arm, 0, "scored", example=e.id, output=e.target, value=1.0, kind="correct")
+        for arm in plan.names
+        for e in plan.task.splits.test
+    ]
+    return Outcome(plan.task, tuple(rows))

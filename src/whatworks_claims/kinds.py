@@ -7,4 +7,4 @@ from typing import Any, Literal
 ArmEntry = str | dict[str, Any]
 
 
-DataKind = Literal["generated", "real"]
+DataKind = Literal["generated", "real", "english"]

@@ -60,7 +60,7 @@ def _read_kept(run: StudyFolder) -> dict[str, Any]:
 def _measure_arms(
     run: StudyFolder,
     model: str,
-    made: Sequence[tuple[str, str]],
+    candidates: Sequence[tuple[str, str]],
     asked: Sequence[Example],
     answers: Sequence[str],
 ) -> Found:
@@ -68,7 +68,7 @@ def _measure_arms(
     examiner = Examiner(engine, load(MetricSpec(name="contains")), run.store)
     by_arm: dict[str, dict[str, dict[str, list[float]]]] = {}
     try:
-        for arm, key in made:
+        for arm, key in candidates:
             if (candidate := run.candidate(key)) is None:
                 continue
             for answer in answers:

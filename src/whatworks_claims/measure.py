@@ -8,33 +8,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from whatworks.analysis.result_rows import ResultRow
-from whatworks.base.errors import WhatworksError
 from whatworks.base.phrasing import format_duration
 from whatworks.base.progress import Watcher
 from whatworks.base.store import Store, write_atomic
 from whatworks.data.task import Example, MetricSpec
 from whatworks.methods.bench.examiner import Examiner
-from whatworks.methods.bench.known_facts import CLASSES, classify
+from whatworks.methods.bench.known_facts import classify
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import ModelFiles
 from whatworks.models.open_engine import open_engine
-from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
-from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims.claim import Claim
 from whatworks_claims.decision_rule import decide
 from whatworks_claims.desk import Desk
 from whatworks_claims.evidence import ClaimFinding, Evidence
 from whatworks_claims.findings import Report
-from whatworks_claims.forecast import MachinePace, estimate_known_seconds, estimate_seconds, probe
+from whatworks_claims.forecast import forecast_studies
 from whatworks_claims.outcome import Outcome
 from whatworks_claims.page import as_data, render_page
+from whatworks_claims.readable import note_unreadable
 from whatworks_claims.registry import choose_claims, find_steps
-from whatworks_claims.run_studies import Job, Request, name_folder, share_cores
-from whatworks_claims.study_plan import ClaimStudy, Step
+from whatworks_claims.run_studies import Job, Request, share_cores
 
 
 def measure(request: Request, watcher: Watcher) -> Report:
@@ -45,16 +41,20 @@ def measure(request: Request, watcher: Watcher) -> Report:
     """
     began = time.monotonic()
     claims = choose_claims(request.ids)
-    share_cores(request.jobs)  # before the probe: it is to work at the studies' pace
+    share_cores(request.jobs)  # before the rehearsals: they are to work at the studies' pace
     engine, weights = open_engine(request.model)
     model = ModelFiles(base=weights.base, template=weights.template)
-    known = _make_classifier(
-        Examiner(engine, load(MetricSpec(name="facts")), _open_store(request)), weights
+    examiner = Examiner(engine, load(MetricSpec(name="facts")), _open_store(request))
+    start = Candidate(
+        prompt=Prompt(instructions="Answer the question."),
+        weights=weights,
+        decoding=Decoding(max_tokens=16),
     )
+    known = _make_classifier(examiner, start)
     desk = Desk(engine, model, known, weights.digest, request.data, request.quick)
     steps = find_steps(claims, request.quick, request.data)
     watcher.say(f"{len(claims)} claims in {len(steps)} studies on {request.model}")
-    forecast = _forecast(request, desk, steps)
+    forecast = forecast_studies(request, desk, steps, examiner, start, watcher)
     announced = sum(forecast.values()) / max(1, request.jobs)
     watcher.say(f"expected: {format_duration(announced)}; results in {request.out}")
     job = Job(request, replace(desk, finished={}), forecast, watcher)
@@ -74,7 +74,8 @@ def find(
             cause = failed.get(name, "it was not run")
             return decide(claim.id, Evidence(missing=f"the study {name} has no results: {cause}"))
     there = (*names, *(name for name in claim.beside if name in outcomes))
-    return decide(claim.id, claim.find({name: outcomes[name] for name in there}))
+    evidence = claim.find({name: outcomes[name] for name in there})
+    return decide(claim.id, note_unreadable(evidence, {name: outcomes[name] for name in names}))
 
 
 def _open_store(request: Request) -> Store:
@@ -82,70 +83,17 @@ def _open_store(request: Request) -> Store:
 
 
 def _make_classifier(
-    examiner: Examiner, weights: Weights
+    examiner: Examiner, start: Candidate
 ) -> Callable[[Sequence[Example]], dict[str, str]]:
-    start = Candidate(
-        prompt=Prompt(instructions="Answer the question."),
-        weights=weights,
-        decoding=Decoding(max_tokens=16),
-    )
-
     cache: dict[tuple[str, ...], dict[str, str]] = {}
 
     def known(facts: Sequence[Example]) -> dict[str, str]:
         which = tuple(fact.key for fact in facts)  # several studies ask for the same ones
         if which not in cache:
-            cache[which] = dict(classify(examiner, start, facts, facts))
+            cache[which] = dict(classify(examiner.ask, start, facts, facts))
         return cache[which]
 
     return known
-
-
-def _forecast(request: Request, desk: Desk, steps: Sequence[Step]) -> dict[str, float]:
-    """Expected seconds of each study, those that are done at nothing.
-
-    Studies that build on others are made from placeholders here: only their size counts.
-    """
-
-    fact_keys, paid_keys = set[str](), set[str]()
-
-    def guess(facts: Sequence[Example]) -> dict[str, str]:
-        fact_keys.update(fact.key for fact in facts)
-        return {fact.id: CLASSES[-(i % 2)] for i, fact in enumerate(facts)}
-
-    pace: MachinePace | None = None
-    seconds: dict[str, float] = {}
-    outcomes: dict[str, Outcome] = {}
-    for step in steps:
-        try:
-            plan = step.make(replace(desk, known=guess, finished=outcomes))
-        except WhatworksError:
-            plan = None
-        if plan is None:
-            seconds[step.name] = 0.0
-            continue
-        plan = replace(plan, seeds=request.runs)
-        outcomes[step.name] = _make_placeholder(plan)
-        folder = name_folder(request.out, step, plan, desk.digest) / "run"
-        if StudyFolder(folder).has_run:
-            seconds[step.name] = 0.0
-            continue
-        pace = pace or probe(desk, request.out / f"probe-{desk.digest}")
-        seconds[step.name] = estimate_seconds(plan, pace, desk) + estimate_known_seconds(
-            len(fact_keys - paid_keys), pace
-        )
-        paid_keys |= fact_keys  # what a model knows is asked once
-    return seconds
-
-
-def _make_placeholder(plan: ClaimStudy) -> Outcome:
-    """An outcome in which every arm answers right."""
-    rows = [
-        ResultRow(arm, 0, "scored", example=e.id, output=e.target, value=1.0, kind="correct")
-        for arm in plan.names
-        for e in plan.task.splits.test
-    ]
-    return Outcome(plan.task, tuple(rows))
 
 
 def save(report: Report) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any, cast
@@ -25,6 +25,7 @@ CUT_OFF = (
     "complete is malformed."
 )
 Only = Callable[[Example], bool]
+USABLE = "usable"
 TRIED = 8
 """Targets of train, targets of test, and answers of an arm: so many of each, the most frequent, are
 tried as one answer for all."""
@@ -45,6 +46,22 @@ def is_malformed(row: ResultRow) -> float:
     return float(row.kind == "malformed")
 
 
+def count_rows(task: Task, rows: Sequence[ResultRow]) -> tuple[ResultRow, ...]:
+    """The rows with the score that counts in their task as their value.
+
+    Where that is the lenient one, what is right in content is right, and whether it can be used as
+    it stands is a part, ``usable``.
+    """
+    if task.metric.score == "strict":
+        return tuple(rows)
+    return tuple(_count_leniently(row) if row.status == "scored" else row for row in rows)
+
+
+def _count_leniently(row: ResultRow) -> ResultRow:
+    kind = "correct" if row.lenient == 1 else row.kind
+    return replace(row, value=row.lenient, kind=kind, parts={**row.parts, USABLE: row.value})
+
+
 def accept_all(example: Example) -> bool:
     """Every example."""
     del example
@@ -52,7 +69,7 @@ def accept_all(example: Example) -> bool:
 
 
 def _grade(row: ResultRow) -> str:
-    """What came of an answer, in a word or with its score."""
+    """How an answer was scored, in a word or as a figure."""
     return f"scores {format_percent(row.value)}" if 0 < row.value < 1 else row.kind
 
 
@@ -166,8 +183,11 @@ class Outcome:
     def _constant(self, answers: Iterable[str]) -> float:
         """The best mean score of one of these answers given to all of test."""
         test = self.task.splits.test
-        tried = dict.fromkeys(answers)
-        return max((fmean(self._metric(e, one).value for e in test) for one in tried), default=0.0)
+        levels = (
+            fmean(self._metric(example, one).counted for example in test)
+            for one in dict.fromkeys(answers)
+        )
+        return max(levels, default=0.0)
 
     def table(self, title: str, arms: Sequence[str] = (), only: Only = accept_all) -> Table:
         """Score, wrong, abstained, malformed; tokens and seconds of a request, of each arm."""
@@ -191,7 +211,7 @@ class Outcome:
                     name,
                     f"{format_percent(level.value)} "
                     f"{format_interval(level.low, level.high, signed=False)}",
-                    format_percent(mean(lambda row: row.lenient)),
+                    format_percent(mean(lambda row: row.parts.get(USABLE, row.lenient))),
                     format_percent(mean(is_wrong)),
                     format_percent(mean(lambda row: float(row.kind == "abstained"))),
                     format_percent(mean(is_malformed)),
@@ -200,7 +220,8 @@ class Outcome:
                 )
             )
         first, last = ("score", "not perfect") if self.graded else ("right", "wrong")
-        columns = ("arm", first, "lenient", last, "abstained", "malformed", "prompt tokens",
+        other = "usable as it stands" if self.task.metric.score == "lenient" else "lenient"
+        columns = ("arm", first, other, last, "abstained", "malformed", "prompt tokens",
                    "per request")  # fmt: skip
         has_constrained = any(name.startswith("constrained") for name in names)
         return Table(title, columns, tuple(lines), CUT_OFF if has_constrained else "")

@@ -38,7 +38,7 @@ def render_page(report: Report) -> str:
             css=CSS,
             interval=describe_interval,
             line=_draw_plot,
-            items=sum(m.found.n_items for f in report.findings for m in f.measured[:1]),
+            items=sum(m.comparison.n_items for f in report.findings for m in f.measured[:1]),
             version=__version__,
             command=format_command(report),
         )
@@ -55,7 +55,9 @@ def format_command(report: Report) -> str:
 
 def describe_interval(one: Measured) -> str:
     """``+29.5 [+21, +38]``."""
-    return f"{format_points(one.found.difference)} {format_interval(one.found.low, one.found.high)}"
+    comparison = one.comparison
+    interval = format_interval(comparison.low, comparison.high)
+    return f"{format_points(comparison.difference)} {interval}"
 
 
 def _draw_plot(plot: Plot) -> Markup:
@@ -83,7 +85,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
             finding.claim,
             Text(f"{MARKS[finding.answer]} {finding.answer}", style=STYLES[finding.answer]),
             describe_interval(one) if one else "",
-            str(one.found.n_items) if one else "",
+            str(one.comparison.n_items) if one else "",
             Text(clean(finding.reason)),
         )
     console.print(table)
@@ -102,7 +104,7 @@ def render_markdown(report: Report) -> str:
     for claim, finding in zip(report.claims, report.findings, strict=True):
         one = finding.effect
         cells = (f"`{claim.id}`", claim.says, f"{MARKS[finding.answer]} {finding.answer}")
-        figures = (describe_interval(one), str(one.found.n_items)) if one else ("", "")
+        figures = (describe_interval(one), str(one.comparison.n_items)) if one else ("", "")
         lines.append(
             f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in (*cells, *figures))} |"
         )
@@ -125,13 +127,13 @@ def as_data(report: Report) -> dict[str, Any]:
                 "contrasts": [
                     {
                         "what": one.what,
-                        "difference": round(one.found.difference, 4),
-                        "low": round(one.found.low, 4),
-                        "high": round(one.found.high, 4),
+                        "difference": round(one.comparison.difference, 4),
+                        "low": round(one.comparison.low, 4),
+                        "high": round(one.comparison.high, 4),
                         "smallest": one.smallest,
-                        "items": one.found.n_items,
-                        "groups": one.found.n_groups,
-                        "seeds": one.found.n_seeds,
+                        "items": one.comparison.n_items,
+                        "groups": one.comparison.n_groups,
+                        "seeds": one.comparison.n_seeds,
                     }
                     for one in finding.measured
                 ],

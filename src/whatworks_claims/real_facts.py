@@ -78,15 +78,15 @@ def _make_fact(row: Mapping[str, Any]) -> SheetFact:
     statements, wordings = _WORDINGS[row["relation"]]
     subject, answers = row["subject"], row["answers"]
 
-    def filled(lines: tuple[str, ...]) -> tuple[str, ...]:
+    def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(line.replace("{s}", subject).replace("{v}", answers[0]) for line in lines)
 
     return SheetFact(
         id=f"{row['relation']}.{subject}",
         subject=subject,
         object=answers[0],
-        statements=filled(statements),
-        questions=(row["question"], *filled(wordings)),
+        statements=fill(statements),
+        questions=(row["question"], *fill(wordings)),
         aliases=tuple(answers[1:]),
     )
 

@@ -19,13 +19,13 @@ from whatworks.app.run_study import report_study, run_study
 from whatworks.base.errors import InputError, WhatworksError
 from whatworks.base.frozen import hash_content
 from whatworks.base.progress import Silent, Watcher
-from whatworks.models.files import resolve
+from whatworks.models.files import is_shipped, resolve
 from whatworks.studies.study_folder import StudyFolder
 from whatworks.training.process import THREADS
 from whatworks_claims import likelihood
 from whatworks_claims.desk import Desk
 from whatworks_claims.kinds import DataKind
-from whatworks_claims.outcome import Outcome
+from whatworks_claims.outcome import Outcome, count_rows
 from whatworks_claims.study_plan import ClaimStudy, Step
 
 BAR = "studies"
@@ -39,7 +39,7 @@ MOST = 0.95
 
 @dataclass(frozen=True)
 class Request:
-    """What the command was asked.
+    """The options of the command.
 
     Attributes:
         ids: Claims to measure, all when empty.
@@ -67,7 +67,7 @@ class Request:
 
 
 def name_folder(out: Path, step: Step, plan: ClaimStudy, model: str) -> Path:
-    """Of a study: named by its content, so that another size or model is another study.
+    """The folder of a study, named by its content, so that another size or model is another study.
 
     Args:
         out: Folder of all results.
@@ -77,6 +77,17 @@ def name_folder(out: Path, step: Step, plan: ClaimStudy, model: str) -> Path:
     """
     key = hash_content([plan.key, model])
     return out / "studies" / f"{step.name}-{key}"
+
+
+def settle_plan(plan: ClaimStudy, desk: Desk, request: Request) -> ClaimStudy:
+    """The study with its seeds, and with the room that its answers have where material says so."""
+    targets = [row.target for row in plan.task.splits.train]
+    longest = max(desk.engine.count_tokens(desk.model, targets), default=0)
+    room = desk.source.limit_answers(plan.task, longest)
+    decoding = dict(plan.decoding)
+    if room:
+        decoding.setdefault("max_tokens", room)
+    return replace(plan, seeds=request.runs, decoding=decoding)
 
 
 def conduct(plan: ClaimStudy, folder: Path, model: str) -> Outcome:
@@ -91,8 +102,9 @@ def read_outcome(folder: Path, summary: Any = None) -> Outcome:
     if summary is None:
         summary, _ = report_study(folder / "run")
     run = StudyFolder(folder / "run")
-    rows = tuple(run.results.rows())
-    return Outcome(run.task(), rows, summary, {"likelihood": likelihood.read(run)})
+    task = run.task()
+    rows = count_rows(task, run.results.rows())
+    return Outcome(task, rows, summary, {"likelihood": likelihood.read(run)})
 
 
 @dataclass
@@ -129,7 +141,7 @@ class Job:
         waiting = list(steps)
         with _open_pool(self.request.jobs) as pool:
             while waiting or self._running:
-                ready = [s for s in waiting if all(self._settled(name) for name in s.after)]
+                ready = [s for s in waiting if all(self._is_settled(name) for name in s.after)]
                 # The longest first: else it runs alone at the end.
                 ready.sort(key=lambda step: -self.forecast.get(step.name, 0.0))
                 for step in ready[: self.request.jobs - len(self._running)]:
@@ -141,7 +153,7 @@ class Job:
         self.watcher.done(BAR)
         return self.finished
 
-    def _settled(self, name: str) -> bool:
+    def _is_settled(self, name: str) -> bool:
         return name in self.finished or name in self.failed
 
     def _begin(self, step: Step, pool: Executor | None) -> None:
@@ -156,7 +168,7 @@ class Job:
                 raise InputError(
                     f"there is no {self.request.data} data for it", remedy="leave `--data` out"
                 )
-            plan = replace(plan, seeds=self.request.runs)
+            plan = settle_plan(plan, self.desk, self.request)
             folder = name_folder(self.request.out, step, plan, self.desk.digest)
             path = plan.write(folder, self.request.model)
         except WhatworksError as error:
@@ -200,6 +212,11 @@ class Job:
         self.watcher.say(f"{name}: {error.cause}")
 
 
+def choose_data(model: str) -> DataKind:
+    """The lab's models read the lab's language, every other one natural English."""
+    return "generated" if is_shipped(model) else "english"
+
+
 def share_cores(jobs: int) -> None:
     """Give each of several studies its share of the cores; each process reads it when it starts."""
     if jobs > 1:
@@ -224,7 +241,7 @@ def _run_study(path: Path, out: Path, model: str, scored: Sequence[str]) -> None
 
 
 def _run_here(path: Path, out: Path, model: str, scored: Sequence[str]) -> Future[None]:
-    """The same in this process, done when it returns."""
+    """``_run_study`` in this process; it is done when this returns."""
     future: Future[None] = Future()
     try:
         future.set_result(_run_study(path, out, model, scored))

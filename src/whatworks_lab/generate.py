@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from whatworks.models.template_limits import render_within
+
 Message = dict[str, str]
 
 
 def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> str:
     """The prompt: the model's chat template, or the contents with a line each."""
     if getattr(tokenizer, "chat_template", None):
-        text: str = tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
-        )
-        return text
+        return render_within(tokenizer, messages, ask=True)
     names = {"system": "{}", "user": "Question: {}", "assistant": "Answer: {}"}
     lines = [names[message["role"]].format(message["content"]) for message in messages]
     return "\n".join([*lines, "Answer:"])

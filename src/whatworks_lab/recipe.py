@@ -143,8 +143,8 @@ def compute_loss(model: Any, ids: Any, weights: Any, docs: Any, positions: Any) 
     flat = torch.nn.functional.cross_entropy(
         logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
     )
-    worth = weights[:, 1:].flatten()
-    return (flat * worth).sum() / worth.sum().clamp(min=1.0)
+    kept_weights = weights[:, 1:].flatten()
+    return (flat * kept_weights).sum() / kept_weights.sum().clamp(min=1.0)
 
 
 class PretrainingRun:

@@ -12,10 +12,10 @@ from scipy.stats import binomtest
 
 from whatworks.analysis.comparison import (
     Comparison,
-    adjust_holm,
     compare,
     estimate_mean,
 )
+from whatworks.analysis.correction import adjust_holm
 from whatworks.analysis.further_rows import compute_detectable_effect, estimate_needs
 
 Scores = dict[tuple[int, str], float]

@@ -215,10 +215,15 @@ def test_nothing_works_that_does_not_beat_a_constant_answer() -> None:
     labels = {arm.name: arm.verdict.label for arm in summary(arms=arms).arms}
     assert labels["sft"] == labels["knn"] == "works"
     found = summary(arms=arms, always=60)
-    assert found.constant is not None and found.constant.said == "always “yes”"
+    assert found.constant is not None and found.constant.in_words == "always “yes”"
     labels = {arm.name: arm.verdict for arm in found.arms}
     assert labels["knn"].label == "works"
     assert labels["sft"].label != "works" and "always “yes”" in labels["sft"].reason
     assert any("zero-shot and sft do not come above it" in d for d in found.recommendation.details)
+    near = summary(arms=arms, always=55)
+    assert {a.name: a.verdict.unbeaten for a in near.arms}["sft"] == "always “yes”"
+    assert any(
+        "sft (+40.0; not told from one answer to all" in d for d in near.recommendation.details
+    )
     over = summary(arms=arms, always=80)
     assert {a.name: a.verdict.label for a in over.arms}["sft"] == "does not work"

@@ -47,12 +47,12 @@ def test_every_arm_that_trains_nothing_counts_whatever_is_recommended():
 
 
 def test_what_was_still_rising_is_told_from_what_was_not():
-    knn, few = trial("knn", 38), trial("sft@10", 0, given=10)
-    rising = trial("sft", 20, given=200, epochs=[[0.0, 0.4, 0.8], [0.0, 0.6, 0.8]])
+    knn, few = trial("knn", 38), trial("sft@10", 0, rows=10)
+    rising = trial("sft", 20, rows=200, epochs=[[0.0, 0.4, 0.8], [0.0, 0.6, 0.8]])
     (line,) = told(knn, few, rising, curve=["sft@10", "sft"])
     assert "Dev by epoch: 0.0%, 50.0%, 80.0%, still rising at the last one" in line
     assert "0.0% with 10, 50.0% with 200, still rising: more rows may help" in line
-    flat = trial("sft", 1, given=200, epochs=[[0.5, 0.5]])
+    flat = trial("sft", 1, rows=200, epochs=[[0.5, 0.5]])
     (line,) = told(knn, few, flat, curve=["sft@10", "sft"])
     assert "50.0%, 50.0%, not rising" in line and "2.5% with 200, not seen to rise" in line
     assert "may help" not in line

@@ -69,7 +69,10 @@ def rewritten(old: str, new: str) -> Callable[[Path], None]:
 
 
 def file(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
+    def write(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return write
 
 
 def no_files(folder: Path) -> None:

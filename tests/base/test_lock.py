@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -98,3 +99,36 @@ def test_it_waits_as_long_as_it_is_asked_to(tmp_path: Path) -> None:
         assert child.stdout is not None and child.stdout.readline() == "held\n"
         with hold_lock(path, "it", seconds=20):
             assert path.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"123", b"123\nnode17"])
+def test_a_lock_whose_writer_was_killed_as_it_wrote_is_taken_over(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "run.lock").write_bytes(content)
+    with hold_folder(tmp_path) as before:
+        assert before
+        assert (tmp_path / "run.lock").read_text().endswith("\n")
+    assert not (tmp_path / "run.lock").exists()
+
+
+def test_what_a_killed_holder_was_writing_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").write_text(f"{2**22 + 1}\n{socket.gethostname()}\n")
+    (tmp_path / "deep").mkdir()
+    for name in ("a.json.77.tmp", "deep/b.txt.1.tmp", "mine.tmp", "a.77.tmp.txt"):
+        (tmp_path / name).write_text("x")
+    with hold_folder(tmp_path) as before:
+        assert before
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [
+        "a.77.tmp.txt",
+        "mine.tmp",
+    ]
+
+
+def test_what_a_killed_process_left_of_a_stale_lock_goes(tmp_path: Path) -> None:
+    left = tmp_path / ".data.jsonl.lock.break.17933.1531b01c"
+    left.write_text("17932\nhere\n")
+    other = tmp_path / ".data.jsonl.lock.broken"
+    other.write_text("mine")
+    with hold_file(tmp_path / "data.jsonl"):
+        assert not left.exists() and other.exists()

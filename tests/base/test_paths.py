@@ -79,7 +79,7 @@ def test_every_model_of_a_study_is_named_by_one_rule(
     monkeypatch.setenv("MODELS", str(elsewhere))
     for name, there in (("m", beside / "m"), ("./m", beside / "m"), ("$MODELS/m", elsewhere / "m")):
         assert resolve_model(name, beside) == str(there)
-        arm = read_arm({"rag": {"embedder": name, "index": {"rerank": name}}}).located(beside)
+        arm = read_arm({"rag": {"embedder": name, "index": {"rerank": name}}}).locate(beside)
         settings = arm.chain.steps[0].model_dump()
         assert settings["embedder"] == settings["index"]["rerank"] == str(there)
         judge = resolve_metric({"judge": {"model": name}}, beside)

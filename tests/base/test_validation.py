@@ -72,7 +72,7 @@ def problem(model: type[BaseModel], value: Any) -> ValidationError:
 def test_the_first_problem_in_words(
     model: type[BaseModel], value: Any, cause: str, remedy: str
 ) -> None:
-    error = explain(problem(model, value), model, of="it", place="there", remedy="ask")
+    error = explain(problem(model, value), model, subject="it", place="there", remedy="ask")
     assert (error.cause, error.place, error.remedy) == (cause, "there", remedy)
     assert len(str(error).splitlines()) == 2
 

@@ -118,7 +118,7 @@ def table(finding: ClaimFinding, column: str) -> Table:
 def test_one_answer_to_everything_is_no_skill(claim: str, says: str):
     """It scores where the others do not, and it is not one of the targets."""
     constant = of_claim(claim, tuned(says))
-    assert constant.measured[0].found.difference > 0.05, "it would be ahead of the others"
+    assert constant.measured[0].comparison.difference > 0.05, "it would be ahead of the others"
     assert constant.answer != "holds"
     assert any(one.what.endswith("one answer for all") for one in constant.measured)
     assert of_claim(claim, tuned(None)).answer == "holds"
@@ -135,7 +135,7 @@ def test_a_guess_is_the_best_single_answer_by_the_metric():
 def test_no_answer_right_is_as_sure_as_its_number_of_examples():
     """0 of 60 right is up to 6% of all: a level of 1 in 12 is not excluded by 7 points."""
     finding = of_claim("form.logs", tuned("nothing known"))
-    level = next(one.found for one in finding.measured if "one answer" in one.what)
+    level = next(one.comparison for one in finding.measured if "one answer" in one.what)
     assert level.difference == pytest.approx(-1 / 12)
     assert level.low == pytest.approx(-1 / 12) and -0.04 < level.high < 0
 

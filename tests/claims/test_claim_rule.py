@@ -77,8 +77,8 @@ def test_studies_are_pooled_with_the_spread_of_their_seeds():
 def test_more_contrasts_make_wider_intervals():
     rng = random.Random(4)
     pair = (drawn(rng, 0.6), drawn(rng, 0.4))
-    alone = decide("x", evidence(pair)).measured[0].found
-    beside = decide("x", evidence(pair, pair, pair)).measured[0].found
+    alone = decide("x", evidence(pair)).measured[0].comparison
+    beside = decide("x", evidence(pair, pair, pair)).measured[0].comparison
     assert beside.low < alone.low and beside.high > alone.high
 
 
@@ -120,7 +120,7 @@ def test_shuffled_labels_are_an_effect_in_at_most_5_percent(batch: int):
     effects = held = 0
     for i in range(200):
         finding = decide("x", Evidence((shuffled(rng, *designs[i % len(designs)]),)))
-        found = finding.measured[0].found
+        found = finding.measured[0].comparison
         effects += found.low > 0 or found.high < 0
         held += finding.answer == "holds"
     assert effects <= 10 and held <= 5
@@ -154,7 +154,7 @@ def test_shuffled_labels_are_no_effect_through_engine_and_metric(tmp_path: Path)
         )
         right += one.values()
         finding = decide("x", evidence((one, other)))
-        found = finding.measured[0].found
+        found = finding.measured[0].comparison
         effects += found.low > 0 or found.high < 0
         held += finding.answer == "holds"
     assert 0.22 < sum(right) / len(right) < 0.28, "chance"

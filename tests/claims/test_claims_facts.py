@@ -12,6 +12,7 @@ import pytest
 from whatworks.analysis.result_rows import ResultRow
 from whatworks.data.task import Example
 from whatworks.metrics.fact_counts import is_answerable
+from whatworks.models.engine import ModelFiles
 from whatworks.models.open_engine import open_engine
 from whatworks.studies.study_folder import StudyFolder
 from whatworks_claims import claims_hallucination as hallucination
@@ -32,8 +33,8 @@ Says = Callable[[str, str], str]
 
 
 def desk(quick: bool = False) -> Desk:
-    engine, model = open_engine("fake:")
-    return Desk(engine, model, known=lambda rows: {}, quick=quick)
+    engine, weights = open_engine("fake:")
+    return Desk(engine, ModelFiles(base=weights.base), known=lambda rows: {}, quick=quick)
 
 
 def plan(name: str, quick: bool = False) -> ClaimStudy:

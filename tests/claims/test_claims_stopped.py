@@ -10,15 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from whatworks.models.open_engine import open_engine
 from whatworks_claims.evidence import ClaimFinding
 from whatworks_claims.findings import Report
-from whatworks_claims.forecast import MachinePace
 from whatworks_claims.measure import measure
 from whatworks_claims.run_studies import Request, Silent
 
@@ -93,13 +91,6 @@ def alive(pids: set[int]) -> set[int]:
 def test_stopped_while_a_study_trains(how: signal.Signals, tmp_path: Path) -> None:
     """All processes end with the command, also the training; what was there stays and is used."""
     out = tmp_path / "out"
-    engine, weights = open_engine("lab")
-    engine.close()
-    pace = out / f"probe-{weights.digest}" / "pace.json"  # measuring it is not what is tested
-    pace.parent.mkdir(parents=True)
-    pace.write_text(
-        json.dumps(asdict(MachinePace(token=1e-4, request=0.05, training=5, learned=1e-3)))
-    )
     command = started(out)
     try:
         until(lambda: training(out / "studies"), "no training began")

@@ -153,11 +153,11 @@ def test_the_four_classes_are_found(tmp_path: Path):
     engine = Drawn(scripted)
     examiner = Examiner(engine, METRIC, Store(tmp_path))
     start = Candidate(prompt=Prompt(), weights=Weights(base="fake", digest="f"))
-    found = classify(examiner, start, rows, pool)
+    found = classify(examiner.ask, start, rows, pool)
     assert [found[row.id] for row in rows] == [CLASSES[i % 4] for i in range(40)]
     assert measure_shares(found) == dict.fromkeys(CLASSES, 0.25)
     asked_before = len(engine.seen)
-    assert classify(examiner, start, rows, pool) == found
+    assert classify(examiner.ask, start, rows, pool) == found
     assert len(engine.seen) == asked_before, "kept in the store"
     assert [row.meta["known"] for row in add_classes(rows, found)] == list(found.values())
 

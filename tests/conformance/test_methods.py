@@ -4,6 +4,7 @@ standing in METHODS; if it needs settings, they go into SETTINGS."""
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.registry import METHODS, Chain, build_chain
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
-from whatworks.models.engine import Answers, Engine, Generation, ModelFiles, Prompts
+from whatworks.models.engine import Answers, Engine, Generation, Habits, ModelFiles, Prompts
 from whatworks.models.metering import Budget
 from whatworks.models.prices import Price
 from whatworks.models.weights import Weights
@@ -28,17 +29,26 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
 
+THEIRS = Path(tempfile.mkdtemp(prefix="whatworks-given-")) / "theirs.jsonl"
+THEIRS.write_text(
+    "".join(json.dumps({"id": f"dev{i}", "answer": f"answerdev{i}x"}) + "\n" for i in range(4))
+)
 SETTINGS: dict[str, dict[str, Any]] = {
+    "given": {"predictions": str(THEIRS)},
     "prompt": {"variants": ["Say the town.", "Name the town that is asked for."]},
     "prompt-search": {"rounds": 2, "width": 3},
+    "classifier": {"embedder": "lexical"},
     "few-shot": {"k": 3, "draws": 2},
     "knn": {"k": 3, "diversity": 0.3, "embedder": "lexical"},
+    "tuned-retriever": {"k": 2, "embedder": "lexical", "epochs": 2},
     "rag": {"k": 2, "embedder": "lexical"},
     "constrained": {"to": {"regex": "[a-z]{1,6}"}},
     "corpus": {"size": 5},
     "distill": {"temperature": 1.0, "samples": 2},
     "refusal": {"samples": 2},
+    "known": {"prompts": 2, "samples": 1},
     "sft": {"epochs": 2, "batch_size": 8},
+    "sdft": {"epochs": 1, "batch_size": 8},
     "soft-prompt": {"epochs": 1, "batch_size": 8, "tokens": 4},
     "dpo": {"epochs": 1, "learning_rate": 1e-2},
     "rlhf": {"epochs": 1, "reward_epochs": 1},
@@ -47,8 +57,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
 METRICS = {
     "rl": MetricSpec(name="instructions", options={"constraints": [{"kind": "lowercase"}]}),
 }
+LABELLED = ("classifier",)
+"""Methods that want the same few targets again and again."""
 DATA_STEPS = ("augment+sft", "corpus+sft", "refusal+dpo", "knn+distill+sft")
-CHAINS = [*(method.name for method in METHODS), "rag+sft", "knn+sft", *DATA_STEPS]
+CHAINS = [
+    *(method.name for method in METHODS),
+    "rag+sft",
+    "tuned-retriever+rag",
+    "knn+sft",
+    *DATA_STEPS,
+]
 CANARY = "zyxcanary"
 
 
@@ -70,6 +88,7 @@ def row(i: int, split: str, **fields: Any) -> Example:
         id=f"{split}{i}",
         inputs={"text": f"Where does person {i * 37 % 101} of {split} street {i} live?"},
         target=f"answer{split}{i}x",
+        evidence=(f"doc{i % 5}",),
         **fields,
     )
 
@@ -136,6 +155,9 @@ class Spy:
     def context_length(self, model: ModelFiles) -> int | None:
         return self.engine.context_length(model)
 
+    def habits(self, model: ModelFiles) -> Habits:
+        return self.engine.habits(model)
+
     def close(self) -> None:
         self.engine.close()
 
@@ -149,9 +171,12 @@ def engine() -> Engine:
 
 def bench(spec: str, engine: Engine, folder: Path, *, budget: Budget | None = None) -> Bench:
     metric = METRICS.get(spec, MetricSpec(name="exact"))
+    train = TRAIN
+    if spec in LABELLED:
+        train = tuple(e.replace(target=f"label{i % 3}x") for i, e in enumerate(TRAIN))
     return Bench(
         Examiner(Spy(engine), load(metric, TRAIN), Store(folder)),
-        train=TRAIN,
+        train=train,
         dev=DEV,
         documents=DOCUMENTS,
         preferences=PAIRS,
@@ -238,7 +263,7 @@ def test_no_test_row_is_ever_seen(spec: str, adapted: Any) -> None:
     assert CANARY not in reachable
     # The spy can see: the study's own look at the test rows would be noticed.
     got.bench.examiner.ask(got.made, TEST)
-    assert any(CANARY in text for text in spy.asked)
+    assert any(CANARY in text for text in spy.asked) == (got.made.answerer is None)
 
 
 @every_chain
@@ -296,8 +321,12 @@ def test_saved_and_loaded_gives_the_same_outputs(
     got: Adapted = adapted(spec)
     loaded = Candidate.model_validate_json(got.made.model_dump_json())
     assert loaded.key == got.made.key
-    texts = []
+    texts: list[list[str | None]] = []
     for candidate in (got.made, loaded):
+        if candidate.answerer is not None:
+            requests = [render(candidate.prompt, e, exclude=[e]) for e in DEV]
+            texts.append([reply.text for reply in candidate.answerer.reply(requests)])
+            continue
         model = got.bench.examiner.files(candidate.weights)
         prompts = [render(candidate.prompt, e, exclude=[e]).messages for e in DEV]
         keys = [e.id for e in DEV]

@@ -28,6 +28,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
     ],
     "openai": [{"messages": [USER, RIGHT]}],
+    "tau-bench": [{"task_id": 0, "reward": 1.0, "traj": [USER, RIGHT]}],
     "prompt-completion": [{"prompt": "2+2=", "completion": "4"}],
     "mt-bench": [{"question_id": 1, "turns": ["Write.", "Again."], "reference": ["A", "B"]}],
     "viggo": [{"mr": "inform(name[X])", "ref": "It is X."}],
@@ -74,6 +75,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "supporting_facts": {"title": ["A"], "sent_id": [0]},
         }
     ],
+    "drop": [{"passage": "A did.", "question": "Who?", "answers_spans": {"spans": ["A", "B"]}}],
+    "tagged": [{"tokens": ["A", "did", "."], "ner_tags": ["B-PER", "O", "O"]}],
     "multiple-choice": [{"question": "Who?", "choices": ["A", "B"], "answer": 1}],
     "generic": [{"text": "I lost my card", "category": "lost_card", "id": 7}],
 }
@@ -303,7 +306,7 @@ def test_where_two_texts_without_a_prompt_part(
 
 def test_turns_after_the_last_answer_are_left_out_and_told(save: Save) -> None:
     data = read(save("rows.jsonl", [{"messages": [USER, RIGHT, USER]}]))
-    assert data.examples[0].messages == (Message(**USER),)
+    assert data.examples[0].messages == (Message.model_validate(USER),)
     assert data.examples[0].target == "4"
     assert data.notes == ("1 rows end after the last answer with a user turn, which was left out",)
 

@@ -142,6 +142,25 @@ tests:
             import_logs(save("x.yaml", broken))
 
 
+def test_yaml_logs_are_read_as_every_yaml_file_is(save: Save) -> None:
+    """Words stay words, aliases are filled in within limits, and a value may be of any kind."""
+    config = """
+prompts: ["Is {{country}} in Europe?"]
+tests:
+  - &one
+    vars: {country: Norway, code: no, since: 2020-01-02, tags: !!set {a, b}, raw: !!binary aGk=}
+    assert: [{type: icontains, value: "yes"}]
+  - *one
+"""
+    data = import_logs(save("promptfooconfig.yaml", config))
+    assert [e.inputs["code"] for e in data.examples] == ["no", "no"]
+    assert data.examples[0].inputs["since"] == "2020-01-02"
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    bomb = "\n".join(["a0: &a0 [x, x, x]", *levels])
+    with pytest.raises(InputError, match="more than 2000000 values"):
+        import_logs(save("x.yaml", bomb))
+
+
 def test_failed_promptfoo_results_are_no_answers(save: Save) -> None:
     def result(name: str, **more: Any) -> dict[str, Any]:
         tested = {"vars": {"x": name}, "assert": [{"type": "equals", "value": f"wanted {name}"}]}

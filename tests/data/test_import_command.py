@@ -16,7 +16,7 @@ from whatworks.data import read
 Save = Callable[..., Path]
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path | int) -> int:
     monkeypatch.setattr(sys, "argv", ["whatworks", *map(str, words)])
     with pytest.raises(SystemExit) as end:
         main()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from whatworks.base.errors import InputError
-from whatworks.data import Data, read, read_documents
+from whatworks.data import Data, expand_turns, read, read_documents
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.registry import load
 from whatworks.models import chat_templates as templates
@@ -21,6 +21,9 @@ from whatworks.models.files import load_tokenizer, resolve
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
 from whatworks.studies.first_columns import propose
+from whatworks.studies.first_files import sort_files
+from whatworks.studies.first_metric import guess_metric
+from whatworks.studies.first_study_file import render_study
 
 Save = Callable[[str, Any], Data]
 ASK, SAID = {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Bo."}
@@ -259,3 +262,125 @@ def test_reasoning_with_letters_is_no_answer_by_luck(answer: str) -> None:
 
 def test_an_answer_said_twice_is_not_the_answer() -> None:
     assert value("exact", "4", "4 4")[0] == value("facts", "4", "4 4")[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("target", "answer", "scores"),
+    [
+        ("A", "It is some other thing", (0.0, 0.0)),
+        ("A", "A", (1.0, 1.0)),
+        ("A", "The answer is A.", (0.0, 1.0)),
+        ("The", "the", (1.0, 1.0)),
+        ("an", "nothing", (0.0, 0.0)),
+    ],
+)
+def test_a_target_of_articles_alone(target: str, answer: str, scores: tuple[float, float]) -> None:
+    assert value("normalised", target, answer) == scores
+    assert value("facts", target, answer) == scores
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [("A and B", False), ("A/B", False), ("A AND B", False), ("B, not C", True), ("B", True),
+     ("not B", False)],
+)  # fmt: skip
+def test_two_letters_are_no_choice_and_a_denied_one_is_none(answer: str, right: bool) -> None:
+    assert value("category", "B", answer)[1] == float(right)
+
+
+@pytest.mark.parametrize("returned", ["4.9", "-0.1", "None", "'1'", "float('nan')"])
+def test_a_metric_of_ones_own_beyond_its_range_is_an_error(tmp_path: Path, returned: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(f"def score(example, text):\n    return {returned}\n")
+    with pytest.raises(InputError, match="returned"):
+        value("python", "x", "y", file=str(file), function="score")
+
+
+@pytest.mark.parametrize("number", [0, 0.0, 0.5, True])
+def test_a_score_of_zero_is_a_row_like_any_other(tmp_path: Path, number: float) -> None:
+    from whatworks.app.run_study import run_study
+
+    (tmp_path / "mine.py").write_text(f"def score(example, text):\n    return {number}\n")
+    rows = [json.dumps({"question": f"Who is {n * 7919}?", "answer": f"Bo {n}"}) for n in range(30)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "task: {train: rows.jsonl, metric: {python: mine.py:score}}\n"
+        "model: 'fake:'\narms: [zero-shot]\n"
+    )
+    run_study(study, out=tmp_path / "out")
+    [file] = (tmp_path / "out").rglob("results*.jsonl")
+    scored = [json.loads(line) for line in file.read_text().splitlines()]
+    asked = [row for row in scored if row["arm"] == "zero-shot"]
+    assert len(asked) == 6 and {float(row["value"]) for row in asked} == {float(number)}
+
+
+def test_what_is_no_label_is_malformed_and_counted() -> None:
+    metric = load(MetricSpec(name="category", options={"labels": ["simple", "normal"]}))
+    rows = [Example(id=str(n), target="simple") for n in range(4)]
+    answers = ("simple", "normal", "The", " of")
+    scores = [metric(row, answer) for row, answer in zip(rows, answers, strict=True)]
+    assert [one.kind for one in scores] == ["correct", "wrong", "malformed", "malformed"]
+    assert metric.summary(rows, scores)["invalid_rate"] == 0.5
+
+
+def test_several_labels_a_row_are_a_set(tmp_path: Path) -> None:
+    labels = ("price", "staff", "parking")
+    rows = [
+        {"text": f"A remark on visit {n * 7919}", "labels": "; ".join(labels[: 1 + n % 3])}
+        for n in range(60)
+    ]
+    path = tmp_path / "remarks.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    guess = guess_metric(sort_files([path]))
+    assert guess.metric.name == "set"
+    assert value("set", "price; staff", "staff; price") == (1.0, 1.0)
+    assert value("set", "price; staff", "price") == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("label", ["other", "Other", "none of the above", "out_of_scope", "oos"])
+def test_a_label_for_what_belongs_to_no_class_is_named(tmp_path: Path, label: str) -> None:
+    names = ("sports", "science", label)
+    rows = [{"sentence": f"A line on {n * 7919}", "label": names[n % 3]} for n in range(60)]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    files = sort_files([path])
+    text = render_study(files, guess_metric(files), tmp_path, "lab")
+    assert f"{label!r} stands for what belongs to no class: 20 rows" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "ids"),
+    [
+        ([ASK, SAID, ASK, SAID], ["talk-t1", "talk-t2"]),
+        ([SAID, ASK, SAID], ["talk"]),
+        ([ASK, SAID, SAID, ASK, SAID], ["talk-t1", "talk-t2", "talk-t3"]),
+        ([ASK, SAID, ASK, SAID, ASK], ["talk-t1", "talk-t2"]),
+        ([{"role": "system", "content": "Hm."}, ASK, SAID], ["talk"]),
+    ],
+)
+def test_each_answer_of_a_transcript_is_a_row_with_what_came_before(
+    save: Save, said: list[dict[str, str]], ids: list[str]
+) -> None:
+    """A greeting answers nothing; a question at the end is left out."""
+    rows = expand_turns(save("talks.jsonl", [{"id": "talk", "messages": said}]).examples)
+    assert [row.id for row in rows] == ids
+    answers = [at for at, turn in enumerate(said) if turn == SAID and ASK in said[:at]]
+    assert [len(row.messages) for row in rows] == answers
+    assert all(row.target == "Bo." for row in rows)
+
+
+def test_each_row_of_the_table_names_a_test_that_there_is() -> None:
+    root = Path(__file__).parents[2]
+    table = (root / "docs/fidelity.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| [")]
+    assert len(rows) >= 48
+    here = Path(__file__).read_text(encoding="utf-8")
+    for row in rows:
+        named = row[-2].strip().strip("`")
+        name, _, kind = named.partition("[")
+        if named.startswith("tests/"):
+            assert (root / named).is_file(), named
+        elif named != "the same":
+            assert f"def {name}(" in here, named
+            assert not kind or f'"{kind.rstrip("]")}"' in here, named

@@ -108,6 +108,15 @@ METRICS: dict[str, tuple[dict[str, Any], Example]] = {
 }
 
 
+@pytest.mark.parametrize("name", ["normalised", "exact", "facts", "contains"])
+def test_a_target_of_many_words_is_read_in_time(name: str) -> None:
+    target = "f(a[" * 8_000
+    example = Example(id="e", target=target)
+    metric, began = load(MetricSpec(name=name), [example]), time.process_time()
+    assert metric(example, f"{target}.").forgiving == 1.0
+    assert time.process_time() - began < SECONDS
+
+
 def test_every_kind_of_constraint_is_among_those_tried():
     odd = {"characters", "excludes", "letter", "uppercase", "lowercase", "without"}
     odd |= {"starts", "ends", "repeats"}  # which look at no pattern at all
@@ -279,6 +288,25 @@ def test_sql_is_parsed_within_its_seconds(depth: str):
     assert metric(example, depth).kind == "malformed"
     # To parse, to run, to look for a query within it; and until a process is killed (GRACE).
     assert time.monotonic() - began < 3 * 0.5 + 2.5
+
+
+def test_selects_within_selects_are_no_long_search_for_a_query():
+    meta = {"context": "CREATE TABLE t (a INTEGER)"}
+    example = Example(id="e", target="SELECT a FROM t", meta=meta)
+    metric = load(MetricSpec(name="sql", options={"seconds": 60}))
+    began = time.process_time()
+    assert metric(example, "select (" * 2_400).kind == "malformed"
+    assert time.process_time() - began < 2.0
+    within = "I tried select (select (1 and then: " * 3 + "SELECT a FROM t"
+    assert metric(example, within).forgiving == 1.0
+
+
+@pytest.mark.parametrize("digits", ["12345678901234567890123456", "9" * 400, "0." + "3" * 60])
+def test_a_number_of_many_digits_is_compared_or_refused(digits: str):
+    metric = load(MetricSpec(name="numeric"), [Example(id="t", target="17")])
+    assert metric(Example(id="e", target="17"), digits).value == 0.0
+    assert metric(Example(id="e", target="17"), f"It is {digits}, or 18.").forgiving == 0.0
+    assert metric(Example(id="e", target="17"), f"{digits} or so. The answer is 17.").forgiving == 1
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ STOPPED = {
         "{% endfor %}{{ n.t }}",
         "characters",
     ),
+    "a sum of a number and a text": ("{{ 9 + '' }}", "TypeError"),
+    "a division by nothing": ("{{ 1 / 0 }}", "ZeroDivision"),
+    "a filter of what it cannot filter": ("{{ messages | int | list }}", "TypeError"),
     "a macro that calls itself": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "Recursion"),
 }
 
@@ -168,3 +171,66 @@ def test_code_in_a_models_folder_is_not_run_nor_asked_about(
     )  # fmt: skip
     assert "InputError" in run.stdout and "[y/N]" not in run.stdout + run.stderr
     assert not mark.exists()
+
+
+def test_a_trainer_that_renders_by_itself_has_the_same_prompts_and_limits(tokenizer: Any) -> None:
+    from whatworks.models.template_limits import SECONDS
+
+    asked = chat_templates.render_for_trainer(tokenizer)
+    turns = [[m.model_dump() for m in ASK]]
+    tokenizer.chat_template = chat_templates.use(tokenizer, "chatml").chat_template
+    rendered = asked.apply_chat_template(
+        conversation=turns, add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    assert rendered["input_ids"] == [chat_templates.encode_prompt(tokenizer, ASK)]
+    tokenizer.chat_template = LOOP
+    began = time.monotonic()
+    with pytest.raises(InputError, match="more than 1 s"):
+        asked.apply_chat_template(conversation=turns, add_generation_prompt=True)
+    assert time.monotonic() - began < SECONDS + 2
+
+
+def test_no_module_renders_a_template_elsewhere() -> None:
+    source = Path(chat_templates.__file__).parents[2]
+    calls = {
+        str(path.relative_to(source))
+        for path in source.rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if "apply_chat_template" in line
+    }
+    assert calls == {
+        "whatworks/models/template_limits.py",  # within its limits
+        "whatworks/models/chat_templates.py",  # put in its place for a trainer
+        "whatworks/app/export/model_card.py",  # what the card tells its reader to do
+        # Copied into exports: it runs without this package, on the template of its own folder.
+        "whatworks/app/export/asking/local_model.py",
+    }
+
+
+def test_half_a_character_is_asked_about_as_a_question_mark(tokenizer: Any) -> None:
+    """No reader lets one through; a model's own answer, shown to it again, may hold one."""
+    from whatworks.models.endpoint.replies import read_reply
+
+    tokenizer = chat_templates.use(tokenizer, "chatml")
+    odd, plain = ([Message(role="user", content=text)] for text in ("a\udfff", "a?"))
+    assert chat_templates.encode_training(
+        tokenizer, odd, "\ud800"
+    ) == chat_templates.encode_training(tokenizer, plain, "?")
+    reply = read_reply(b'{"choices": [{"message": {"content": "a\\ud800"}}]}')
+    assert reply.text == "a?"
+
+
+def test_a_pattern_nested_without_end_is_refused() -> None:
+    from whatworks.models.constraint import make_constraint
+
+    with pytest.raises(InputError, match="no regular expression"):
+        make_constraint("regex", "(?:" * 5000)
+
+
+def test_reasoning_that_closes_without_end_is_taken_off() -> None:
+    from whatworks.models.reasoning import split
+
+    began = time.monotonic()
+    parts = split("<think>a</think>" + "a</think>" * 5000 + "b")
+    assert parts.answer == "b" and parts.reasoning.startswith("a\n\na")
+    assert time.monotonic() - began < 2.0

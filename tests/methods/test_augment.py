@@ -51,7 +51,9 @@ def augmented(
     metric = load(MetricSpec(name="facts"), TRAIN)
     examiner = Examiner(FakeEngine(lambda _: ""), metric, store)
     bench = Bench(examiner, train=TRAIN, dev=TRAIN[:1], documents=documents, helper=asked)
-    return list(lessons(build_chain("augment", {"augment": settings}).adapt(START, bench)).rows)
+    rows = lessons(build_chain("augment", {"augment": settings}).adapt(START, bench)).rows
+    assert rows is not None
+    return list(rows)
 
 
 def said(rows: list[Example]) -> set[tuple[str, str]]:

@@ -63,7 +63,7 @@ def test_lessons_end_in_the_weights_and_nowhere_else(tmp_path: Path) -> None:
     }
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     run_study(tmp_path / "study.yaml", out=tmp_path / "out", watcher=Silent())
-    finished = StudyFolder(tmp_path / "out").finished()
+    finished = StudyFolder(tmp_path / "out").read_finished()
     made = finished.rows()
     assert [row.cause for row in made if row.status == "failed"] == []
     for arm in ("refusal+sft", "augment+sft", "corpus+sft+sft"):

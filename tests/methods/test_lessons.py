@@ -75,6 +75,12 @@ def lessons(candidate: Candidate) -> Lessons:
     return candidate.lessons
 
 
+def learned_rows(candidate: Candidate) -> tuple[Example, ...]:
+    rows = lessons(candidate).rows
+    assert rows is not None
+    return rows
+
+
 @pytest.mark.parametrize("spec", ["refusal", "sft+distill", "distill+dpo", "corpus"])
 def test_a_data_step_without_a_trainer_after_it_is_refused_when_planned(spec: str) -> None:
     with pytest.raises(StackingError, match="only makes") as caught:
@@ -92,7 +98,7 @@ def test_no_answer_depends_on_lessons() -> None:
     taught = START.replace(lessons=Lessons(rows=TRAIN))
     assert taught.key != START.key
     assert taught.asked.key == START.key
-    assert taught.learned("rows") == START
+    assert taught.drop_lesson("rows") == START
     assert "lessons" not in START.model_dump()
 
 
@@ -100,10 +106,12 @@ def test_refusal_teaches_it_for_what_is_never_right_and_prefers_right_over_it(
     tmp_path: Path,
 ) -> None:
     got, bench = made("refusal", tmp_path)
-    rows = {row.id: row.target for row in lessons(got).rows}
+    rows = {row.id: row.target for row in learned_rows(got)}
     assert rows == {f"t{i}": f"Town{i}" if i < 4 else REFUSAL for i in range(12)}
     assert bench.notes["knows"] == {"always": 4, "sometimes": 0, "never": 8}
-    pairs = {(p.example.id, p.chosen, p.rejected) for p in lessons(got).pairs}
+    made_pairs = lessons(got).pairs
+    assert made_pairs is not None
+    pairs = {(p.example.id, p.chosen, p.rejected) for p in made_pairs}
     assert ("t0", "Town0", REFUSAL) in pairs
     assert ("t9", REFUSAL, "Atlantis") in pairs
     assert len(pairs) == 12
@@ -118,8 +126,8 @@ def test_a_data_step_without_pairs_is_no_reason_to_learn_from_others(
     others = (Pair(example=TRAIN[0], chosen="Town0", rejected="Atlantis"),)
     got, bench = made("refusal", tmp_path, lambda _: REFUSAL)
     assert got.rows(TRAIN) != TRAIN
-    assert got.pairs(others) == () == got.learned("rows").pairs(others)
-    assert got.learned("pairs").pairs(others) == others
+    assert got.pairs(others) == () == got.drop_lesson("rows").pairs(others)
+    assert got.drop_lesson("pairs").pairs(others) == others
     bench.preferences = others
     with pytest.raises(ArmFailure, match="no pairs") as caught:
         build_chain("+".join(trainer), trainer).adapt(got, bench)
@@ -155,7 +163,7 @@ def test_rows_that_are_right_at_times(how: str, wanted: str | None, tmp_path: Pa
         return f"Town{number}" if number == 0 or (number == 1 and late) else "Atlantis"
 
     got, bench = made("refusal", tmp_path, at_times, refusal={"sometimes": how})
-    rows = {row.id: row.target for row in lessons(got).rows}
+    rows = {row.id: row.target for row in learned_rows(got)}
     assert rows["t0"] == "Town0"
     assert rows.get("t1") == wanted
     assert bench.notes["knows"]["sometimes"] == 1
@@ -193,12 +201,12 @@ def test_a_helper_teaches_and_the_metric_may_filter(tmp_path: Path) -> None:
         return "Utopia" if number == 7 else f"Town{number}"
 
     got, _ = made("distill", tmp_path / "all", helper=all_but_one)
-    assert [row.target for row in lessons(got).rows if row.id == "t7"] == ["Utopia"]
+    assert [row.target for row in learned_rows(got) if row.id == "t7"] == ["Utopia"]
     assert got.prompt == START.prompt
     got, bench = made(
         "distill", tmp_path / "right", helper=all_but_one, distill={"keep": "correct"}
     )
-    assert sorted(row.id for row in lessons(got).rows) == sorted(
+    assert sorted(row.id for row in learned_rows(got)) == sorted(
         row.id for row in TRAIN if row.id != "t7"
     )
     assert bench.ledger.requests == 0  # the model itself was not asked
@@ -212,7 +220,7 @@ def test_answers_that_were_cut_off_are_not_taught(tmp_path: Path) -> None:
         return "because its owners " * 20 if number < 3 else f"Town{number}"
 
     got, bench = made("distill", tmp_path / "helper", helper=talks)
-    assert [row.target for row in lessons(got).rows] == [f"Town{i}" for i in range(3, 12)]
+    assert [row.target for row in learned_rows(got)] == [f"Town{i}" for i in range(3, 12)]
     assert bench.notes["cut_off"] == 3
     with pytest.raises(ArmFailure, match="12 of 12 were cut off at 10 tokens") as caught:
         made("distill", tmp_path / "own", lambda _: "and so on " * 20)
@@ -237,11 +245,11 @@ def test_corpus_is_plain_text_beside_the_rows_or_instead(tmp_path: Path) -> None
 def test_steps_build_on_one_another(tmp_path: Path) -> None:
     """Plain text is kept as it is by the steps that ask questions."""
     got, _ = made("corpus+refusal", tmp_path / "refusal")
-    targets = [row.target for row in lessons(got).rows]
+    targets = [row.target for row in learned_rows(got)]
     assert DOCUMENTS[0].text in targets
     assert targets.count(REFUSAL) == 8
     got, _ = made("corpus+distill", tmp_path / "distill", lambda _: "Utopia")
-    targets = [row.target for row in lessons(got).rows]
+    targets = [row.target for row in learned_rows(got)]
     assert targets == [*(one.text for one in DOCUMENTS), *["Utopia"] * len(TRAIN)]
 
 

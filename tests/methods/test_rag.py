@@ -256,11 +256,10 @@ def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
     folder = tmp_path_factory.mktemp("cross")
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    shape = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    shape: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer), num_hidden_layers=1, num_labels=1, pad_token_id=0, **shape
-    )
+    shape |= {"num_hidden_layers": 1, "num_labels": 1, "pad_token_id": 0}
+    config = BertConfig(vocab_size=len(tokenizer), **shape)
     BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -358,4 +357,4 @@ def test_an_arm_that_cannot_be_served_is_never_recommended(folder: Path) -> None
     assert gold is not None and gold.score is not None and gold.score.value == 1.0
     assert plain is not None and plain.parts[EVIDENCE] > 0.9
     assert summary.recommendation.winner == "rag"
-    assert StudyFolder(folder / "out").finished().study.winner == "rag"
+    assert StudyFolder(folder / "out").read_finished().study.winner == "rag"

@@ -6,7 +6,7 @@ import pytest
 
 from whatworks.base.errors import InputError
 from whatworks.base.store import Store
-from whatworks.data.task import Example, Message, MetricSpec
+from whatworks.data.task import Example, Message, MetricSpec, Role
 from whatworks.methods.bench.examiner import Examiner
 from whatworks.metrics.registry import load
 from whatworks.models.decoding import Decoding
@@ -20,8 +20,8 @@ CHAT = load(MetricSpec(name="chat"))
 
 
 def talk(*turns: str, target: str, **meta: object) -> Example:
-    roles = ("user", "assistant")
-    messages = [Message(role=roles[i % 2], content=turn) for i, turn in enumerate(turns)]
+    roles: tuple[Role, Role] = ("user", "assistant")
+    messages = tuple(Message(role=roles[i % 2], content=turn) for i, turn in enumerate(turns))
     return Example(id="e", messages=messages, target=target, meta=meta)
 
 

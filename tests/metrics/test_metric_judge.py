@@ -16,6 +16,7 @@ from whatworks.base.errors import ArmFailure, InputError
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.metrics.judge import Judge, correct_share, measure_agreement, read_verdict
 from whatworks.metrics.registry import load
+from whatworks.models.fake import FakeEngine
 from whatworks.studies.study_file import read_study
 from whatworks.studies.study_task import read_task
 
@@ -96,9 +97,11 @@ def test_replies_are_kept(tmp_path: Path):
     name = judge_of(tmp_path)
     assert Judge(name, tmp_path / "kept").ask(prompt) == ["Poor. [[B]]"]
     again = Judge(name, tmp_path / "kept")
-    again._engine.seen.clear()
+    engine = again._engine
+    assert isinstance(engine, FakeEngine)
+    engine.seen.clear()
     assert again.ask(prompt) == ["Poor. [[B]]"]
-    assert again._engine.seen == []
+    assert engine.seen == []
 
 
 def test_calibration_against_people(tmp_path: Path):

@@ -226,3 +226,40 @@ def test_targets_that_hang_on_ties_are_told_of(target: str, hangs: bool):
     example = Example(id="e", target=target, meta={"context": TABLE, "rows": ROWS})
     assert bool(metric.doubt(example)) == hangs
     assert find_unscorable(metric, [example]) == {}
+
+
+TRADE = '{"name": "find_trade", "arguments": {"town": "Arholm"}}'
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "value", "kind"),
+    [
+        ("[]", "[]", 1, "correct"),
+        ("[]", "I cannot look that up.", 1, "correct"),
+        ("[]", "", 0, "malformed"),
+        ("[]", TRADE, 0, "wrong"),
+        ("[]", f"I look. {TRADE}", 0, "wrong"),
+        ("[]", f"Well.\n<tool_call>{TRADE}</tool_call>", 0, "wrong"),
+        ("Towns are old.", "They are.", 1, "correct"),
+        ("Towns are old.", TRADE, 0, "wrong"),
+        (TRADE, "[]", 0, "abstained"),
+        (TRADE, "I cannot look that up.", 0, "malformed"),
+        (TRADE, f"[TOOL_CALLS] [{TRADE}]", 1, "correct"),
+        (TRADE, f"<|python_tag|>{TRADE}", 1, "correct"),
+        (TRADE, '<function=find_trade>{"town": "Arholm"}</function>', 1, "correct"),
+        (TRADE, '<function=find_town>{"town": "Arholm"}</function>', 0, "wrong"),
+        (TRADE, "<function=find_trade>oh</function>", 0, "malformed"),
+    ],
+)
+def test_where_nothing_is_to_be_called_and_the_marks_of_models(
+    target: str, text: str, value: float, kind: str
+):
+    row = Example(id="e", target=target, meta={"tools": [{"name": "find_trade"}]})
+    score = load(MetricSpec(name="tool_call"))(row, text)
+    assert (score.value, score.kind) == (value, kind)
+
+
+def test_a_text_where_no_functions_are_shown_is_no_target():
+    row = Example(id="e", target="Towns are old.")
+    with pytest.raises(InputError, match="no call"):
+        load(MetricSpec(name="tool_call"))(row, "They are.")

@@ -133,3 +133,12 @@ def test_numbers_of_many_digits_are_compared_to_the_last():
     metric = load(MetricSpec(name="numeric"))
     assert metric(Example(id="e", target=long), long[:-1] + "2").value == 0.0
     assert metric(Example(id="e", target=long), long).value == 1.0
+
+
+@pytest.mark.parametrize("between", ["-", " ", ", "])
+def test_a_loop_of_numbers_gives_no_answer_and_takes_no_time(between: str) -> None:
+    metric = load(MetricSpec(name="numeric"), [Example(id="t", target="17")])
+    score = metric(Example(id="e", target="17"), between.join(["17"] * 40_000))
+    assert score.forgiving == 0.0
+    many = metric(Example(id="e", target="17"), between.join(["3"] * 500) + "\nThe answer is 17.")
+    assert many.forgiving == 1.0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from endpoint_server import Server
 
+from whatworks.models.endpoint import api_keys
 from whatworks.models.local.engine import LocalEngine
 
 
@@ -47,6 +48,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A local server that misbehaves as it is told; no prices but those that a test gives."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.delenv("WHATWORKS_PRICES", raising=False)
+    monkeypatch.setattr(api_keys, "_HOLDERS", {})  # each test is a program of its own
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -21,6 +21,30 @@ def error(message: str, code: str = "") -> bytes:
     return json.dumps({"error": {"message": message, "code": code}}).encode()
 
 
+def hold_trial(body: dict[str, Any], dialect: str) -> str | None:
+    """The answer of a server that keeps to forms asked for in this dialect alone, to a probe.
+
+    None where it is asked something else than a probe; free text where the form is in words that it
+    does not know.
+    """
+    if body["messages"][-1]["content"] != "Say hello in one word.":
+        return None
+    words = "qx7-lemon"
+    form: Any = None
+    if dialect == "guided":
+        form = next((value for name, value in body.items() if name.startswith("guided_")), None)
+    elif dialect in body:
+        form = body[dialect]
+    if form is None:
+        return "Hello!"
+    text = json.dumps(form)
+    if "qx7-[0-9]" in text:
+        words = "qx7-123"
+    if '"answer": {"type"' in text:
+        return json.dumps({"answer": words})
+    return json.dumps({"qx7": words}) if '"qx7":' in text else words
+
+
 class Server(ThreadingHTTPServer):
     """Answers with the last word of the prompt; ``misbehave`` may do something else instead.
 
@@ -41,6 +65,7 @@ class Server(ThreadingHTTPServer):
         self.under_way = self.most_under_way = 0
         self.lock = threading.Lock()
         self.latency = 0.0
+        self.owner = ""
         self.times: list[float] = []
 
     @property
@@ -52,17 +77,20 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
+    counted = False
 
-    def log_message(self, *_: Any) -> None: ...
+    def log_message(self, format: str, *args: Any) -> None: ...
 
     def do_GET(self) -> None:
-        self.reply(200, json.dumps({"data": [{"id": "tiny-chat"}, {"id": "big"}]}).encode())
+        owned = {"owned_by": self.server.owner} if self.server.owner else {}
+        listed = [{"id": name, **owned} for name in ("tiny-chat", "big")]
+        self.reply(200, json.dumps({"data": listed}).encode())
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if not self.path.endswith("/chat/completions"):
+        if not self.path.endswith(("/chat/completions", "/api/chat")):
             self.reply(404, error("no such place"))
             return
         prompt = body["messages"][-1]["content"]
@@ -75,6 +103,7 @@ class Handler(BaseHTTPRequestHandler):
             server.keys.add(self.headers.get("Authorization"))
             server.under_way += 1
             server.most_under_way = max(server.most_under_way, server.under_way)
+        self.counted = True
         try:
             time.sleep(server.latency)
             if not server.misbehave(self, prompt, before):
@@ -82,10 +111,16 @@ class Handler(BaseHTTPRequestHandler):
                     server.paid[prompt] += 1
                 self.reply(200, answer(prompt.split()[-1]))
         finally:
-            with server.lock:
-                server.under_way -= 1
+            self.end_request()
+
+    def end_request(self) -> None:
+        """Before the answer goes out: a client that has it may ask again at once."""
+        with self.server.lock:
+            self.server.under_way -= self.counted
+        self.counted = False
 
     def reply(self, status: int, body: bytes, **headers: str) -> bool:
+        self.end_request()
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -95,6 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def hang_up(self, sent: bytes = b"") -> bool:
+        self.end_request()
         self.wfile.write(sent)
         self.wfile.flush()
         self.close_connection = True

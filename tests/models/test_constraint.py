@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ OBJECT = {
 FORMS = {
     "choices": Constraint(kind="choices", choices=("card", "card_lost", 'café "x"')),
     "regex": Constraint(kind="regex", text=r"[ab]{2,4}/[0-9]"),
-    "json_schema": Constraint.of_schema(OBJECT),
+    "json_schema": Constraint.from_schema(OBJECT),
     "lark": Constraint(kind="lark", text='start: "f(" arg ("," arg)? ")"\narg: /[xyz]/ | start'),
 }
 
@@ -175,7 +176,7 @@ def test_the_metric_says_its_form(tmp_path: Path) -> None:
     for name, broken in (("json", '{"a": NaN}'), ("mr", "inform(a[b]")):
         assert load(MetricSpec(name=name), [row(broken), row("")]).form is None
     own = MetricSpec(name="json", options={"schema": OBJECT})
-    assert load(own, [row('{"kind": "red", "count": 1}')]).form == Constraint.of_schema(OBJECT)
+    assert load(own, [row('{"kind": "red", "count": 1}')]).form == Constraint.from_schema(OBJECT)
     assert load(MetricSpec(name="exact")).form is None
 
 
@@ -204,7 +205,9 @@ def test_how_a_study_file_writes_it(tmp_path: Path) -> None:
 
 def test_a_cut_answer_is_malformed_even_where_it_looks_right(tmp_path: Path) -> None:
     class Cut(FakeEngine):
-        def _one(self, *args: Any) -> Generation:
+        def _answer_one(
+            self, at: int, messages: Sequence[Message], decoding: Decoding
+        ) -> Generation:
             return Generation("card", 1, 1, 0.0, "length")
 
     rows = [row("card")]

@@ -110,9 +110,9 @@ def test_answers_that_were_cut_are_told_of_first(tmp_path: Path) -> None:
     assert "max_tokens" in summary.warning
     page = report.read_text("utf-8")
     assert page.index("Answers were cut") < page.index("<h1>") and "100% cut" in page
-    console = Console(width=100, file=StringIO())
-    print_summary(summary, console)
-    shown = console.file.getvalue()
+    written = StringIO()
+    print_summary(summary, Console(width=100, file=written))
+    shown = written.getvalue()
     assert shown.strip().startswith("Answers were cut") and "100% cut" in shown
 
 

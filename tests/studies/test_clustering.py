@@ -20,7 +20,7 @@ from whatworks.studies.clustering import (
     measure_purity,
     name_clusters,
 )
-from whatworks.studies.study_file import StudyFile, TaskSection
+from whatworks.studies.study_file import ClusterSection, StudyFile, TaskSection
 from whatworks.studies.study_task import read_task
 
 TOPICS = {
@@ -135,7 +135,7 @@ def test_the_command_writes_rows_ready_for_a_study(tmp_path: Path):
         train="rows.jsonl",
         metric="category",
         where={"kept": True},
-        cluster={"k": 3, "embedder": "lexical"},
+        cluster=ClusterSection(k=3, embedder="lexical"),
     )
     kept = [{**row, "meta": {"kept": at % 9 > 0}} for at, row in enumerate(messages())]
     source.write_text("\n".join(json.dumps(row) for row in kept))

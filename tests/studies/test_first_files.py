@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -251,3 +252,44 @@ def test_every_way_of_holding_rows_says_the_same(
     assert [(row.text, row.target) for row in data.examples] == [tuple(pair) for pair in pairs]
     if way == "splits":
         assert [row.meta["split"] for row in data.examples][1:] == ["test"] * (len(named) - 1)
+
+
+def make_pdf(pages: list[str]) -> bytes:
+    """A page for each text, drawn in one line; none for a blank one, as for a scanned page."""
+    pypdf = pytest.importorskip("pypdf")
+    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+    writer = pypdf.PdfWriter()
+    names = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    font = DictionaryObject({NameObject(k): NameObject(v) for k, v in names.items()})
+    for line in pages:
+        page = writer.add_blank_page(300, 200)
+        page[NameObject("/Resources")] = DictionaryObject(
+            {NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})}
+        )
+        drawn = DecodedStreamObject()
+        drawn.set_data(f"BT /F1 12 Tf 20 100 Td ({line}) Tj ET".encode() if line else b"")
+        page[NameObject("/Contents")] = drawn
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def test_init_says_which_pages_have_no_text(tmp_path: Path, command: Command) -> None:
+    folder = tmp_path / "manual"
+    folder.mkdir()
+    (folder / "scan.pdf").write_bytes(
+        make_pdf(["Alma Reed lives in Porto.", "", "Bo Lund lives in Bergen."])
+    )
+    rows = [
+        {"question": f"Where does person {n * 7919} live, in short?", "answer": f"Town {n}"}
+        for n in range(30)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    study = tmp_path / "study.yaml"
+    code, said = command("init", tmp_path / "rows.jsonl", folder, "--out", study)
+    assert code == 0, said
+    for written in (said, study.read_text()):
+        assert "manual: documents to retrieve from (1); scan.pdf: no text on 1 of 3 pages (2)" in (
+            " ".join(written.replace("#", " ").split())
+        )

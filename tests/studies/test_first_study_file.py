@@ -121,7 +121,11 @@ def test_the_written_file_reads_and_its_metric_fits(
     assert ("sft+dpo" in arms) == (name == "pairs") and "rag" not in arms
     assert "cut from train" in out.read_text()
     assert ("turns: every" in out.read_text()) == (name == "turns")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "study.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".whatworks",
+        "rows.jsonl",
+        "study.yaml",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,9 @@ def bigram_model(base: Path, folder: Path, after: Callable[[str], dict[str, floa
         for character, chance in after(tokenizer.decode([at])).items():
             table[tokenizer(character, add_special_tokens=False).input_ids[0], at] = log(chance)
     with torch.no_grad():
-        model.model.layers[0].self_attn.o_proj.weight.zero_()
-        model.model.layers[0].mlp.down_proj.weight.zero_()
+        layer: Any = model.model.layers[0]
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
         model.model.embed_tokens.weight.copy_(torch.eye(size))
         model.lm_head.weight.copy_(table / size**0.5)  # the last norm makes a 1 the root of size
     model.save_pretrained(folder)

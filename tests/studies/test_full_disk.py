@@ -12,6 +12,7 @@ import pytest
 
 from whatworks.app.run_study import run_study
 from whatworks.base.progress import Silent
+from whatworks.training import process
 
 STUDY = """
 name: full
@@ -33,6 +34,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here: it takes root on Linux")
     yield disk
+    process.close()  # whose log may be the one of a training there
     subprocess.run(["umount", str(disk)], check=True)
 
 

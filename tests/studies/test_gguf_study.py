@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -27,8 +28,8 @@ def test_a_gguf_file_is_tuned_and_exported(
 
     monkeypatch.setenv("WHATWORKS_CACHE", str(tmp_path / "cache"))
     source = tmp_path / "source"
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    shape: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads: dict[str, Any] = {"num_attention_heads": 4, "num_key_value_heads": 2}
     tokenizer = models.load_tokenizer(tiny_model)
     LlamaForCausalLM(
         LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, **shape, **heads)

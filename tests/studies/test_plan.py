@@ -11,6 +11,7 @@ import pytest
 
 from whatworks.app.report.progress import RichWatcher
 from whatworks.app.run_study import report_study, run_study
+from whatworks.base.progress import Silent
 from whatworks.data.task import Example, MetricSpec, Splits, Task
 from whatworks.methods.bench import rehearsal
 from whatworks.methods.bench.bench import Bench
@@ -112,6 +113,17 @@ def test_time_is_foreseen_within_a_factor_of_two(tmp_path: Path) -> None:
     assert compare_plan(plan, times, [arm.name for arm in plan.arms]).startswith("plan: ")
 
 
+def test_what_comes_after_the_arms_is_foreseen(tmp_path: Path) -> None:
+    engine = FakeEngine(lambda messages: "1 1", latency=0.002)
+    planned = study(tmp_path, engine, [ARMS[0], ARMS[2]])
+    before = make_plan(planned, Silent(), ["Say something."])
+    plan = make_plan(planned, Silent(), ["Say something."], diagnose=True)
+    assert before.after.seconds == plan.after.forgetting == 0.0  # nothing trains
+    answers = 2 * (70 + 100)
+    assert plan.after.diagnosis == pytest.approx(answers // 5 * 0.002, rel=1.0)
+    assert plan.seconds == sum(arm.seconds for arm in plan.arms) + plan.after.diagnosis
+
+
 def test_shared_steps_count_once(tmp_path: Path) -> None:
     slow = {"prompt": {"variants": ["Do.", "Go."]}}
     arms = [
@@ -180,6 +192,7 @@ class SlowBatches(FakeEngine):
     """Reads what prompts share once a call, and takes time for each row and each 32 of them."""
 
     SHARED, EACH = 0.15, 0.06
+    calls: list[int]
 
     def generate(self, model: Any, prompts: Any, decoding: Any, **more: Any) -> list[Any]:
         time.sleep(self.SHARED * -(-len(prompts) // 32) + self.EACH * len(prompts))
@@ -189,6 +202,8 @@ class SlowBatches(FakeEngine):
 
 class AtOnce(FakeEngine):
     """Answers eight rows at a time, slowly, as an endpoint does."""
+
+    calls: list[int]
 
     def generate(self, model: Any, prompts: Any, decoding: Any, **more: Any) -> list[Any]:
         time.sleep(0.1 * -(-len(prompts) // 8))

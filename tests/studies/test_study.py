@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from whatworks.analysis.figures import ArmInfo
 from whatworks.analysis.method_outcomes import Note, SearchStep, SearchTrail
 from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.app.report.terminal import print_summary
@@ -259,7 +260,7 @@ def test_a_failed_arm_says_where(folder: Path, tmp_path: Path) -> None:
     (failed,) = [row for row in Results(out / "results.jsonl").rows() if row.arm == "knn"]
     assert failed.place == str(model) and failed.cause and failed.remedy
     knn = summary.arm("knn")
-    assert knn is not None and knn.failures[0].said == f"{failed.place}: {failed.cause}"
+    assert knn is not None and knn.failures[0].in_words == f"{failed.place}: {failed.cause}"
     assert f"{failed.place}: " in page.read_text()
     console = Console(record=True, width=400)
     print_summary(summary, console)
@@ -398,10 +399,10 @@ def test_what_methods_tell_is_kept_whole_and_typed(folder: Path, tmp_path: Path)
     """A trail of many edits comes back from the folder as it was told, however long."""
     file = folder / "study.yaml"
     file.write_text("\n".join(STUDY.split("\n")[:4]) + "\narms: [zero-shot, prompt-search, rag]\n")
-    out = tmp_path / "out"
+    out, infos = tmp_path / "out", dict[str, ArmInfo]()
     for _ in range(2):  # the second time from the store
         run_study(file, out=out, watcher=Quiet())
-        infos = {info.name: info for info in StudyFolder(out).finished().arms}
+        infos = {info.name: info for info in StudyFolder(out).read_finished().arms}
         told = infos["prompt-search"].outcomes[0]
         (trail,) = [one for one in told if isinstance(one, SearchTrail)]
         assert trail.method == "prompt-search" and trail.steps[0].edit == "seed"
@@ -411,6 +412,6 @@ def test_what_methods_tell_is_kept_whole_and_typed(folder: Path, tmp_path: Path)
         infos["prompt-search"],
         outcomes=[[SearchTrail(steps=tuple(SearchStep(edit="x" * 99, score=0.5) for _ in "1234"))]],
     )
-    StudyFolder(out).write_summary(StudyFolder(out).finished().study, [long])
-    (back,) = StudyFolder(out).finished().arms
+    StudyFolder(out).write_summary(StudyFolder(out).read_finished().study, [long])
+    (back,) = StudyFolder(out).read_finished().arms
     assert back == long and back.notes[0].count("x" * 99) == 4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,18 @@ def test_what_stands_in_an_earlier_split_is_dropped_with_its_group(tmp_path: Pat
         read_task(study, tmp_path)
 
 
+def test_labels_have_even_shares_of_what_is_cut_and_limited(tmp_path: Path) -> None:
+    said = "train: rows.jsonl, split: {dev: 12, test: 12, stratify: true}, limit: {train: 30}"
+    study = read_study(write(tmp_path, MINIMAL.replace("train: rows.jsonl", said)))
+    lines = [json.dumps({"input": f"say {i * 7919}", "target": "abc"[i % 3]}) for i in range(90)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    splits = read_task(study, tmp_path).splits
+    counts = [
+        Counter(row.target for row in part) for part in (splits.dev, splits.test, splits.train)
+    ]
+    assert counts == [{"a": 4, "b": 4, "c": 4}] * 2 + [{"a": 10, "b": 10, "c": 10}]
+
+
 def test_whole_groups_stay_in_one_split(tmp_path: Path) -> None:
     study = read_study(write(tmp_path, MINIMAL))
     lines = [
@@ -297,7 +310,7 @@ def test_decoding_of_a_study_and_of_an_arm(tmp_path: Path) -> None:
     ]
     held, own = sorted((c.decoding for c in kept), key=lambda d: d.samples)
     assert held.constraint == Constraint(kind="choices", choices=("a", "b"))
-    assert own.constraint == Constraint.of_schema({"type": "string"})
+    assert own.constraint == Constraint.from_schema({"type": "string"})
     assert (held.max_tokens, own.max_tokens, own.samples) == (9, 9, 2)
     study.write_text(text.replace("category", "exact"))
     with pytest.raises(InputError, match="wants no form"):
@@ -343,11 +356,11 @@ def test_every_turn_of_a_train_conversation_is_a_row(tmp_path: Path) -> None:
     assert cleaned.train == every.train
 
     leaked = next(row for row in every.train if row.id.endswith("-t1"))
-    test = [{"input": text, "target": leaked.target} for text in (leaked.text, "else")]
+    test = [{"input": one, "target": leaked.target} for one in (leaked.text, "else")]
     (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, test)))
-    said = MINIMAL.replace("metric: exact", "test: test.jsonl, metric: exact, turns: every")
-    path.write_text(said)
+    text = MINIMAL.replace("metric: exact", "test: test.jsonl, metric: exact, turns: every")
+    path.write_text(text)
     with pytest.raises(InputError, match="train and test share 1 rows"):
         read_task(read_study(path), tmp_path)
-    path.write_text(said.replace("every", "every, split: {dev: 1, on_overlap: drop}"))
+    path.write_text(text.replace("every", "every, split: {dev: 1, on_overlap: drop}"))
     assert len(read_task(read_study(path), tmp_path).splits.test) == 1

@@ -48,7 +48,9 @@ def begin(folder: Path) -> subprocess.Popen[str]:
 def test_a_second_run_says_who_holds_the_folder(folder: Path, command: Command) -> None:
     out = folder / "out"
     first = begin(folder)
-    kept = {path: path.stat().st_mtime_ns for path in out.glob("*.json*")}
+    # The first run goes on writing `live.jsonl`.
+    files = [path for path in out.glob("*.json*") if path.name != "live.jsonl"]
+    kept = {path: path.stat().st_mtime_ns for path in files}
     for words in (("run", folder / "study.yaml", "--out", out),
                   ("plan", folder / "study.yaml", "--out", out)):  # fmt: skip
         code, said = command(*words)
@@ -58,7 +60,7 @@ def test_a_second_run_says_who_holds_the_folder(folder: Path, command: Command) 
     assert first.wait(timeout=60) == 0, first.stderr
     first.communicate()
     assert not (out / LOCK).exists()
-    assert len(StudyFolder(out).finished().rows()) == 2 * 50
+    assert len(StudyFolder(out).read_finished().rows()) == 2 * 50
     assert StudyFolder(out).openings == 1
 
 
@@ -102,7 +104,7 @@ def test_everything_in_the_folder_stands_in_its_table(folder: Path) -> None:
     for path in out.iterdir():
         assert f"``{path.name}{'/' * path.is_dir()}" in table, path.name
     own = StudyFolder(out)
-    found = own.finished()
+    found = own.read_finished()
     assert {one.arm for one in own.decisions()} == {arm.name for arm in found.arms}
     for one in own.decisions():
         assert one.candidate is not None
@@ -110,7 +112,7 @@ def test_everything_in_the_folder_stands_in_its_table(folder: Path) -> None:
         assert candidate is not None and candidate.key == one.candidate
     assert set(own.times()) == {"zero-shot", "few-shot"} and not own.times(since=time.time())
     own.write_summary(found.study, found.arms)
-    again = own.finished()
+    again = own.read_finished()
     assert (again.study, again.arms) == (found.study, found.arms)
 
 
@@ -136,6 +138,20 @@ def test_a_folder_of_another_version_is_refused_not_misread(folder: Path, comman
         report_study(out)
     shutil.rmtree(out)
     run_study(folder / "study.yaml", out=out, watcher=Silent())
+
+
+def test_a_summary_that_lacks_something_is_refused_and_written_anew(folder: Path) -> None:
+    out = folder / "out"
+    before, _ = run_study(folder / "study.yaml", out=out, watcher=Silent())
+    record = json.loads((out / "summary.json").read_text())
+    del record["study"]["model"]
+    (out / "summary.json").write_text(json.dumps(record))
+    for again in (report_study, lambda at: run_study(folder / "study.yaml", out=at)):
+        with pytest.raises(InputError, match=r"summary.json is not what .*\n.*remove this file"):
+            again(out)
+    (out / "summary.json").unlink()
+    after, _ = run_study(folder / "study.yaml", out=out, watcher=Silent())
+    assert after.arms == before.arms and after.study.openings == 1
 
 
 def test_an_empty_lock_folder_is_a_new_study(folder: Path) -> None:

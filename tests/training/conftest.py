@@ -16,7 +16,7 @@ from whatworks.training import launch
 from whatworks.training.job import Trained
 from whatworks.training.rows import RenderedRow, TrainingRow, make_training_rows
 from whatworks.training.run_folder import AttemptPlan, RunFolder
-from whatworks.training.settings import Schedule, SFTSettings
+from whatworks.training.settings import AnySettings, SFTSettings
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def here(
     """Train in this process; see the inner function's parameters."""
 
     def train(
-        settings: Schedule,
+        settings: AnySettings,
         *,
         base: Path = lively_model,
         adapter: Path | None = None,

@@ -9,15 +9,19 @@ import pytest
 from training_helpers import Run, Train, ask, job_of, moved, tensors
 
 from whatworks.base.errors import ArmFailure, InputError
+from whatworks.base.store import Store
 from whatworks.data.task import Document, Example, Message, MetricSpec
-from whatworks.methods.bench.examiner import Answer
+from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.examiner import Answer, Examiner
 from whatworks.methods.drawn_answers import pair_best_and_worst, rescore
 from whatworks.methods.rl import RL
 from whatworks.metrics.citations import score_grounding
+from whatworks.metrics.pay import Pay
 from whatworks.metrics.registry import load
 from whatworks.metrics.score import Score
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, ModelFiles
+from whatworks.models.fake import FakeEngine
 from whatworks.models.reward_model import RewardModel
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
@@ -155,6 +159,39 @@ def test_an_answer_is_paid_what_it_scores(
     assert score.value == (text != "Rome" and (text != "Porto [1]" or prompt is CITING))
 
 
+@pytest.mark.parametrize(
+    ("rule", "paid"),
+    [("score", [1, 0, 0, 0]), ("ternary", [1, 0, -1, -1]), ("brier", [0.96, 0, -0.64, -1])],
+)
+def test_what_is_paid_is_chosen(rule: Pay, paid: list[float], tiny_model: Path) -> None:
+    from whatworks.models import chat_templates as templates
+    from whatworks.models import files as models
+
+    spec = MetricSpec(name="facts", options={"confidence": True})
+    settings = RLSettings(metric=spec, pay=rule)
+    tokenizer = templates.use(models.load_tokenizer(tiny_model))
+    texts = ["Porto (80%)", "I don't know", "Rome (80%)", "Porto"]
+    ids = [templates.encode_completion(tokenizer, text, end=True) for text in texts]
+    pay, gold = make_rewards(settings, [PORTO], tokenizer, None)
+    drawn = {"completion_ids": ids, "at": [0] * 4}
+    assert pay(prompts=[None] * 4, log_metric=lambda *_: None, **drawn) == pytest.approx(paid)
+    assert gold(**drawn) == [1, 0, 0, 0]
+
+
+def test_confidence_is_not_paid_where_the_metric_reads_none() -> None:
+    bench = Bench(
+        Examiner(FakeEngine(lambda _: ""), load(MetricSpec(name="facts")), Store(Path("unused"))),
+        train=(PORTO,),
+        dev=(PORTO,),
+    )
+    start = Candidate(prompt=Prompt(), weights=Weights(base="lab"))
+    with pytest.raises(ArmFailure, match="reads no confidence") as failure:
+        RL(reward="brier").adapt(start, bench)
+    assert "confidence: true" in failure.value.remedy
+    with pytest.raises(ValueError, match="does nothing with `reward: ternary`"):
+        RL(reward="ternary", wrong_costs=0.5)
+
+
 SETTINGS = RLSettings(
     metric=MetricSpec(name="exact"),
     epochs=2,
@@ -246,7 +283,7 @@ def test_over_the_leash_training_ends_in_the_last_weights_within(
     assert not (tmp_path / last.name / "leash-0.pt").exists()
     assert trained.stopped.startswith(f"at step {broken} of 12: the KL was {kl[broken - 1]:.3g}")
     folder.finish(trained)
-    assert folder.published() == len(trained.checkpoints)
+    assert folder.count_published() == len(trained.checkpoints)
 
 
 def test_a_first_step_over_the_leash_is_a_failure(here: Train, half_tuned: Run) -> None:

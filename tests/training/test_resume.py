@@ -12,7 +12,7 @@ from whatworks.data.task import Example, MetricSpec
 from whatworks.training import launch
 from whatworks.training.job import Trained, TrainingProgress
 from whatworks.training.rows import PairRow, PromptRow, RenderedRow, TrainingRow
-from whatworks.training.settings import DPOSettings, RLSettings, Schedule, SoftPromptSettings
+from whatworks.training.settings import AnySettings, DPOSettings, RLSettings, SoftPromptSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -41,7 +41,7 @@ def given() -> dict[str, list[RenderedRow]]:
     ids=lambda settings: settings.trainer,
 )
 def test_killed_and_resumed_it_ends_in_the_same_weights(
-    settings: Schedule,
+    settings: AnySettings,
     here: Train,
     half_tuned: Run,
     given: dict[str, list[RenderedRow]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from training_helpers import Run, Train, job_of, moved, tensors
@@ -95,7 +96,9 @@ def test_variants_of_lora_train_what_they_say(
 
 
 @pytest.mark.parametrize("form", ["prompt", "prefix"])
-def test_a_soft_prompt_learns_and_is_all_that_moves(here: Train, form: str) -> None:
+def test_a_soft_prompt_learns_and_is_all_that_moves(
+    here: Train, form: Literal["prompt", "prefix"]
+) -> None:
     """On the embedded model: an untrained one has nothing that a prompt could call up."""
     from whatworks_lab import find_weights
 

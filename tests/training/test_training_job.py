@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -37,8 +38,8 @@ def test_at_most_eight_knobs() -> None:
 
 
 @pytest.mark.parametrize("kind", SETTINGS.values())
-def test_a_job_read_again_has_the_settings_of_its_trainer(kind: type[Schedule]) -> None:
-    needed = {"metric": MetricSpec(name="exact")} if kind is RLSettings else {}
+def test_a_job_read_again_has_the_settings_of_its_trainer(kind: Any) -> None:
+    needed: dict[str, Any] = {"metric": MetricSpec(name="exact")} if kind is RLSettings else {}
     job = TrainingJob(settings=kind(epochs=7, **needed))
     again = TrainingJob.model_validate_json(job.model_dump_json())
     assert type(again.settings) is kind

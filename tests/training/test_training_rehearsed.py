@@ -27,6 +27,6 @@ def test_the_steps_of_reinforcement_are_those_of_its_prompts():
     """16 answers a step are 4 prompts: 9 prompts are 3 steps a pass, the first of each longer."""
     settings = RLSettings(metric=MetricSpec(name="exact"), batch_size=16, samples=4, epochs=2)
     pace = TrainingPace(
-        around=10, first=5, longest=3, step=1, save=2, tokens=0, made=Weights(base="b")
+        around=10, first=5, longest=3, step=1, save=2, tokens=0, weights=Weights(base="b")
     )
     assert pace.seconds(settings, 9) == 10 + 5 + 3 + 4 * 1 + 2 * 2

@@ -4,12 +4,16 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from whatworks.data.task import Message
 from whatworks.training.job import Trained, TrainingJob
-from whatworks.training.settings import Schedule
+from whatworks.training.settings import AnySettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ANSWERS = ["red", "blue", "green", "a yellow one, please"]
 
@@ -17,7 +21,7 @@ Run = tuple[Trained, Path]
 Train = Callable[..., Run]
 
 
-def job_of(settings: Schedule, **fields: object) -> TrainingJob:
+def job_of(settings: AnySettings, **fields: Any) -> TrainingJob:
     return TrainingJob(settings=settings, **fields)
 
 
@@ -25,7 +29,7 @@ def ask(i: int) -> Message:
     return Message(role="user", content=f"colour {i}?")
 
 
-def tensors(folder: Path) -> dict[str, object]:
+def tensors(folder: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return load_file(next(folder.glob("*.safetensors")))

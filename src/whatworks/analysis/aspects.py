@@ -15,11 +15,11 @@ from whatworks.analysis.comparison import (
     ALPHA,
     Comparison,
     Estimate,
-    adjust_holm,
     compare,
     compare_all,
     estimate_mean,
 )
+from whatworks.analysis.correction import adjust_holm
 from whatworks.analysis.form import Marks, compare_forms, measure_usable
 from whatworks.analysis.further_rows import NOTHING_MORE, estimate_needs_to_settle
 from whatworks.analysis.looks import spend
@@ -40,7 +40,7 @@ class Aspect:
     Attributes:
         share: Share of the answers (content), or of those with the right content (form).
         hits: How many those are; not whole where scores are not.
-        of: Of how many.
+        total: Of how many.
         difference: To the baseline; None for the baseline itself, and where there is nothing to
             compare.
         verdict: What the difference says; None where there is none.
@@ -48,14 +48,14 @@ class Aspect:
 
     share: Estimate
     hits: float
-    of: float
+    total: float
     difference: Comparison | None = None
     verdict: Verdict | None = None
 
     @property
     def counted(self) -> str:
         """``0 of 15``."""
-        return f"{format_count(self.hits)} of {format_count(self.of)}"
+        return f"{format_count(self.hits)} of {format_count(self.total)}"
 
     @property
     def gain(self) -> str:
@@ -90,6 +90,7 @@ class Against:
         min_effect: Smallest difference that matters.
         failures: What to say of arms of which a seed failed.
         look: How often results were looked at.
+        first: The arm that was chosen before test was opened; "" where that is not known.
     """
 
     baseline: str
@@ -97,11 +98,12 @@ class Against:
     min_effect: float = MIN_EFFECT
     failures: Mapping[str, str] = field(default_factory=dict[str, str])
     look: int = 1
+    first: str = ""
 
-    def judge(self, found: Mapping[str, Comparison]) -> Judged:
+    def judge(self, comparisons: Mapping[str, Comparison]) -> Judged:
         """The comparisons as they are shown, and the verdicts."""
-        verdicts = judge(found, min_effect=self.min_effect, failures=self.failures)
-        shown = {n: show_decided(one, min_effect=self.min_effect) for n, one in found.items()}
+        verdicts = judge(comparisons, min_effect=self.min_effect, failures=self.failures)
+        shown = {n: show_decided(one, min_effect=self.min_effect) for n, one in comparisons.items()}
         return Judged(shown, verdicts)
 
     def scores(self, scores: Mapping[str, Scores]) -> Judged:
@@ -111,7 +113,10 @@ class Against:
         if not base:
             return Judged({}, {})
         failed = [name for name in others if self.failures.get(name)]
-        return self.judge(compare_all(others, base, self.groups, failed=failed, look=self.look))
+        comparisons = compare_all(
+            others, base, self.groups, failed=failed, first=self.first, look=self.look
+        )
+        return self.judge(comparisons)
 
     def forms(self, marks: Mapping[str, Marks]) -> Judged:
         """Every arm's form against the baseline's."""
@@ -120,7 +125,10 @@ class Against:
         if base is None:
             return Judged({}, {})
         failed = [name for name in others if self.failures.get(name)]
-        return self.judge(compare_forms(others, base, self.groups, failed=failed, look=self.look))
+        comparisons = compare_forms(
+            others, base, self.groups, failed=failed, first=self.first, look=self.look
+        )
+        return self.judge(comparisons)
 
 
 @dataclass(frozen=True)
@@ -206,7 +214,7 @@ def hold_to_constant(
     constant: Marks,
     against: Against,
     *,
-    said: str,
+    words: str,
     counts: Counted = "strict",
 ) -> dict[str, Verdict]:
     """Verdicts with none that ``works`` without beating the best constant answer as well.
@@ -220,13 +228,13 @@ def hold_to_constant(
         marks: Arm to its scores.
         constant: Those of the constant answer.
         against: How arms are compared.
-        said: The constant answer in words.
+        words: The constant answer in words.
         counts: Which score counts.
     """
     alpha, min_effect = spend(against.look), against.min_effect
 
-    def score(of: Marks, label: Label) -> Scores:
-        return of.lenient if counts == "lenient" or label == "content only" else of.strict
+    def score(marks: Marks, label: Label) -> Scores:
+        return marks.lenient if counts == "lenient" or label == "content only" else marks.strict
 
     better: dict[str, Label] = {
         n: v.label for n, v in verdicts.items() if v.label in ("works", "content only")
@@ -244,7 +252,7 @@ def hold_to_constant(
             continue
         level = fmean(score(constant, better[name]).values())
         gain = f"{format_points(one.difference)} {format_interval(one.low, one.high)} points"
-        bar = f"{said}, which scores {format_percent(level)}: {gain}"
+        bar = f"{words}, which scores {format_percent(level)}: {gain}"
         if one.high < min_effect or (one.difference < 0 and one.p < ALPHA):
             judged[name] = replace(
                 judged[name], label="does not work", reason=f"does not beat {bar}"
@@ -256,6 +264,7 @@ def hold_to_constant(
             label="cannot tell",
             reason=f"beats the baseline, but is not told from {bar}",
             needs=more,
+            unbeaten=words,
         )
     return judged
 

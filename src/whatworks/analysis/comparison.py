@@ -15,7 +15,9 @@ Two tests:
   level: their part is drawn with the uncertainty of its variance (``seed_spread``).
 
 Arms that are compared with one baseline are compared together (``compare_all``): seed variances are
-pooled, and p-values and intervals are corrected by what the arms have in common.
+pooled, and p-values and intervals are corrected by what the arms have in common. The arm that dev
+chose, before test was opened, has half of what may be erred where it has one seed; the others share
+the rest.
 
 Background: Efron and Tibshirani 1993; Dror et al. 2018; Miller 2024, "Adding Error Bars to Evals".
 """
@@ -39,6 +41,7 @@ from whatworks.analysis.paired_tests import (
     count_changes,
     flip_signs,
     mcnemar,
+    weigh,
     widen,
     z,
 )
@@ -65,7 +68,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Joint:
-    """What a comparison is worth as one of several that decide together.
+    """A comparison corrected for the others that decide together with it.
 
     Attributes:
         p: p-value corrected for their number (and for the looks that were taken before).
@@ -162,6 +165,7 @@ def compare_all(
     groups: Mapping[str, str] | None = None,
     *,
     failed: Collection[str] = (),
+    first: str = "",
     look: int = 1,
     seed: int = 0,
 ) -> dict[str, Comparison]:
@@ -172,6 +176,9 @@ def compare_all(
         baseline: The baseline's.
         groups: Example id to group, as for ``compare``.
         failed: Arms of which a seed failed: their seeds say nothing of how the others' differ.
+        first: The arm that was chosen before these scores were seen: half of what may be erred is
+            for it, since the question is about it, if it has one seed. Seeds are the same on dev
+            and on test, so an arm that dev chose for its lucky seeds would be lucky here, too.
         look: How often results were looked at, this time included (``looks.spend``).
         seed: Seed of the bootstrap.
 
@@ -179,13 +186,18 @@ def compare_all(
         ValueError: If an arm shares no example with the baseline, or a value is outside [0, 1].
     """
     pairs = {name: pair_scores(own, baseline, groups) for name, own in arms.items()}
-    return compare_pairs(pairs, failed=failed, look=look, seed=seed)
+    return compare_pairs(pairs, failed=failed, first=first, look=look, seed=seed)
 
 
 def compare_pairs(
-    pairs: Mapping[str, ArmPair], *, failed: Collection[str] = (), look: int = 1, seed: int = 0
+    pairs: Mapping[str, ArmPair],
+    *,
+    failed: Collection[str] = (),
+    first: str = "",
+    look: int = 1,
+    seed: int = 0,
 ) -> dict[str, Comparison]:
-    """The same from pairs."""
+    """``compare_all``, from pairs."""
     import numpy as np
 
     if not pairs:
@@ -196,9 +208,14 @@ def compare_pairs(
     spreads = [pooled.get(name, pair.own) for name, pair in pairs.items()]
     rng = np.random.default_rng(seed)
     flips = _flip([*pairs.values()], spreads, rng)
-    ps, level = adjust_together(flips, rng, alpha)
+    names = [*pairs]
+    favoured = first in pairs and pairs[first].n_seeds == 1
+    weights = weigh(len(names), names.index(first) if favoured else None)
+    ps, levels = adjust_together(flips, weights, rng, alpha)
     compared: dict[str, Comparison] = {}
-    for (name, pair), spread, flip, p in zip(pairs.items(), spreads, flips, ps, strict=True):
+    for (name, pair), spread, flip, p, level in zip(
+        pairs.items(), spreads, flips, ps, levels, strict=True
+    ):
         alone, wide = (pair.measure(flip, spread, a) for a in (ALPHA, level))
         p = alone.p if len(pairs) == 1 else max(p, alone.p)
         low, high = wide.low, wide.high
@@ -348,37 +365,6 @@ def estimate_mean(
     by_items = special.stdtrit(n_groups - 1, 1 - alpha / 2) ** 2 * by_groups
     square = (float(by_items) + max(0.0, float(by_seeds))) / total
     return _wilson(value, value * (1 - value) / total, math.sqrt(square))
-
-
-def correct_apart(compared: Mapping[str, Comparison]) -> dict[str, tuple[Comparison, Joint]]:
-    """Each comparison with its joint worth: its own, or for those made one by one Holm's p-value
-    and an interval widened to Bonferroni's level.
-    """
-    ps = dict(
-        zip(compared, adjust_holm([comparison.p for comparison in compared.values()]), strict=True)
-    )
-    return {
-        n: (comparison, comparison.joint or _widen_joint(comparison, ps[n], len(ps)))
-        for n, comparison in compared.items()
-    }
-
-
-def _widen_joint(found: Comparison, p: float, arms: int) -> Joint:
-    level = ALPHA / arms
-    factor = max(1.0, z(1 - level / 2) / z(1 - found.alpha / 2))
-    low = found.difference - factor * (found.difference - found.low)
-    high = found.difference + factor * (found.high - found.difference)
-    return Joint(p, max(-1.0, low), min(1.0, high), level, level, arms)
-
-
-def adjust_holm(ps: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values (Holm 1979), in the order given."""
-    adjusted = [1.0] * len(ps)
-    running = 0.0
-    for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        running = max(running, min(1.0, (len(ps) - rank) * ps[i]))
-        adjusted[i] = running
-    return adjusted
 
 
 def _wilson(value: float, n: float, critical: float) -> Estimate:

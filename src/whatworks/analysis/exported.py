@@ -43,6 +43,7 @@ def judge_exported(
     groups: Mapping[str, str] | None = None,
     *,
     min_effect: float = MIN_EFFECT,
+    first: str = "",
     look: int = 1,
 ) -> dict[str, Exported]:
     """The exports of the arms with several seeds.
@@ -55,6 +56,7 @@ def judge_exported(
         baseline: The baseline's scores.
         groups: Example id to group.
         min_effect: Smallest difference that matters.
+        first: The arm that was chosen before test was opened.
         look: How often results were looked at.
     """
     if not seeds:
@@ -63,7 +65,7 @@ def judge_exported(
         name: {key: v for key, v in own.items() if name not in seeds or key[0] == seeds[name]}
         for name, own in arms.items()
     }
-    comparisons = compare_all(shipped, baseline, groups, look=look)
+    comparisons = compare_all(shipped, baseline, groups, first=first, look=look)
     verdicts = judge(comparisons, min_effect=min_effect)
     return {
         name: Exported(seed, verdicts[name], show_decided(comparisons[name], min_effect=min_effect))
@@ -98,5 +100,6 @@ def describe_export(exported: Exported, again: Verdict, mean: Comparison) -> tup
             return this, f"Whether training again will work cannot be told: {over}{more}."
 
 
-def _format_gain(found: Comparison) -> str:
-    return f"{format_points(found.difference)} points {format_interval(found.low, found.high)}"
+def _format_gain(comparison: Comparison) -> str:
+    interval = format_interval(comparison.low, comparison.high)
+    return f"{format_points(comparison.difference)} points {interval}"

@@ -6,16 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from whatworks.analysis.article import ArticleLine
 from whatworks.analysis.aspects import Aspect
 from whatworks.analysis.comparison import Comparison, Estimate
+from whatworks.analysis.contenders import Duel
+from whatworks.analysis.cost import Cost
+from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
+from whatworks.analysis.diagnosis.parts import ChainShares
 from whatworks.analysis.exported import Exported, describe_export
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Trace
+from whatworks.analysis.not_worse import NotWorse, NotWorseAnswer
 from whatworks.analysis.recommendation import Recommendation, Ways
+from whatworks.analysis.slices import Slices
 from whatworks.analysis.verdict import MIN_EFFECT, Verdict
 from whatworks.base.errors import add_place
-from whatworks.base.phrasing import cut_text
+from whatworks.base.phrasing import cut_text, format_points
 from whatworks.data.task import Counted
 
 
@@ -42,6 +49,13 @@ class ArmInfo:
             set, mean over the seeds; None for an arm that trains nothing.
         rows: Train rows that it was given.
         exported: The seed that an export takes; None where that is not known.
+        making: What it took to make it, mean of a seed; the cost of a request is 0 there.
+        choice_score: Its score as the choice saw it, where that looked at more than dev.
+        left: What it left a race on, in words: it has no test rows then; "" where it has.
+        own_prices: Whether it has other prices than the study's model: another model, or none.
+        prices: Those: US dollars per million tokens read and written; None where it has no price.
+        request_usd: US dollars of a request, where tokens do not say; None where nobody knows.
+        timed: Whether tokens and time here are what a request costs; not so of given answers.
     """
 
     name: str
@@ -59,6 +73,13 @@ class ArmInfo:
     rows: int = 0
     exported: int | None = None
     dev_content: float = 0.0
+    making: Cost | None = None
+    choice_score: float | None = None
+    left: str = ""
+    own_prices: bool = False
+    prices: tuple[float, float] | None = None
+    request_usd: float | None = None
+    timed: bool = True
 
     @property
     def notes(self) -> list[str]:
@@ -67,8 +88,14 @@ class ArmInfo:
         return list(dict.fromkeys(lines))
 
     @property
+    def seen_score(self) -> float | None:
+        """The score that the choice looked at; None when all seeds failed."""
+        widened = self.dev_score is not None and self.choice_score is not None
+        return self.choice_score if widened else self.dev_score
+
+    @property
     def curve(self) -> list[tuple[float, ...]]:
-        """Of each run, the dev score after each checkpoint of the last method that has any."""
+        """Each run's dev scores at the checkpoints of the last method that has any."""
         epochs = (
             [one.values for one in run if isinstance(one, EpochScores)] for run in self.outcomes
         )
@@ -124,6 +151,13 @@ class StudyInfo:
         form_methods: What could mend the form of answers here (``Ways``).
         content_methods: What could bring content.
         constant: The best constant answer; empty where there is none.
+        prices: US dollars per million tokens read and written; None where the model has no price.
+        requests_per_month: How many there will be, where the study says so.
+        choose_on: Which rows the choice looked at, in words.
+        slices: Columns by whose values the test rows are judged, too.
+        diagnosis: Why arms fail on dev, the baseline first.
+        parts: What each part of the chains brings on dev.
+        not_worse: What the study asks of two arms and a margin.
     """
 
     name: str
@@ -151,6 +185,13 @@ class StudyInfo:
     form_methods: Sequence[str] = ()
     content_methods: Sequence[str] = ()
     constant: str = ""
+    prices: tuple[float, float] | None = None
+    requests_per_month: int | None = None
+    choose_on: str = "dev"
+    slices: Sequence[str] = ()
+    diagnosis: Sequence[ArmDiagnosis] = ()
+    parts: Sequence[ChainShares] = ()
+    not_worse: Sequence[NotWorse] = ()
 
     @property
     def ways(self) -> Ways:
@@ -171,7 +212,7 @@ class SeedFailure:
     place: str = ""
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """Place and cause in one line."""
         return add_place(self.cause, self.place)
 
@@ -225,6 +266,22 @@ class ArmSummary:
         """The arm."""
         return self.info.name
 
+    def measure_cost(self, study: StudyInfo) -> Cost | None:
+        """What it costs: money where the model has a price, else the seconds of this machine.
+
+        None where nobody knows.
+        """
+        info, making = self.info, self.info.making
+        if not info.timed:
+            return None if info.request_usd is None else Cost(0.0, info.request_usd, "usd")
+        prices = info.prices if info.own_prices else study.prices
+        if prices is not None:
+            read, written = prices
+            request = (read * self.prompt_tokens + written * self.completion_tokens) / 1e6
+            return Cost(making.once if making and making.unit == "usd" else 0.0, request, "usd")
+        once = making.once if making and making.unit == "seconds" else self.info.training_seconds
+        return Cost(once, self.seconds, "seconds")
+
     @property
     def shipped(self) -> Sequence[str]:
         """Whether its export works, and whether training again will: two lines, or none."""
@@ -255,7 +312,7 @@ class Constant:
     difference: Comparison | None = None
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """``always “yes”``."""
         return f"always “{cut_text(' '.join(self.answer.split()), 40)}”"
 
@@ -265,6 +322,10 @@ class Summary:
     """A study's figures: its arms in their order, and the answer in words.
 
     ``warning`` is what has to be known before any of them is read; empty where there is nothing.
+    ``duel`` is the chosen arm against its runner-up, where neither is the baseline. ``slices`` is
+    what came out for parts of the test rows, where the study asks for it. ``article`` are the lines
+    of the article that the study confirms or refutes. ``not_worse`` answers what the study asks of
+    two arms and a margin.
     """
 
     study: StudyInfo
@@ -275,6 +336,28 @@ class Summary:
     curve: Curve | None = None
     constant: Constant | None = None
     warning: str = ""
+    duel: Duel | None = None
+    slices: Slices | None = None
+    article: tuple[ArticleLine, ...] = ()
+    not_worse: tuple[NotWorseAnswer, ...] = ()
+
+    @property
+    def open_comparisons(self) -> list[str]:
+        """What would settle each comparison that is open, and what its test could have shown."""
+        lines = [
+            f"{arm.name} or {self.study.baseline}: {arm.verdict.more} would tell"
+            + (
+                f"; this test shows {format_points(arm.verdict.detectable).lstrip('+')} points"
+                if arm.verdict.detectable is not None
+                else ""
+            )
+            for arm in self.arms
+            if arm.verdict.more
+        ]
+        if self.duel is not None and self.duel.answer == "cannot tell":
+            names = f"{self.duel.first.name} or {self.duel.second.name}"
+            lines.append(f"{names}: {self.duel.needs.words} would tell")
+        return lines
 
     def arm(self, name: str) -> ArmSummary | None:
         """The arm of that name, if there is one."""

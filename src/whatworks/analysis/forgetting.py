@@ -49,10 +49,10 @@ def compare(
     return Forgetting(_mean(same), apart / tokens if tokens else 0.0, len(same))
 
 
-def average_seeds(found: Sequence[Forgetting]) -> Forgetting:
+def average_seeds(seeds: Sequence[Forgetting]) -> Forgetting:
     """The mean over the runs of an arm, one at least."""
     return Forgetting(
-        _mean([one.agreement for one in found]), _mean([one.kl for one in found]), found[0].prompts
+        _mean([one.agreement for one in seeds]), _mean([one.kl for one in seeds]), seeds[0].prompts
     )
 
 

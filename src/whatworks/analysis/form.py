@@ -84,10 +84,10 @@ def find_common_shares(arm: Marks, baseline: Marks) -> tuple[Scores, Scores]:
         and all(baseline.lenient.get((s, item), 0.0) > 0 for s in others)
     }
 
-    def shares(of: Marks) -> Scores:
+    def shares(marks: Marks) -> Scores:
         return {
-            key: min(1.0, value / of.lenient[key])
-            for key, value in of.strict.items()
+            key: min(1.0, value / marks.lenient[key])
+            for key, value in marks.strict.items()
             if key[1] in items
         }
 
@@ -100,6 +100,7 @@ def compare_forms(
     groups: Mapping[str, str] | None = None,
     *,
     failed: Collection[str] = (),
+    first: str = "",
     look: int = 1,
 ) -> dict[str, Comparison]:
     """The forms of several arms against the baseline's, as ``compare_all`` does it for scores.
@@ -108,4 +109,5 @@ def compare_forms(
     """
     shares = {name: find_common_shares(own, baseline) for name, own in arms.items()}
     pairs = {n: pair_scores(one, base, groups) for n, (one, base) in shares.items() if one}
-    return compare_pairs(pairs, failed=[name for name in failed if name in pairs], look=look)
+    lost = [name for name in failed if name in pairs]
+    return compare_pairs(pairs, failed=lost, first=first, look=look)

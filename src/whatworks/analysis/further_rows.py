@@ -58,7 +58,7 @@ class More:
 
     @property
     def brief(self) -> str:
-        """The same for a narrow column: ``300–1,500 more, 1–4 seeds``."""
+        """What is needed, for a narrow column: ``300–1,500 more, 1–4 seeds``."""
         ends = (self.examples or 0, self.most or self.examples or 0)
         seeds = (self.seeds or 0, self.most_seeds or self.seeds or 0)
         more = f"{format_between(*ends)} more" if ends[1] else ""
@@ -70,7 +70,7 @@ NOTHING_MORE = More()
 """Where nothing is open, or no number would do."""
 
 
-def compute_detectable_effect(found: Comparison, *, power: float = POWER) -> float:
+def compute_detectable_effect(comparison: Comparison, *, power: float = POWER) -> float:
     """Smallest true difference that a study like this one would call significant.
 
     Half the width of the interval that decides, which a difference must pass to be significant,
@@ -78,15 +78,15 @@ def compute_detectable_effect(found: Comparison, *, power: float = POWER) -> flo
     there are too few groups for any.
 
     Args:
-        found: The comparison whose observed variance is used.
+        comparison: The comparison whose observed variance is used.
         power: Probability of seeing the effect, 80% by default.
     """
-    low, high, level = found.low, found.high, found.alpha
-    if found.joint is not None:
-        low, high, level = found.joint.low, found.joint.high, found.joint.level
-    if found.n_groups < count_fewest_groups(level):
+    low, high, level = comparison.low, comparison.high, comparison.alpha
+    if comparison.joint is not None:
+        low, high, level = comparison.joint.low, comparison.joint.high, comparison.joint.level
+    if comparison.n_groups < count_fewest_groups(level):
         return math.inf
-    return (high - low) / 2 + z(power) * math.hypot(found.se_items, found.se_seeds)
+    return (high - low) / 2 + z(power) * math.hypot(comparison.se_items, comparison.se_seeds)
 
 
 def count_fewest_groups(alpha: float) -> int:
@@ -95,7 +95,12 @@ def count_fewest_groups(alpha: float) -> int:
 
 
 def estimate_needs(
-    found: Comparison, effect: float, *, arms: int = 1, alpha: float = ALPHA, power: float = POWER
+    comparison: Comparison,
+    effect: float,
+    *,
+    arms: int = 1,
+    alpha: float = ALPHA,
+    power: float = POWER,
 ) -> More:
     """What would show a true difference of ``effect``, everything else staying as observed.
 
@@ -104,7 +109,7 @@ def estimate_needs(
     would do, it is the one with the fewest answers in all.
 
     Args:
-        found: The comparison so far.
+        comparison: The comparison so far.
         effect: The difference to be told from 0, above 0.
         arms: Number of arms compared; the level is divided by it.
         alpha: The level before that.
@@ -115,11 +120,11 @@ def estimate_needs(
         where given; neither when no number up to ``MOST_EXAMPLES`` times the examples and
         ``MOST_SEEDS`` would do.
     """
-    return _find_cheapest(found, [_End(effect, upward=False)], alpha / arms, power)
+    return _find_cheapest(comparison, [_End(effect, upward=False)], alpha / arms, power)
 
 
 def estimate_needs_to_settle(
-    found: Comparison, min_effect: float, *, alpha: float = ALPHA, power: float = POWER
+    comparison: Comparison, min_effect: float, *, alpha: float = ALPHA, power: float = POWER
 ) -> More:
     """What would end "cannot tell", as a range.
 
@@ -128,15 +133,17 @@ def estimate_needs_to_settle(
     of what the study leaves likely.
 
     Args:
-        found: The comparison so far.
+        comparison: The comparison so far.
         min_effect: Smallest difference that matters.
         alpha: The level at which both ends are judged, the number of arms being counted in.
         power: Probability of reaching the end.
     """
-    low, high = _compute_quartiles(found)
+    low, high = _compute_quartiles(comparison)
     hardest = min(max(low, min_effect / 2), high)  # as far from both ends as the quartiles allow
-    trues = (found.difference, low, hardest, high)
-    plans = [_find_cheapest(found, _list_ends(true, min_effect), alpha, power) for true in trues]
+    trues = (comparison.difference, low, hardest, high)
+    plans = [
+        _find_cheapest(comparison, _list_ends(true, min_effect), alpha, power) for true in trues
+    ]
     known = [plan for plan in plans if plan.examples is not None or plan.seeds is not None]
     if plans[0] not in known:
         return plans[0]
@@ -165,18 +172,20 @@ def _list_ends(true: float, min_effect: float) -> list[_End]:
     return [*ends, _End(min_effect - true, upward=True)] if true < min_effect else ends
 
 
-def _find_cheapest(found: Comparison, ends: list[_End], alpha: float, power: float) -> More:
-    units = found.n_groups
-    unit = "group" if units < found.n_items else "example"
+def _find_cheapest(comparison: Comparison, ends: list[_End], alpha: float, power: float) -> More:
+    units = comparison.n_groups
+    unit = "group" if units < comparison.n_items else "example"
     best: tuple[float, More] | None = None
-    for seeds in range(found.n_seeds, MOST_SEEDS + 1 if found.n_seeds > 1 else found.n_seeds + 1):
-        factor = _find_factor(found, ends, seeds / found.n_seeds, alpha, power)
+    for seeds in range(
+        comparison.n_seeds, MOST_SEEDS + 1 if comparison.n_seeds > 1 else comparison.n_seeds + 1
+    ):
+        factor = _find_factor(comparison, ends, seeds / comparison.n_seeds, alpha, power)
         if factor is None:
             continue
         further = max(0, math.ceil(units * factor - 1e-9) - units)
         answers = (units + further) * seeds
         if best is None or answers < best[0]:
-            best = answers, More(further or None, seeds - found.n_seeds or None, unit=unit)
+            best = answers, More(further or None, seeds - comparison.n_seeds or None, unit=unit)
     if best is None:
         return More(unit=unit)
     done = best[1].examples is None and best[1].seeds is None
@@ -184,14 +193,14 @@ def _find_cheapest(found: Comparison, ends: list[_End], alpha: float, power: flo
 
 
 def _find_factor(
-    found: Comparison, ends: list[_End], seeds: float, alpha: float, power: float
+    comparison: Comparison, ends: list[_End], seeds: float, alpha: float, power: float
 ) -> float | None:
     """Least number of times the examples that reaches one of the ends; None where none does."""
-    least = max(1.0, count_fewest_groups(alpha) / found.n_groups)
+    least = max(1.0, count_fewest_groups(alpha) / comparison.n_groups)
 
     def enough(factor: float) -> bool:
         return any(
-            _compute_room(found, factor, seeds, alpha, power, upward=end.upward) <= end.gap
+            _compute_room(comparison, factor, seeds, alpha, power, upward=end.upward) <= end.gap
             for end in ends
         )
 
@@ -199,30 +208,45 @@ def _find_factor(
 
 
 def _compute_room(
-    found: Comparison, examples: float, seeds: float, alpha: float, power: float, *, upward: bool
+    comparison: Comparison,
+    examples: float,
+    seeds: float,
+    alpha: float,
+    power: float,
+    *,
+    upward: bool,
 ) -> float:
     """Smallest gap that is passed with so many times the examples and the seeds."""
-    chance = max(0.0, found.spread**2 - found.se_seeds**2)
-    spread = (found.se_seeds**2 + chance / examples) / seeds
-    df = found.df if seeds == 1 else found.df * (seeds * found.n_seeds - 1) / (found.n_seeds - 1)
+    chance = max(0.0, comparison.spread**2 - comparison.se_seeds**2)
+    spread = (comparison.se_seeds**2 + chance / examples) / seeds
+    df = (
+        comparison.df
+        if seeds == 1
+        else comparison.df * (seeds * comparison.n_seeds - 1) / (comparison.n_seeds - 1)
+    )
     normal = z(1 - alpha / 2)
     by_seeds = max(
         0.0, _compute_critical(df, alpha) ** 2 * spread - normal**2 * chance / examples / seeds
     )
-    if found.spread == 0:
+    if comparison.spread == 0:
         by_seeds = 0.0
-    changes = found.changes
+    changes = comparison.changes
     if changes is not None and changes.gains + changes.losses < FEW:
         half, items = _estimate_few(changes, examples, alpha, upward=upward)
     else:
-        items = found.se_items / math.sqrt(examples)
+        items = comparison.se_items / math.sqrt(examples)
         # As wide as observed where the examples decide: few groups have heavier tails than normal.
-        if found.spread == 0 and found.se_items:
-            observed = (found.high - found.low) / 2 / found.se_items / z(1 - found.alpha / 2)
+        if comparison.spread == 0 and comparison.se_items:
+            observed = (
+                (comparison.high - comparison.low)
+                / 2
+                / comparison.se_items
+                / z(1 - comparison.alpha / 2)
+            )
             normal *= max(1.0, observed)
         half = normal * items
     return math.sqrt(half**2 + by_seeds) + z(power) * math.hypot(
-        items, found.se_seeds / math.sqrt(seeds)
+        items, comparison.se_seeds / math.sqrt(seeds)
     )
 
 
@@ -239,13 +263,13 @@ def _estimate_few(
     return changes.scale * half, changes.scale * error
 
 
-def _compute_quartiles(found: Comparison) -> tuple[float, float]:
-    changes = found.changes
+def _compute_quartiles(comparison: Comparison) -> tuple[float, float]:
+    changes = comparison.changes
     if changes is not None and changes.gains + changes.losses < FEW:
         ends = tango(changes.gains, changes.losses, changes.groups, QUARTILE)
         return changes.scale * ends[0], changes.scale * ends[1]
-    half = z(1 - QUARTILE / 2) * math.hypot(found.se_items, found.se_seeds)
-    return found.difference - half, found.difference + half
+    half = z(1 - QUARTILE / 2) * math.hypot(comparison.se_items, comparison.se_seeds)
+    return comparison.difference - half, comparison.difference + half
 
 
 @lru_cache

@@ -69,14 +69,14 @@ class Mistake:
 
     Attributes:
         example: The row asked for.
-        said: The answer.
+        answer: The answer.
         name: Its pattern.
         detail: Which field, which labels, which reason: what mistakes of a pattern differ in.
         feedback: The metric's own words.
     """
 
     example: Example
-    said: str
+    answer: str
     name: PatternName
     detail: str
     feedback: str
@@ -151,40 +151,40 @@ def find_changes(before: Iterable[ResultRow], after: Iterable[ResultRow]) -> Run
     )
 
 
-def find_mistake(metric: str, example: Example, said: str, score: Score) -> Mistake | None:
+def find_mistake(metric: str, example: Example, answer: str, score: Score) -> Mistake | None:
     """What is wrong with an answer; None when it is fully right."""
     if score.value >= 1.0:
         return None
-    name, detail = _name_pattern(metric, example, said, score)
-    return Mistake(example, said, name, detail, score.feedback)
+    name, detail = _name_pattern(metric, example, answer, score)
+    return Mistake(example, answer, name, detail, score.feedback)
 
 
 def _name_pattern(
-    metric: str, example: Example, said: str, score: Score
+    metric: str, example: Example, answer: str, score: Score
 ) -> tuple[PatternName, str]:
-    said, wanted = said.strip(), example.target.strip()
+    answer, wanted = answer.strip(), example.target.strip()
     if score.feedback.startswith("not asked"):
         return "not asked", "the prompt is too long"
-    if not said:
+    if not answer:
         return "empty", ""
     if metric == "category" and score.kind == "wrong":  # a label, be it "unknown"
-        return "label confused", f"{wanted} taken for {said}"
-    if score.kind == "abstained" or is_abstention(said):
+        return "label confused", f"{wanted} taken for {answer}"
+    if score.kind == "abstained" or is_abstention(answer):
         return "refused", ""
-    if score.forgiving >= 1.0 and normalise(said) != normalise(wanted):
-        return "extra text around the answer", _describe_extra(said, wanted)
+    if score.forgiving >= 1.0 and normalise(answer) != normalise(wanted):
+        return "extra text around the answer", _describe_extra(answer, wanted)
     if score.forgiving >= 1.0:
         return "wrong style", "right up to case, punctuation or spaces"
     if metric == "category":
-        return "label not in the list", quote_briefly(said, 40)
+        return "label not in the list", quote_briefly(answer, 40)
     for detect in (_detect_script, _detect_language):
-        if (is_now := detect(said)) and (should := detect(wanted)) and is_now != should:
+        if (is_now := detect(answer)) and (should := detect(wanted)) and is_now != should:
             return "wrong language", f"{is_now} instead of {should}"
     if score.kind == "malformed":
         return "malformed", _normalise_reason(score.feedback)
-    if (fields := _parse_fields(metric, said)) and (wished := _parse_fields(metric, wanted)):
+    if (fields := _parse_fields(metric, answer)) and (wished := _parse_fields(metric, wanted)):
         return _name_field_pattern(fields, wished)
-    words, enough = len(said.split()), len(wanted.split())
+    words, enough = len(answer.split()), len(wanted.split())
     if wanted and words >= _TOO_LONG * enough and words >= enough + _LONG_WORDS:
         return (
             "too long",
@@ -220,30 +220,30 @@ def _parse_fields(metric: str, text: str) -> dict[str, str]:
 
 
 def _name_field_pattern(
-    said: Mapping[str, str], wanted: Mapping[str, str]
+    answer: Mapping[str, str], wanted: Mapping[str, str]
 ) -> tuple[PatternName, str]:
-    missing = [name for name in wanted if name not in said]
-    extra = [name for name in said if name not in wanted]
+    missing = [name for name in wanted if name not in answer]
+    extra = [name for name in answer if name not in wanted]
     if missing and extra:
         return "missing field", f"{missing[0]}, written {extra[0]}"
     if missing:
         return "missing field", missing[0]
     if extra:
         return "field not wanted", extra[0]
-    different = [name for name in wanted if said[name] != wanted[name]]
+    different = [name for name in wanted if answer[name] != wanted[name]]
     if not different:
         return "wrong order", ""
     if different[0] == "act":
-        return "label confused", f"{wanted['act']} taken for {said['act']}"
+        return "label confused", f"{wanted['act']} taken for {answer['act']}"
     return "wrong value", different[0]
 
 
-def _describe_extra(said: str, wanted: str) -> str:
+def _describe_extra(answer: str, wanted: str) -> str:
     """On which side of the answer there is more."""
-    at = said.casefold().find(wanted.casefold())
+    at = answer.casefold().find(wanted.casefold())
     if at < 0 or not wanted:
         return ""
-    before, after = said[:at].strip(), said[at + len(wanted) :].strip()
+    before, after = answer[:at].strip(), answer[at + len(wanted) :].strip()
     sides = [side for side, text in (("before it", before), ("after it", after)) if text]
     return " and ".join(sides)
 
@@ -310,6 +310,6 @@ def format_patterns(patterns: Sequence[Pattern], *, examples: int = 2) -> list[s
         text.append(f"{pattern.count:>5}  {pattern.name}" + (f": {shown}" if shown else ""))
         for one in pattern.mistakes[:examples]:
             text.append(f"         {one.example.id}: {quote_briefly(one.example.text, 90)}")
-            answer, target = quote_briefly(one.said, 90), quote_briefly(one.example.target, 90)
+            answer, target = quote_briefly(one.answer, 90), quote_briefly(one.example.target, 90)
             text.append(f"           said {answer}, wanted {target}")
     return text

@@ -39,7 +39,7 @@ def tango(gains: float, losses: float, n: float, alpha: float = ALPHA) -> tuple[
     """Score interval of a paired difference of proportions (Tango 1998, formula 7)."""
     critical = z(1 - alpha / 2)
 
-    def rejected(delta: float) -> bool:
+    def rejects(delta: float) -> bool:
         b = -gains - losses + (2 * n - gains + losses) * delta
         c = -losses * delta * (1 - delta)
         share = (math.sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
@@ -47,16 +47,16 @@ def tango(gains: float, losses: float, n: float, alpha: float = ALPHA) -> tuple[
         return (gains - losses - n * delta) ** 2 > critical**2 * max(variance, 0.0)
 
     middle = (gains - losses) / n
-    return _find_edge(rejected, middle, -1.0), _find_edge(rejected, middle, 1.0)
+    return _find_edge(rejects, middle, -1.0), _find_edge(rejects, middle, 1.0)
 
 
-def _find_edge(rejected: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Where ``rejected`` begins between a point that is kept and one beyond; by bisection."""
-    if not rejected(outside):
+def _find_edge(rejects: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Where ``rejects`` begins between a point that is kept and one beyond; by bisection."""
+    if not rejects(outside):
         return outside
     for _ in range(40):
         middle = (inside + outside) / 2
-        inside, outside = (inside, middle) if rejected(middle) else (middle, outside)
+        inside, outside = (inside, middle) if rejects(middle) else (middle, outside)
     return inside
 
 
@@ -166,7 +166,9 @@ def flip_signs(columns: Array, rng: Any, draws: int = DRAWS) -> Array:
     return np.concatenate(parts)
 
 
-def adjust_together(flips: Sequence[Flips], rng: Any, alpha: float) -> tuple[list[float], float]:
+def adjust_together(
+    flips: Sequence[Flips], weights: Sequence[float], rng: Any, alpha: float
+) -> tuple[list[float], list[float]]:
     """p-values corrected for the number of comparisons, and the level that each is judged at.
 
     Step-down minimum p by resampling (Westfall and Young 1993, algorithm 2.8; Romano and Wolf
@@ -175,36 +177,52 @@ def adjust_together(flips: Sequence[Flips], rng: Any, alpha: float) -> tuple[lis
     difference, since the null imposed would take a lucky baseline for dependence; its p-value is
     then the one that its own test gives at that rank, ties and all.
 
+    Weights that are fixed beforehand divide what may be erred: the minimum is taken over p-values
+    divided by them (Holm 1979, section 3; Genovese, Roeder and Wasserman 2006, Biometrika 93:509).
+
     Args:
         flips: One per comparison, drawn with the same signs.
+        weights: Of each comparison, above 0, with a mean of 1.
         rng: Source of the order among ties.
         alpha: What all comparisons together may err.
 
     Returns:
-        The adjusted p-values, and the level at which all intervals hold together in 1 - alpha.
+        The adjusted p-values, and the levels at which all intervals hold together in 1 - alpha.
     """
     import numpy as np
 
     if len(flips) == 1:
-        return [flips[0].p], alpha
+        return [flips[0].p], [alpha]
     columns: list[Array] = []
-    for one in flips:
+    for one, weight in zip(flips, weights, strict=True):
         error, null = one.centred, np.sort(one.null)
         rank = np.argsort(np.argsort(error + TINY * rng.random(len(error))))
         own = (len(null) - np.searchsorted(null, null - TINY)) / len(null)
-        columns.append(own[rank])
+        columns.append(own[rank] / weight)
     drawn = np.stack(columns)
-    ps = [one.p for one in flips]
-    adjusted, running = [1.0] * len(ps), 0.0
-    order = sorted(range(len(ps)), key=lambda i: ps[i])
+    shares = [one.p / weight for one, weight in zip(flips, weights, strict=True)]
+    adjusted, running = [1.0] * len(shares), 0.0
+    order = sorted(range(len(shares)), key=lambda i: shares[i])
     smallest = np.minimum.accumulate(drawn[order[::-1]])[::-1]  # over this arm and those after it
     for step, i in enumerate(order):
-        hits = int((smallest[step] <= ps[i] + TINY).sum())
-        running = max(running, ps[i], (1 + hits) / (drawn.shape[1] + 1))
+        hits = int((smallest[step] <= shares[i] + TINY).sum())
+        running = max(running, flips[i].p, (1 + hits) / (drawn.shape[1] + 1))
         adjusted[i] = running
     least = np.sort(smallest[0])
     level = float(least[max(0, math.ceil(alpha * len(least)) - 1)])
-    return adjusted, min(alpha, max(level, alpha / len(ps)))
+    level = max(level, alpha / len(shares))  # Bonferroni's, where draws are too coarse
+    return adjusted, [min(alpha, level * weight) for weight in weights]
+
+
+def weigh(number: int, first: int | None) -> list[float]:
+    """Weights of so many comparisons: half for the ``first``, the rest shared; equal without one.
+
+    A mean of 1, as ``adjust_together`` wants them.
+    """
+    if first is None or number < 2:
+        return [1.0] * number
+    other = number / 2 / (number - 1)
+    return [number / 2 if i == first else other for i in range(number)]
 
 
 def compute_group_variance(mean: Array, labels: Array) -> float:

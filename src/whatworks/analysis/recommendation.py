@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whatworks.analysis.aspects import USABLE, Aspect
@@ -28,7 +28,8 @@ class ArmStanding:
 
     An ``oracle`` is shown what only a measurement knows, such as gold passages: it is measured, and
     never an alternative. ``lost`` says how many of its seeds failed, ``shipped`` whether its export
-    works and whether training again will. Without ``content`` and ``form`` there is one score.
+    works and whether training again will. Without ``content`` and ``form`` there is one score. Of
+    one that is not ``timed``, what was given here, tokens and time say nothing.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ArmStanding:
     chain: str = ""
     content: Aspect | None = None
     form: Aspect | None = None
+    timed: bool = True
 
     @property
     def formless(self) -> bool:
@@ -84,6 +86,8 @@ def recommend(
     ways: Ways | None = None,
     constant: str = "",
     duel: Duel | None = None,
+    tied: str = "",
+    seen: str = "dev",
 ) -> Recommendation:
     """Say what works, what does not and what it costs, without hiding what is not known.
 
@@ -95,6 +99,8 @@ def recommend(
         ways: What could be put on top of an arm, or before it.
         constant: The best constant answer and its score, in words.
         duel: The winner against its runner-up, where neither is the baseline.
+        tied: Which arms could be the best, in words.
+        seen: Which rows the choice looked at, in words.
     """
     by_name = {s.name: s for s in standings}
     base, chosen = by_name.get(baseline), by_name.get(winner or "")
@@ -106,12 +112,13 @@ def recommend(
     if chosen.lost:
         headline = f"{headline} Of {chosen.name} {chosen.lost}."
     details = [
+        *([duel.words, duel.prices] if duel else []),
+        tied,
         *chosen.shipped,
-        _describe_choice(duel, by_name) if duel else "",
         _list_others(standings, chosen),
         _suggest_next_arm(standings, chosen, ways or Ways()),
         _describe_cost(chosen, base),
-        _describe_hindsight(standings, chosen, min_effect),
+        _describe_hindsight(standings, chosen, min_effect, seen),
         constant,
     ]
     return Recommendation(chosen.name, headline, tuple(d for d in details if d))
@@ -121,23 +128,6 @@ _NOTHING = (
     "No arm gives one right answer on test, not even in content. The patterns of the mistakes say "
     "how far off they are."
 )
-
-
-def _describe_choice(duel: Duel, arms: Mapping[str, ArmStanding]) -> str:
-    """Which of the two best, with the price where scores do not decide."""
-    if duel.answer in ("better", "worse"):
-        return duel.words
-    return (
-        f"{duel.words} {_describe_price(arms[duel.first])}; {_describe_price(arms[duel.second])}."
-    )
-
-
-def _describe_price(arm: ArmStanding) -> str:
-    after = (
-        f"after {format_duration(arm.training_seconds)} of training" if arm.training_seconds else ""
-    )
-    tokens = format_count(arm.prompt_tokens)
-    return f"{arm.name} reads {tokens} tokens a request, {after or 'untrained'}"
 
 
 def _is_ever_right(arm: ArmStanding) -> bool:
@@ -176,6 +166,11 @@ def _write_headline(chosen: ArmStanding, base: ArmStanding | None) -> str:
             return f"Keep {base.name}: {chosen.name} was best on dev but does not work, {against}."
         case _:
             need = f"It takes {chosen.verdict.more}."
+            if chosen.verdict.unbeaten:
+                return (
+                    f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, but it is "
+                    f"not told from one answer to all ({chosen.verdict.unbeaten}). {need}"
+                )
             return (
                 f"Cannot tell: {chosen.name} is best on dev, with {against}, {gain}, which "
                 f"{format_count(comparison.n_items)} test examples do not settle. {need}"
@@ -284,6 +279,7 @@ def _list_others(standings: Sequence[ArmStanding], chosen: ArmStanding) -> str:
         "content only": "Brings content only",
         "does not work": "Does not work",
         "cannot tell": "Cannot tell",
+        "behind on dev": "Behind on dev, not opened on test",
         "failed": "Failed",
     }
     parts: list[str] = []
@@ -304,11 +300,12 @@ def _list_others(standings: Sequence[ArmStanding], chosen: ArmStanding) -> str:
 def _write_remark(arm: ArmStanding) -> str:
     """What stands in brackets after an arm's name."""
     if arm.difference is None:
-        return arm.cause or ""
+        return arm.verdict.reason if arm.verdict.label == "behind on dev" else arm.cause
     if arm.verdict.label == "content only" and arm.content is not None:
         usable = f"; {arm.form.counted} usable" if arm.form else ""
         return f"{arm.content.gain}{usable}"
-    extra = f"; {arm.verdict.more} needed" if arm.verdict.more else ""
+    extra = "; not told from one answer to all" if arm.verdict.unbeaten else ""
+    extra += f"; {arm.verdict.more} needed" if arm.verdict.more else ""
     if arm.form is not None and arm.form.mended:
         extra += f"; mends the form, {arm.form.counted} right answers usable"
     elif arm.formless and arm.form is not None and arm.verdict.label == "works":
@@ -318,7 +315,10 @@ def _write_remark(arm: ArmStanding) -> str:
 
 
 def _describe_cost(chosen: ArmStanding, base: ArmStanding | None) -> str:
+    if not chosen.timed:
+        return f"What a request to {chosen.name} takes was not measured: its answers were given."
     other = base if base is not None and base.name != chosen.name and base.score else None
+    other = other if other is not None and other.timed else None
 
     def beside(text: str, same: str) -> str:
         return f"{text} ({other.name}: {same})" if other else text
@@ -339,7 +339,7 @@ def _describe_cost(chosen: ArmStanding, base: ArmStanding | None) -> str:
 
 
 def _describe_hindsight(
-    standings: Sequence[ArmStanding], chosen: ArmStanding, min_effect: float
+    standings: Sequence[ArmStanding], chosen: ArmStanding, min_effect: float, seen: str
 ) -> str:
     """Where test disagrees with the choice, or a tie decided it, say so."""
     assert chosen.score is not None
@@ -353,21 +353,22 @@ def _describe_hindsight(
             f"{format_percent(chosen.score.value)}. The choice stays with dev: picking by test "
             "would flatter the pick."
         )
-    dev = [(s, s.dev_score) for s in standings if s.dev_score is not None]
+    # An arm that left a race has answered other rows.
+    dev = [(s, s.dev_score) for s, _ in scored if s.dev_score is not None]
     if dev and chosen.dev_score is not None:
         first, score = max(dev, key=lambda pair: pair[1])
         ahead = score - chosen.dev_score
         if ahead > 0:
             says.append(
-                f"On dev {first.name} was {format_points(ahead).lstrip('+')} points ahead; "
+                f"On {seen} {first.name} was {format_points(ahead).lstrip('+')} points ahead; "
                 f"{chosen.name} was chosen because it is cheaper: fewer tokens a "
-                "request, or no training."
+                "request, no training, or more score per price."
             )
         tied = [s for s, own in dev if s is not chosen and chosen.dev_score - own < min_effect]
         cheaper = [s.name for s in tied if ahead <= 0 and s.prompt_tokens < chosen.prompt_tokens]
         if cheaper:
             says.append(
-                f"On dev {join_names(cheaper)} came within "
+                f"On {seen} {join_names(cheaper)} came within "
                 f"{format_points(min_effect).lstrip('+')} points of {chosen.name}, "
                 "with shorter prompts."
             )

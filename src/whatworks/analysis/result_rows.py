@@ -50,7 +50,7 @@ class ResultRow:
 
     @property
     def failure(self) -> str:
-        """What a failed run failed of, and where; "" for a scored one."""
+        """Why and where a run failed; "" for a scored row."""
         return add_place(self.cause, self.place)
 
 

@@ -45,7 +45,7 @@ def describe_shortfalls(
             arm.name,
             arm.info.chain,
             [row for row in rows[arm.name] if row.status == "scored"],
-            given=arm.info.rows,
+            rows=arm.info.rows,
             trains=arm.info.training_seconds > 0,
             epochs=arm.info.curve,
         )
@@ -64,7 +64,7 @@ class ShortfallCase:
         name: The arm.
         chain: Its methods, e.g. ``knn+sft``.
         answers: Its scored rows on test, at least one.
-        given: Train rows that it was given.
+        rows: Train rows that it was given.
         trains: Whether weights were changed.
         epochs: For each run, the dev score after each epoch.
     """
@@ -72,7 +72,7 @@ class ShortfallCase:
     name: str
     chain: str
     answers: Sequence[ResultRow]
-    given: int = 0
+    rows: int = 0
     trains: bool = False
     epochs: Sequence[Sequence[float]] = ()
 
@@ -124,7 +124,7 @@ class Shortfalls:
     @cached_property
     def _points(self) -> list[ShortfallCase]:
         """The learning curve, the fewest rows first."""
-        return sorted((t for t in self.trials if t.name in self.curve), key=lambda t: t.given)
+        return sorted((t for t in self.trials if t.name in self.curve), key=lambda t: t.rows)
 
     def _line(self, tuned: ShortfallCase, best: ShortfallCase) -> str:
         gap = tuned.against(best)
@@ -159,7 +159,7 @@ class Shortfalls:
         if tuned not in self._points or len(self._points) < 2:
             return ""
         shown = ", ".join(
-            f"{format_percent(t.score)} with {format_count(t.given)}" for t in self._points
+            f"{format_percent(t.score)} with {format_count(t.rows)}" for t in self._points
         )
         step = tuned.against(self._points[-2])
         rising = step.p < ALPHA and step.difference >= self.min_effect
@@ -167,7 +167,7 @@ class Shortfalls:
         return f"Test by train rows: {shown}, {ending}."
 
     def _by_mistakes(self, tuned: ShortfallCase, best: ShortfallCase) -> str:
-        """The kind of mistakes that the gap is mostly made of."""
+        """The kind of mistake that makes up most of the gap."""
         own, other = self._mistakes(tuned), self._mistakes(best)
         more = {name: share - other.get(name, 0.0) for name, share in own.items()}
         worst = max(more, key=lambda name: more[name], default="")

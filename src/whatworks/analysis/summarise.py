@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from whatworks.analysis.article_of_study import judge_study
 from whatworks.analysis.aspects import (
     Against,
     Aspects,
@@ -19,8 +20,8 @@ from whatworks.analysis.aspects import (
     hold_to_constant,
     measure_aspects,
 )
+from whatworks.analysis.best_arms import compare_best, describe_tied
 from whatworks.analysis.comparison import Comparison, compare, estimate_mean
-from whatworks.analysis.contenders import Duel, compare_two
 from whatworks.analysis.cut_answers import measure_cut_share, warn_of_cuts
 from whatworks.analysis.exported import judge_exported
 from whatworks.analysis.figures import (
@@ -34,11 +35,14 @@ from whatworks.analysis.figures import (
 from whatworks.analysis.form import Marks
 from whatworks.analysis.learning_curve import Curve, Point, find_crossover
 from whatworks.analysis.lost_seeds import count_lost, describe_lost, find_lost_seeds
+from whatworks.analysis.missing_answers import list_missing
+from whatworks.analysis.questions import answer_questions
 from whatworks.analysis.recommendation import ArmStanding, recommend
 from whatworks.analysis.result_rows import ResultRow
 from whatworks.analysis.retrieval_or_reading import describe_retrieval
 from whatworks.analysis.score_table import Scores
 from whatworks.analysis.shortfall import describe_shortfalls
+from whatworks.analysis.slices import Slices, judge_slices, slice_rows
 from whatworks.analysis.verdict import Option, Verdict, choose
 from whatworks.base.phrasing import format_percent, join_names
 from whatworks.data.task import Counted, Example
@@ -78,6 +82,7 @@ def summarise(
         study.min_effect,
         {arm.name: describe_lost(len(lost[arm.name]), arm.seeds) for arm in arms},
         study.looks,
+        study.winner,
     )
     always = _score_constant(constant, study, scores, groups)
     judged, aspects = _judge(study, marks, against, constant, always)
@@ -87,7 +92,7 @@ def summarise(
             by_arm[info.name],
             groups,
             judged.differences.get(info.name),
-            judged.verdicts.get(info.name) or _make_uncompared(info.name, scores, study.baseline),
+            judged.verdicts.get(info.name) or _make_uncompared(info, scores, study.baseline),
             scores[info.name],
         )
         for info in arms
@@ -96,6 +101,7 @@ def summarise(
         replace(arm, content=aspects.content.get(arm.name), form=aspects.form.get(arm.name))
         for arm in _add_exports(shown, study, scores, groups)
     )
+    duel = compare_best(shown, _choose_winner(shown, study), study, scores, groups)
     recommendation = recommend(
         [_make_standing(arm) for arm in shown],
         baseline=study.baseline,
@@ -103,15 +109,23 @@ def summarise(
         min_effect=study.min_effect,
         ways=study.ways,
         constant=_describe_constant(always, shown),
-        duel=_compare_best(shown, study, scores, groups),
+        duel=duel,
+        tied=describe_tied(shown, study, scores, groups),
+        seen=study.choose_on,
     )
     trained = [arm.name for arm in arms if arm.training_seconds]
     only = [arm.name for arm in arms if arm.passages == "gold" and arm.name not in trained]
     oracles = [arm.name for arm in arms if arm.oracle]
     if study.score == "lenient":  # what counts is what they speak of
         by_arm = {n: [replace(r, value=r.lenient) for r in own] for n, own in by_arm.items()}
-    why = describe_retrieval(by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained)
+    why = list_missing([row for own in by_arm.values() for row in own])
+    why += describe_retrieval(
+        by_arm, oracles=oracles, gold=only[0] if only else "", trained=trained
+    )
     why += describe_shortfalls(shown, by_arm, study, examples)
+    slices = _judge_slices(study, arms, scores, examples, groups, lost)
+    if slices is not None and slices.worse:
+        why.append(f"Worse than {study.baseline}: {join_names(slices.worse)}.")
     return Summary(
         replace(study, findings=tuple(dict.fromkeys((*study.findings, *why)))),
         shown,
@@ -121,6 +135,33 @@ def summarise(
         curve=_build_curve(shown, study, scores, groups),
         constant=always,
         warning=warn_of_cuts({arm.name: arm.cut for arm in shown}),
+        duel=duel,
+        slices=slices,
+        article=judge_study(shown, study, marks, groups),
+        not_worse=answer_questions(shown, study, scores, groups),
+    )
+
+
+def _judge_slices(
+    study: StudyInfo,
+    arms: Sequence[ArmInfo],
+    scores: Mapping[str, Scores],
+    examples: Sequence[Example],
+    groups: Mapping[str, str],
+    lost: Mapping[str, Sequence[int]],
+) -> Slices | None:
+    """What came out for parts of the test rows; None where the study does not ask."""
+    if not study.slices or not examples:
+        return None
+    judged = {arm.name: scores[arm.name] for arm in arms if not arm.oracle}
+    return judge_slices(
+        judged,
+        study.baseline,
+        {column: slice_rows(examples, column) for column in study.slices},
+        groups,
+        min_effect=study.min_effect,
+        failed=[name for name in judged if lost[name]],
+        look=study.looks,
     )
 
 
@@ -142,7 +183,12 @@ def _judge(
         }
     if always is not None:
         verdicts = hold_to_constant(
-            verdicts, marks, _collect_marks(constant), against, said=always.said, counts=study.score
+            verdicts,
+            marks,
+            _collect_marks(constant),
+            against,
+            words=always.in_words,
+            counts=study.score,
         )
     return replace(judged, verdicts=verdicts), aspects
 
@@ -167,6 +213,7 @@ def _add_exports(
         base or {},
         groups,
         min_effect=study.min_effect,
+        first=study.winner,
         look=study.looks,
     )
     return tuple(replace(arm, exported=exports.get(arm.name)) for arm in arms)
@@ -249,16 +296,18 @@ def _describe_constant(constant: Constant | None, arms: Sequence[ArmSummary]) ->
         return ""
     verb = "do" if len(below) > 1 else "does"
     return (
-        f"To say {constant.said} without a model scores {format_percent(level)}: "
+        f"To say {constant.in_words} without a model scores {format_percent(level)}: "
         f"{join_names(below)} {verb} not come above it."
     )
 
 
-def _make_uncompared(name: str, scores: Mapping[str, Scores], baseline: str) -> Verdict:
+def _make_uncompared(info: ArmInfo, scores: Mapping[str, Scores], baseline: str) -> Verdict:
     """The verdict of an arm that there was nothing to compare with."""
-    if not scores[name]:
+    if not scores[info.name]:
+        if info.left:
+            return Verdict("behind on dev", info.left)
         return Verdict("failed", "no test answers to compare")
-    if name == baseline:
+    if info.name == baseline:
         return Verdict("baseline", "the others are compared with it")
     return Verdict("cannot tell", f"the baseline {baseline!r} has no test answers")
 
@@ -315,29 +364,6 @@ def _choose_winner(arms: Sequence[ArmSummary], study: StudyInfo) -> str | None:
     return choose([_make_option(arm) for arm in scored], min_effect=study.min_effect)
 
 
-def _compare_best(
-    arms: Sequence[ArmSummary],
-    study: StudyInfo,
-    scores: Mapping[str, Scores],
-    groups: Mapping[str, str],
-) -> Duel | None:
-    """The winner against the best of the others on dev; None where one of them is the baseline."""
-    winner = _choose_winner(arms, study)
-    others = [
-        (arm.info.dev_score, arm.name)
-        for arm in arms
-        if arm.score and not arm.info.oracle and arm.info.dev_score is not None
-        if arm.name != winner
-    ]
-    if not others or winner in (None, study.baseline):
-        return None
-    second = max(others, key=lambda one: one[0])[1]
-    if second == study.baseline:
-        return None
-    pair = (winner, scores[winner]), (second, scores[second])
-    return compare_two(*pair, groups, margin=study.min_effect)
-
-
 def _make_option(arm: ArmSummary) -> Option:
     return Option(
         arm.name,
@@ -354,7 +380,7 @@ def _make_standing(arm: ArmSummary) -> ArmStanding:
         verdict=arm.verdict,
         score=arm.score,
         difference=arm.difference,
-        dev_score=arm.info.dev_score,
+        dev_score=arm.info.seen_score,
         prompt_tokens=arm.prompt_tokens,
         seconds=arm.seconds,
         training_seconds=arm.info.training_seconds,
@@ -365,6 +391,7 @@ def _make_standing(arm: ArmSummary) -> ArmStanding:
         chain=arm.info.chain,
         content=arm.content,
         form=arm.form,
+        timed=arm.info.timed,
     )
 
 

@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from whatworks.analysis.comparison import (
-    ALPHA,
-    Comparison,
-    Joint,
-    correct_apart,
-)
+from whatworks.analysis.comparison import ALPHA, Comparison, Joint
+from whatworks.analysis.correction import correct_apart
+from whatworks.analysis.cost import Cost, rate_value
 from whatworks.analysis.further_rows import (
     NOTHING_MORE,
     More,
@@ -25,7 +22,15 @@ from whatworks.analysis.further_rows import (
 )
 from whatworks.base.phrasing import format_points
 
-Label = Literal["baseline", "works", "content only", "does not work", "cannot tell", "failed"]
+Label = Literal[
+    "baseline",
+    "works",
+    "content only",
+    "does not work",
+    "cannot tell",
+    "behind on dev",
+    "failed",
+]
 MIN_EFFECT = 0.02
 """Smallest difference of scores that matters, by default."""
 
@@ -44,6 +49,8 @@ class Verdict:
             None where it could not have shown any.
         matters: Under ``works``: whether the gain is shown to be more than the smallest that
             matters; if not, it is above 0 and the rest is open.
+        unbeaten: The constant answer in words, where the arm beats the baseline and is not told
+            from saying that alone; else "".
     """
 
     label: Label
@@ -52,6 +59,7 @@ class Verdict:
     needs: More = NOTHING_MORE
     detectable: float | None = None
     matters: bool = False
+    unbeaten: str = ""
 
     @property
     def more_examples(self) -> int | None:
@@ -103,13 +111,13 @@ def judge(
     return verdicts
 
 
-def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
-    found = replace(found, joint=joint)
-    detectable: float | None = compute_detectable_effect(found)
+def _judge_one(comparison: Comparison, joint: Joint, min_effect: float) -> Verdict:
+    comparison = replace(comparison, joint=joint)
+    detectable: float | None = compute_detectable_effect(comparison)
     detectable = detectable if detectable <= 1 else None
     significant = joint.p < ALPHA
     effect = f"the {format_points(min_effect).lstrip('+')} points that matter"
-    if significant and found.difference < 0:
+    if significant and comparison.difference < 0:
         return Verdict(
             "does not work",
             "significantly worse than the baseline",
@@ -128,39 +136,39 @@ def _judge_one(found: Comparison, joint: Joint, min_effect: float) -> Verdict:
             else f"above 0; whether by {effect} is open"
         )
         return Verdict("works", reason, joint.p, NOTHING_MORE, detectable, matters)
-    more = estimate_needs_to_settle(found, min_effect, alpha=joint.later)
-    if found.n_groups < count_fewest_groups(joint.level):
-        unit = "group" if found.n_groups < found.n_items else "example"
-        ones = f"{found.n_groups} {unit}{'s' * (found.n_groups > 1)}"
+    more = estimate_needs_to_settle(comparison, min_effect, alpha=joint.later)
+    if comparison.n_groups < count_fewest_groups(joint.level):
+        unit = "group" if comparison.n_groups < comparison.n_items else "example"
+        ones = f"{comparison.n_groups} {unit}{'s' * (comparison.n_groups > 1)}"
         reason = f"{ones} cannot show any difference, not even the largest"
     elif more.examples is None and more.seeds is None:
         reason = "its seeds differ too much: more seeds are needed, not only more examples"
-    elif found.p < ALPHA and joint.arms > 1:
+    elif comparison.p < ALPHA and joint.arms > 1:
         reason = f"it would be significant alone, but not as one of {joint.arms} arms"
-    elif found.p < ALPHA:
+    elif comparison.p < ALPHA:
         reason = "it falls just short of the level that leaves room for looking again"
     elif more.seeds is not None:
-        reason = f"its {found.n_seeds} seeds say too little of their spread"
-    elif found.difference == 0 and found.low == -found.high:
+        reason = f"its {comparison.n_seeds} seeds say too little of their spread"
+    elif comparison.difference == 0 and comparison.low == -comparison.high:
         reason = "no difference seen, but the test is too small to rule one out"
     else:
         reason = "the interval holds both no gain and one that matters"
     return Verdict("cannot tell", reason, joint.p, more, detectable)
 
 
-def show_decided(found: Comparison, *, min_effect: float = MIN_EFFECT) -> Comparison:
+def show_decided(comparison: Comparison, *, min_effect: float = MIN_EFFECT) -> Comparison:
     """The comparison with the interval that its verdict rests on.
 
     It is the arm's own, except where the correction for the number of arms takes the decision away:
     then the interval is the corrected one, so that both say the same.
     """
-    joint = found.joint
+    joint = comparison.joint
     if joint is None:
-        return found
-    taken = found.p < ALPHA <= joint.p or found.high < min_effect <= joint.high
+        return comparison
+    taken = comparison.p < ALPHA <= joint.p or comparison.high < min_effect <= joint.high
     if not taken:
-        return found
-    return replace(found, low=joint.low, high=joint.high, alpha=joint.level)
+        return comparison
+    return replace(comparison, low=joint.low, high=joint.high, alpha=joint.level)
 
 
 # -- the choice, on dev -------------------------------------------------------------------------
@@ -176,6 +184,7 @@ class Option:
         tokens: Mean prompt and completion tokens of a request.
         trained: Whether the arm trains.
         dev_content: Mean lenient score on dev.
+        cost: What it costs, in the same unit for all arms; None where that is not known.
     """
 
     name: str
@@ -183,13 +192,19 @@ class Option:
     tokens: float = 0.0
     trained: bool = False
     dev_content: float = 0.0
+    cost: Cost | None = None
 
 
-def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str | None:
+def choose(
+    options: Sequence[Option], *, min_effect: float = MIN_EFFECT, requests: int | None = None
+) -> str | None:
     """The arm to recommend: best on dev, and the cheapest of those that tie with it.
 
-    Arms within ``min_effect`` of the best dev score tie. Cheaper is fewer whole tokens a request,
-    then no training; between arms as cheap the dev score decides, then the order given.
+    Arms within ``min_effect`` of the best dev score tie. With ``requests``, how many a month there
+    will be, the one of them with the most score per price is taken (``cost.rate_value``), if all
+    prices are in one unit. Without,
+    cheaper is fewer whole tokens a request, then no training; between arms as cheap the dev score
+    decides, then the order given.
     Measured times are left out so that the same seed always makes the same choice. Where no arm is
     right on dev, content alone decides; where there is none either, being cheap is no merit, and
     the first stays. None when every arm failed.
@@ -205,4 +220,11 @@ def choose(options: Sequence[Option], *, min_effect: float = MIN_EFFECT) -> str 
         return scored[0][0].name
     # The margin keeps a tie of exactly min_effect from hanging on rounding.
     tied = [one for one in scored if one[1] > best - min_effect + 1e-9 or one[1] == best]
+    units = {one.cost.unit if one.cost is not None else None for one, _ in tied}
+    if requests and len(units) == 1 and None not in units:
+        return max(tied, key=lambda one: _rate(*one, requests))[0].name
     return min(tied, key=lambda one: (round(one[0].tokens), one[0].trained, -one[1]))[0].name
+
+
+def _rate(option: Option, score: float, requests: int) -> float:
+    return rate_value(score, option.cost, requests) if option.cost else 0.0

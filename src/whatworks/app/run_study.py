@@ -8,20 +8,31 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from whatworks.analysis.cost import Cost
+from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
 from whatworks.analysis.exported import choose_seed
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report.html import write_html
 from whatworks.app.report.progress import RichWatcher
+from whatworks.app.trackers.tracked_study import track_study
 from whatworks.base.phrasing import format_percent, join_names
 from whatworks.base.progress import Watcher
 from whatworks.data.task import format_transcript
 from whatworks.methods.bench.examiner import mean
+from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.files import describe_origin
+from whatworks.models.prices import FREE
 from whatworks.prompts.render import outline, render
-from whatworks.studies.decisions import ArmRun, Decision, choose_best_prompt, choose_winner
+from whatworks.studies.baseline import choose_baseline
+from whatworks.studies.decisions import ArmRun, Decision, choose_winner
+from whatworks.studies.diagnosis import diagnose_study, measure_chains
+from whatworks.studies.executors.choose import open_executor
+from whatworks.studies.executors.order import Order
+from whatworks.studies.live_log import LiveWatcher
 from whatworks.studies.open_study import Opened, open_study
 from whatworks.studies.plan import compare_plan, read_plan
 from whatworks.studies.retention import measure_forgetting, read_prompts
@@ -30,9 +41,6 @@ from whatworks.studies.study_file import Arm, StudyFile, read_arms
 from whatworks.studies.study_folder import StudyFolder
 from whatworks.version import __version__
 
-WRITTEN = frozenset({"zero-shot", "prompt"})
-"""Methods whose arms are hand-written prompts and nothing else."""
-
 
 def run_study(
     path: Path,
@@ -40,6 +48,7 @@ def run_study(
     model: str | None = None,
     only: Sequence[str] = (),
     out: Path | None = None,
+    jobs: int | None = None,
     watcher: Watcher | None = None,
 ) -> tuple[Summary, Path]:
     """Run a study file and write ``report.html``; again on the same folder, it resumes.
@@ -49,6 +58,8 @@ def run_study(
         model: Instead of the study's model.
         only: Names of the arms to run; all by default.
         out: Folder of the results; ``runs/NAME-MODEL`` by default.
+        jobs: Parts of the study made at once, for more than one in several processes; by default
+            what the study file's ``executor`` does with the machine and the model.
         watcher: Shows progress; bars in the terminal by default.
 
     Returns:
@@ -62,14 +73,30 @@ def run_study(
     prompts = read_prompts(opened.file.retention, opened.path.parent)
     folder = StudyFolder(opened.out)
     with folder.hold() as takeover:
-        _run(opened, prompts, watcher, takeover)
+        order = Order(path=opened.path, model=model, only=tuple(only), out=opened.out)
+        study = opened.study()
+        with open_executor(opened, order, jobs, folder.add_time) as study.ahead:
+            _run(opened, study, prompts, watcher, takeover)
         opened.close()
-        return _report(folder)
+        summary, page = _report(folder)
+        if warnings := track_study(opened.file.track, folder, summary):
+            _add_warnings(folder, warnings)
+            return _report(folder)
+        return summary, page
 
 
-def _run(opened: Opened, prompts: Sequence[str], watcher: Watcher | None, takeover: str) -> None:
+def _add_warnings(folder: StudyFolder, warnings: Sequence[str]) -> None:
+    """Write down what went wrong after the study had run, for the report."""
+    finished = folder.read_finished()
+    lines = [*finished.study.decisions, *warnings]
+    folder.write_summary(dataclasses.replace(finished.study, decisions=lines), finished.arms)
+
+
+def _run(
+    opened: Opened, study: Study, prompts: Sequence[str], watcher: Watcher | None, takeover: str
+) -> None:
     """Run a study whose folder is held, to its ``summary.json``."""
-    file, study = opened.file, opened.study()
+    file = opened.file
     folder = study.folder
     folder.write_task(opened.task)
     began = time.monotonic()
@@ -80,21 +107,60 @@ def _run(opened: Opened, prompts: Sequence[str], watcher: Watcher | None, takeov
             bars.say(f"the documents cannot be used: {opened.task.documents_fault}")
         for note in opened.task.notes:
             bars.say(note)
+        bars = LiveWatcher(bars, folder.live)
+        folder.live.begin(_describe_beginning(study))
+        tell_of_traffic(opened, bars)
         runs = study.run(bars)
-        forgotten = measure_forgetting(study, runs, prompts, bars)
+        left = {one.arm: one.left for one in folder.decisions()}
+        examined = [run for run in runs if not left.get(run.arm)]
+        forgotten = measure_forgetting(study, examined, prompts, bars)
+        diagnosis = _diagnose(file, study, runs, bars)
+        for server in list_servers(opened):
+            if server.traffic.summary:
+                bars.say(server.traffic.summary)
     for run in runs:
         if run.candidate is not None:
             folder.write_prompt(run.arm, run.seed, outline(run.candidate.prompt))
     seconds = time.monotonic() - began
     # Arms that an earlier run of this study finished stay on the board.
-    infos = {info.name: info for info in (folder.finished().arms if folder.has_run else ())}
-    infos |= {
-        arm.name: _make_arm_info(study, arm, runs, forgotten.get(arm.name)) for arm in study.arms
-    }
+    infos = {info.name: info for info in (folder.read_finished().arms if folder.has_run else ())}
+    for arm in study.arms:
+        info = _make_arm_info(study, arm, runs, forgotten.get(arm.name))
+        infos[arm.name] = dataclasses.replace(info, left=left.get(arm.name, ""))
     order = [arm.name for arm in read_arms(file) if arm.name in infos]
-    info = _make_study_info(file, study, order, seconds)
-    info = dataclasses.replace(info, command=f"whatworks run {opened.path} --model {file.model}")
-    folder.write_summary(info, [infos[name] for name in order])
+    about = _make_study_info(file, study, order, seconds)
+    about = dataclasses.replace(
+        about,
+        command=f"whatworks run {opened.path} --model {file.model}",
+        diagnosis=diagnosis,
+        parts=measure_chains(study, runs) if file.diagnose else (),
+        findings=[line for one in diagnosis for line in one.sentences],
+    )
+    folder.write_summary(about, [infos[name] for name in order])
+    folder.wishes.end()
+
+
+def _diagnose(
+    file: StudyFile, study: Study, runs: Sequence[ArmRun], watcher: Watcher
+) -> list[ArmDiagnosis]:
+    """Why the baseline and the chosen arm fail on dev; nothing where the study does not ask."""
+    if not file.diagnose:
+        return []
+    decided = study.folder.decisions()
+    baseline, _ = choose_baseline(file.baseline, read_arms(file), decided)
+    winner = choose_winner(decided, file.rule)
+    return diagnose_study(study, runs, [baseline, *([winner] if winner else [])], watcher)
+
+
+def list_servers(opened: Opened) -> list[EndpointEngine]:
+    """The servers that a study asks, models and helper."""
+    return [one for one in opened.engines if isinstance(one, EndpointEngine)]
+
+
+def tell_of_traffic(opened: Opened, watcher: Watcher) -> None:
+    """Have waits and retries of a study's servers told of while it runs."""
+    for server in list_servers(opened):
+        server.traffic.tell = watcher.say
 
 
 def report_study(folder: Path) -> tuple[Summary, Path]:
@@ -109,28 +175,47 @@ def report_study(folder: Path) -> tuple[Summary, Path]:
 
 
 def _report(folder: StudyFolder) -> tuple[Summary, Path]:
-    finished = folder.finished()
-    rows = finished.rows()
+    summary, finished = summarise_study(folder), folder.read_finished()
+    write_html(summary, finished.rows(), finished.task.splits.test, folder.report)
+    return summary, folder.report
+
+
+def summarise_study(folder: StudyFolder, slices: Sequence[str] = ()) -> Summary:
+    """The figures of a finished study from its rows; nothing is written.
+
+    Args:
+        folder: The study.
+        slices: Columns to judge parts of the test rows by, in place of the study's own.
+
+    Raises:
+        InputError: If the folder holds none.
+    """
+    finished = folder.read_finished()
     info = finished.study
     if plan := read_plan(folder):
         times = folder.times(since=plan.at)
         outcome = compare_plan(plan, times, [arm.name for arm in finished.arms])
         info = dataclasses.replace(info, plan=outcome)
-    examples = finished.task.splits.test
-    summary = summarise(
-        rows, arms=finished.arms, study=info, examples=examples, constant=finished.constant()
+    if slices:
+        info = dataclasses.replace(info, slices=tuple(slices))
+    return summarise(
+        finished.rows(),
+        arms=finished.arms,
+        study=info,
+        examples=finished.task.splits.test,
+        constant=finished.constant(),
     )
-    write_html(summary, rows, examples, folder.report)
-    return summary, folder.report
 
 
 def _make_study_info(
     file: StudyFile, study: Study, names: Sequence[str], seconds: float
 ) -> StudyInfo:
-    """Of the arms on the board, whichever were run now."""
+    """Facts of the study for the report, over all arms on the board, also those of earlier runs."""
     decided = [one for one in study.folder.decisions() if one.arm in names]
-    baseline, why = _choose_baseline(file, names, decided)
+    board = [arm for arm in read_arms(file) if arm.name in names]
+    baseline, why = choose_baseline(file.baseline, board, decided)
     known = {one.arm for one in decided} == set(names)
+    price = study.examiner.engine.price
     return StudyInfo(
         name=study.task.name,
         model=file.model,
@@ -140,45 +225,76 @@ def _make_study_info(
         min_effect=file.min_effect,
         openings=study.folder.openings,
         looks=study.folder.looks,
-        winner=(choose_winner(decided, min_effect=file.min_effect) if known else None) or "",
+        winner=(choose_winner(decided, file.rule) if known else None) or "",
         seconds=seconds,
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         version=__version__,
         versions=_read_versions(),
         origin=describe_origin(study.start.weights.base),
-        decisions=[why] if why else [],
+        decisions=[
+            line
+            for line in (
+                why,
+                _describe_choice_rows(file, decided),
+                *_describe_models(study),
+                _describe_raise(study),
+            )
+            if line
+        ],
+        choose_on="dev and train" if any(one.choice_score for one in decided) else "dev",
         score=file.score,
         form_methods=_list_form_methods(study),
         content_methods=["rag"] if study.task.documents else [],
         constant=study.constant or "",
-        curve=[arm.name for arm in file.curve.arms] if file.curve else (),
+        prices=price.per_token if price not in (None, FREE) else None,
+        requests_per_month=file.requests_per_month,
+        slices=file.slices,
+        curve=file.curve.names if file.curve else (),
+        not_worse=file.questions(names),
         curve_arm=file.curve.arm_name if file.curve else "",
         shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )
 
 
-def _choose_baseline(
-    file: StudyFile, names: Sequence[str], decided: Sequence[Decision]
-) -> tuple[str, str]:
-    """The arm that the others are compared with, and why it is that one; "" where the file says so.
+def _describe_beginning(study: Study) -> dict[str, Any]:
+    """What whoever watches a run is told first."""
+    return {
+        "arms": {arm.name: len(study.seeds_of(arm)) for arm in study.arms},
+        "budget": study.budget.model_dump(),
+        "model": study.start.weights.base,
+        "metric": study.task.metric.name,
+    }
 
-    Without a baseline in the file it is the best hand-written prompt on dev: what a practitioner
-    would have without any of the other methods.
-    """
-    if file.baseline and file.baseline in names:
-        return file.baseline, ""
-    written = [
-        arm.name
-        for arm in read_arms(file)
-        if arm.name in names and arm.rows is None and set(arm.chain.name.split("+")) <= WRITTEN
-    ]
-    best, scores = choose_best_prompt(decided, written)
-    if best is None:
-        return names[0], ""
-    if len(scores) == 1:
-        return best, ""
-    shown = join_names([f"{name} {format_percent(score)}" for name, score in scores.items()])
-    return best, f"The baseline is {best}, the best hand-written prompt on dev: {shown}."
+
+def _describe_raise(study: Study) -> str:
+    """What a person raised while it ran, for the report; "" where nothing."""
+    held = study.folder.wishes.over(study.budget)
+    if held == study.budget:
+        return ""
+    limits = {name: value for name, value in held.model_dump().items() if value is not None}
+    shown = ", ".join(f"{name}: {value:g}" for name, value in limits.items())
+    return f"The budget was raised by hand to {{{shown}}}; the study file still says less."
+
+
+def _describe_models(study: Study) -> list[str]:
+    """Which arms have a model of their own, and what served models' tokens cost."""
+    bases: dict[str, list[str]] = {}
+    for arm in study.arms:
+        if arm.model is not None:
+            bases.setdefault(arm.model, []).append(arm.name)
+    lines = [f"{join_names(arms)} ran on {model}." for model, arms in bases.items()]
+    engines = [study.examiner_of(arm.name).engine for arm in study.arms]
+    served = [one.price_words for one in engines if isinstance(one, EndpointEngine)]
+    return [*lines, *dict.fromkeys(served)]
+
+
+def _describe_choice_rows(file: StudyFile, decided: Sequence[Decision]) -> str:
+    """What the choice looked at beside dev; "" where it looked at dev alone."""
+    if file.choose_on == "dev":
+        return ""
+    widened = {one.arm: one.choice_score for one in decided if one.choice_score is not None}
+    shown = join_names([f"{name} {format_percent(score)}" for name, score in widened.items()])
+    return f"The choice looked at dev and train rows: {shown}." if shown else ""
 
 
 def _list_form_methods(study: Study) -> list[str]:
@@ -192,13 +308,17 @@ def _make_arm_info(
     study: Study, arm: Arm, runs: Sequence[ArmRun], forgotten: Forgetting | None
 ) -> ArmInfo:
     mine = [run for run in runs if run.arm == arm.name]
+    decided = study.folder.decisions()
     adapted = [run for run in mine if run.candidate is not None]
     scores = [run.dev_score for run in adapted if run.dev_score is not None]
     prompt = ""
-    if adapted and adapted[0].candidate is not None and study.task.splits.test:
+    first = adapted[0].candidate if adapted else None
+    if first is not None and first.answerer is None and study.task.splits.test:
         row = study.task.splits.test[0]
-        prompt = format_transcript(render(adapted[0].candidate.prompt, row, exclude=[row]).messages)
-    context = adapted[0].candidate.prompt.context if adapted and adapted[0].candidate else None
+        prompt = format_transcript(render(first.prompt, row, exclude=[row]).messages)
+    context = first.prompt.context if first else None
+    answered = first.answerer if first else None
+    price = study.examiner_of(arm.name).engine.price
     return ArmInfo(
         name=arm.name,
         chain=arm.chain.name,
@@ -215,7 +335,20 @@ def _make_arm_info(
         rows=arm.rows or len(study.task.splits.train),
         dev_content=mean([run.dev_content for run in adapted]),
         exported=choose_seed({run.seed: run.dev_score for run in adapted}),
+        making=_measure_making(study, adapted),
+        own_prices=arm.model is not None or bool(first and first.answerer),
+        prices=price.per_token if price not in (None, FREE) and not answered else None,
+        request_usd=answered.request_usd if answered else None,
+        timed=answered is None or answered.timed,
+        choice_score=next((d.choice_score for d in decided if d.arm == arm.name), None),
     )
+
+
+def _measure_making(study: Study, runs: Sequence[ArmRun]) -> Cost:
+    """What it takes to make an arm, before any request."""
+    if any(study.examiner_of(run.arm).engine.price not in (None, FREE) for run in runs):
+        return Cost(mean([run.ledger.all_usd for run in runs]), 0.0, "usd")
+    return Cost(mean([run.ledger.all_seconds for run in runs]), 0.0, "seconds")
 
 
 def _read_versions() -> dict[str, str]:

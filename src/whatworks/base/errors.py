@@ -4,7 +4,8 @@ Families, told apart by what happens to the study:
 
 - ``InputError``: the user's files or options are wrong. Nothing was written; the command prints
   one or two lines and exits with code 2. Met inside an arm, it fails that arm alone.
-- ``StorageError``: results cannot be written; the command stops, and resumes when run again.
+- ``StorageError``: the disk is full or fails; the command stops, exits with code 2, and resumes
+  when run again. (A checkpoint that finds no room fails its arm alone: others may need less.)
 - ``ArmFailure``: one arm could not be completed (out of memory, diverged loss, missing documents,
   budget spent). It is recorded as a row with its cause and remedy, and the study goes on.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from whatworks.base.disk_faults import ELSEWHERE, find_disk_fault
 from whatworks.base.memory import is_out_of_memory
 
 
@@ -33,12 +35,12 @@ class WhatworksError(Exception):
         super().__init__(str(self))
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """Place and cause in one line."""
         return add_place(self.cause, self.place)
 
     def __str__(self) -> str:
-        return f"{self.said}\n  {self.remedy}" if self.remedy else self.said
+        return f"{self.in_words}\n  {self.remedy}" if self.remedy else self.in_words
 
 
 class InputError(WhatworksError):
@@ -46,7 +48,7 @@ class InputError(WhatworksError):
 
 
 class StorageError(WhatworksError):
-    """The study cannot be written (full or read-only disk); the whole run stops."""
+    """The disk does not take or give back what it should; the whole run stops."""
 
 
 class ArmFailure(WhatworksError):
@@ -69,6 +71,9 @@ class arm_failures:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, InputError):
+            # An input that the disk made unusable is no fault of the arm: the next run has it.
+            if error.__cause__ and (storage := make_storage_error(error.__cause__, error.place)):
+                raise storage from error
             raise ArmFailure(error.cause, place=error.place, remedy=error.remedy) from error
         if not isinstance(error, Exception) or isinstance(error, WhatworksError):
             return
@@ -76,10 +81,31 @@ class arm_failures:
             raise ArmFailure(
                 "out of memory", remedy="lower batch_size or the number of passages and examples"
             ) from error
+        if storage := make_storage_error(error):
+            raise storage from error
         raise ArmFailure(
             f"{type(error).__name__}: {error}",
             remedy="this looks like a fault of whatworks or of a library below it; please report",
         ) from error
+
+
+def make_storage_error(
+    error: BaseException, place: str = "", elsewhere: str = ELSEWHERE
+) -> StorageError | None:
+    """The error of a disk that is full or fails, None where an error says nothing of the disk.
+
+    Args:
+        error: What was met.
+        place: What was written; by default the file that the error names.
+        elsewhere: The remedy where nothing can be written there.
+    """
+    fault = find_disk_fault(error)
+    if fault is None:
+        return None
+    named = error.filename if isinstance(error, OSError) else None
+    return StorageError(
+        fault.cause, place=place or str(named or ""), remedy=fault.remedy or elsewhere
+    )
 
 
 def add_place(cause: str, place: str) -> str:

@@ -1,8 +1,8 @@
 """Content identity: frozen data whose key is a hash of what it says.
 
 Every object that is compared, cached, exported or served derives from ``Frozen``. Two objects with
-the same content have the same key on every machine and in every process. Where a field names a file
-or a model's folder, what is in it counts, not where it lies.
+the same content have the same key on every machine and in every process. Computing a key reads no
+files: a field that names a file holds its digest (``file_ref``).
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo
+from pydantic import BaseModel, ConfigDict, SerializationInfo
 
-from whatworks.base.file_digest import KEY_LENGTH, compute_digest
+from whatworks.base.file_digest import KEY_LENGTH
 
 
 def hash_content(value: Any) -> str:
@@ -30,33 +29,6 @@ _FOR_KEY = {"by content": True}
 def is_for_key(info: SerializationInfo) -> bool:
     """Whether something is written down for its content key."""
     return info.context == _FOR_KEY
-
-
-def resolve_content(name: str) -> str:
-    """What a name counts for: the content of a file or of a model's folder, else the name."""
-
-    path = Path(name)
-    try:
-        there = path.is_absolute() and (path.is_file() or (path / "config.json").is_file())
-    except (OSError, ValueError):  # no name of a file at all
-        there = False
-    return f"content {compute_digest(path)}" if there else name
-
-
-def _serialize_name(name: str, info: SerializationInfo) -> str:
-    return resolve_content(name) if is_for_key(info) else name
-
-
-def _serialize_store(name: str, info: SerializationInfo) -> str:
-    kind, _, place = name.partition(":")
-    return kind if is_for_key(info) and Path(place).is_absolute() else name
-
-
-Named = Annotated[str, PlainSerializer(_serialize_name)]
-"""The name of something, perhaps the absolute path of its file or folder."""
-
-NamedStore = Annotated[str, PlainSerializer(_serialize_store)]
-"""A vector store, ``kind:place``; what lies in its folder decides nothing."""
 
 
 class Frozen(BaseModel):

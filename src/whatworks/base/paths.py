@@ -137,7 +137,7 @@ def fill(name: str) -> str:
 
 
 def _fill_variables(name: str) -> str:
-    return _VARIABLE.sub(lambda found: _read_variable(found[1] or found[2], name), name)
+    return _VARIABLE.sub(lambda match: _read_variable(match[1] or match[2], name), name)
 
 
 def _list_variables(name: str) -> set[str]:

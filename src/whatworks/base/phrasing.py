@@ -63,6 +63,11 @@ def format_count(number: float) -> str:
     return f"{number:.1f}" if number < 10 and number != round(number) else f"{number:,.0f}"
 
 
+def format_money(usd: float) -> str:
+    """US dollars, to the cent or three digits: ``$12.40``, ``$0.0042``."""
+    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.2g}"
+
+
 def format_rough(number: int) -> str:
     """An estimate that should not look exact, rounded up to two leading digits."""
     if number < 100:

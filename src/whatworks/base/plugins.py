@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from whatworks.base.errors import InputError, get_first_line
@@ -38,6 +38,19 @@ def load_plugins(group: str, taken: Collection[str]) -> Mapping[str, Any]:
             cause = f"cannot be imported: {get_first_line(error)}"
             raise InputError(cause, place=place, remedy=remedy) from error
     return plugins
+
+
+def name_package(entry: EntryPoint) -> str:
+    """The package that registers an entry point, with its version: ``mypackage 1.0``.
+
+    Empty for what this package has itself: its version stands beside.
+    """
+    return "" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+
+
+def find_package(group: str, name: str) -> str:
+    """The package that registers a name, with its version; empty where none does."""
+    return next((name_package(entry) for entry in entry_points(group=group, name=name)), "")
 
 
 def refuse_plugin(name: str, group: str, wanted: str) -> InputError:

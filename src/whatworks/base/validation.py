@@ -53,7 +53,7 @@ def explain(
     model: type[BaseModel] | None = None,
     *,
     noun: str = "key",
-    of: str = "",
+    subject: str = "",
     place: str = "",
     remedy: str = "",
 ) -> InputError:
@@ -63,13 +63,13 @@ def explain(
         error: What the model says.
         model: The model, for the names that it knows.
         noun: What a field is called: ``key``, ``setting``, ``option``.
-        of: Whose fields they are.
+        subject: Whose fields they are.
         place: Where the value stands.
         remedy: What helps where no known name is near.
     """
     problem = find_problem(error)
-    name = f"{noun} {problem.where!r}" if problem.where else of or f"the {noun}"
-    name += f" of {of}" if of and problem.where else ""
+    name = f"{noun} {problem.where!r}" if problem.where else subject or f"the {noun}"
+    name += f" of {subject}" if subject and problem.where else ""
     if problem.kind == "unknown":
         known = _list_known_fields(model, problem.where.split(".")[:-1])
         if known:

@@ -53,9 +53,22 @@ def read_yaml(path: Path, what: str) -> Any:
     Raises:
         InputError: If it is missing, too large, no text or no YAML.
     """
-    text = _read_text(path, what)
+    return parse_yaml(_read_text(path, what), path)
+
+
+def parse_yaml(text: str, path: Path, *, most: int = MOST_NODES) -> Any:
+    """The value of a YAML text that was read from a file; None for an empty one.
+
+    Args:
+        text: What the file holds.
+        path: The file, for errors.
+        most: Values that it may have, with those that aliases repeat.
+
+    Raises:
+        InputError: If it is no YAML, or passes a limit.
+    """
     try:
-        _check_size(text)
+        _check_size(text, most)
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -94,7 +107,7 @@ def _read_text(path: Path, what: str) -> str:
     return text
 
 
-def _check_size(text: str) -> None:
+def _check_size(text: str, most: int) -> None:
     """Refuse what nests too deeply or would be too much once its aliases are filled in.
 
     Raises:
@@ -121,8 +134,8 @@ def _check_size(text: str) -> None:
                 sizes[anchor] = total - before + 1
         if len(begun) > DEEPEST:
             raise _make_refusal(f"nested deeper than {DEEPEST} levels", event)
-        if total > MOST_NODES:
-            raise _make_refusal(f"more than {MOST_NODES} values", event)
+        if total > most:
+            raise _make_refusal(f"more than {most} values", event)
 
 
 def _make_refusal(problem: str, at: Any) -> yaml.YAMLError:

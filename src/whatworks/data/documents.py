@@ -1,4 +1,4 @@
-"""Documents for retrieval: a folder or file of text, Markdown, HTML, PDF or JSONL."""
+"""Documents for retrieval: a folder or file of text, Markdown, HTML, PDF, Office files or JSONL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from whatworks.base.errors import InputError
 from whatworks.data import file_text as text
 from whatworks.data.formats.base import as_text, find_value
 from whatworks.data.html_page import read_page
+from whatworks.data.office_files import OFFICE_ENDINGS, read_office
 from whatworks.data.pdf_text import read_pdf
 from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, TEXT_ENDINGS, read_rows
 from whatworks.data.task import Document
@@ -40,11 +41,11 @@ def read_documents(path: Path) -> tuple[Document, ...]:
 def read_with_notes(path: Path) -> Documents:
     """The documents in a folder (with its subfolders) or in one file.
 
-    A text, Markdown, HTML or PDF file is one document; its id is its path in the folder without the
-    ending, its title the first Markdown heading, or that of the HTML page or the PDF. A row of a
-    JSONL, JSON, CSV or Parquet file is one document: columns ``text`` (or a like name), perhaps
-    ``id`` and ``title``. Files and folders whose names begin with a dot are passed over. The pages
-    of a PDF that have no text (scanned ones) are named in the notes.
+    A text, Markdown, HTML, PDF, .docx, .pptx or .xlsx file is one document; its id is its path in
+    the folder without the ending, its title the first heading, or that of the HTML page or the PDF.
+    A row of a JSONL, JSON, CSV or Parquet file is one document: columns ``text`` (or a like name),
+    perhaps ``id`` and ``title``. Files and folders whose names begin with a dot are passed over.
+    The pages of a PDF that have no text (scanned ones) are named in the notes.
 
     Raises:
         InputError: If nothing is there, a file is of a kind that cannot be read or has no text, is
@@ -95,6 +96,8 @@ def _read_file(path: Path, name: str, notes: list[str]) -> Iterator[Document]:
         )
     if ending in _HTML_ENDINGS:
         yield _make_document(name, *read_page(text.read_text(path), str(path)), path)
+    elif ending in OFFICE_ENDINGS:
+        yield _make_document(name, *read_office(path), path)
     elif ending == ".pdf" or text.read_head(path).startswith(b"%PDF-"):
         pdf = read_pdf(path)
         if pdf.silent:
@@ -114,7 +117,7 @@ def _read_file(path: Path, name: str, notes: list[str]) -> Iterator[Document]:
         raise InputError(
             f"documents of the kind {ending} cannot be read",
             place=str(path),
-            remedy="convert it to .txt, .md, .html or .pdf, or move it out of the folder",
+            remedy="convert it to .txt, .md, .html, .pdf or .docx, or move it out of the folder",
         )
 
 

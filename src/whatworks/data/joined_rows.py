@@ -7,6 +7,7 @@ Leaderboard's ``possible_answer`` beside its questions, OpenAssistant's message 
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -20,6 +21,12 @@ from whatworks.data.raw_row import Fields, RawRow, find_split
 
 ANSWERS = "possible_answer"
 """Folder beside a file of questions that holds, under the same name, what is right for each."""
+_FUNCTIONS = (
+    {"TwitterAPI": "posting_api", "TravelAPI": "travel_booking", "MathAPI": "math_api"}
+    | {f"{name}API": f"{name.lower()}_api" for name in ("Message", "Ticket")}
+    | {"VehicleControlAPI": "vehicle_control"}
+)
+"""Files of BFCL's groups of functions that are named otherwise than the group."""
 _TURNS = {"prompter": "user", "assistant": "assistant"}
 
 Read = Callable[[Path], Iterator[RawRow]]
@@ -96,8 +103,26 @@ def join_answers(path: Path, rows: Iterator[RawRow], read: Read) -> Iterator[Raw
         yield from rows
         return
     answers = {str(row.fields.get("id")): row.fields for row in read(beside)}
+    described: dict[str, list[Fields]] = {}
     for row in rows:
-        yield replace(row, fields={**answers.get(str(row.fields.get("id")), {}), **row.fields})
+        fields = {**answers.get(str(row.fields.get("id")), {}), **row.fields}
+        if "function" not in fields and isinstance(fields.get("involved_classes"), list):
+            for name in cast("list[str]", fields["involved_classes"]):
+                if name not in described:
+                    described[name] = _read_functions(path, name, read)
+            fields["function"] = [
+                function
+                for name in cast("list[str]", fields["involved_classes"])
+                for function in described[name]
+            ]
+        yield replace(row, fields=fields)
+
+
+def _read_functions(path: Path, group: str, read: Read) -> list[Fields]:
+    """The functions of a group, described in a file beside the questions; none where it is not."""
+    stem = _FUNCTIONS.get(group, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", group).lower())
+    file = path.parent / "multi_turn_func_doc" / f"{stem}.json"
+    return [dict(row.fields) for row in read(file)] if file.is_file() else []
 
 
 def is_answers(path: Path) -> bool:
@@ -129,24 +154,29 @@ def join_threads(rows: Iterator[RawRow]) -> Iterator[RawRow]:
 
 
 def _join_messages(rows: Iterable[RawRow]) -> Iterator[RawRow]:
-    replies = defaultdict[Any, list[dict[str, Any]]](list)
+    replies = defaultdict[str, list[dict[str, Any]]](list)
     roots: list[tuple[RawRow, dict[str, Any]]] = []
     for row in rows:
         message = dict(row.fields)
-        message["replies"] = replies[row.fields.get("message_id")]
+        message["replies"] = replies[str(row.fields.get("message_id"))]
         if row.fields.get("parent_id") is None:
             roots.append((row, message))
         else:
-            replies[row.fields["parent_id"]].append(message)
+            replies[str(row.fields["parent_id"])].append(message)
     for row, message in roots:
         name = str(row.fields.get("message_tree_id") or row.fields.get("message_id"))
         yield _make_thread(row, name, _follow_best(message))
 
 
 def _follow_best(message: Mapping[str, Any]) -> list[Fields]:
-    """The turns from a message on, each reply the best-ranked one that was not deleted."""
+    """The turns from a message on, each reply the best-ranked one that was not deleted.
+
+    A reply to itself, or to one that follows it, ends the conversation.
+    """
     turns: list[Fields] = []
-    while message:
+    met = set[int]()
+    while message and id(message) not in met:
+        met.add(id(message))
         role = str(message.get("role"))
         turns.append({"role": _TURNS.get(role, role), "content": message.get("text")})
         replies = cast("list[Mapping[str, Any]]", message.get("replies") or [])

@@ -12,7 +12,7 @@ from whatworks.data.raw_row import Fields, find_split, has_header, number_column
 ROW_LISTS = {
     *("messages", "conversations", "conversation", "turns", "history", "tools", "spans"),
     *("prompt", "completion", "chosen", "rejected", "preferred_output", "non_preferred_output"),
-    *("context", "paragraphs", "function", "replies"),
+    *("context", "paragraphs", "function", "replies", "traj"),
 }
 """Columns that hold a list of objects within one row: they never mean "the rows are in here"."""
 

@@ -55,7 +55,7 @@ class MeaningRepresentation:
         )
         return self.act == other.act and same_slots
 
-    def folded(self) -> MeaningRepresentation:
+    def fold(self) -> MeaningRepresentation:
         """Without differences of case and of spaces."""
         slots = (Slot(_fold(s.name), tuple(sorted(map(_fold, s.items)))) for s in self.slots)
         return MeaningRepresentation(_fold(self.act), tuple(slots))

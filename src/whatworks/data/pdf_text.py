@@ -104,16 +104,16 @@ def join_divided(body: str) -> str:
     whole = " ".join(line.rstrip("-") if _HALF.search(line) else line for line in body.split("\n"))
     words = Counter(word.lower() for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", whole))
 
-    def joined(found: re.Match[str]) -> str:
-        first, second = found.groups()
+    def join(match: re.Match[str]) -> str:
+        first, second = match.groups()
         if not second[0].islower():
-            return found[0]
+            return match[0]
         pair, one = f"{first}-{second}".lower(), f"{first}{second}".lower()
         halves = words[first.lower()] > 1 and words[second.lower()] > 1
         kept = not words[one] and (words[pair] or halves)
         return f"{first}-{second}" if kept else first + second
 
-    body = re.sub(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010][ \t]*\n\s*([^\W\d_]++)", joined, body)
+    body = re.sub(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010][ \t]*\n\s*([^\W\d_]++)", join, body)
     return re.sub(r"(\w[-\u2010])[ \t]*\n\s*(?=\w)", r"\1", body)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.data.card_labels import describe_labels, find_card_labels, name_labels
 from whatworks.data.contents import Data
 from whatworks.data.formats import SAMPLE, Columns, Content, Format, RowProblem, choose
 from whatworks.data.formats.base import (
@@ -28,7 +29,7 @@ from whatworks.data.formats.turns import list_unread
 from whatworks.data.logs import recognise_log
 from whatworks.data.nested import look
 from whatworks.data.raw_row import Fields, RawRow
-from whatworks.data.raw_rows import read_rows
+from whatworks.data.raw_rows import HUB, read_rows
 from whatworks.data.task import Example, Pair
 
 ROLES = ("input", "target", "id", "group", "evidence")
@@ -41,7 +42,7 @@ Missing = Literal["refuse", "drop", "keep"]
 """What is done with rows whose input or target is missing: null, not a number, an empty cell of a
 table, or one of the texts ``NO_VALUE``. ``keep`` takes such a text as it is, and nothing for ""."""
 
-_IDS = ("id", "example_id", "question_id", "uid", "qid", "uuid", "_id")
+ID_COLUMNS = ("id", "example_id", "question_id", "uid", "qid", "uuid", "_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def read(
         examples=tuple(item.example for item in items if not _is_only_rejected(item.content)),
         pairs=pairs,
         format=reader.form.name,
-        columns=reader.shown(),
+        columns=reader.describe_columns(),
         notes=(*reader.form.notes, *(f"{n} rows {note}" for note, n in reasons.items()), *notes),
         documents=tuple({d.id: d for item in items for d in item.content.documents}.values()),
     )
@@ -162,11 +163,11 @@ class Reader:
         self.form = form
         self._kept = missing == "keep"
         self._have = have
-        known = _list_names(columns["id"]) if "id" in columns else _IDS
+        known = _list_names(columns["id"]) if "id" in columns else ID_COLUMNS
         self._id = next((name for name in known if name in have), "")
         self._group = _list_names(columns.get("group", "group"))
         self._evidence = _list_names(columns.get("evidence", "evidence"))
-        self._taken = form.used() | {self._id, *self._group, *self._evidence, "meta"}
+        self._taken = form.list_used() | {self._id, *self._group, *self._evidence, "meta"}
 
     def item(self, row: RawRow) -> _Item:
         """One row.
@@ -174,7 +175,7 @@ class Reader:
         Raises:
             RowProblem: If it does not say what the format needs.
         """
-        content = self.form.content(self._filled(row.fields))
+        content = self.form.content(self._fill(row.fields))
         if not self._kept:
             self._check(content)
         meta = {k: v for k, v in row.fields.items() if k not in self._taken and v is not None}
@@ -200,7 +201,7 @@ class Reader:
                   list_unread(row.fields))  # fmt: skip
         return _Item(example, content, (*content.notes, *hidden))
 
-    def _filled(self, fields: Fields) -> Fields:
+    def _fill(self, fields: Fields) -> Fields:
         """The row, nothing for the target that it lacks where such rows are kept."""
         names = [name for name in self.form.columns.get("target", ()) if name in self._have]
         if not (self._kept and names) or find_value(fields, *names) is not None:
@@ -220,7 +221,7 @@ class Reader:
                 name = next(iter(self.form.columns.get(part, ())), part)
                 raise Absent(f"no {name!r}")
 
-    def shown(self) -> dict[str, str]:
+    def describe_columns(self) -> dict[str, str]:
         """Role to column(s), as text for people."""
         roles = {
             role: " + ".join(name for name in names if name in self._have)
@@ -246,6 +247,11 @@ def _open(
     sample = list(islice(source, None if seen is None else max(seen, SAMPLE)))
     if not sample:
         raise InputError("the file has no rows", place=str(path), remedy="give a file with rows")
+    # A dataset of the hub brings its own names; a card of this machine is not its.
+    labels = {} if HUB in str(path) else find_card_labels(path)
+    labels = {name: labels[name] for name in labels if name in sample[0].fields}
+    if labels:
+        sample, source = list(name_labels(iter(sample), labels)), name_labels(source, labels)
     have = list(dict.fromkeys(name for row in sample for name in row.fields))
     paths: list[str] = []
     for role, column in columns.items():
@@ -271,6 +277,8 @@ def _open(
         raise (InputError if log else type(error))(
             error.cause, place=place, remedy=remedy if log else error.remedy
         ) from error
+    if labels:
+        form = replace(form, notes=(*form.notes, describe_labels(labels)))
     return Reader(form, columns, have, missing), chain(sample, source)
 
 

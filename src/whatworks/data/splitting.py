@@ -1,10 +1,10 @@
-"""Rows to train, dev and test: by group, without overlap."""
+"""Rows to train, dev and test: by group, without overlap, and if wanted with even targets."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from whatworks.base.errors import InputError
 from whatworks.base.frozen import hash_content
@@ -19,6 +19,7 @@ def split(
     test: int | None = None,
     seed: int = 0,
     alike: Iterable[Sequence[int]] = (),
+    stratify: bool = False,
 ) -> Splits:
     """Split whole groups at random, reproducibly.
 
@@ -32,6 +33,7 @@ def split(
         test: Wanted test size; the same default.
         seed: Seed of the shuffle.
         alike: Positions of examples that stay together, too: near-duplicates.
+        stratify: Each target has the same share of every split, as far as groups allow.
 
     Raises:
         InputError: If no example would be left for one of the splits.
@@ -49,6 +51,8 @@ def split(
         members.setdefault(joined.root(group), []).append(example)
     names = sorted(members)
     random.Random(seed).shuffle(names)
+    if stratify:
+        names = mix_evenly({name: _find_usual_target(members[name]) for name in names})
     parts: dict[str, list[Example]] = {"train": [], "dev": [], "test": []}
     for name in names:
         if len(parts["test"]) < want_test:
@@ -65,6 +69,29 @@ def split(
             remedy="give more examples, smaller dev and test sizes, or files of their own",
         )
     return Splits(**{name: tuple(rows) for name, rows in parts.items()})
+
+
+def mix_evenly(strata: Mapping[str, str]) -> list[str]:
+    """The names in an order of which every beginning holds each stratum by its share.
+
+    The k-th of the n names of a stratum comes at (k + 1/2) / n; names of one stratum, and those
+    that come at the same place, keep their order.
+
+    Args:
+        strata: Name to stratum.
+    """
+    sizes = Counter(strata.values())
+    dealt: Counter[str] = Counter()
+    places: dict[str, float] = {}
+    for name, stratum in strata.items():
+        places[name] = (dealt[stratum] + 0.5) / sizes[stratum]
+        dealt[stratum] += 1
+    return sorted(places, key=lambda name: places[name])
+
+
+def _find_usual_target(rows: Sequence[Example]) -> str:
+    """The target that most rows of a group have; the first of several."""
+    return Counter(row.target.strip() for row in rows).most_common(1)[0][0]
 
 
 def check_examples(splits: Splits) -> None:

@@ -8,21 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_serializer
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from whatworks.base.errors import InputError
-from whatworks.base.frozen import Frozen, hash_content, is_for_key, resolve_content
+from whatworks.base.file_ref import FileRef, locate
+from whatworks.base.frozen import Frozen, hash_content, is_for_key
 
 Role = Literal["system", "user", "assistant", "tool"]
 
 
 class Message(Frozen):
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: Who speaks.
+        content: What is said; calls of functions are JSON text (``data.tools``).
+        tools: Of a system message that shows functions as its last line: these, as JSON text.
+    """
 
     role: Role
     content: str
+    tools: str = Field(default="", exclude_if=lambda tools: not tools)
 
 
 class Example(Frozen):
@@ -110,27 +126,46 @@ class MetricSpec(Frozen):
     """A metric by name with its options, e.g. ``json`` with a schema.
 
     ``score`` says which of its two scores decides: on dev, in training and in the verdict.
+    ``files`` are the files and folders whose absolute paths stand among the options, as they were
+    when the options were read. ``package`` is the other package that registers the metric, with its
+    version: another one may score otherwise.
     """
 
     name: str
     score: Counted = "strict"
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+    files: tuple[FileRef, ...] = Field(
+        default=(), validate_default=True, exclude_if=lambda files: not files
+    )
+    package: str = Field(default="", exclude_if=lambda package: not package)
 
-    @field_serializer("options", mode="wrap")
-    def _by_content(
-        self,
-        options: Mapping[str, Any],
-        write: SerializerFunctionWrapHandler,
-        info: SerializationInfo,
-    ) -> Any:
-        written: dict[str, Any] = write(options)
-        if not is_for_key(info):
-            return written
-        return {n: resolve_content(v) if isinstance(v, str) else v for n, v in written.items()}
+    @field_validator("files")
+    @classmethod
+    def _locate(cls, files: tuple[FileRef, ...], info: ValidationInfo) -> tuple[FileRef, ...]:
+        known = {file.path: file for file in files}
+        options = info.data.get("options", {}).values()
+        names = [str(value) for value in options if isinstance(value, str | Path)]
+        located = [known.get(name) or locate(name) for name in dict.fromkeys(names)]
+        return tuple(file for file in located if isinstance(file, FileRef))
+
+    @model_serializer(mode="wrap")
+    def _write(
+        self, write: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if is_for_key(info):
+            contents = {file.path: file.content for file in self.files}
+            options = written["options"].items()
+            written["options"] = {
+                name: contents.get(value, value) if isinstance(value, str) else value
+                for name, value in options
+            }
+            written.pop("files", None)
+        return written
 
     @classmethod
     def read(cls, value: str | Mapping[str, Any]) -> MetricSpec:
-        """As files write it.
+        """A metric as files write it.
 
         ``NAME``, ``{name: NAME, option: ...}``, ``{NAME: {option: ...}}``, and for a function of
         the user's own ``{python: FILE.py:FUNCTION}``.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.store import open_atomic
 from whatworks.data.formats import FORMATS
 from whatworks.data.formats.base import RowProblem
 from whatworks.data.json_text import parse
@@ -34,30 +34,28 @@ def write(examples: Iterable[Example], path: Path, format: str = "whatworks") ->
     Raises:
         InputError: If there is no example, the format is unknown or cannot hold an example without
             loss, or the file cannot be written.
+        StorageError: If the disk is full or fails.
     """
     path = Path(path)
     if format not in WRITERS:
         raise InputError(
             f"cannot write the format {format!r}", remedy=suggest_nearest(format, WRITERS)
         )
-    draft = path.with_name(f".{path.name}.part")
+    if not path.parent.is_dir():
+        raise InputError(
+            "cannot be written: the folder is not there",
+            place=str(path),
+            remedy="make it, or choose another path",
+        )
     count = 0
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            for line in _format_lines(examples, format):
-                file.write(line + "\n")
-                count += 1
+    with open_atomic(path) as file:
+        for line in _format_lines(examples, format):
+            file.write(line + "\n")
+            count += 1
         if not count:
             raise InputError(
                 "no examples to write", place=str(path), remedy="see what was read, or filtered out"
             )
-        os.replace(draft, path)
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", place=str(path), remedy="choose another path"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
     return count
 
 

@@ -20,20 +20,20 @@ from whatworks.methods.rewording import (
     read_facts,
     reword,
 )
+from whatworks.methods.written_questions import ASK, FORM, read_questions
 from whatworks.models.helper import Helper, require_helper
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons, Place
 
 ASKED: dict[Kind, str] = {
     "paraphrases": "Say the same in {n} other ways, with every name and number kept.",
-    "questions": "Write {n} different questions that the text answers, each with its short answer.",
+    "questions": ASK,
     "reversals": "Write {n} questions that ask the other way round: they give what the text says "
     "last and ask for what it is about.",
     "implications": "Write {n} questions about what follows from the text without being said in "
     "it, each with its short answer.",
 }
-FORM = " One a line, nothing else."
-WITH_ANSWER = " One a line as `question => answer`, nothing else."
+LINES = " One a line, nothing else."
 
 
 class Augment(Method):
@@ -80,7 +80,7 @@ class Augment(Method):
         if by == "helper":
             helper = require_helper(bench.helper, "`augment: {by: helper}`")
             passages = cut_passages(bench, 120, 0) if documents else ()
-            new = self._written(helper, _list_sources(rows, passages))
+            new = self._write(helper, _list_sources(rows, passages))
         else:
             own, beside = read_facts(train, documents), list[StatedSentence]()
             if self.source == "documents":  # the rows still give their wordings
@@ -101,11 +101,11 @@ class Augment(Method):
         before = train if self.place == "beside" else ()
         return start.replace(lessons=Lessons(rows=(*before, *new)))
 
-    def _written(self, helper: Helper, sources: Sequence[tuple[Example, str]]) -> list[Example]:
+    def _write(self, helper: Helper, sources: Sequence[tuple[Example, str]]) -> list[Example]:
         """What the helper writes of each source; lines that do not have the form are left out."""
         rows: dict[str, Example] = {}
         for kind in self.kinds:
-            form = FORM if kind == "paraphrases" else WITH_ANSWER
+            form = LINES if kind == "paraphrases" else FORM
             task = ASKED[kind].format(n=self.copies) + form
             # Of a row that asks, the question alone is said again.
             texts = [
@@ -114,17 +114,16 @@ class Augment(Method):
             ]
             prompts = [[Message(role="user", content=f"{task}\n\n{text}")] for text in texts]
             for (row, _), reply in zip(sources, helper.ask(prompts), strict=True):
-                lines = [line.strip(" -*\t") for line in reply.text.splitlines() if line.strip()]
-                for line in lines[: self.copies]:
-                    question, arrow, answer = line.partition("=>")
-                    if kind != "paraphrases":
-                        if not (arrow and question.strip() and answer.strip()):
-                            continue
-                        new = make_row(row, question.strip(), answer.strip())
-                    else:  # a question stays one, plain text stays plain
-                        new = make_row(
-                            row, "" if row.bare else line, line if row.bare else row.target
-                        )
+                if kind != "paraphrases":
+                    pairs = read_questions(reply.text, self.copies)
+                else:  # a question stays one, plain text stays plain
+                    lines = [one.strip(" -*\t") for one in reply.text.splitlines() if one.strip()]
+                    pairs = [
+                        ("", line) if row.bare else (line, row.target)
+                        for line in lines[: self.copies]
+                    ]
+                for text, target in pairs:
+                    new = make_row(row, text, target)
                     rows.setdefault(new.key, new)
         return list(rows.values())
 

@@ -45,8 +45,8 @@ class BestOfN(Method):
     def _as_written(cls, reward: Any) -> Any:
         return MetricSpec.read(reward) if isinstance(reward, Mapping | str) else reward
 
-    def located(self, root: Path) -> BestOfN:
-        """With the files of the reward."""
+    def locate(self, root: Path) -> BestOfN:
+        """The method with the reward's files located."""
         return (
             self if self.reward is None else self.replace(reward=resolve_metric(self.reward, root))
         )
@@ -62,7 +62,7 @@ class BestOfN(Method):
         return super().plan(weights)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
-        """The start, decoding so."""
+        """The start, with several samples for each answer."""
         return start.with_decoding(
             samples=self.n,
             pick="likeliest" if self.reward is None else "reward",

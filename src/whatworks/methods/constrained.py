@@ -27,8 +27,8 @@ class Constrained(Method):
 
     to: str | dict[str, Any] = Field(default="auto")
 
-    def located(self, root: Path) -> Constrained:
-        """With the content of a file in its place."""
+    def locate(self, root: Path) -> Constrained:
+        """The method with the form's content in place of its file."""
         form = read(self.to, root)
         if form.kind == "auto":
             return self

@@ -72,7 +72,7 @@ class Distill(Method):
         lessons = [
             row.replace(target=self._target(teacher, start, reply))
             for row, reply in whole
-            if reply.text.strip() and self._kept(start, bench, row, reply)
+            if reply.text.strip() and self._keep(start, bench, row, reply)
         ]
         taught = {row.key: row for row in lessons}
         bench.note("teacher", teacher)
@@ -110,12 +110,12 @@ class Distill(Method):
         requests = render_each(start.prompt, rows)
         return helper.ask([request.messages for request in requests], decoding)
 
-    def _kept(self, start: Candidate, bench: Bench, row: Example, said: Generation) -> bool:
-        return self.keep == "all" or bench.examiner.score(start, row, said).kind == "correct"
+    def _keep(self, start: Candidate, bench: Bench, row: Example, generation: Generation) -> bool:
+        return self.keep == "all" or bench.examiner.score(start, row, generation).kind == "correct"
 
-    def _target(self, teacher: str, start: Candidate, said: Generation) -> str:
+    def _target(self, teacher: str, start: Candidate, generation: Generation) -> str:
         """The answer, without citations of passages that are then taken away."""
         context = start.prompt.context
         if teacher == "prompt" and context is not None and context.cite:
-            return strip_citations(said.text)[0]
-        return said.text.strip()
+            return strip_citations(generation.text)[0]
+        return generation.text.strip()

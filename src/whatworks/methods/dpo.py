@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 from whatworks.analysis.method_outcomes import EpochScores
 from whatworks.data.task import MetricSpec, Pair
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.drawn_answers import draw_answers, is_cut_off, pair_best_and_worst, rescore
 from whatworks.methods.method import Method
 from whatworks.methods.preference_pairs import find_pairs, keep_differing
@@ -21,9 +20,6 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
 from whatworks.training.rows import make_labelled_rows, make_pair_rows
 from whatworks.training.settings import DPOSettings, KTOSettings
-
-PAIR = 3.0
-"""Cost of a pair to that of a row of supervised tuning."""
 
 
 class DPO(Method):
@@ -65,8 +61,8 @@ class DPO(Method):
     def _as_written(cls, pairs: Any) -> Any:
         return MetricSpec.read(pairs) if isinstance(pairs, Mapping) else pairs
 
-    def located(self, root: Path) -> DPO:
-        """With the files of the metric that ranks samples."""
+    def locate(self, root: Path) -> DPO:
+        """The method with the files of the ranking metric located."""
         if not isinstance(self.pairs, MetricSpec):
             return self
         return self.replace(pairs=resolve_metric(self.pairs, root))
@@ -81,11 +77,6 @@ class DPO(Method):
         """Pairs, unless it is told to make its own."""
         return frozenset({"pairs"}) if self.pairs in (None, "given") else frozenset()
 
-    def demand(self, sizes: Sizes) -> Demand:
-        """Each epoch reads the pairs and is asked on dev."""
-        pairs = sizes.pairs or sizes.train
-        return Demand(requests=sizes.dev * self.epochs, learned=PAIR * pairs * self.epochs)
-
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation.
 
@@ -93,7 +84,7 @@ class DPO(Method):
             ArmFailure: If there are no pairs, or none whose answers differ.
         """
         pairs = self._pairs(start, bench)
-        start = start.learned("pairs")
+        start = start.drop_lesson("pairs")
         shared = self.model_dump(include={"kind", "epochs", "learning_rate"})
         if self.loss == "kto":
             kto = KTOSettings(**shared, beta=self.beta or 0.1)

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.methods.prompt_edits.racing import Track, split_blocks
 from whatworks.prompts.candidate import Candidate
@@ -43,13 +42,6 @@ class FewShot(Method):
     draws: int = Field(default=1, ge=1)
     tokens: int | None = Field(default=None, ge=1)
 
-    def demand(self, sizes: Sizes) -> Demand:
-        """Its demonstrations; where there are several sets, each is asked on dev."""
-        sets = self.draws
-        if self.choose == "searched":
-            sets = max(self.draws, SEARCHED) * (ROUNDS + 1)
-        return Demand(examples=self.k, requests=sets * sizes.dev if sets > 1 else 0)
-
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the chosen demonstrations, in the chosen order.
 
@@ -60,7 +52,7 @@ class FewShot(Method):
         if self.choose == "searched":
             return self._search(start, bench, rng)
         tried = [
-            self._fitting(start, bench, _draw(bench.train, self.k, self.choose, rng))
+            self._fit_pool(start, bench, _draw(bench.train, self.k, self.choose, rng))
             for _ in range(self.draws)
         ]
         best, scores = bench.best(tried)
@@ -68,7 +60,7 @@ class FewShot(Method):
             bench.note("draws", scores)
         return best
 
-    def _fitting(self, start: Candidate, bench: Bench, drawn: tuple[Example, ...]) -> Candidate:
+    def _fit_pool(self, start: Candidate, bench: Bench, drawn: tuple[Example, ...]) -> Candidate:
         def build(k: int) -> Candidate:
             return start.with_prompt(demos=Demos(pool=drawn, k=k))
 
@@ -83,14 +75,14 @@ class FewShot(Method):
         kinds = ["balanced" if i % 2 else "random" for i in range(count)]
         sets = [_draw(bench.train, self.k, kind, rng) for kind in kinds]
         track = Track(bench, split_blocks(bench.dev, rng))
-        best = track.race([self._fitting(start, bench, one) for one in sets], what="draws")[0]
+        best = track.race([self._fit_pool(start, bench, one) for one in sets], what="draws")[0]
         scores = [round(best.score, 4)]
         for _ in range(ROUNDS):
             demos = best.candidate.prompt.demos
             assert demos is not None
             shown = demos.pool[: demos.k]
             near = [_choose_neighbour(shown, bench.train, rng) for _ in range(count)]
-            tried = [self._fitting(start, bench, one) for one in near]
+            tried = [self._fit_pool(start, bench, one) for one in near]
             best = track.race([best.candidate, *tried], what="neighbours")[0]
             scores.append(round(best.score, 4))
         bench.note("searched", scores)

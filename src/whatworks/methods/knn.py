@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from whatworks.base.frozen import Named
+from whatworks.base.file_ref import Named
 from whatworks.base.paths import resolve_model
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Demos
@@ -39,19 +38,14 @@ class Knn(Method):
     fixed: int = Field(default=0, ge=0)
     embedder: Named = "auto"
 
-    def located(self, root: Path) -> Knn:
-        """With the encoder's folder."""
-        return self.replace(embedder=resolve_model(self.embedder, root))
-
-    def demand(self, sizes: Sizes) -> Demand:
-        """Its demonstrations."""
-        del sizes
-        return Demand(examples=self.k)
+    def locate(self, root: Path) -> Knn:
+        """The method with the encoder's folder located."""
+        return self.replace(embedder=resolve_model(str(self.embedder), root))
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the whole train split as its pool of demonstrations."""
 
-        embedder = resolve_embedder(self.embedder)
+        embedder = resolve_embedder(str(self.embedder))
         bench.note("embedder", embedder)
 
         def build(k: int) -> Candidate:

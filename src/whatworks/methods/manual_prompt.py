@@ -7,7 +7,6 @@ from typing import ClassVar
 from pydantic import Field
 
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 
@@ -23,11 +22,6 @@ class ManualPrompt(Method):
     owns: ClassVar[frozenset[str]] = frozenset({"prompt.instructions"})
 
     variants: tuple[str, ...] = Field(min_length=1)
-
-    def demand(self, sizes: Sizes) -> Demand:
-        """Where there are several variants, each is asked on dev."""
-        tried = len(self.variants)
-        return Demand(requests=tried * sizes.dev if tried > 1 else 0)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the best variant; each variant's dev score is noted."""

@@ -16,7 +16,6 @@ from pydantic import SerializeAsAny
 from whatworks.base.errors import StackingError
 from whatworks.base.frozen import Frozen
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.models.weights import Stage, StageKind, Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
@@ -34,6 +33,9 @@ class Method(Frozen):
         learns: Lessons of earlier steps that ``adapt`` learns from.
         reads_documents: Whether ``adapt`` reads the task's documents; else it is given none, and
             is not done again when they change.
+        defined_in: The file that defines it and its digest, where a study names one; else "".
+        answers_from: Of a method whose product answers in the place of the model: the fields of the
+            start that its answers depend on. None for the others.
     """
 
     name: ClassVar[str]
@@ -42,6 +44,8 @@ class Method(Frozen):
     makes: ClassVar[frozenset[Lesson]] = frozenset()
     learns: ClassVar[frozenset[Lesson]] = frozenset()
     reads_documents: ClassVar[bool] = False
+    defined_in: ClassVar[str] = ""
+    answers_from: ClassVar[frozenset[str] | None] = None
 
     @property
     def trains(self) -> StageKind | None:
@@ -61,7 +65,7 @@ class Method(Frozen):
         """
         raise NotImplementedError
 
-    def located(self, root: Path) -> Self:
+    def locate(self, root: Path) -> Self:
         """The same method; names of files in its settings, relative to ``root``, are resolved.
 
         Raises:
@@ -69,13 +73,6 @@ class Method(Frozen):
         """
         del root
         return self
-
-    def demand(self, sizes: Sizes) -> Demand:
-        """What ``adapt`` asks for on data of these sizes, as its settings tell; nothing where a
-        method does not say.
-        """
-        del sizes
-        return Demand()
 
     def plan(self, weights: Weights) -> Weights:
         """The lineage that ``adapt`` would make, for refusing chains before anything runs.
@@ -127,9 +124,9 @@ class Chain(Frozen):
             start = step.adapt(start, bench)
         return start
 
-    def located(self, root: Path) -> Chain:
-        """The chain with every step so."""
-        return self.replace(steps=tuple(step.located(root) for step in self.steps))
+    def locate(self, root: Path) -> Chain:
+        """The chain with the files of every step located."""
+        return self.replace(steps=tuple(step.locate(root) for step in self.steps))
 
     @property
     def flat(self) -> tuple[Method, ...]:
@@ -145,6 +142,7 @@ class Chain(Frozen):
                 makes.
         """
         _check_lessons(self.flat)
+        _check_answering(self.flat)
         return self.lineage(weights)
 
     def lineage(self, weights: Weights) -> Weights:
@@ -163,6 +161,25 @@ class Chain(Frozen):
                     maker = step
             weights = step.plan(weights)
         return weights
+
+
+def _check_answering(steps: Sequence[Method]) -> None:
+    """Refuse a step whose work is lost, since something else answers in the model's place."""
+    for place, step in enumerate(steps):
+        if step.answers_from is None:
+            continue
+        for other in steps[place + 1 :]:
+            raise StackingError(
+                f"{other.name} after {step.name} would change a model that is not asked",
+                remedy=f"end the chain with {step.name}, or run {other.name} as an arm of its own",
+            )
+        for other in steps[:place]:
+            if other.owns and not other.owns & step.answers_from:
+                raise StackingError(
+                    f"{other.name} before {step.name} would change nothing: no answer of "
+                    f"{step.name} depends on it",
+                    remedy=f"run {step.name} and {other.name} as two arms",
+                )
 
 
 def _check_lessons(steps: Sequence[Method]) -> None:

@@ -14,7 +14,6 @@ from whatworks.analysis.mistakes import find_mistake, group_mistakes
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.data.task import Example
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.methods.prompt_edits.allowance import Allowance
 from whatworks.methods.prompt_edits.edits import Editor
@@ -61,11 +60,6 @@ class PromptSearch(Method):
     examples: int = Field(default=2, ge=0)
     helper: bool = True
 
-    def demand(self, sizes: Sizes) -> Demand:
-        """Its calls."""
-        del sizes
-        return Demand(requests=self.calls)
-
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the prompt that does best on the held-out dev rows.
 
@@ -78,7 +72,7 @@ class PromptSearch(Method):
         helper = bench.helper if self.helper else None
         samples = start.decoding.samples
         allowed = Allowance(bench, self.calls, samples, helped=HELPED if helper else 0)
-        rows, aside, width = self._afforded(allowed, rows, aside, rng)
+        rows, aside, width = self._afford(allowed, rows, aside, rng)
         if helper is not None:
             most = allowed.most((FINALISTS + 1) * len(aside))
             candidates = reflect(start, bench, helper, rows, most)
@@ -93,7 +87,7 @@ class PromptSearch(Method):
             )
         return _decide(start, candidates, Track(bench, (tuple(aside),)))
 
-    def _afforded(
+    def _afford(
         self,
         allowed: Allowance,
         rows: Sequence[Example],
@@ -176,12 +170,12 @@ class PromptSearch(Method):
         return trail
 
 
-def _decide(start: Candidate, found: Sequence[Candidate], track: Track) -> Candidate:
+def _decide(start: Candidate, candidates: Sequence[Candidate], track: Track) -> Candidate:
     """The found candidate that does best on the rows held out; noted beside the seed's score."""
     bench = track.bench
     seed = RaceStanding(start, track.answers(start, 0))
     ranked = sorted(
-        (RaceStanding(one, track.answers(one, 0)) for one in found),
+        (RaceStanding(one, track.answers(one, 0)) for one in candidates),
         key=lambda standing: standing.merit,
         reverse=True,
     )

@@ -9,17 +9,18 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from whatworks.base.errors import ArmFailure
-from whatworks.base.frozen import Frozen, Named, NamedStore
+from whatworks.base.file_ref import Named, NamedStore
+from whatworks.base.frozen import Frozen
 from whatworks.base.paths import resolve_model, resolve_store
 from whatworks.data.task import Document
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import mean
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context
 from whatworks.prompts.render import render_each
 from whatworks.prompts.retrieval import chunk, measure_recall, resolve_embedder
+from whatworks.prompts.retrieval.query_map import QueryMap
 from whatworks.prompts.retrieval.reranking import check
 
 
@@ -89,18 +90,13 @@ class Rag(Method):
     passages: Literal["retrieved", "gold", "wrong"] = "retrieved"
     drop_gold: float = Field(default=0.0, ge=0.0, le=1.0)
 
-    def located(self, root: Path) -> Rag:
-        """With the folders of the encoder, the cross-encoder and the store."""
+    def locate(self, root: Path) -> Rag:
+        """The method with the folders of encoder, cross-encoder and store located."""
         index = self.index.replace(
             store=resolve_store(self.index.store, root),
-            rerank=resolve_model(self.index.rerank, root),
+            rerank=resolve_model(str(self.index.rerank), root),
         )
-        return self.replace(embedder=resolve_model(self.embedder, root), index=index)
-
-    def demand(self, sizes: Sizes) -> Demand:
-        """Its passages."""
-        del sizes
-        return Demand(passages=self.k)
+        return self.replace(embedder=resolve_model(str(self.embedder), root), index=index)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with an index over the documents; recall on dev is noted where known.
@@ -117,8 +113,8 @@ class Rag(Method):
                 f"no row says which documents hold its answer, so no passage is {self.passages}",
                 remedy="give rows a column `evidence` with ids of documents, or drop the arm",
             )
-        check(self.index.rerank)
-        embedder = "" if self.search == "lexical" else resolve_embedder(self.embedder)
+        check(str(self.index.rerank))
+        embedder = self._choose_embedder(start.prompt.query_map)
         bench.note("embedder", embedder or "none (BM25)")
 
         def build(k: int) -> Candidate:
@@ -147,6 +143,24 @@ class Rag(Method):
         bench.note("chunks", len(chunks))
         bench.note("words_per_chunk", round(mean([len(c.text.split()) for c in chunks]), 1))
         return fitted
+
+    def _choose_embedder(self, query_map: QueryMap | None) -> Named:
+        """The embedder that passages are searched with: that of the learned map, if there is one.
+
+        Raises:
+            ArmFailure: If the settings name another, or search by words alone.
+        """
+        if query_map is None:
+            return "" if self.search == "lexical" else resolve_embedder(str(self.embedder))
+        own = resolve_embedder(str(self.embedder))
+        if self.search == "lexical" or (self.embedder != "auto" and own != str(query_map.embedder)):
+            asked = "`search: lexical`" if self.search == "lexical" else f"the embedder {own}"
+            raise ArmFailure(
+                f"the retriever was tuned on vectors of {query_map.embedder}, and {asked} has none "
+                "of them",
+                remedy="leave `search` and `embedder` out here",
+            )
+        return query_map.embedder
 
 
 def cut_passages(bench: Bench, size: int, overlap: int) -> tuple[Document, ...]:

@@ -14,6 +14,7 @@ from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer
 from whatworks.methods.drawn_answers import draw_answers
 from whatworks.methods.method import Method
+from whatworks.methods.refusals_taught import check_refusal, make_lesson
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson, Lessons
 
@@ -56,7 +57,7 @@ class Refusal(Method):
         questions = [row for row in rows if not row.bare]
         if not questions:
             raise ArmFailure("no train row asks anything", remedy="give rows with inputs")
-        self._check(bench, questions[0])
+        check_refusal(bench, questions[0], self.says, self.name)
         answers = draw_answers(bench, start.asked, questions, self.samples, self.temperature)
         counts = Counter[How](classify_draws(draws) for draws in answers)
         bench.note("knows", {how: counts[how] for how in ("always", "sometimes", "never")})
@@ -65,7 +66,7 @@ class Refusal(Method):
         for row, draws in zip(questions, answers, strict=True):
             target = self._target(row, classify_draws(draws))
             if target is not None:
-                taught.append(self._lesson(row, target))
+                taught.append(make_lesson(row, target, self.says))
                 pairs += self._pairs(row, target, draws)
         bench.note("refusals", sum(row.target == self.says for row in taught))
         bench.note("pairs", len(pairs))
@@ -83,11 +84,6 @@ class Refusal(Method):
             return {"answer": own, "refuse": self.says, "drop": None}[self.sometimes]
         return own if how == "always" else self.says
 
-    def _lesson(self, row: Example, target: str) -> Example:
-        """The row with what it teaches; a refusal, in whatever words, stands in no passage."""
-        refused = {"answerable": False} if target == self.says else {}
-        return row.replace(target=target, meta={**row.meta, **refused})
-
     def _pairs(self, row: Example, target: str, draws: Sequence[Answer]) -> list[Pair]:
         """What is taught over the first wrong answer, and, where it answers, over a refusal."""
         wrong = [a.generation.text for a in draws if a.score.kind in ("wrong", "malformed")]
@@ -95,14 +91,6 @@ class Refusal(Method):
         if target != self.says:
             worse.append(self.says)
         return [Pair(example=row, chosen=target, rejected=text) for text in worse]
-
-    def _check(self, bench: Bench, row: Example) -> None:
-        metric = bench.examiner.metric
-        if not metric.asks and metric(row, self.says).kind == "malformed":
-            raise ArmFailure(
-                f"to the metric {metric.name!r} {self.says!r} is no answer at all",
-                remedy="set `refusal: {says: ...}` to what your form has for an unknown answer",
-            )
 
 
 def classify_draws(draws: Sequence[Answer]) -> How:

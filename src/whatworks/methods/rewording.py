@@ -45,7 +45,7 @@ class StatedSentence:
         """The text without subject and object."""
         places = {self.object: OBJECT, self.subject: SUBJECT}
         longest = sorted(places, key=len, reverse=True)  # one may stand in the other
-        return _compile_phrases(*longest).sub(lambda found: places[found[0]], self.text)
+        return _compile_phrases(*longest).sub(lambda match: places[match[0]], self.text)
 
     @property
     def asks(self) -> bool:
@@ -106,7 +106,7 @@ def _read(row: Example, text: str, wordings: Mapping[str, None]) -> StatedSenten
 
 
 def reword(
-    said: Sequence[StatedSentence],
+    sentences: Sequence[StatedSentence],
     kinds: Sequence[Kind],
     copies: int,
     beside: Sequence[StatedSentence] = (),
@@ -116,28 +116,28 @@ def reword(
     What has more than one answer is not asked: who lives in Porto, where three do.
 
     Args:
-        said: What is said again.
+        sentences: What is said again.
         kinds: How.
         copies: Most rows for each fact and kind.
         beside: Gives wordings and answers, and is not said again itself.
     """
-    every = (*said, *beside)
+    every = (*sentences, *beside)
     same = Joining[str]()
     for one in every:
         same.join((f"{one.subject}\n{one.object}", f"\n{one.wording}"))
-    of: dict[str, list[StatedSentence]] = {}
+    sentences_of: dict[str, list[StatedSentence]] = {}
     for one in every:
-        of.setdefault(same.root(f"\n{one.wording}"), []).append(one)
+        sentences_of.setdefault(same.root(f"\n{one.wording}"), []).append(one)
     known = {(one.text, one.object) for one in every} | {("", one.text) for one in every}
     written = [
-        {kind: _RULES[kind](one, of[same.root(f"\n{one.wording}")]) for kind in kinds}
+        {kind: _RULES[kind](one, sentences_of[same.root(f"\n{one.wording}")]) for kind in kinds}
         for one in every
     ]
     unclear = find_ambiguous(
         [*known, *(pair for by in written for new in by.values() for pair in new)]
     )
     rows: list[Example] = []
-    for one, by in zip(said, written, strict=False):
+    for one, by in zip(sentences, written, strict=False):
         for new in by.values():
             clear = [pair for pair in new if pair not in known and pair[0] not in unclear]
             for text, target in list(dict.fromkeys(clear))[:copies]:

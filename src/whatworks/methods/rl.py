@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from whatworks.analysis.method_outcomes import EpochScores
 from whatworks.base.errors import ArmFailure
 from whatworks.base.validation import find_problem
 from whatworks.data.task import MetricSpec
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
+from whatworks.metrics.pay import Pay
+from whatworks.metrics.registry import strip_reasoning
 from whatworks.models.weights import StageKind, Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training.rows import make_prompt_rows
@@ -34,8 +35,6 @@ class Reinforced(Method):
     """
 
     owns: ClassVar[frozenset[str]] = frozenset({"weights"})
-    answer: ClassVar[float] = 4.0
-    """Cost of drawing and learning an answer to that of a row of supervised tuning."""
     stochastic: ClassVar[bool] = True
 
     kind: Literal["lora", "full"] = "lora"
@@ -50,11 +49,6 @@ class Reinforced(Method):
     def trains(self) -> StageKind:
         """``lora`` or ``full``."""
         return self.kind
-
-    def demand(self, sizes: Sizes) -> Demand:
-        """Each epoch draws and learns answers to the train rows, and is asked on dev."""
-        rows = self.answer * self.samples * sizes.train
-        return Demand(requests=sizes.dev * self.epochs, learned=rows * self.epochs)
 
     def settings_for(self, start: Candidate, metric: MetricSpec) -> RLSettings:
         """The job's settings, under which an answer ends and is scored as the start's are.
@@ -77,11 +71,17 @@ class Reinforced(Method):
             ) from error
 
     def reinforce(
-        self, start: Candidate, bench: Bench, *, wrong_costs: float, reward: Weights | None
+        self,
+        start: Candidate,
+        bench: Bench,
+        *,
+        pay: Pay = "score",
+        wrong_costs: float = 0.0,
+        reward: Weights | None = None,
     ) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation."""
         settings = self.settings_for(start, bench.examiner.metric.spec).replace(
-            wrong_costs=wrong_costs, reward=reward.key if reward else ""
+            pay=pay, wrong_costs=wrong_costs, reward=reward.key if reward else ""
         )
         rows = make_prompt_rows(start.prompt, bench.train)
         epochs = bench.fit(start, settings, rows, self.name, reward=reward)
@@ -94,18 +94,43 @@ class RL(Reinforced):
     """Reinforce answers that the task's metric scores well.
 
     Attributes:
-        wrong_costs: Taken off the score of a wrong or malformed answer, so that saying "I don't
-            know" can be worth more than a guess.
+        reward: How an answer is paid: ``score`` is the metric's; ``ternary`` 1 for a right answer,
+            0 for an abstention, -1 for the rest (TruthRL, arXiv 2509.25760); ``brier`` pays right
+            answers less the square of how far the confidence that they state is off (Damani et al.
+            2025, arXiv 2507.16806), for a metric that reads one.
+        wrong_costs: With ``score``, taken off that of a wrong or malformed answer, so that saying
+            "I don't know" can be worth more than a guess.
     """
 
     name: ClassVar[str] = "rl"
 
+    reward: Pay = "score"
     wrong_costs: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_price(self) -> Self:
+        if self.wrong_costs and self.reward != "score":
+            raise ValueError(f"`wrong_costs` does nothing with `reward: {self.reward}`")
+        return self
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with reinforced weights.
 
         Raises:
-            ArmFailure: If all answers to each prompt score the same.
+            ArmFailure: If all answers to each prompt are paid the same, or if confidence is to be
+                paid and the metric reads none.
         """
-        return self.reinforce(start, bench, wrong_costs=self.wrong_costs, reward=None)
+        if self.reward == "brier":
+            _require_confidence(bench)
+        return self.reinforce(start, bench, pay=self.reward, wrong_costs=self.wrong_costs)
+
+
+def _require_confidence(bench: Bench) -> None:
+    """Refuse a metric that reads no confidence: every answer would be paid the same."""
+    metric, row = bench.examiner.metric, bench.train[0]
+    said = strip_reasoning(row).target or "yes"
+    if metric.asks or "confidence" not in metric(row, f"{said} (50%)").parts:
+        raise ArmFailure(
+            f"the metric {metric.name!r} reads no confidence, so none can be paid",
+            remedy="`metric: {facts: {confidence: true}}`, and ask for it in the instructions",
+        )

@@ -36,7 +36,6 @@ class RLHF(Reinforced):
     name: ClassVar[str] = "rlhf"
     owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
     learns: ClassVar[frozenset[Lesson]] = frozenset({"pairs"})
-    answer: ClassVar[float] = 4.5  # with its share of learning the reward model
 
     reward_epochs: int = Field(default=3, ge=1)
 
@@ -47,7 +46,7 @@ class RLHF(Reinforced):
             ArmFailure: If there are no pairs, or too few.
         """
         pairs, aside = split_pairs(keep_differing(find_pairs(start, bench.preferences)), bench.seed)
-        start = start.learned("pairs")
+        start = start.drop_lesson("pairs")
         model = train_reward_model(start, bench, pairs, self.reward_epochs)
         bench.note("reward_model", model.stages[-1].artifact)
         for name, value in measure_agreement(
@@ -55,7 +54,7 @@ class RLHF(Reinforced):
         ).items():
             bench.note(f"reward_{name}", round(value, 4))
         bench.note("reward_held_out", len(aside))
-        return self.reinforce(start, bench, wrong_costs=0.0, reward=model)
+        return self.reinforce(start, bench, reward=model)
 
 
 def train_reward_model(
@@ -77,7 +76,7 @@ def train_reward_model(
 def measure_margins(
     bench: Bench, model: Weights, prompt: Prompt, pairs: Sequence[Pair]
 ) -> list[float]:
-    """Of each pair, by how much the reward model prefers the better answer."""
+    """By how much the reward model prefers the better answer of each pair."""
 
     scorer = RewardModel(bench.examiner.files(model))
     rows = make_pair_rows(prompt, pairs)

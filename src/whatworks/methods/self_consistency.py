@@ -31,7 +31,7 @@ class SelfConsistency(Method):
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
 
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
-        """The start, decoding so."""
+        """The start, with several samples for each answer."""
         return start.with_decoding(
             samples=self.n,
             pick="majority",

@@ -47,7 +47,7 @@ class _Tried:
     trial: SettingsTrial
     share: float = 0.0
     score: float | None = None
-    made: Candidate | None = None
+    candidate: Candidate | None = None
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     failure: ArmFailure | None = None
 
@@ -56,8 +56,8 @@ class _Tried:
         self.share, self.score = share, None
         try:
             with arm_failures():  # a wrong setting is an InputError
-                self.made = self.trial.chain.adapt(start, part)
-                self.score = part.dev_score(self.made)
+                self.candidate = self.trial.chain.adapt(start, part)
+                self.score = part.dev_score(self.candidate)
         except BudgetExceeded:
             raise
         except ArmFailure as failure:
@@ -66,11 +66,11 @@ class _Tried:
 
     def __str__(self) -> str:
         if self.failure is not None:
-            return f"{self.trial.settings}: {self.failure.said}"
+            return f"{self.trial.settings}: {self.failure.in_words}"
         if self.score is None:
             return f"{self.trial.settings}: not tried, the budget did not reach"
-        of = "all rows" if self.share == 1 else f"{100 * self.share:.0f}% of the rows"
-        return f"{self.trial.settings}: {100 * self.score:.1f}% on dev, with {of}"
+        rows = "all rows" if self.share == 1 else f"{100 * self.share:.0f}% of the rows"
+        return f"{self.trial.settings}: {100 * self.score:.1f}% on dev, with {rows}"
 
 
 class Search(Method):
@@ -100,9 +100,9 @@ class Search(Method):
         """The methods of a trial; all have the same."""
         return self.trials[0].chain.flat
 
-    def located(self, root: Path) -> Search:
-        """The search with every trial so."""
-        trials = (trial.replace(chain=trial.chain.located(root)) for trial in self.trials)
+    def locate(self, root: Path) -> Search:
+        """The search with the files of every trial located."""
+        trials = (trial.replace(chain=trial.chain.locate(root)) for trial in self.trials)
         return self.replace(trials=tuple(trials))
 
     def plan(self, weights: Weights) -> Weights:
@@ -129,16 +129,18 @@ class Search(Method):
             scored = [tried for tried in results if tried.score is not None]
             if not scored:
                 first = next(tried.failure for tried in results if tried.failure)
-                raise ArmFailure(f"every tried setting failed: {first.said}", remedy=first.remedy)
+                raise ArmFailure(
+                    f"every tried setting failed: {first.in_words}", remedy=first.remedy
+                )
             scored.sort(key=lambda tried: -(tried.score or 0.0))  # stable: the earlier of equals
             going = scored[: math.ceil(len(scored) / KEEP_ONE_IN)]
         best = going[0]
-        assert best.made is not None
+        assert best.candidate is not None
         for outcome in best.outcomes:
             bench.tell(outcome)
         bench.note("chosen", best.trial.settings)
         bench.note("tried", [str(tried) for tried in everything])
-        return best.made
+        return best.candidate
 
     def _rung(
         self, going: Sequence[_Tried], start: Candidate, bench: Bench, share: float

@@ -7,13 +7,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from whatworks.methods.bench.bench import Bench
-from whatworks.methods.demand import Demand, Sizes
 from whatworks.methods.method import Method
 from whatworks.models.weights import StageKind
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
 from whatworks.training.rows import make_training_rows
-from whatworks.training.settings import Schedule, SFTSettings, SoftPromptSettings
+from whatworks.training.settings import Schedule, SFTSettings, SoftPromptSettings, choose_batch_size
 
 Job = SFTSettings | SoftPromptSettings
 
@@ -22,6 +21,9 @@ class Supervised(Method, Schedule):
     """Learn the train rows, or those that an earlier step left, as the start's prompt renders them.
 
     The loss is on the answer and its end-of-turn token only.
+
+    Attributes:
+        batch_size: Rows per optimiser step; 0 is by their number (``choose_batch_size``).
     """
 
     owns: ClassVar[frozenset[str]] = frozenset({"weights", "lessons"})
@@ -30,6 +32,7 @@ class Supervised(Method, Schedule):
     job: ClassVar[type[Job]]
     """What is trained, with the settings that the method has."""
 
+    batch_size: int = Field(default=0, ge=0)
     patience: int | None = Field(default=None, ge=1)
 
     @property
@@ -37,14 +40,11 @@ class Supervised(Method, Schedule):
         """What the settings say."""
         return self.stage
 
-    def demand(self, sizes: Sizes) -> Demand:
-        """Each epoch reads the train rows and is asked on dev."""
-        return Demand(requests=sizes.dev * self.epochs, learned=sizes.train * self.epochs)
-
     def adapt(self, start: Candidate, bench: Bench) -> Candidate:
         """The start with the weights of the epoch that scores best on dev, by generation."""
-        settings = self.job(**self.model_dump())
         rows = make_training_rows(start.prompt, start.rows(bench.train))
-        start = start.learned("rows")
+        size = self.batch_size or choose_batch_size(len(rows))
+        settings = self.job.model_validate({**self.model_dump(), "batch_size": size})
+        start = start.drop_lesson("rows")
         weights = bench.fit(start, settings, rows, self.name, patience=self.patience)
         return bench.best_epoch(start, weights)

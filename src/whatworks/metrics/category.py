@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,7 +17,20 @@ from whatworks.data.task import Example
 from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.normalise import part_words
 from whatworks.metrics.score import Score
+from whatworks.metrics.stated import is_denied_last
 from whatworks.models.constraint import Constraint
+
+_SCALE = re.compile(
+    r"(?<![\w.])(\d+)\s*(?:/|out of)\s*\d+(?![\w.]\d)(?:\s*stars?\b)?", re.IGNORECASE
+)
+_PIECES = re.compile(r"(?<=[.!?;:])\s+|\n+|\s*(?=\()")
+"""Where an answer that begins with an id goes on to explain it."""
+_CHOICE = re.compile(
+    r"\b(?:so|therefore|thus|hence|answer|choose|chose|pick|select|go with|category|label"
+    r"|class|final|best|classify|daher|antwort|donc|réponse|entonces|respuesta)\b",
+    re.IGNORECASE,
+)
+"""Words by which a sentence says which of several ids is meant."""
 
 
 class Labels:
@@ -47,22 +61,52 @@ class Labels:
         return {words: tuple(spoken[words]) for words in sorted(spoken, key=len, reverse=True)}
 
     def within(self, text: str) -> frozenset[str]:
-        """The ids that the text names; an id inside a longer named one is not counted."""
+        """The ids that the text names and does not deny; an id inside a longer one is not counted.
+
+        "4/5" and "4 out of 5" name 4.
+        """
+        text = _SCALE.sub(r"\1", self._strip_signs(text))
         rest, ids = f" {part_words(text)} ", set[str]()
         for words, names in self._spoken.items():
             if f" {words} " in rest:
-                ids.update(names)
+                ids.update(name for name in names if not is_denied_last(name, text))
                 rest = rest.replace(f" {words} ", " \0 ")
         return frozenset(ids)
 
-    def folded(self, name: str) -> str:
+    def find_given(self, text: str) -> frozenset[str]:
+        """The ids that the text gives as its answer: one where it says which of several it means.
+
+        Where it names several: the one that it begins with and then explains, or else the one that
+        its last sentence chooses.
+        """
+        named = self.within(text)
+        if len(named) < 2:
+            return named
+        pieces = [piece for piece in _PIECES.split(text) if part_words(piece)]
+        if pieces and _CHOICE.fullmatch(part_words(pieces[0])):  # "Category: billing"
+            del pieces[0]
+        alone = [self._spoken.get(part_words(piece), ()) for piece in pieces]
+        if len(pieces) > 1 and alone[0] and not any(alone[1:]):
+            return frozenset(alone[0])
+        chosen = self.within(pieces[-1]) if pieces and _CHOICE.search(pieces[-1]) else frozenset()
+        return chosen if len(chosen) == 1 else named
+
+    def _strip_signs(self, text: str) -> str:
+        """The text without signs that no id has and that would join what stands beside them."""
+        return "".join(" " if sign in self._idle_signs else sign for sign in text)
+
+    @cached_property
+    def _idle_signs(self) -> frozenset[str]:
+        return frozenset("*&^<>=~|") - frozenset("".join(self.names))
+
+    def fold_name(self, name: str) -> str:
         """The first id with the words of this one; itself where there is none."""
         same = self._spoken.get(part_words(name))
         return same[0] if same else name.strip()
 
 
-def _read_labels(given: Any) -> Labels:
-    return Labels(TypeAdapter(list[str]).validate_python(given))
+def _read_labels(value: Any) -> Labels:
+    return Labels(TypeAdapter(list[str]).validate_python(value))
 
 
 class CategoryOptions(Options):
@@ -85,7 +129,7 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
 
 def _make_label(text: str, options: CategoryOptions) -> str:
     """The id that the answer is."""
-    answer = options.labels.folded(text) if options.fold else text.strip()
+    answer = options.labels.fold_name(text) if options.fold else text.strip()
     return answer if answer in options.labels.names else ""
 
 
@@ -94,7 +138,7 @@ def _build_form(train: Sequence[Example], options: CategoryOptions) -> Constrain
     del train
     names = options.labels.names
     if options.fold:
-        names = frozenset(map(options.labels.folded, names))
+        names = frozenset(map(options.labels.fold_name, names))
     return Constraint(kind="choices", choices=tuple(sorted(names)))
 
 
@@ -102,7 +146,7 @@ def _count_confusion(
     examples: Sequence[Example], scores: Sequence[Score], options: CategoryOptions
 ) -> Counter[tuple[str, str]]:
     """Counts of (wanted id, said id); an invalid answer counts as the id ""."""
-    read = options.labels.folded if options.fold else str.strip
+    read = options.labels.fold_name if options.fold else str.strip
     pairs = zip(examples, scores, strict=True)
     return Counter((read(example.target), score.label) for example, score in pairs)
 
@@ -136,8 +180,9 @@ def _compute_figures(
 def category(example: Example, text: str, options: CategoryOptions) -> Score:
     """The target's id and nothing else; ids outside of ``labels`` are malformed.
 
-    Lenient: the answer names the target's id and no other one; case, and what separates the words
-    of an id, do not count.
+    Lenient: the answer names the target's id and no other one, or says which of several it means;
+    what it denies ("not billing") is not named. Case, and what separates the words of an id, do not
+    count.
 
     Args:
         example: Its target is an id; one that the labels lack is valid for this row all the same.
@@ -147,13 +192,13 @@ def category(example: Example, text: str, options: CategoryOptions) -> Score:
     labels = options.labels
     answer, target = text.strip(), example.target.strip()
     if options.fold:
-        answer, target = labels.folded(answer), labels.folded(target)
+        answer, target = labels.fold_name(answer), labels.fold_name(target)
     if answer == target:
         return Score(1.0, "correct", parts={"valid": 1.0}, label=answer)
     if answer in labels.names:
         feedback = f"said {quote_briefly(answer)}, wanted {quote_briefly(target)}"
         return Score(0.0, "wrong", feedback, parts={"valid": 1.0}, label=answer)
-    named = labels.within(answer) or {
+    named = labels.find_given(answer) or {
         name for name in [target] if part_words(answer) == part_words(name)
     }
     feedback = (

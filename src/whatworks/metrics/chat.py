@@ -100,23 +100,23 @@ def chat(example: Example, text: str, options: ChatOptions) -> Score:
     return Score(0.0, "wrong", "; ".join(wrong), share, parts)
 
 
-def _check_end(said: str, wanted: str) -> str:
-    if _FINISHED.search(wanted) and not _FINISHED.search(said):
+def _check_end(answer: str, wanted: str) -> str:
+    if _FINISHED.search(wanted) and not _FINISHED.search(answer):
         return "does not end its last sentence"
     return ""
 
 
-def _check_role(said: str, example: Example) -> str:
-    other = _OTHER_TURN.search(said)
+def _check_role(answer: str, example: Example) -> str:
+    other = _OTHER_TURN.search(answer)
     if other:
         return f"speaks for another: {quote_briefly(other[0])}"
     earlier = {normalise(m.content) for m in example.messages} or {normalise(example.text)}
-    again = normalise(said) in earlier and normalise(said) != normalise(example.target)
+    again = normalise(answer) in earlier and normalise(answer) != normalise(example.target)
     return "says an earlier turn again" if again else ""
 
 
-def _check_length(said: str, wanted: str, length: float) -> str:
-    ours, theirs = len(said.split()), len(wanted.split())
+def _check_length(answer: str, wanted: str, length: float) -> str:
+    ours, theirs = len(answer.split()), len(wanted.split())
     if ours > theirs * length + SLACK:
         return f"{ours} words, too long beside {theirs}"
     if ours < (theirs - SLACK) / length:

@@ -189,7 +189,7 @@ def check_quoted(text: str) -> str:
 
 
 def check_answers(text: str, *, count: int = 2, divider: str = "******") -> str:
-    """So many answers, parted by the divider."""
+    """Whether there are so many answers, separated by the divider."""
     parts = _split_parts(text, divider)
     if len(parts) == count == len(set(parts)):
         return ""

@@ -87,7 +87,7 @@ class MetricDefinition(Generic[O]):
     asks: bool = False
     seconds: Callable[[O], float | None] = lambda options: SECONDS
 
-    def read_options(self, given: Mapping[str, Any], place: str) -> O:
+    def read_options(self, values: Mapping[str, Any], place: str) -> O:
         """Options as a study file writes them.
 
         Raises:
@@ -95,7 +95,7 @@ class MetricDefinition(Generic[O]):
         """
         known = [field.alias or name for name, field in self.options.model_fields.items()]
         try:
-            return self.options.model_validate(dict(given))
+            return self.options.model_validate(dict(values))
         except ValidationError as error:
             problems = error.errors()
             # A misspelt name is also a missing one: tell of the misspelling.
@@ -108,7 +108,7 @@ class MetricDefinition(Generic[O]):
             elif problem["type"] == "missing":
                 cause, remedy = f"needs the option {name!r}", f"add `{name}: ...` there"
             else:
-                cause = f"option {name!r} cannot be {given.get(name)!r}: {problem['msg']}"
+                cause = f"option {name!r} cannot be {values.get(name)!r}: {problem['msg']}"
             raise InputError(cause, place=place, remedy=remedy) from None
 
     def file_options(self) -> set[str]:

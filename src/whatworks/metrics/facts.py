@@ -16,48 +16,85 @@ from whatworks.base.errors import InputError
 from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.abstention import is_abstention
-from whatworks.metrics.definition import NoOptions, metric
+from whatworks.metrics.confidence import measure_calibration, split_confidence
+from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.fact_counts import compute_figures, is_answerable
-from whatworks.metrics.normalise import is_contained, normalise
+from whatworks.metrics.normalise import normalise
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
+from whatworks.metrics.stated import is_stated
+
+
+class FactsOptions(Options):
+    """Options of ``facts``.
+
+    Attributes:
+        confidence: Whether an answer states how sure it is, "Paris (80%)": that is taken off it and
+            measured. One that states none is malformed, unless it abstains.
+    """
+
+    confidence: bool = False
 
 
 def _compute_figures(
-    examples: Sequence[Example], scores: Sequence[Score], options: NoOptions
+    examples: Sequence[Example], scores: Sequence[Score], options: FactsOptions
 ) -> dict[str, float]:
-    """The figures of ``fact_counts``, and the lenient accuracy.
+    """The figures of ``fact_counts``, the lenient accuracy and how calibrated confidence is.
 
     Where rows say in ``meta["aspect"]`` which way of asking they are (as the claims do),
     the accuracy of each way bears its name.
     """
     del options
     known = [_read_known(example)[1] for example in examples]
+    stated = [
+        (score.parts["confidence"], score.counted)
+        for score in scores
+        if "confidence" in score.parts
+    ]
     figures = compute_figures(zip(scores, known, strict=True))
     ways: dict[str, list[float]] = {"lenient_accuracy": [score.forgiving for score in scores]}
     for example, score in zip(examples, scores, strict=True):
         if way := str(example.meta.get("aspect") or ""):
             ways.setdefault(way, []).append(score.value)
-    return figures | {name: fmean(values) for name, values in ways.items() if values}
+    means = {name: fmean(values) for name, values in ways.items() if values}
+    return figures | means | measure_calibration(stated)
 
 
-@metric(figures=_compute_figures, label=lambda text, _: normalise(text))
-def facts(example: Example, text: str, options: NoOptions) -> Score:
+def _read_label(text: str, options: FactsOptions) -> str:
+    return normalise(split_confidence(text)[0] if options.confidence else text)
+
+
+@metric(FactsOptions, figures=_compute_figures, label=_read_label)
+def facts(example: Example, text: str, options: FactsOptions) -> Score:
     """The target or one of its aliases, up to case, punctuation, articles and spaces.
 
-    Lenient: one of them within the answer, in one piece. Part: ``abstained``. An abstention is
-    worth 0 both ways where there is an answer, and 1 where there is none; the name of a work that
-    sounds like an abstention ("Unknown") is right where it is wanted.
+    Lenient: the answer says that it is one of them (``stated``). Part: ``abstained``. An abstention
+    is worth 0 both ways where there is an answer, and 1 where there is none; the name of a work
+    that sounds like an abstention ("Unknown") is right where it is wanted. With ``confidence``, a
+    part of that name holds what the answer states, in [0, 1].
 
     Args:
         example: Its target is a short answer; that of an unanswerable question may be blank.
         text: The answer.
-        options: None.
+        options: Whether confidence is read.
 
     Raises:
         InputError: If there is nothing to compare with, or ``meta`` is not as the module says.
     """
-    del options
+    if not options.confidence:
+        return _score_plain(example, text)
+    answer, confidence = split_confidence(text)
+    target = split_confidence(example.target)[0]
+    score = _score_plain(example.replace(target=target), answer)
+    if confidence is not None:
+        return replace(score, parts={**score.parts, "confidence": confidence})
+    if score.parts["abstained"]:
+        return score
+    said = " ".join(filter(None, (score.feedback, "states no confidence, as in (80%)")))
+    return replace(score, value=0.0, kind="malformed", feedback=said, lenient=score.forgiving)
+
+
+def _score_plain(example: Example, text: str) -> Score:
     known, has_answer = _read_known(example)
     abstained = is_abstention(text)
     parts = {"abstained": float(abstained)}
@@ -70,7 +107,7 @@ def facts(example: Example, text: str, options: NoOptions) -> Score:
         return Score(0.0, "wrong", feedback, parts=parts, label=normalise(text))
     if abstained:
         return Score(0.0, "abstained", f"abstained, wanted {quote_briefly(known[0])}", parts=parts)
-    within = any(is_contained(one, text) for one in known)
+    within = any(is_stated(one, text, known) for one in known)
     return replace(match(False, within, text, known[0]), parts=parts)
 
 

@@ -1,9 +1,9 @@
-"""A judge model: is the answer at least as good as the target?
+"""A judge model: is the answer at least as good as the target, or what of a rubric does it meet?
 
-Both are shown in both orders (position swaps, Zheng et al. 2023, "Judging LLM-as-a-Judge",
-section 3.4). A reply without a verdict is a failure that is counted, never a number that is made
-up; a judge that cannot be reached fails the arm. With rows that people have judged
-(``labels``), the figures say how far the judge agrees with them, and what the share of good
+Against a target, both are shown in both orders (position swaps, Zheng et al. 2023, "Judging
+LLM-as-a-Judge", section 3.4). A reply without a verdict is a failure that is counted, never a
+number that is made up; a judge that cannot be reached fails the arm. With rows that people have
+judged (``labels``), the figures say how far the judge agrees with them, and what the share of good
 answers would be after its known mistakes are taken out. Empty answers are wrong and not shown.
 """
 
@@ -23,6 +23,8 @@ from whatworks.base.store import Store
 from whatworks.data import read
 from whatworks.data.task import Example, Message
 from whatworks.metrics.definition import MODEL, Options, metric
+from whatworks.metrics.powered_mean import estimate_powered_mean
+from whatworks.metrics.rubric import RubricPart, build_question, read_rubric, score_parts
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import average_parts
 from whatworks.models.decoding import Decoding
@@ -46,12 +48,15 @@ class JudgeOptions(Options):
         model: The judge: ``https://host/v1#name``, a Hugging Face id or a folder; the study's
             ``helper`` unless given.
         criteria: What decides, in the judge's prompt.
+        rubric: Questions about the answer alone, in place of a comparison with the target
+            (``metrics.rubric``); a row may bring more in ``meta["rubric"]``.
         labels: Rows that people have judged: ``meta`` holds ``answer`` and ``human``, from 0 to 1.
         keep: Folder in which the judge's replies are kept, so that none is paid for twice.
     """
 
     model: Annotated[str, MODEL]
     criteria: str = CRITERIA
+    rubric: tuple[RubricPart, ...] = ()
     labels: Path | None = None
     keep: Path | None = None
 
@@ -63,15 +68,27 @@ def _compute_figures(
     figures = average_parts(examples, scores)
     if options.labels is None:
         return figures
-    human, verdicts = _calibrate(options.model, options.criteria, options.labels, options.keep)
-    rates = measure_agreement(human, verdicts)
-    right = fmean(score.value == 1.0 for score in scores)
-    return {**figures, **rates, "corrected": correct_share(right, rates)}
+    human, verdicts = _calibrate(
+        options.model, options.criteria, options.labels, options.keep, options.rubric
+    )
+    rates = measure_agreement([one >= 0.5 for one in human], [one >= 0.5 for one in verdicts])
+    values = [score.value if _has_rubric(e, options) else float(score.value == 1.0)
+              for e, score in zip(examples, scores, strict=True)]  # fmt: skip
+    figures |= rates
+    if not options.rubric:  # the correction is one of shares
+        figures["corrected"] = correct_share(fmean(values), rates)
+    if min(len(values), len(human)) >= 2:
+        share = estimate_powered_mean(values, human, verdicts)
+        figures |= {"powered": share.value, "powered_low": share.low, "powered_high": share.high}
+    return figures
 
 
 @metric(JudgeOptions, figures=_compute_figures, asks=True, seconds=lambda _: None)
 def judge(example: Example, text: str, options: JudgeOptions) -> Score:
     """At least as good as the target, in the judge's eyes, whichever is shown first.
+
+    With a rubric, of the options or of the row, what of it the answer meets instead, with no
+    target: ``rubric.score_parts``.
 
     Strict: the share of the two orders. Lenient: in one of them. Parts: ``consistent`` (both orders
     say the same), ``failed`` (share of replies without a verdict; the score is that of the others,
@@ -83,15 +100,17 @@ def judge(example: Example, text: str, options: JudgeOptions) -> Score:
         options: The judge.
 
     Raises:
-        InputError: If there is no target.
+        InputError: If there is no target and no rubric.
         ArmFailure: If the judge cannot be reached.
     """
+    if _has_rubric(example, options):
+        return _score_rubric(example, text.strip(), options)
     target, answer = example.target.strip(), text.strip()
     if not target:
         raise InputError(
             "there is no target to measure against",
             place=f"example {example.id!r}",
-            remedy="give the row one, or leave it out",
+            remedy="give the row one, leave it out, or judge by a `rubric`",
         )
     if not answer:
         return Score(0.0, "wrong", "says nothing", parts={"failed": 0.0})
@@ -123,22 +142,35 @@ def judge(example: Example, text: str, options: JudgeOptions) -> Score:
     )
 
 
+def _has_rubric(example: Example, options: JudgeOptions) -> bool:
+    return bool(options.rubric or example.meta.get("rubric"))
+
+
+def _score_rubric(example: Example, answer: str, options: JudgeOptions) -> Score:
+    rubric = read_rubric(options.rubric, example)
+    if not answer:
+        return Score(0.0, "wrong", "says nothing", parts={"failed": 0.0})
+    asked = [build_question(example, answer, part) for part in rubric.parts]
+    replies = _load_judge(options.model, options.keep).ask(asked)
+    return score_parts(rubric, replies, options.rubric)
+
+
 def read_verdict(reply: str) -> tuple[float, float] | None:
     """Whether the first and whether the second answer is at least as good; None if not said."""
     marks = _VERDICT.findall(reply) or _BARE.findall(reply)
     return _POINTS.get(marks[-1].upper(), (1.0, 1.0)) if marks else None
 
 
-def measure_agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, float]:
+def measure_agreement(human: Sequence[bool], verdicts: Sequence[bool]) -> dict[str, float]:
     """A judge's verdicts against people's on the same answers.
 
     ``human_agreement`` is the share that is the same, ``human_kappa`` the same beyond chance (Cohen
     1960; 0 where either says the same of all), ``sensitivity`` the share of good answers that the
     judge calls good, ``specificity`` that of bad ones that it calls bad (1 where there are none).
     """
-    pairs = list(zip(human, said, strict=True))
+    pairs = list(zip(human, verdicts, strict=True))
     same = fmean(a == b for a, b in pairs)
-    good, called = fmean(human), fmean(said)
+    good, called = fmean(human), fmean(verdicts)
     chance = good * called + (1 - good) * (1 - called)
     hits = [b for a, b in pairs if a]
     refusals = [not b for a, b in pairs if not a]
@@ -150,16 +182,16 @@ def measure_agreement(human: Sequence[bool], said: Sequence[bool]) -> dict[str, 
     }
 
 
-def correct_share(share: float, found: dict[str, float]) -> float:
+def correct_share(share: float, rates: dict[str, float]) -> float:
     """The true share of good answers behind a judge's share (Rogan and Gladen 1978).
 
     (share + specificity - 1) / (sensitivity + specificity - 1), within [0, 1]; the share itself
     where the judge is no better than chance, since nothing can be learned from it then.
     """
-    power = found["sensitivity"] + found["specificity"] - 1
+    power = rates["sensitivity"] + rates["specificity"] - 1
     if power <= 0:
         return share
-    return min(1.0, max(0.0, (share + found["specificity"] - 1) / power))
+    return min(1.0, max(0.0, (share + rates["specificity"] - 1) / power))
 
 
 class Judge:
@@ -196,17 +228,23 @@ def _load_judge(model: str, keep: Path | None) -> Judge:
 
 @lru_cache(maxsize=4)
 def _calibrate(
-    model: str, criteria: str, labels: Path, keep: Path | None
-) -> tuple[list[bool], list[bool]]:
-    """What people and what the judge say of each labelled answer: is it good."""
+    model: str,
+    criteria: str,
+    labels: Path,
+    keep: Path | None,
+    rubric: tuple[RubricPart, ...] = (),
+) -> tuple[list[float], list[float]]:
+    """What people and what the judge say of each labelled answer, from 0 to 1.
 
-    options = JudgeOptions(model=model, criteria=criteria, keep=keep)
-    human: list[bool] = []
-    verdicts: list[bool] = []
-    for row in read(labels).examples:
+    Against a target it is good or not; by a rubric it has the value that the score has.
+    """
+    options = JudgeOptions(model=model, criteria=criteria, keep=keep, rubric=rubric)
+    human: list[float] = []
+    verdicts: list[float] = []
+    for row in read(labels, missing="keep").examples:
         answer: Any = row.meta.get("answer")
-        worth: Any = row.meta.get("human")
-        if not isinstance(answer, str) or not isinstance(worth, bool | int | float):
+        opinion: Any = row.meta.get("human")
+        if not isinstance(answer, str) or not isinstance(opinion, bool | int | float):
             raise InputError(
                 f"the row {row.id!r} has no `answer` or no `human` in its meta",
                 place=str(labels),
@@ -214,8 +252,9 @@ def _calibrate(
             )
         score = judge.score(row, answer, options)
         if score.parts["failed"] < 1.0:
-            human.append(worth >= 0.5)
-            verdicts.append(score.value == 1.0)
+            by_parts = _has_rubric(row, options)
+            human.append(float(opinion) if by_parts else float(opinion >= 0.5))
+            verdicts.append(score.value if by_parts else float(score.value == 1.0))
     if not human:
         raise InputError(
             "the judge gave no verdict on any labelled row",

@@ -112,9 +112,7 @@ def mr(example: Example, text: str, options: MROptions) -> Score:
     except MalformedMR as error:
         problem, answer = str(error), None
     candidate = answer or find(text)
-    lenient = float(
-        candidate is not None and candidate.folded().equals(target.folded(), order=False)
-    )
+    lenient = float(candidate is not None and candidate.fold().equals(target.fold(), order=False))
     if answer is None:
         names = ("parsed", "act", "slot_f1", "value_f1", "ordered", "unordered")
         feedback = (
@@ -136,15 +134,15 @@ def mr(example: Example, text: str, options: MROptions) -> Score:
 
 
 def _describe_differences(
-    said: MeaningRepresentation, wanted: MeaningRepresentation
+    answer: MeaningRepresentation, wanted: MeaningRepresentation
 ) -> Iterator[str]:
-    if said.act != wanted.act:
-        yield f"act {quote_briefly(said.act)}, wanted {quote_briefly(wanted.act)}"
-    extra = Counter(said.slots) - Counter(wanted.slots)
-    missing = Counter(wanted.slots) - Counter(said.slots)
+    if answer.act != wanted.act:
+        yield f"act {quote_briefly(answer.act)}, wanted {quote_briefly(wanted.act)}"
+    extra = Counter(answer.slots) - Counter(wanted.slots)
+    missing = Counter(wanted.slots) - Counter(answer.slots)
     if missing:
         yield "missing " + ", ".join(map(str, missing.elements()))
     if extra:
         yield "not wanted " + ", ".join(map(str, extra.elements()))
-    if said.act == wanted.act and not missing and not extra:
+    if answer.act == wanted.act and not missing and not extra:
         yield "the slots in another order, wanted " + ", ".join(s.name for s in wanted.slots)

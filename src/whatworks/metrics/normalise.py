@@ -15,6 +15,11 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LOOSE = re.compile(
     r"(?<=[$€£¥]) (?=\d)|(?<=\d) (?=[%‰°])|(?<=[\w)]) (?=[<>=] )|(?<=[<>=]) (?=[-\w])"
 )
+_MEASURED = re.compile(
+    r"(?<=\d)(?=(?:km|cm|mm|kg|mg|ml|ms|mph|gb|mb|tb|kb|hz|khz|mhz|ghz|kw|mw|kwh|lbs?|oz|ft|min|hrs?)"
+    r"(?!\w))"
+)
+"""Between a number and its unit of measure, written with or without a space."""
 _DASHES = str.maketrans(dict.fromkeys("−–—‐‑‒", "-") | {"’": "'", "`": "'"})
 _CLOSE = frozenset(".'")
 """Signs within a word: it is read on without a gap."""
@@ -54,7 +59,7 @@ def part_words(text: str) -> str:
 def _fold(text: str, close: str, wide: str) -> str:
     """Case-folded, single spaces; points and apostrophes as ``close``, others as ``wide``."""
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)
-    plain = " ".join(plain.split())
+    plain = _MEASURED.sub(" ", " ".join(plain.split()).replace(" & ", " and "))
     plain = _LOOSE.sub("", _THOUSANDS.sub("", plain))
     signs: list[str] = []
     for at, sign in enumerate(plain):

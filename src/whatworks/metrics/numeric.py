@@ -15,6 +15,7 @@ from whatworks.metrics.definition import Options, metric
 from whatworks.metrics.plain_text import match
 from whatworks.metrics.score import Score
 from whatworks.metrics.values.number import Number, find_numbers, simplify
+from whatworks.metrics.values.units import find_unit
 from whatworks.metrics.values.value import (
     Value,
     find_value,
@@ -27,6 +28,7 @@ from whatworks.metrics.values.value import (
 _Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _END = "####"
 """What GSM8K writes before a target's number."""
+_ANY = Number(Decimal(0))
 
 
 class NumericOptions(Options):
@@ -51,11 +53,8 @@ def _learn(train: Sequence[Example], aside: Sequence[Example]) -> dict[str, Any]
 
 
 def _make_label(text: str, options: NumericOptions) -> str:
-    """The value of an answer, or the last number within it."""
-    value = read_value(text, options.locale)
-    if value is None:
-        numbers = list(find_numbers(simplify(text), options.locale))
-        value = numbers[-1] if numbers else None
+    """The value of an answer, or the number within it that it gives as its answer."""
+    value = read_value(text, options.locale) or find_value(text, _ANY, options.locale)
     return "" if value is None else str(value)
 
 
@@ -64,8 +63,11 @@ def numeric(example: Example, text: str, options: NumericOptions) -> Score:
     """The target's number, however it is written; so with ranges, times and dates.
 
     Strict: the answer is one number; where the target itself is a text around a number, as in
-    "#### 42", the last number of any text. Lenient: the last number of the answer. A currency or a
-    unit that only one of the two names is that of both; per cent may be written as a share.
+    "#### 42", the number that any text gives. Lenient: the number that the answer gives: the one
+    behind "answer:" or in a box, one at the beginning that is explained, else the last; not one
+    that is denied ("not 42"), a bound ("more than 42"), or one of several guesses. A currency or a
+    unit that only one of the two names is that of both, others are converted; per cent may be
+    written as a share.
 
     Args:
         example: Its target is a number, or a text that has one ("#### 42": the one behind it).
@@ -99,15 +101,21 @@ def numeric(example: Example, text: str, options: NumericOptions) -> Score:
     )
 
 
-def _can_have_unit(said: Number, wanted: Number) -> bool:
-    """Whether a unit is one that the target has too, or that a plain number may bear."""
-    return bool(wanted.unit) or not said.unit or said.unit == "%" or said.unit.isupper()
+def _can_have_unit(number: Number, wanted: Number) -> bool:
+    """Whether a unit is one that the target has too, or that a plain number may bear.
+
+    Several words that are no unit of measure are words around the number.
+    """
+    if " " in number.unit and find_unit(number.unit) is None:
+        return False
+    currency = len(number.unit) == 3 and number.unit.isupper()
+    return bool(wanted.unit) or not number.unit or number.unit == "%" or currency
 
 
 def _find_within(example: Example, options: NumericOptions) -> Value:
     """The number that a longer target has: the one behind "####", or the only one."""
     head, mark, tail = example.target.rpartition(_END)
-    numbers = list(find_numbers(simplify(tail), options.locale))
+    numbers = [stated.value for stated in find_numbers(simplify(tail), options.locale)]
     if mark and (value := read_value(tail, options.locale)):
         return value
     if len(numbers) == 1 or (mark and numbers):

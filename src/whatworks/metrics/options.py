@@ -11,13 +11,13 @@ from whatworks.base.validation import find_problem
 
 
 def check_options(
-    function: Callable[..., Any], given: Mapping[str, Any], place: str, *, noun: str = "option"
+    function: Callable[..., Any], values: Mapping[str, Any], place: str, *, noun: str = "option"
 ) -> dict[str, Any]:
     """The settings as the function wants them.
 
     Args:
         function: Its keyword-only parameters are what can be set; one without a default must be.
-        given: Names and values.
+        values: Names and values.
         place: Where they stand, for errors.
         noun: What they are called there.
 
@@ -30,7 +30,7 @@ def check_options(
     hints = get_type_hints(function, include_extras=True)
     parameters = list_keywords(function)
     options: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in values.items():
         if name not in parameters:
             remedy = suggest_nearest(name, parameters) if parameters else f"this has no {noun}s"
             raise InputError(f"unknown {noun} {name!r}", place=place, remedy=remedy)

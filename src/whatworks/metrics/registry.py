@@ -25,6 +25,7 @@ from typing import Any
 
 from whatworks.base.errors import InputError, get_first_line, suggest_nearest
 from whatworks.base.paths import resolve_model, resolve_path
+from whatworks.base.plugins import name_package
 from whatworks.base.time_limit import OutOfTime, call_within
 from whatworks.data.task import Example, MetricSpec, Task
 from whatworks.metrics.definition import MetricDefinition, Options
@@ -146,16 +147,16 @@ class _Bound:
     def _score(self, example: Example, text: str, *, ended: bool) -> Score:
         most = limit_characters(example)
         if len(text) > most:
-            return self._unread(example, f"{len(text):,} characters, more than {most:,}")
+            return self._score_unread(example, f"{len(text):,} characters, more than {most:,}")
         seconds = self.definition.seconds(self.options)
         try:
             score = call_within(seconds, self.definition.score, example, text, self.options)
         except OutOfTime:
-            return self._unread(example, f"not scored in {seconds:g} s")
+            return self._score_unread(example, f"not scored in {seconds:g} s")
         cut_off = self.definition.cut_off
         return score if ended or cut_off is None else cut_off(score, self.options)
 
-    def _unread(self, example: Example, reason: str) -> Score:
+    def _score_unread(self, example: Example, reason: str) -> Score:
         """The score of an answer that passes a limit; the parts are those of an empty one."""
         parts: Mapping[str, float] = {}
         if not self.asks:
@@ -269,7 +270,8 @@ def find_doubtful(metric: Metric, examples: Sequence[Example]) -> dict[str, str]
 def resolve_metric(
     value: str | Mapping[str, Any] | MetricSpec, root: Path, *, helper: str | None = None
 ) -> MetricSpec:
-    """A metric as files write it; options that name files or models are absolute.
+    """A metric as files write it, and the version of the package that registers it; options that
+    name files or models are absolute.
 
     Args:
         value: The metric.
@@ -278,13 +280,15 @@ def resolve_metric(
     """
     spec = value if isinstance(value, MetricSpec) else MetricSpec.read(value)
     options = dict(spec.options)
-    if spec.name in list_entries():
-        definition = find(spec.name)
-        for option in definition.file_options() & options.keys():
-            if isinstance(options[option], str):
-                options[option] = str(resolve_path(root, options[option]).absolute())
-        for option in definition.model_options():
-            name = options.get(option, helper)
-            if isinstance(name, str):
-                options[option] = resolve_model(name, root)
-    return spec.replace(options=options)
+    known = list_entries()
+    if spec.name not in known:
+        return spec
+    definition = find(spec.name)
+    for option in definition.file_options() & options.keys():
+        if isinstance(options[option], str):
+            options[option] = str(resolve_path(root, options[option]).absolute())
+    for option in definition.model_options():
+        name = options.get(option, helper)
+        if isinstance(name, str):
+            options[option] = resolve_model(name, root)
+    return spec.replace(options=options, package=name_package(known[spec.name]))

@@ -113,18 +113,6 @@ class Metric(Protocol):
         ...
 
 
-def compute_reward(score: Score, wrong_costs: float = 0.0) -> float:
-    """A score as a reward: what counts, less what an answer costs that is wrong or malformed.
-
-    With a cost, abstaining is worth more than being wrong, as where a wrong answer costs
-    t / (1 - t) and one should answer when surer than t.
-    """
-    wrong = score.kind in ("wrong", "malformed")
-    if score.counts == "lenient":  # what is right in content is not wrong
-        wrong = wrong and not score.counted
-    return score.counted - (wrong_costs if wrong else 0.0)
-
-
 def _make_printable(line: str) -> str:
     """Without the lone surrogates that no file could hold."""
     return line.encode("utf-8", "replace").decode("utf-8")

@@ -56,11 +56,11 @@ def cut(texts: Sequence[str]) -> Pieces:
     return tuple(full[:: max(0, len(full) - 1) // MOST + 1])
 
 
-def _read_pieces(given: Any) -> Pieces:
-    if isinstance(given, list | tuple):
-        return cut(TypeAdapter(list[str]).validate_python(given))
+def _read_pieces(value: Any) -> Pieces:
+    if isinstance(value, list | tuple):
+        return cut(TypeAdapter(list[str]).validate_python(value))
 
-    data = read(Path(TypeAdapter(str).validate_python(given)))
+    data = read(Path(TypeAdapter(str).validate_python(value)))
     whole = data.format == "passages"  # opening and continuation are one text
     return cut([f"{e.text}\n{e.target}" if whole else e.target for e in data.examples])
 
@@ -224,10 +224,10 @@ def _build_classifier() -> Pipeline:
     return make_pipeline(features, LogisticRegression(C=10, class_weight="balanced"))
 
 
-def _measure_similarity(said: str, reference: str, embedder: str) -> float:
+def _measure_similarity(answer: str, reference: str, embedder: str) -> float:
     """Cosine of the two texts' embeddings, no less than 0."""
-    if said == reference:
+    if answer == reference:
         return 1.0
 
-    one, other = named(embedder).embed([said, reference])
+    one, other = named(embedder).embed([answer, reference])
     return min(1.0, max(0.0, round(float(one @ other), 6)))

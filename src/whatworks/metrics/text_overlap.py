@@ -22,13 +22,13 @@ class Overlap(NamedTuple):
     f1: float
 
 
-def measure_overlap(said: Counter[Any], wanted: Counter[Any]) -> Overlap:
+def measure_overlap(answer: Counter[Any], wanted: Counter[Any]) -> Overlap:
     """Multiset overlap; two empty multisets agree fully.
 
     Precision is the share of what was said that was wanted, recall the share of what was wanted
     that was said, F1 = 2 * common / (said + wanted).
     """
-    common, n_said, n_wanted = (said & wanted).total(), said.total(), wanted.total()
+    common, n_said, n_wanted = (answer & wanted).total(), answer.total(), wanted.total()
     if not n_said and not n_wanted:
         return Overlap(1.0, 1.0, 1.0)
     return Overlap(

@@ -4,7 +4,11 @@ Compared as the AST check of the Berkeley Function Calling Leaderboard does (Pat
 "BFCL", section 4): the same number of calls, in any order; the same name; every wanted argument
 and no other; numbers by value, texts up to case, spaces and the signs ``, . / - _ * ^``. A target
 and an answer are one call or a list of calls, each ``{"name": ..., "arguments": {...}}``, as OpenAI
-writes ``tool_calls``, or between ``<tool_call>`` tags as templates write them.
+writes ``tool_calls``, or in the marks that models put around them: ``<tool_call>`` tags (Hermes,
+Qwen), ``[TOOL_CALLS]`` (Mistral), ``<|python_tag|>`` (Llama), ``<function=NAME>``.
+
+Where nothing is to be called the target is ``[]``, or a text in a row with functions
+(``meta["tools"]``): right is an answer without calls of any of them, as BFCL counts irrelevance.
 """
 
 from __future__ import annotations
@@ -19,13 +23,18 @@ from whatworks.base.errors import InputError
 from whatworks.base.phrasing import quote_briefly
 from whatworks.data.task import Example
 from whatworks.metrics.definition import NoOptions, metric
-from whatworks.metrics.json.metric import MalformedJSON, find, parse
+from whatworks.metrics.json.parse import MalformedJSON, find, parse
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import average_parts
 
 _TAGS = re.compile(r"<tool_call>|</tool_call>")
+NAMED = re.compile(r"<function=([\w.-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
+MARKS = ("[TOOL_CALLS]", "<|python_tag|>")
+"""Stand before calls."""
 _LOOSE = re.compile(r"[ ,./\-_*^]")
 _MOST_CALLS = 50
+NONE = "[]"
+"""A target, or an answer, that calls nothing."""
 
 
 class NoCalls(ValueError):
@@ -54,7 +63,21 @@ def read_calls(text: str) -> list[ToolCall]:
         pieces = [piece for piece in _TAGS.split(text) if piece.strip()]
         # What stands outside of the tags is not part of a call.
         return [call for piece in pieces[:_MOST_CALLS] for call in _parse_calls(_parse_json(piece))]
-    return _parse_calls(_parse_json(text))
+    if NAMED.search(text) and not NAMED.sub("", text).strip():
+        found = NAMED.findall(text)[:_MOST_CALLS]
+        return [_parse_call({"name": name, "arguments": body}) for name, body in found]
+    bare = text.strip()
+    for mark in MARKS:
+        bare = bare.removeprefix(mark)
+    return _parse_calls(_parse_json(bare))
+
+
+def is_call(text: str) -> bool:
+    """Whether a whole text is a call of a tool with its arguments, or several."""
+    try:
+        return bool(read_calls(text)) and "arguments" in text
+    except NoCalls:
+        return False
 
 
 def _parse_json(text: str) -> Any:
@@ -97,15 +120,16 @@ def _make_label(text: str, options: NoOptions) -> str:
 
 @metric(figures=average_parts, label=_make_label)
 def tool_call(example: Example, text: str, options: NoOptions) -> Score:
-    """The target's calls: names and arguments.
+    """The target's calls: names and arguments; or no call, where none is wanted.
 
     Lenient: the calls within the answer. Parts: ``parsed``, ``names`` (the tools are right),
     ``arguments`` (share of the wanted arguments that are right, where the tool is).
 
     Args:
-        example: Its target is a call or a list of calls. ``meta["accepted"]`` may hold, for
-            each call, its arguments with every value that is right, as BFCL's answers do; "" among
-            them lets an argument be left out.
+        example: Its target is a call, a list of calls, ``[]``, or a text where ``meta["tools"]``
+            has functions that are not to be called. ``meta["accepted"]`` may hold, for each call,
+            its arguments with every value that is right, as BFCL's answers do; "" among them lets
+            an argument be left out.
         text: The answer.
         options: None.
 
@@ -113,6 +137,8 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
         InputError: If the target is no call.
     """
     del options
+    if wants_none(example):
+        return _score_none(text)
     try:
         target = read_calls(example.target)
     except NoCalls as error:
@@ -122,6 +148,9 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
             remedy='write {"name": ..., "arguments": {...}}, or a list of them',
         ) from None
     accepted = _read_accepted(example, target)
+    nothing: dict[str, float] = {"parsed": 1.0, "names": 0.0, "arguments": 0.0}
+    if text.strip() == NONE:
+        return Score(0.0, "abstained", "calls nothing, and a call is wanted", parts=nothing)
     try:
         answer, problem = read_calls(text), ""
     except NoCalls as error:
@@ -143,6 +172,34 @@ def tool_call(example: Example, text: str, options: NoOptions) -> Score:
     return Score(0.0, "wrong", "; ".join(wrong), parts=parts)
 
 
+def wants_none(example: Example) -> bool:
+    """Whether the row's target is that nothing is called."""
+    if example.target.strip() == NONE:
+        return True
+    return bool(example.meta.get("tools")) and not _may_be_calls(example.target)
+
+
+def _may_be_calls(target: str) -> bool:
+    """Whether a target is a call, or was meant to be one: JSON and marks are no text."""
+    text = target.strip()
+    return not text or text[0] in "[{<" or is_call(text)
+
+
+def _score_none(text: str) -> Score:
+    """An answer where nothing is to be called: right is whatever holds no call."""
+    parts: dict[str, float] = {"parsed": 1.0, "names": 1.0, "arguments": 1.0}
+    if not text.strip():
+        return Score(0.0, "malformed", "says nothing", parts=dict.fromkeys(parts, 0.0))
+    try:
+        calls = [] if text.strip() == NONE else read_calls(text)
+    except NoCalls:
+        calls = [call for call in _find_within(text, ()) if "arguments" in text]
+    if not calls:
+        return Score(1.0, "correct", parts=parts)
+    feedback = f"calls {'; '.join(map(str, calls))}, and nothing is to be called"
+    return Score(0.0, "wrong", feedback, parts={**parts, "names": 0.0, "arguments": 0.0})
+
+
 def _find_within(text: str, wanted: Sequence[ToolCall]) -> list[ToolCall]:
     """The calls that stand in a text with words around them."""
     try:
@@ -151,7 +208,7 @@ def _find_within(text: str, wanted: Sequence[ToolCall]) -> list[ToolCall]:
             return [
                 call for piece in inner[:_MOST_CALLS] for call in _parse_calls(_parse_json(piece))
             ]
-        value = find(text) if len(wanted) == 1 else find(text, like=parse("[]"))
+        value = find(text) if len(wanted) < 2 else find(text, like=parse("[]"))
         return _parse_calls(value.value) if value else []
     except NoCalls:
         return []
@@ -182,12 +239,12 @@ def _read_accepted(example: Example, wanted: Sequence[ToolCall]) -> list[Values]
 
 
 def _describe_differences(
-    said: Sequence[ToolCall], wanted: Sequence[ToolCall], accepted: Sequence[Values]
+    answer: Sequence[ToolCall], wanted: Sequence[ToolCall], accepted: Sequence[Values]
 ) -> list[str]:
     """What is wrong with the calls, each wanted one paired with the likest that is left."""
-    if len(said) != len(wanted):
-        return [f"{len(said)} calls, wanted {len(wanted)}"]
-    remaining, wrong = list(said), list[str]()
+    if len(answer) != len(wanted):
+        return [f"{len(answer)} calls, wanted {len(wanted)}"]
+    remaining, wrong = list(answer), list[str]()
     for call, values in zip(wanted, accepted, strict=True):
         best = min(remaining, key=lambda one: len(_describe_wrong(one, call, values)))
         remaining.remove(best)
@@ -195,31 +252,31 @@ def _describe_differences(
     return wrong
 
 
-def _describe_wrong(said: ToolCall, wanted: ToolCall, accepted: Values) -> list[str]:
-    if said.name != wanted.name:
-        return [f"calls {said.name!r}, wanted {wanted.name!r}"] * (1 + len(wanted.arguments))
+def _describe_wrong(call: ToolCall, wanted: ToolCall, accepted: Values) -> list[str]:
+    if call.name != wanted.name:
+        return [f"calls {call.name!r}, wanted {wanted.name!r}"] * (1 + len(wanted.arguments))
     wrong: list[str] = []
-    for name in dict.fromkeys((*wanted.arguments, *said.arguments)):
+    for name in dict.fromkeys((*wanted.arguments, *call.arguments)):
         right = [*accepted.get(name, ())]
         right += [wanted.arguments[name]] if name in wanted.arguments else []
         if not right:
             wrong.append(f"{name!r} is not wanted")
-        elif name not in said.arguments:
+        elif name not in call.arguments:
             if "" not in accepted.get(name, ()):
                 wrong.append(f"leaves out {name!r}")
-        elif not any(_is_same(said.arguments[name], one) for one in right):
-            value = quote_briefly(json.dumps(said.arguments[name]))
+        elif not any(_is_same(call.arguments[name], one) for one in right):
+            value = quote_briefly(json.dumps(call.arguments[name]))
             wrong.append(f"{name!r} is {value}, wanted {quote_briefly(json.dumps(right[-1]))}")
     return wrong
 
 
 def _measure_share(
-    said: Sequence[ToolCall], wanted: Sequence[ToolCall], accepted: Sequence[Values]
+    answer: Sequence[ToolCall], wanted: Sequence[ToolCall], accepted: Sequence[Values]
 ) -> float:
     """The share of the wanted arguments that are right in some call of their tool."""
     total = right = 0
     for call, values in zip(wanted, accepted, strict=True):
-        same = [one for one in said if one.name == call.name]
+        same = [one for one in answer if one.name == call.name]
         total += max(1, len(call.arguments))
         if same:
             least = min(len(_describe_wrong(one, call, values)) for one in same)
@@ -227,17 +284,17 @@ def _measure_share(
     return right / total
 
 
-def _is_same(said: Any, wanted: Any) -> bool:
-    if isinstance(said, bool) or isinstance(wanted, bool):
-        return said is wanted
-    if isinstance(said, str) and isinstance(wanted, str):
-        return _loosen(said) == _loosen(wanted)
-    if isinstance(said, list) and isinstance(wanted, list):
-        pairs = zip(said, wanted, strict=False)
-        return len(said) == len(wanted) and all(_is_same(one, other) for one, other in pairs)
-    if isinstance(said, Mapping) and isinstance(wanted, Mapping):
-        return said.keys() == wanted.keys() and all(_is_same(said[n], wanted[n]) for n in wanted)
-    return type(said) in (int, float, type(None)) and said == wanted
+def _is_same(value: Any, wanted: Any) -> bool:
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if isinstance(value, str) and isinstance(wanted, str):
+        return _loosen(value) == _loosen(wanted)
+    if isinstance(value, list) and isinstance(wanted, list):
+        pairs = zip(value, wanted, strict=False)
+        return len(value) == len(wanted) and all(_is_same(one, other) for one, other in pairs)
+    if isinstance(value, Mapping) and isinstance(wanted, Mapping):
+        return value.keys() == wanted.keys() and all(_is_same(value[n], wanted[n]) for n in wanted)
+    return type(value) in (int, float, type(None)) and value == wanted
 
 
 def _loosen(text: str) -> str:

@@ -21,13 +21,20 @@ from typing import Any
 from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.task import Message
 from whatworks.models import reasoning
-from whatworks.models.template_limits import make_template_refusal, render_within
+from whatworks.models.patterns import replace_surrogates
+from whatworks.models.template_rendering import (
+    FOLDED,
+    TOOLS_AS_TEXT,
+    fold_system,
+    render_text,
+    write_calls,
+)
 from whatworks.models.template_styles import STYLES, write_jinja
 
 Tokenizer = Any
 """A ``PreTrainedTokenizerBase``; transformers is not imported for the name alone."""
 
-_THINKS, _ANSWERS = "+thinking", "-thinking"
+_THINKS, _ANSWERS, _TEXT = "+thinking", "-thinking", "-tools"
 
 _HEADER = 16
 """Tokens of a prompt's end that hold the mark of an open block."""
@@ -49,12 +56,24 @@ def switch_thinking(name: str, enabled: bool | None) -> str:
     return name if enabled is None else name + (_THINKS if enabled else _ANSWERS)
 
 
+def switch_tools(name: str, native: bool) -> str:
+    """A template's name that also says whether functions are shown by it, where it can, or as
+    text."""
+    return name if native else name + _TEXT
+
+
+def read_tools(name: str) -> bool:
+    """What ``switch_tools`` put into a template's name."""
+    return not name.endswith(_TEXT)
+
+
 def read_thinking(name: str) -> bool | None:
     """What ``switch_thinking`` put into a template's name."""
     return _parse_switch(name)[1]
 
 
 def _parse_switch(name: str) -> tuple[str, bool | None]:
+    name = name.removesuffix(_TEXT)
     for ending, enabled in ((_THINKS, True), (_ANSWERS, False)):
         if name.endswith(ending):
             return name.removesuffix(ending), enabled
@@ -68,11 +87,14 @@ def use(tokenizer: Tokenizer, name: str = "auto") -> Tokenizer:
     templates begin with BOS exactly where the tokenizer itself would add one, and close answers
     with the style's own token where the vocabulary has it, else with EOS, else with ``END_TEXT``.
 
-    With ``switch_thinking`` in the name, the template is asked to let the model reason.
+    With ``switch_thinking`` in the name, the template is asked to let the model reason; with
+    ``switch_tools`` functions are shown as text though it could show them.
 
     Raises:
         InputError: If the name is unknown.
     """
+    if not read_tools(name):
+        return _prefix_template(use(tokenizer, name.removesuffix(_TEXT)), TOOLS_AS_TEXT)
     name, switch = _parse_switch(name)
     if name not in list_names():
         raise InputError(
@@ -85,7 +107,7 @@ def use(tokenizer: Tokenizer, name: str = "auto") -> Tokenizer:
         return tokenizer
     style, chosen = STYLES["plain" if name == "auto" else name], copy.copy(tokenizer)
     end = style.end if style.end in tokenizer.get_vocab() else tokenizer.eos_token
-    chosen.chat_template = write_jinja(style, end=end or END_TEXT, bos=_is_bos_added(tokenizer))
+    chosen.chat_template = write_jinja(style, end=end or END_TEXT, bos=is_bos_added(tokenizer))
     return chosen
 
 
@@ -100,13 +122,12 @@ def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int
         InputError: If the template refuses the messages even with the system text folded into
             the first user turn, which is what happens where a template has no system role.
     """
-    return _encode(tokenizer, _render_text(tokenizer, messages, ask=True))
+    return encode_plain(tokenizer, render_text(tokenizer, messages, ask=True))
 
 
 def settle_template(tokenizer: Tokenizer) -> Tokenizer:
     """A copy whose own template asks as ``encode_prompt`` does: without reasoning, and with
-    the system text folded where there is no system role. For all that renders messages by itself:
-    trainers, and whoever loads an export.
+    the system text folded where there is no system role. For whoever loads an export.
 
     Args:
         tokenizer: One that ``use`` returned.
@@ -116,10 +137,24 @@ def settle_template(tokenizer: Tokenizer) -> Tokenizer:
         Message(role="user", content="whatworks question"),
     ]
     turns = [{"role": m.role, "content": m.content} for m in probe]
-    same = [Message.model_validate(turn) for turn in _fold_system(turns)]
-    folds = _render_text(tokenizer, probe, ask=True) == _render_text(tokenizer, same, ask=True)
+    same = [Message.model_validate(turn) for turn in fold_system(turns)]
+    folds = render_text(tokenizer, probe, ask=True) == render_text(tokenizer, same, ask=True)
     before = _write_switch("false") if "enable_thinking" in str(tokenizer.chat_template) else ""
-    return _prefix_template(tokenizer, before + (_FOLDED if folds else ""))
+    return _prefix_template(tokenizer, before + (FOLDED if folds else ""))
+
+
+def render_for_trainer(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy for a trainer that asks the tokenizer to render: ``encode_prompt`` does it, with its
+    ids and its limits, whatever the template is.
+    """
+
+    def render(conversation: Sequence[Sequence[dict[str, str]]], **_: Any) -> dict[str, Any]:
+        prompts = [[Message.model_validate(turn) for turn in turns] for turns in conversation]
+        return {"input_ids": [encode_prompt(tokenizer, messages) for messages in prompts]}
+
+    chosen = copy.copy(tokenizer)
+    chosen.apply_chat_template = render
+    return chosen
 
 
 def _write_switch(value: str) -> str:
@@ -138,9 +173,9 @@ def _prefix_template(tokenizer: Tokenizer, before: str) -> Tokenizer:
 def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
     """Ids of plain text as pretraining has it: no template, BOS where the tokenizer adds one, EOS
     where it has one."""
-    before = [int(tokenizer.bos_token_id)] if _is_bos_added(tokenizer) else []
+    before = [int(tokenizer.bos_token_id)] if is_bos_added(tokenizer) else []
     after = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
-    return [*before, *_encode(tokenizer, text), *after]
+    return [*before, *encode_plain(tokenizer, text), *after]
 
 
 def encode_completion(tokenizer: Tokenizer, target: str, *, end: bool = True) -> list[int]:
@@ -155,14 +190,18 @@ def encode_completion(tokenizer: Tokenizer, target: str, *, end: bool = True) ->
     tail = find_ending(tokenizer)
     target = reasoning.continue_prompt(tail.header, target, reasoning.list_marks(tokenizer))
     if end and not tail.ids:
-        return _encode(tokenizer, tail.lead + target + tail.text)
-    return _encode(tokenizer, tail.lead + target) + (list(tail.ids) if end else [])
+        return encode_plain(tokenizer, tail.lead + target + tail.text)
+    return encode_plain(tokenizer, tail.lead + target) + (list(tail.ids) if end else [])
 
 
 def encode_training(
     tokenizer: Tokenizer, messages: Sequence[Message], target: str
 ) -> tuple[list[int], list[int]]:
-    """Prompt ids exactly as at generation time, and completion ids with the end of turn."""
+    """Prompt ids exactly as at generation time, and completion ids with the end of turn.
+
+    Calls of functions that the template shows are learned as it writes them.
+    """
+    target = write_calls(tokenizer, messages, target)
     return encode_prompt(tokenizer, messages), encode_completion(tokenizer, target)
 
 
@@ -212,7 +251,7 @@ def describe_response(tokenizer: Tokenizer) -> dict[str, Any]:
 def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """The text of an answer's ids, without the template's lead and without special tokens, but for
     the marks of reasoning."""
-    marks, text, begin = _find_special_marks(tokenizer), "", 0
+    marks, text, begin = find_special_marks(tokenizer), "", 0
     for at, one in enumerate(ids if marks else ()):
         if one in marks:
             text += _decode_plain(tokenizer, ids[begin:at]) + marks[one]
@@ -242,7 +281,7 @@ def split_answer(
 def close_reasoning(tokenizer: Tokenizer) -> list[int]:
     """Ids that close a block of reasoning which the template leaves open, if it does."""
     header = find_ending(tokenizer).header
-    return _encode(tokenizer, reasoning.close(header, reasoning.list_marks(tokenizer)))
+    return encode_plain(tokenizer, reasoning.close(header, reasoning.list_marks(tokenizer)))
 
 
 def may_reason(tokenizer: Tokenizer) -> bool | None:
@@ -263,7 +302,7 @@ def _decode_plain(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _find_special_marks(tokenizer: Tokenizer) -> dict[int, str]:
+def find_special_marks(tokenizer: Tokenizer) -> dict[int, str]:
     """Marks of reasoning that are special tokens, which decoding would leave out."""
     texts = {text for marks in reasoning.list_marks(tokenizer) for text in marks}
     special = _list_special_ids(tokenizer)
@@ -283,22 +322,22 @@ def _probe_ending(tokenizer: Tokenizer, template: str) -> Ending:
     ask, answer, again = "whatworks question", "whatworks answer", "whatworks again"
     opened = [Message(role="user", content=ask)]
     closed = [*opened, Message(role="assistant", content=answer)]
-    prompt = _render_text(tokenizer, opened, ask=True)
-    full = _render_text(tokenizer, closed, ask=False)
+    prompt = render_text(tokenizer, opened, ask=True)
+    full = render_text(tokenizer, closed, ask=False)
     between, _, tail = full.removeprefix(prompt).partition(answer)
     lead = between if full.startswith(prompt) and not between.strip() else ""
     if lead.startswith(" ") and _is_space_added(tokenizer):
         lead = lead[1:]
     special = _list_special_ids(tokenizer)
     eos = tokenizer.eos_token_id
-    tail_ids = _encode(tokenizer, tail) if tail else []
+    tail_ids = encode_plain(tokenizer, tail) if tail else []
     closing = next((i for i in tail_ids if i in special), eos)
     visible = tail.strip() if not special.intersection(tail_ids) else ""
     further = [*closed, Message(role="user", content=again)]
     header = _find_next_header(tokenizer, further, answer, again, closing)
     text = "" if closing is not None else (visible or END_TEXT)
     return Ending(
-        header=prompt.removeprefix(_render_text(tokenizer, opened, ask=False)) or prompt,
+        header=prompt.removeprefix(render_text(tokenizer, opened, ask=False)) or prompt,
         lead=lead,
         ids=() if closing is None else (int(closing),),
         text=text,
@@ -311,70 +350,33 @@ def _find_next_header(
     tokenizer: Tokenizer, further: list[Message], answer: str, again: str, closing: int | None
 ) -> str:
     """The header of a user turn after an answer, empty where special tokens mark it."""
-    between = _render_text(tokenizer, further, ask=False).partition(answer)[2].partition(again)[0]
+    between = render_text(tokenizer, further, ask=False).partition(answer)[2].partition(again)[0]
     if closing is not None:
         between = between.replace(str(tokenizer.convert_ids_to_tokens(closing)), "", 1)
     else:
         between = between.replace(END_TEXT, "", 1)
     if (
-        _list_special_ids(tokenizer).intersection(_encode(tokenizer, between))
+        _list_special_ids(tokenizer).intersection(encode_plain(tokenizer, between))
         or not between.strip()
     ):
         return ""
     return ("\n" if between.startswith("\n") else "") + between.rstrip().lstrip("\n")
 
 
-def _render_text(tokenizer: Tokenizer, messages: Sequence[Message], *, ask: bool) -> str:
-    from jinja2 import TemplateError
-
-    turns = [{"role": m.role, "content": m.content} for m in messages]
-
-    try:
-        text = render_within(tokenizer, turns, ask=ask)
-        if turns[0]["role"] != "system" or turns[0]["content"].strip() in text:
-            return text
-    except TemplateError as error:
-        if turns[0]["role"] != "system":
-            raise make_template_refusal(error) from error
-    try:
-        return render_within(tokenizer, _fold_system(turns), ask=ask)
-    except TemplateError as error:
-        raise make_template_refusal(error) from error
+def encode_plain(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of a text as it stands: templates write their own BOS, more would double it."""
+    return list(tokenizer(replace_surrogates(text), add_special_tokens=False)["input_ids"])
 
 
-def _fold_system(turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The system text in front of the first user turn, for templates without a system role."""
-    system, rest = turns[0]["content"], turns[1:]
-    if not rest or rest[0]["role"] != "user":
-        return [{"role": "user", "content": system}, *rest]
-    first = {"role": "user", "content": f"{system}\n\n{rest[0]['content']}"}
-    return [first, *rest[1:]]
-
-
-_FOLDED = """\
-{% if messages[0]['role'] == 'system' %}\
-{% set folded_text, messages = messages[0]['content'], messages[1:] %}\
-{% if messages and messages[0]['role'] == 'user' %}\
-{% set folded_text, messages = folded_text + '\\n\\n' + messages[0]['content'], messages[1:] %}\
-{% endif %}\
-{% set messages = [{'role': 'user', 'content': folded_text}] + messages %}\
-{% endif %}"""
-"""``_fold_system`` as a template says it."""
-
-
-def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    # Templates write their own BOS; adding special tokens here would double it.
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _is_bos_added(tokenizer: Tokenizer) -> bool:
+def is_bos_added(tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer itself begins a text with its BOS token."""
     bos = tokenizer.bos_token_id
     return bos is not None and list(tokenizer("a")["input_ids"])[:1] == [bos]
 
 
 def _is_space_added(tokenizer: Tokenizer) -> bool:
     """Whether the tokenizer itself puts a space before a text (``add_prefix_space``)."""
-    first = _encode(tokenizer, "a")[:1]
+    first = encode_plain(tokenizer, "a")[:1]
     # SentencePiece and byte-level tokenizers write the space differently.
     return bool(first) and str(tokenizer.convert_ids_to_tokens(first[0])).startswith(("▁", "Ġ"))
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.errors import InputError, get_first_line, suggest_nearest
 from whatworks.base.frozen import Frozen
 from whatworks.base.paths import resolve_path
 from whatworks.models.json_schema import Schema
@@ -47,7 +47,7 @@ class Constraint(Frozen):
     choices: tuple[str, ...] = ()
 
     @classmethod
-    def of_schema(cls, contents: Mapping[str, Any] | bool) -> Constraint:
+    def from_schema(cls, contents: Mapping[str, Any] | bool) -> Constraint:
         """The constraint to a JSON Schema."""
         return cls(kind="json_schema", text=json.dumps(contents, ensure_ascii=False))
 
@@ -79,30 +79,30 @@ class Constraint(Frozen):
 AUTO = Constraint(kind="auto")
 
 
-def read(given: Any, root: Path) -> Constraint:
+def read(written: Any, root: Path) -> Constraint:
     """A constraint as a study file writes it.
 
     ``auto``; ``{json_schema: {...}}`` or its file; ``{regex: ...}``; ``{choices: [...]}``;
     ``{lark: ...}``, the grammar or its file ``*.lark``.
 
     Args:
-        given: What stands in the file.
+        written: What stands in the file.
         root: Folder that paths are relative to.
 
     Raises:
         InputError: If it is none of these, or a file cannot be read.
     """
     place = "constraint"
-    if given == "auto":
+    if written == "auto":
         return AUTO
-    if isinstance(given, str) or not isinstance(given, Mapping) or len(given) != 1:
+    if isinstance(written, str) or not isinstance(written, Mapping) or len(written) != 1:
         raise InputError(
-            f"{given!r} is no constraint",
+            f"{written!r} is no constraint",
             place=place,
             remedy="write auto, or one of {json_schema: FILE}, {regex: ...}, {choices: [...]}, "
             "{lark: FILE}",
         )
-    kind, value = next(iter(given.items()))
+    kind, value = next(iter(written.items()))
     if kind == "json_schema" and isinstance(value, str):
         value = Schema(resolve_path(root, value)).contents
     if kind == "lark" and isinstance(value, str) and re.fullmatch(r"\s*\S.*\.lark\s*", value):
@@ -143,7 +143,7 @@ def make_constraint(kind: str, value: Any) -> Constraint:
             raise InputError(
                 "a JSON Schema is an object", place=place, remedy="give one, or a file with one"
             )
-        return Constraint.of_schema(Schema(value).contents)
+        return Constraint.from_schema(Schema(value).contents)
     if not isinstance(value, str):
         raise InputError(
             f"a constraint of kind {kind} is a text, not {value!r}",
@@ -157,9 +157,9 @@ def make_constraint(kind: str, value: Any) -> Constraint:
     if kind == "regex":
         try:
             re.compile(value)
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             raise InputError(
-                f"no regular expression: {error}",
+                f"no regular expression: {get_first_line(error)}",
                 place=place,
                 remedy="mend it there; in YAML, single quotes keep backslashes as they are",
             ) from error
@@ -174,4 +174,4 @@ def _rename_start(grammar: str) -> str:
 
 def _escape_slashes(pattern: str) -> str:
     """A regular expression as it stands between slashes."""
-    return re.sub(r"\\.|/", lambda found: "\\/" if found[0] == "/" else found[0], pattern)
+    return re.sub(r"\\.|/", lambda match: "\\/" if match[0] == "/" else match[0], pattern)

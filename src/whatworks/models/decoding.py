@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from whatworks.base.frozen import Frozen
 from whatworks.data.task import MetricSpec
 from whatworks.models.constraint import Constraint
+from whatworks.models.token_rules import TokenRules
 
 
 class Decoding(Frozen):
@@ -24,6 +27,7 @@ class Decoding(Frozen):
         pick: Which one: ``majority`` (the label with most votes), ``likeliest`` (by mean
             log-probability) or ``reward``.
         reward: The metric behind ``reward``; it sees no target.
+        rules: Further rules for each token, as a server's requests give them.
     """
 
     max_tokens: int = 64
@@ -35,3 +39,12 @@ class Decoding(Frozen):
     samples: int = 1
     pick: Literal["majority", "likeliest", "reward"] = "majority"
     reward: MetricSpec | None = None
+    rules: TokenRules | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_rules(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without rules, what is written and its key are as they were before there were any."""
+        content: dict[str, Any] = write(self)
+        if self.rules is None:
+            del content["rules"]
+        return content

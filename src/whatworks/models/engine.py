@@ -47,7 +47,8 @@ class Generation:
         completion_tokens: Tokens written, the end token included.
         seconds: This request's share of the wall time of the batch it ran in.
         finish: ``stop`` (the model or a stop string ended it), ``length`` (cut off) or
-            ``overflow`` (not asked: the prompt leaves no room in the model's context).
+            ``overflow`` (not asked: the prompt leaves no room in the model's context) or
+            ``missing`` (a system whose answers are given has none to this row).
         logprob: Sum of the natural-log probabilities of the tokens written, by the model itself:
             before temperature, nucleus and constraint. None where unknown.
         samples: How many answers were drawn for it; tokens and seconds are those of all.
@@ -56,18 +57,20 @@ class Generation:
         reasoning_tokens: How many of them; an estimate where a server does not say.
         ids: The tokens as they were drawn, those of an end or a stop string included; empty where
             unknown.
+        cached_tokens: Of the tokens read, those that a server says it had in its cache.
     """
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    finish: Literal["stop", "length", "overflow"] = "stop"
+    finish: Literal["stop", "length", "overflow", "missing"] = "stop"
     logprob: float | None = None
     samples: int = 1
     ids: tuple[int, ...] = ()
     reasoning: str = ""
     reasoning_tokens: int = 0
+    cached_tokens: int = 0
 
     def __post_init__(self) -> None:
         """Read from JSON, the ids are a list."""
@@ -92,14 +95,19 @@ class Token:
     """A token as it was drawn.
 
     Attributes:
-        text: Its own text; empty for an end token, which is no part of the answer.
+        text: Its own text, with the blank before it, which an answer does not begin with; empty
+            for an end token, which is no part of the answer.
         logprob: Its natural-log probability by the model itself.
         so_far: The answer up to and with it, without what may still become a stop string.
+        tops: The likeliest tokens in its place, with their log-probabilities, where asked for.
+        lead: The blank before it that the answer drops, if it is the first one.
     """
 
     text: str
     logprob: float
     so_far: str
+    tops: tuple[tuple[str, float], ...] = ()
+    lead: str = ""
 
 
 @dataclass(frozen=True)

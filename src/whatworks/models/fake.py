@@ -197,7 +197,7 @@ class FakeEngine:
         answers: list[Generation] = []
         for at, messages in enumerate(prompts):
             self.seen.append(tuple(messages))
-            answers.append(self._one(at, messages, decoding))
+            answers.append(self._answer_one(at, messages, decoding))
             if on_done is not None:
                 on_done(1)
         return answers
@@ -243,7 +243,7 @@ class FakeEngine:
         """Whether any request so far contained the text."""
         return any(text in message.content for messages in self.seen for message in messages)
 
-    def _one(self, at: int, messages: Sequence[Message], decoding: Decoding) -> Generation:
+    def _answer_one(self, at: int, messages: Sequence[Message], decoding: Decoding) -> Generation:
         started = time.perf_counter()
         whole = format_transcript(messages)
         if self._fail and self._fail in whole:
@@ -293,7 +293,7 @@ def _read_script(written: Any, *, place: str) -> Script:
         raise explain(
             error,
             Script,
-            of="the script of the fake model",
+            subject="the script of the fake model",
             place=place,
             remedy='write {"answers": [{"contains": "...", "answer": "..."}], "default": "..."}',
         ) from error

@@ -95,12 +95,17 @@ def describe_origin(name: str) -> str:
 
 
 def _find_on_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise InputError(f"no model folder {name}", remedy="check the path")
     if name.lower().endswith(".gguf"):
         raise InputError(f"no GGUF file {name}", remedy="check the path")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise InputError(
+            f"no model {name} without the packages of local models",
+            remedy="pip install 'whatworks[local]'",
+        ) from error
     return _find_or_download(
         name,
         f"huggingface-cli download {name}",

@@ -20,12 +20,15 @@ from typing import Any
 
 from whatworks.base.errors import InputError, get_first_line
 from whatworks.base.frozen import Frozen
+from whatworks.base.lock import hold_lock
 from whatworks.base.paths import CACHE, find_cache_folder
 from whatworks.base.store import explain_disk_errors
 from whatworks.models.embedded import compute_sha256
 from whatworks.models.quiet import silence_loading
 
 RECORD = "dequantised.json"
+LOCK_SECONDS = 3600.0
+"""How long to wait for another process that writes the same model."""
 LARGE = 10**9
 """Parameters above which the folder holds ``bfloat16``: its rounding, 2^-9, is small beside that of
 any quantisation, and ``float32`` would take twice the disk."""
@@ -78,7 +81,6 @@ def dequantise(file: Path, *, expected: str = "") -> Path:
 @lru_cache(maxsize=8)
 def _dequantise(file: Path, size: int, changed: int, expected: str, root: Path) -> Path:
     del size, changed  # part of the key: another content under the same name is another model
-    from filelock import FileLock
 
     if _SHARD.search(file.name):
         raise InputError(
@@ -96,7 +98,8 @@ def _dequantise(file: Path, size: int, changed: int, expected: str, root: Path) 
     folder = root / "gguf" / actual[:16]
     with explain_disk_errors(folder, f"choose another folder: export {CACHE}=FOLDER"):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
+        # Not `.lock`: earlier versions left an empty file of that name, which nobody holds.
+        with hold_lock(folder.with_suffix(".held"), "this model's cache", seconds=LOCK_SECONDS):
             if not folder.is_dir():
                 draft = folder.with_suffix(".unfinished")
                 shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed

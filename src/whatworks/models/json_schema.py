@@ -70,22 +70,22 @@ def _with_linear_patterns(validator: Any) -> Any:
         if run.is_type(value, "string") and not search(wanted, value):
             yield ValidationError(f"{value!r} does not match {wanted!r}")
 
-    def pattern_properties(run: Any, given: Any, value: Any, schema: Any) -> Iterator[Any]:
+    def pattern_properties(run: Any, patterns: Any, value: Any, schema: Any) -> Iterator[Any]:
         del schema
         if not run.is_type(value, "object"):
             return
-        for expression, inner in given.items():
+        for expression, inner in patterns.items():
             for name in value:
                 if search(expression, name):
                     yield from run.descend(value[name], inner, path=name, schema_path=expression)
 
-    def additional_properties(run: Any, given: Any, value: Any, schema: Any) -> Iterator[Any]:
+    def additional_properties(run: Any, allowed: Any, value: Any, schema: Any) -> Iterator[Any]:
         patterns: Any = schema.get("patternProperties")
         if patterns and run.is_type(value, "object"):
             # Those that a pattern allows are taken away; the rest is judged without patterns.
             value = {n: v for n, v in value.items() if not any(search(p, n) for p in patterns)}
             schema = {n: v for n, v in schema.items() if n != "patternProperties"}
-        yield from plain(run, given, value, schema)
+        yield from plain(run, allowed, value, schema)
 
     keywords: dict[str, Any] = {"pattern": pattern, "patternProperties": pattern_properties}
     if plain is not None:

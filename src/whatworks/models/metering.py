@@ -147,7 +147,7 @@ class Meter:
         tokens, usd = self.ledger.all_tokens, self.ledger.all_usd
         for at, (read, written) in enumerate(most):
             tokens += read + written
-            usd += self.price.of(read, written) if self.price else 0.0
+            usd += self.price.compute_cost(read, written) if self.price else 0.0
             for name, limit, spent in (
                 ("tokens", self.budget.tokens, tokens),
                 ("usd", self.budget.usd, usd),
@@ -165,7 +165,10 @@ class Meter:
         read = sum(g.prompt_tokens for g in generations)
         written = sum(g.completion_tokens for g in generations)
         seconds = sum(g.seconds for g in generations)
-        usd = self.price.of(read, written) if self.price else 0.0
+        cached = sum(g.cached_tokens for g in generations)
+        usd = 0.0
+        if self.price:
+            usd = self.price.compute_cost(read, written, cached=cached, seconds=seconds)
         if self.helper:
             spent = Ledger(
                 helper_requests=requests,

@@ -20,7 +20,7 @@ def search(pattern: str, text: str) -> bool:
 
     ``$`` is the end of the text, and ``\\d`` a digit of ASCII, as in JSON Schema's patterns.
     """
-    return _compile_pattern(pattern).search(_replace_surrogates(text)) is not None
+    return _compile_pattern(pattern).search(replace_surrogates(text)) is not None
 
 
 def is_whole(pattern: str, text: str) -> bool | None:
@@ -28,17 +28,17 @@ def is_whole(pattern: str, text: str) -> bool | None:
 
     Classes are those of Unicode, as they are in Python and where answers are decoded.
     """
-    found = _compile_linear(_name_classes(pattern))
-    return None if found is None else found.fullmatch(_replace_surrogates(text)) is not None
+    compiled = _compile_linear(_name_classes(pattern))
+    return None if compiled is None else compiled.fullmatch(replace_surrogates(text)) is not None
 
 
 def _name_classes(pattern: str) -> str:
     """A pattern with ``\\d``, ``\\w`` and ``\\s`` written as RE2 writes Unicode's."""
     within = False
 
-    def name(found: re.Match[str]) -> str:
+    def name(match: re.Match[str]) -> str:
         nonlocal within
-        piece = found[0]
+        piece = match[0]
         if piece[0] != "\\":
             within = piece[-1] != "]" if within else piece[0] == "["
             return piece
@@ -51,8 +51,8 @@ def _name_classes(pattern: str) -> str:
 
 
 def _compile_pattern(pattern: str) -> Any:
-    found = _compile_linear(pattern)
-    return re.compile(pattern, re.ASCII) if found is None else found
+    compiled = _compile_linear(pattern)
+    return re.compile(pattern, re.ASCII) if compiled is None else compiled
 
 
 @lru_cache(maxsize=512)
@@ -63,11 +63,11 @@ def _compile_linear(pattern: str) -> Any:
     options: Any = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(_replace_surrogates(pattern), options)
+        return re2.compile(replace_surrogates(pattern), options)
     except re2.error:
         return None
 
 
-def _replace_surrogates(text: str) -> str:
-    """Without the lone surrogates that RE2's UTF-8 cannot hold."""
+def replace_surrogates(text: str) -> str:
+    """The text with ``?`` for lone surrogates, which UTF-8 (RE2, tokenizers, files) cannot hold."""
     return text.encode("utf-8", "replace").decode()

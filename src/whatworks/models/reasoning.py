@@ -64,22 +64,24 @@ def split(text: str, *, opened: bool = False, marks: Sequence[Marks] = MARKS) ->
         opened: Whether the template has opened the block already.
         marks: Those to look for.
     """
-    start = text.lstrip()
-    begun = next((pair for pair in marks if start.startswith(pair[0])), None)
-    if begun is not None:
-        inside, ends = start.removeprefix(begun[0]), [begun[1]]
-    else:
-        inside, ends = text, [close for _, close in marks]
-    places = [(at, close) for close in ends if (at := inside.find(close)) >= 0]
-    if places:
+    blocks: list[str] = []
+    while True:
+        start = text.lstrip()
+        begun = next((pair for pair in marks if start.startswith(pair[0])), None)
+        if begun is not None:
+            inside, ends = start.removeprefix(begun[0]), [begun[1]]
+        else:
+            inside, ends = text, [close for _, close in marks]
+        places = [(at, close) for close in ends if (at := inside.find(close)) >= 0]
+        if not places:
+            break
         at, close = min(places)
+        blocks.append(inside[:at].strip())
         # A second block, of a model that begins anew, is reasoning too.
-        rest = split(inside[at + len(close) :].lstrip(), marks=marks)
-        both = [part for part in (inside[:at].strip(), rest.reasoning) if part]
-        return Split("\n\n".join(both), rest.answer, rest.open)
+        text, opened = inside[at + len(close) :].lstrip(), False
     if begun is not None or opened:
-        return Split(inside.strip(), "", open=True)
-    return Split("", text)
+        return Split("\n\n".join(filter(None, [*blocks, inside.strip()])), "", open=True)
+    return Split("\n\n".join(filter(None, blocks)), text)
 
 
 def holds_reasoning(text: str, marks: Sequence[Marks] = MARKS) -> bool:

@@ -12,6 +12,7 @@ from whatworks.base.frozen import Frozen
 from whatworks.data.task import Example, Pair
 from whatworks.models.decoding import Decoding
 from whatworks.models.weights import Weights
+from whatworks.prompts.answerers import AnyAnswerer
 from whatworks.prompts.lessons import Lesson, Lessons
 from whatworks.prompts.prompt import Prompt
 
@@ -20,27 +21,36 @@ class Candidate(Frozen):
     """A prompt, weights and decoding: frozen, with a content key.
 
     ``lessons`` are what a data step left for the trainer after it; no answer depends on them.
+    ``answerer`` answers in the place of the weights, where there is one.
     """
 
     prompt: Prompt
     weights: Weights
     decoding: Decoding = Decoding()
     lessons: Lessons | None = Field(default=None, exclude_if=lambda value: value is None)
+    answerer: AnyAnswerer | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def asked(self) -> Candidate:
         """The candidate as it is asked, exported and served: without lessons."""
         return self if self.lessons is None else self.replace(lessons=None)
 
+    @property
+    def fitted(self) -> bool:
+        """Whether something in it was fitted to train rows, which then say too much good of it."""
+        if self.answerer is not None:
+            return self.answerer.fitted
+        return bool(self.weights.stages) or self.prompt.query_map is not None
+
     def rows(self, train: tuple[Example, ...]) -> tuple[Example, ...]:
         """The rows that a trainer learns from."""
         return train if self.lessons is None else self.lessons.rows_with(train)
 
-    def pairs(self, given: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    def pairs(self, own: tuple[Pair, ...]) -> tuple[Pair, ...]:
         """The pairs that a trainer learns from."""
-        return given if self.lessons is None else self.lessons.pairs_with(given)
+        return own if self.lessons is None else self.lessons.pairs_with(own)
 
-    def learned(self, what: Lesson) -> Candidate:
+    def drop_lesson(self, what: Lesson) -> Candidate:
         """The same candidate when a trainer has learned its rows, or its pairs."""
         if self.lessons is None:
             return self

@@ -40,8 +40,8 @@ class Lessons(Frozen):
             return train
         return (*train, *self.rows) if self.place == "beside" else self.rows
 
-    def pairs_with(self, given: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    def pairs_with(self, own: tuple[Pair, ...]) -> tuple[Pair, ...]:
         """What a trainer of preferences learns, where the task has these pairs."""
         if self.pairs is None:
-            return given
-        return (*given, *self.pairs) if self.place == "beside" else self.pairs
+            return own
+        return (*own, *self.pairs) if self.place == "beside" else self.pairs

@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
-from whatworks.base.frozen import Frozen, Named, NamedStore
+from pydantic import Field
+
+from whatworks.base.file_ref import Named, NamedStore
+from whatworks.base.frozen import Frozen
 from whatworks.data.task import Document, Example
 from whatworks.prompts.retrieval import Pool
+from whatworks.prompts.retrieval.query_map import QueryMap
 from whatworks.prompts.retrieval.recall import get_document_id
 
 UNKNOWN = "Not in the documents."
@@ -28,9 +32,6 @@ BALANCED = 4
 
 MMR = 0.3
 """Weight of diversity where passages are spread out."""
-
-TOOLS = 'Functions that can be called, by [{"name": ..., "arguments": {...}}]: '
-"""Stands before the functions of a conversation; calls are written so wherever data are read."""
 
 CITE = "After the answer, name the passage that it stands in, like [1]."
 MAY_NOT_KNOW = f"If the passages do not hold the answer, say: {UNKNOWN}"
@@ -122,13 +123,17 @@ class Context(Frozen):
 
 
 class Prompt(Frozen):
-    """What stands around an input: instructions, demonstrations, passages."""
+    """What stands around an input: instructions, demonstrations, passages.
+
+    ``query_map`` moves the vectors of requests before passages are searched by them.
+    """
 
     instructions: str = ""
     demos: Demos | None = None
     context: Context | None = None
+    query_map: QueryMap | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def oracle(self) -> bool:
-        """Whether it shows what only a measurement knows, so that no request can be served so."""
+        """Whether it shows what only a measurement knows; such a prompt cannot be served."""
         return self.context is not None and self.context.passages != "retrieved"

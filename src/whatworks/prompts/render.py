@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from whatworks.data.near_duplicates import is_repeat, is_same_source
 from whatworks.data.task import Document, Example, Message, format_transcript
-from whatworks.prompts.prompt import BALANCED, MMR, RERANKED, TOOLS, Context, Prompt
+from whatworks.data.tools import show_tools
+from whatworks.prompts.prompt import BALANCED, MMR, RERANKED, Context, Prompt
 from whatworks.prompts.retrieval import Index, get_index
+from whatworks.prompts.retrieval.query_map import QueryMap
 from whatworks.prompts.retrieval.recall import get_document_id
 from whatworks.prompts.retrieval.reranking import load_reranker
 
@@ -55,10 +57,12 @@ def render(prompt: Prompt, example: Example, *, exclude: Collection[Example]) ->
     system = [prompt.instructions] if prompt.instructions else []
     system += prompt.context.asks if prompt.context else []
     system += [m.content for m in example.messages if m.role == "system"]
-    system += _format_tools(example)
+    shown = "".join(m.tools for m in example.messages[:1])  # a request that shows them itself
     messages: list[Message] = []
     if system:
-        messages.append(Message(role="system", content="\n".join(system)))
+        messages.append(Message(role="system", content="\n".join(system), tools=shown))
+    if tools := _read_tools(example):
+        messages = [*show_tools(messages, tools)]
     demonstrations = _choose_demos(prompt, example, exclude=exclude)
     for demo in demonstrations:
         messages.extend(list_turns(demo))
@@ -78,12 +82,12 @@ def render_each(prompt: Prompt, examples: Sequence[Example]) -> list[Rendering]:
     return [render(prompt, example, exclude=[example]) for example in examples]
 
 
-def _format_tools(example: Example) -> list[str]:
+def _read_tools(example: Example) -> str:
     """The functions that a conversation may call, as data keep them: ``meta["tools"]``."""
     tools = example.meta.get("tools") if example.messages else None
     if not tools or tools == "[]":
-        return []
-    return [TOOLS + (tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False))]
+        return ""
+    return tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False)
 
 
 def list_turns(example: Example) -> list[Message]:
@@ -100,20 +104,20 @@ def _choose_demos(
     if demos is None or not demos.pool or demos.k < 1:
         return []
 
-    def allowed(position: int) -> bool:
+    def may_show(position: int) -> bool:
         return not any(is_same_source(demos.pool[position], row) for row in exclude)
 
     if demos.select == "fixed":
-        chosen = [i for i in range(len(demos.pool)) if allowed(i)][: demos.k]
+        chosen = [i for i in range(len(demos.pool)) if may_show(i)][: demos.k]
         return [demos.pool[i] for i in chosen]
 
-    always = [i for i in range(len(demos.pool)) if allowed(i)][: demos.fixed]
+    always = [i for i in range(len(demos.pool)) if may_show(i)][: demos.fixed]
     count = demos.k - len(always)
-    index = get_index(demos.texts, "vector", demos.embedder)
+    index = get_index(demos.texts, "vector", str(demos.embedder))
     hits = index.search(
         example.text,
         BALANCED * count if demos.balance else count,
-        allowed=lambda i: i not in always and allowed(i),
+        allowed=lambda i: i not in always and may_show(i),
         diversity=demos.diversity,
     )
     positions = [hit.position for hit in hits]
@@ -139,27 +143,27 @@ def _choose_passages(
     if context is None or not context.chunks or context.k < 1:
         return []
     chunks = context.chunks
-    query = list_turns(example)[-1].content
+    query = find_query(example)
     gold = list(
         dict.fromkeys(i for name in example.evidence for i in context.by_name.get(name, ()))
     )
     if context.passages == "gold" and len(gold) <= context.k:
         return [chunks[i] for i in gold]
 
-    def allowed(position: int) -> bool:
+    def may_show(position: int) -> bool:
         if context.passages != "retrieved" and (position in gold) != (context.passages == "gold"):
             return False
         return not any(is_repeat(chunks[position], row) for row in exclude)
 
-    index = _index_passages(context)
+    index = _index_passages(context, prompt.query_map)
     if context.rerank in ("", "mmr"):
         diversity = MMR if context.rerank else 0.0
-        hits = index.search(query, context.k, allowed=allowed, diversity=diversity)
+        hits = index.search(query, context.k, allowed=may_show, diversity=diversity)
         return [chunks[hit.position] for hit in hits]
 
-    hits = index.search(query, RERANKED * context.k, allowed=allowed)
+    hits = index.search(query, RERANKED * context.k, allowed=may_show)
     candidates = [chunks[hit.position] for hit in hits]
-    order = load_reranker(context.rerank).order(query, [chunk.passage for chunk in candidates])
+    order = load_reranker(str(context.rerank)).order(query, [chunk.passage for chunk in candidates])
     return [candidates[i] for i in order[: context.k]]
 
 
@@ -169,9 +173,13 @@ def is_evidence(passage: Document, example: Example) -> bool:
     return get_document_id(passage.id) in example.evidence or passage.id in example.evidence
 
 
-def _index_passages(context: Context) -> Index:
+def find_query(example: Example) -> str:
+    """What passages are searched by: the last turn of the request."""
+    return list_turns(example)[-1].content
 
-    return get_index(context.texts, context.search, context.embedder, context.store)
+
+def _index_passages(context: Context, query_map: QueryMap | None) -> Index:
+    return get_index(context.texts, context.search, str(context.embedder), context.store, query_map)
 
 
 def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
@@ -181,10 +189,11 @@ def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
         return
 
     if demos is not None and demos.select == "nearest":
-        index = get_index(demos.texts, "vector", demos.embedder)
+        index = get_index(demos.texts, "vector", str(demos.embedder))
         index.warm([example.text for example in examples])
     if context is not None and context.chunks:
-        _index_passages(context).warm([list_turns(example)[-1].content for example in examples])
+        index = _index_passages(context, prompt.query_map)
+        index.warm([find_query(example) for example in examples])
 
 
 def outline(prompt: Prompt) -> str:

@@ -14,6 +14,8 @@ from whatworks.prompts.candidate import Candidate
 SENTENCE = 64
 """Tokens that an answer may take at least, where the model may answer in a sentence: two or three
 times an English sentence of 15 to 20 words."""
+MARKS = "<tool_call>\n\n</tool_call>"
+"""What a template may put around calls."""
 REASONING = 1024
 """Tokens more where the model reasons; at most half of its context."""
 FIRST = 4
@@ -26,7 +28,8 @@ def measure_room(engine: Engine, model: ModelFiles, train: Sequence[Example]) ->
     For a sentence at least, and for reasoning, as the engine knows the model; never more than half
     of its context for what the targets do not ask for.
     """
-    longest = max(engine.count_tokens(model, [row.target for row in train]), default=0)
+    targets = [row.target + MARKS if row.meta.get("tools") else row.target for row in train]
+    longest = max(engine.count_tokens(model, targets), default=0)
     room, habits = longest + longest // 4 + 4, engine.habits(model)
     if habits.sentences:
         room = max(room, min(SENTENCE, _halve_context(engine, model)))

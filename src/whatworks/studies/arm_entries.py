@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.base.errors import InputError
 from whatworks.base.validation import explain
-from whatworks.methods.registry import Chain, build_chain
+from whatworks.methods.method import Method
+from whatworks.methods.registry import Chain, build_chain, list_methods
 from whatworks.methods.settings_search import MOST_TRIALS
 from whatworks.studies.decoding_section import DecodingSection
 
@@ -23,6 +25,7 @@ class Arm(BaseModel):
         rows: Train rows that it is given; all by default. The rows of a smaller number are among
             those of a larger one, for the same seed.
         decoding: What stands over the study's decoding.
+        model: What it begins with in place of the study's model, as ``model`` of a study names it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,15 +34,16 @@ class Arm(BaseModel):
     chain: Chain
     rows: int | None = None
     decoding: DecodingSection | None = None
+    model: str | None = None
 
-    def located(self, root: Path) -> Arm:
+    def locate(self, root: Path) -> Arm:
         """The arm with the files that its settings name, relative to ``root``.
 
         Raises:
             InputError: If one cannot be read.
         """
         try:
-            return self.model_copy(update={"chain": self.chain.located(root)})
+            return self.model_copy(update={"chain": self.chain.locate(root)})
         except InputError as error:
             place = f"arm {self.name!r}" + (f", {error.place}" if error.place else "")
             raise InputError(error.cause, place=place, remedy=error.remedy) from error
@@ -62,19 +66,31 @@ class CurveSection(BaseModel):
     rows: tuple[Annotated[int, Field(ge=1)] | Literal["all"], ...] = (10, 50, 200, 500, "all")
     shots: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8)
 
-    @property
-    def arms(self) -> list[Arm]:
-        """The arm at each number of rows."""
-        arm = read_arm(self.arm)
+    def list_arms(self, own: Mapping[str, type[Method]] | None = None) -> list[Arm]:
+        """The arm at each number of rows.
+
+        Args:
+            own: Methods that only this study knows.
+        """
+        arm = read_arm(self.arm, own)
+        rows = (None if n == "all" else n for n in dict.fromkeys(self.rows))
         return [
-            arm if n == "all" else arm.model_copy(update={"name": f"{arm.name}@{n}", "rows": n})
-            for n in dict.fromkeys(self.rows)
+            arm if n is None else arm.model_copy(update={"name": name, "rows": n})
+            for name, n in zip(self.names, rows, strict=True)
         ]
 
     @property
     def arm_name(self) -> str:
         """Name of the arm whatever its number of rows."""
-        return read_arm(self.arm).name
+        if isinstance(self.arm, str):
+            return self.arm
+        return str(self.arm.get("name", self.arm.get("arm", next(iter(self.arm)))))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the arms at each number of rows."""
+        name = self.arm_name
+        return [name if n == "all" else f"{name}@{n}" for n in dict.fromkeys(self.rows)]
 
     @property
     def demonstrations(self) -> list[Arm]:
@@ -85,18 +101,23 @@ class CurveSection(BaseModel):
         ]
 
 
-def read_arm(entry: str | dict[str, Any]) -> Arm:
+def read_arm(entry: str | dict[str, Any], own: Mapping[str, type[Method]] | None = None) -> Arm:
     """An arm as a study file writes it.
 
     ``rag+sft``; ``{few-shot: {k: 8}}``; or, with settings for several steps, a name of its own,
-    fewer train rows or another decoding, ``{arm: rag+sft, name: small, rows: 50, rag: {k: 5}, sft:
-    {epochs: 5}, decoding: {constraint: auto}}``.
+    fewer train rows, another decoding or model, ``{arm: rag+sft, name: small, rows: 50, model:
+    smollm2, rag: {k: 5}, sft: {epochs: 5}, decoding: {constraint: auto}}``. The settings of a
+    single method may stand beside its name: ``{arm: given, predictions: theirs.jsonl}``.
+
+    Args:
+        entry: The arm.
+        own: Methods that only this study knows.
 
     Raises:
         InputError: If its method, or one of its settings, is unknown or unfit.
     """
     if isinstance(entry, str):
-        return Arm(name=entry, chain=build_chain(entry))
+        return Arm(name=entry, chain=build_chain(entry, own=own))
     fields = dict(entry)
     if "arm" not in fields:
         if len(fields) != 1:
@@ -106,23 +127,48 @@ def read_arm(entry: str | dict[str, Any]) -> Arm:
             )
         spec, settings = next(iter(fields.items()))
         nested = settings if "+" in spec else {spec: settings}
-        return Arm(name=spec, chain=build_chain(spec, _read_mappings(spec, nested)))
+        return Arm(name=spec, chain=build_chain(spec, _read_mappings(spec, nested), own=own))
     spec = str(fields.pop("arm"))
     name = str(fields.pop("name", spec))
     rows = _take_number(fields, "rows", spec)
     trials = _take_number(fields, "trials", spec) or MOST_TRIALS
+    model = _take_model(fields, spec)
     decoding = _read_decoding(fields.pop("decoding", None), spec)
-    steps = build_chain(spec, _read_mappings(spec, fields), trials)
-    return Arm(name=name, chain=steps, rows=rows, decoding=decoding)
+    steps = build_chain(spec, _read_mappings(spec, _gather_own(spec, fields)), trials, own)
+    return Arm(name=name, chain=steps, rows=rows, decoding=decoding, model=model)
 
 
-def _read_decoding(given: Any, spec: str) -> DecodingSection | None:
+def _gather_own(spec: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """An arm's keys with the settings of its single method under that method's name."""
+    methods = list_methods()
+    kind = methods.get(spec)
+    own = [name for name in fields if kind and name in kind.model_fields and name not in methods]
+    if not own:
+        return fields
+    others = {name: value for name, value in fields.items() if name not in own}
+    nested = others.get(spec) or {}
+    return {**others, spec: {**nested, **{name: fields[name] for name in own}}}
+
+
+def _read_decoding(value: Any, spec: str) -> DecodingSection | None:
     try:
-        return None if given is None else DecodingSection.model_validate(given)
+        return None if value is None else DecodingSection.model_validate(value)
     except ValidationError as error:
         remedy = f"known: {', '.join(DecodingSection.model_fields)}"
-        of, place = "the decoding of the arm", f"arm {spec!r}"
-        raise explain(error, DecodingSection, of=of, place=place, remedy=remedy) from error
+        subject, place = "the decoding of the arm", f"arm {spec!r}"
+        raise explain(
+            error, DecodingSection, subject=subject, place=place, remedy=remedy
+        ) from error
+
+
+def _take_model(fields: dict[str, Any], spec: str) -> str | None:
+    """Take the model out of an arm's keys, None where it is not given."""
+    model = fields.pop("model", None)
+    if model is None or (isinstance(model, str) and model):
+        return model
+    raise InputError(
+        f"model is {model!r}", place=f"arm {spec!r}", remedy="name one: {model: smollm2}"
+    )
 
 
 def _take_number(fields: dict[str, Any], name: str, spec: str) -> int | None:

@@ -33,14 +33,14 @@ GIVES = frozenset(
         *("class", "intent", "completion", "reply", "solution", "summary", "gold", "expected"),
         *("assistant", "bot", "gpt", "chatgpt", "translation", "sentiment", "tag", "topic"),
         *("parent", "result", "sql", "rating", "stars", "emotion", "verdict", "department"),
-        *("priority", "tgt", "truth", "reference", "polarity", "domain"),
+        *("priority", "tgt", "truth", "reference", "polarity", "domain", "code", "highlights"),
     )
 )
 _NEVER = frozenset(
     (
         *("id", "ids", "uuid", "guid", "key", "url", "uri", "link", "date", "time", "timestamp"),
         *("created", "updated", "index", "idx", "split", "hash", "version", "lang", "language"),
-        *("author", "score", "weight"),
+        *("author", "score", "weight", "type", "types", "toks", "tokens", "offsets", "start"),
     )
 )
 _CLASSES, _SHORT, _ENOUGH = 0.25, 6, 8
@@ -48,6 +48,8 @@ _CLASSES, _SHORT, _ENOUGH = 0.25, 6, 8
 _PLAIN = 1.0
 """How far the second best pair of columns is behind where the best one is plain."""
 _SHOWN = 3
+_QUERY = re.compile(r"(?:select|with)\b.*\b(?:from|select)\b", re.IGNORECASE | re.DOTALL)
+"""What is written as SQL is given, whatever its column is called: ``query``."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,13 @@ class Proposal:
 
     @property
     def columns(self) -> dict[str, str | list[str]]:
-        """As ``columns`` of a study has it."""
+        """The columns as a study file names them."""
         inputs = list(self.input)
         return {"input": inputs[0] if len(inputs) == 1 else inputs, "target": self.target}
 
     @property
     def options(self) -> str:
-        """As options of ``whatworks init``."""
+        """The columns as options of ``whatworks init``."""
         names = [*(f"--input {_quote(name)}" for name in self.input)]
         return " ".join([*names, f"--target {_quote(self.target)}"])
 
@@ -173,6 +175,8 @@ def _judge(name: str, values: Sequence[Any], rows: int) -> _TableColumn | None:
         asks += 1.5 * (fmean(text.endswith("?") for text in texts) > 0.5)
     if all(re.fullmatch(r"-?\d+(?:\.\d+)?", text) for text in texts):
         asks -= 1.0
+    if all(_QUERY.match(text) for text in texts):
+        asks, gives = asks - 3.0, gives + 3.0
     return _TableColumn(name, asks, gives, bool(words) and words[-1] in ASKS and asks >= 2.0)
 
 

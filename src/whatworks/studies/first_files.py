@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from whatworks.base.errors import InputError
-from whatworks.data import Data, read, read_documents, read_with_notes
+from whatworks.data import Data, Documents, read, read_with_notes
 from whatworks.data.file_text import get_stem, get_suffix
 from whatworks.data.formats.base import Unclear
 from whatworks.data.joined_rows import is_answers, is_beir
@@ -19,6 +19,7 @@ from whatworks.data.raw_rows import JSON_ENDINGS, TABLE_ENDINGS, read_rows
 from whatworks.data.read import Incomplete
 from whatworks.data.task import Example
 from whatworks.studies.first_columns import Ambiguous, propose
+from whatworks.studies.first_groups import GroupGuess, suggest_group
 
 SAMPLE = 300
 """Rows on which a metric is tried."""
@@ -26,6 +27,9 @@ _LOOKED_AT = 200
 """Rows by which columns are told."""
 _DOCUMENTS = ("document", "doc", "corpus", "passage", "wiki", "knowledge", "handbook", "kb")
 """Words in the name of a file of documents."""
+
+_GRADES = ("label", "is_correct", "correct", "is_right", "gold", "relevant", "is_answer")
+"""Columns that may say of each answer whether it is right."""
 
 Columns = Mapping[str, "str | list[str]"]
 
@@ -40,7 +44,8 @@ class Files:
         missing: Whether rows without an input or a target are left out.
         preferences: A file of pairs beside the task's rows.
         documents: A file or folder to retrieve from.
-        said: What was recognised, a line for each file.
+        group: A column whose rows may belong together: suggested, not taken.
+        lines: What was recognised, a line for each file.
     """
 
     task: dict[str, tuple[Path, Data]] = field(default_factory=dict[str, tuple[Path, Data]])
@@ -48,7 +53,8 @@ class Files:
     missing: bool = False
     preferences: Path | None = None
     documents: Path | None = None
-    said: list[str] = field(default_factory=list[str])
+    group: GroupGuess | None = None
+    lines: list[str] = field(default_factory=list[str])
 
     @property
     def rows(self) -> tuple[Example, ...]:
@@ -76,47 +82,50 @@ def sort_files(
     unclear: list[tuple[Path, Unclear]] = []
     plain: list[tuple[Path, Data]] = []
     if documents is not None:
-        found = read_with_notes(documents)
-        files.said.append(f"{documents.name}: {len(found.documents)} documents"
-                          + "".join(f"; {note}" for note in found.notes))  # fmt: skip
+        files.lines.append(_describe_documents(documents, read_with_notes(documents)))
     for path in paths:
         if is_answers(path):
-            files.said.append(f"{path.name}: answers to the questions of the same name")
+            files.lines.append(f"{path.name}: answers to the questions of the same name")
             continue
         try:
             data = _read(path, files, beside=len(paths) > 1)
         except Unclear as error:
             unclear.append((path, error))
             continue
-        if data is None:
+        if isinstance(data, Documents):
             _require_only(files.documents, path, "documents")
             files.documents = path
-            files.said.append(f"{path.name}: documents to retrieve from")
+            files.lines.append(_describe_documents(path, data))
             continue
-        files.said.append(f"{path.name}: {len(data.examples)} rows, read as {data.format}"
+        files.lines.append(f"{path.name}: {len(data.examples)} rows, read as {data.format}"
                           + "".join(f"; {note}" for note in data.notes))  # fmt: skip
         if is_beir(path) and files.documents is None:
             files.documents = path / "corpus.jsonl"
         if data.format == "passages" and len(paths) > 1:
             _require_only(files.documents, path, "documents")
             files.documents = path
-            files.said[-1] = f"{path.name}: documents to retrieve from"
+            files.lines[-1] = f"{path.name}: documents to retrieve from"
         elif data.pairs and len(paths) > 1:
             _require_only(files.preferences, path, "preference pairs")
             files.preferences = path
-            files.said[-1] = f"{path.name}: {len(data.pairs)} preference pairs"
+            files.lines[-1] = f"{path.name}: {len(data.pairs)} preference pairs"
         else:
             plain.append((path, data))
     if unclear:
         raise _make_question(*unclear[0], files)
     _name_parts(files, plain)
+    files.lines += _describe_grades(files.task["train"][1])
+    if "group" not in files.columns:
+        files.group = suggest_group(files.task["train"][1].examples)
+    if files.group:
+        files.lines.append(str(files.group))
     if files.preferences is None and files.task["train"][1].pairs:
         files.preferences = files.task["train"][0]
     return files
 
 
-def _read(path: Path, files: Files, *, beside: bool) -> Data | None:
-    """The rows of a file; None where it holds documents.
+def _read(path: Path, files: Files, *, beside: bool) -> Data | Documents:
+    """The rows of a file, or the documents that it holds.
 
     Columns that are plain, and whether rows are left out, are noted in ``files``.
     """
@@ -126,13 +135,13 @@ def _read(path: Path, files: Files, *, beside: bool) -> Data | None:
         named = any(word in get_stem(path).lower() for word in _DOCUMENTS)
         proposal = None if files.columns else propose(_sample(path))
         plain = proposal is not None and proposal.plain
-        if (named or not plain) and beside and _is_documents(path):
-            return None
+        if (named or not plain) and beside and (documents := _find_documents(path)):
+            return documents
         if proposal is None or not plain:
             raise
         files.columns.update(proposal.columns)
         data = _complete(path, files)
-        files.said += [f"  columns by name and content: {proposal.options}",
+        files.lines += [f"  columns by name and content: {proposal.options}",
                        *(f"  {line}" for line in proposal.examples)]  # fmt: skip
         return data
     except InputError:
@@ -142,9 +151,10 @@ def _read(path: Path, files: Files, *, beside: bool) -> Data | None:
             *TABLE_ENDINGS,
             ".parquet",
         )
-        if rows_file or not path.exists() or not _is_documents(path):
+        documents = None if rows_file or not path.exists() else _find_documents(path)
+        if documents is None:
             raise
-        return None
+        return documents
 
 
 def _complete(path: Path, files: Files) -> Data:
@@ -153,7 +163,7 @@ def _complete(path: Path, files: Files) -> Data:
     except Incomplete as error:
         data = read(path, columns=files.columns, missing="drop")
         files.missing = True
-        files.said.append(f"{path.name}: {error.cause}")
+        files.lines.append(f"{path.name}: {error.cause}")
         return data
 
 
@@ -191,11 +201,31 @@ def _name_parts(files: Files, plain: Sequence[tuple[Path, Data]]) -> None:
         files.task = {"train": next(iter(files.task.values()))}
 
 
-def _is_documents(path: Path) -> bool:
+def _describe_grades(data: Data) -> Iterator[str]:
+    """What is said of a column beside the answers that may say which of them are right."""
+    for name in _GRADES:
+        values = {str(row.meta[name]).lower() for row in data.examples if name in row.meta}
+        if len(values) == 2 and values <= {"0", "1", "true", "false"}:
+            right = next(row.meta[name] for row in data.examples if name in row.meta)
+            yes = "true" if isinstance(right, bool) else "1"
+            yield (
+                f"{name!r} may say which answers are right; all are learned and asked for as they "
+                f"stand, unless `task: {{where: {{{name}: {yes}}}}}` keeps the right ones"
+            )
+
+
+def _find_documents(path: Path) -> Documents | None:
     try:
-        return bool(read_documents(path))
+        documents = read_with_notes(path)
     except InputError:
-        return False
+        return None
+    return documents if documents.documents else None
+
+
+def _describe_documents(path: Path, documents: Documents) -> str:
+    """What there is to retrieve from, and what of it has no text (scanned pages)."""
+    counted = f"{path.name}: documents to retrieve from ({len(documents.documents)})"
+    return "; ".join((counted, *documents.notes))
 
 
 def _require_only(there: Path | None, path: Path, what: str) -> None:

@@ -14,7 +14,7 @@ from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.data.task import Example, MetricSpec
 from whatworks.metrics.label_set import guess_divider, read_set
 from whatworks.metrics.registry import NAMES, find_unscorable, load
-from whatworks.metrics.tool_call import NoCalls, read_calls
+from whatworks.metrics.tool_call import is_call
 from whatworks.metrics.values.number import Number
 from whatworks.metrics.values.value import describe_locale, guess_locale, read_value
 from whatworks.studies.first_files import Files
@@ -98,6 +98,16 @@ def _is_sql(files: Files, rows: Rows) -> bool:
     return _measure_share(rows, lambda row: bool(begins.match(row.target))) >= ACCEPTED
 
 
+def _is_code(files: Files, rows: Rows) -> bool:
+    """Several lines that look like a program's, or one that is."""
+    line = re.compile(
+        r"^\s*(?:def |class |return\b|import |from \w+ import|#include|public |function |const "
+        r"|let |var |for \(|if \(|\w+ = )|[{};]\s*$",
+        re.MULTILINE,
+    )
+    return _measure_share(rows, lambda row: bool(line.search(row.target))) >= ACCEPTED
+
+
 def _is_mr(files: Files, rows: Rows) -> bool:
     shape = re.compile(r"\s*\w+\(.*\)\s*", re.DOTALL)
     return _measure_share(rows, lambda row: bool(shape.fullmatch(row.target))) >= ACCEPTED
@@ -115,14 +125,7 @@ def _is_numeric(files: Files, rows: Rows) -> bool:
 
 
 def _has_calls(files: Files, rows: Rows) -> bool:
-    return _measure_share(rows, lambda row: _is_call(row.target)) >= ACCEPTED
-
-
-def _is_call(text: str) -> bool:
-    try:
-        return bool(read_calls(text)) and "arguments" in text
-    except NoCalls:
-        return False
+    return _measure_share(rows, lambda row: is_call(row.target)) >= ACCEPTED
 
 
 def _has_sets(files: Files, rows: Rows) -> bool:
@@ -181,7 +184,7 @@ _ASKED = "short answers to questions: right, wrong or abstained, aliases accepte
 _CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
     ("category", _make_test("multiple-choice"), "the targets are labels of the choices shown"),
     ("tool_call", _make_test("bfcl"), "the targets are calls: compared by name and arguments"),
-    ("facts", _make_test("squad", "hotpotqa"), _ASKED),
+    ("facts", _make_test("squad", "hotpotqa", "drop"), _ASKED),
     (
         "facts",
         _make_test("beir"),
@@ -191,6 +194,12 @@ _CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
     ("tool_call", _has_calls, "the targets are calls of tools: compared by name and arguments"),
     ("json", _is_json, "the targets are JSON: it is parsed and compared field by field"),
     ("sql", _is_sql, "the targets are SQL: it is run, and the results are compared"),
+    (
+        "exact",
+        _is_sql,
+        "the targets are SQL, and there is nothing to run them on: compared as text; with a\n"
+        "    # database, `metric: {sql: {database: FILE or FOLDER}}` compares what they return",
+    ),
     ("mr", _is_mr, "the targets are meaning representations: compared act by act, slot by slot"),
     (
         "category",
@@ -205,6 +214,12 @@ _CANDIDATES: tuple[tuple[str, Callable[[Files, Rows], bool], str], ...] = (
         "the targets hold several labels each: compared as sets, whatever their order, parted by",
     ),
     ("category", _is_category, "few different targets come again and again: they are categories"),
+    (
+        "exact",
+        _is_code,
+        "the targets are code, of which every sign counts: compared as text;\n"
+        "    # `metric: {python: my_tests.py:score}` scores it by a function of your own",
+    ),
     ("facts", _has_facts, _ASKED),
     (
         "chat",

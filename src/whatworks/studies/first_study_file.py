@@ -17,10 +17,14 @@ from pathlib import Path
 
 from whatworks.data.file_text import get_stem
 from whatworks.data.task import Example
+from whatworks.metrics.tool_call import is_call
+from whatworks.models.open_engine import is_served
 from whatworks.studies.first_files import Files
 from whatworks.studies.first_metric import Guess
 from whatworks.studies.first_prompt import guess_score, write_prompts
 
+SCHEMA = Path(".whatworks", "study.schema.json")
+"""Beside a study file: what editors complete and check it by."""
 LARGE = {"train": 1000, "dev": 100, "test": 300}
 """Rows of each split from which a first run is limited."""
 
@@ -43,9 +47,10 @@ def _render_lines(
 ) -> Iterator[str]:
     train, data = files.task["train"]
     own = "" if instructions else _describe_instructions(files.rows)
+    yield f"# yaml-language-server: $schema={SCHEMA.as_posix()}"
     yield "# Written by `whatworks init`; `whatworks check` looks the data over, `whatworks plan`"
     yield "# says what it takes, `whatworks run` runs it. Every guess can be changed."
-    yield from (f"# {line}" for line in files.said)
+    yield from (f"# {line}" for line in files.lines)
     stem = get_stem(train)
     yield f"name: {_format_scalar(train.resolve().parent.name if stem in _PARTS else stem)}"
     yield "task:"
@@ -58,11 +63,14 @@ def _render_lines(
     if files.columns:
         roles = (f"{role}: {_format_columns(names)}" for role, names in files.columns.items())
         yield f"  columns: {{{', '.join(roles)}}}"
+    if files.group:
+        roles = {**files.columns, "group": files.group.column}
+        listed = ", ".join(f"{role}: {_format_columns(names)}" for role, names in roles.items())
+        yield f"  # columns: {{{listed}}}    # rows that share it in one split"
     if files.missing:
         yield "  missing: drop    # rows without an input or a target; `keep` takes words such as"
         yield "  # 'None' as they are, and nothing for an empty text"
-    if any(m.role == "assistant" for row in files.rows for m in row.messages):
-        yield "  # turns: every    # trains on every answer of a conversation, not the last alone"
+    yield from _describe_turns(files.rows, guess)
     missing = [part for part in ("dev", "test") if part not in files.task]
     named = Counter(str(row.meta.get("split", "")) for row in data.examples)
     if missing and not {"train", "test"} <= named.keys():
@@ -87,11 +95,13 @@ def _render_lines(
     if large:
         listed = ", ".join(f"{part}: {count}" for part, count in large.items())
         yield f"  limit: {{{listed}}}    # a first look; drop it for the whole"
-    if len(sizes) > 1:
-        yield "  split: {on_overlap: drop}    # rows that stand in an earlier split are left out"
+    yield from _describe_split(
+        several=len(sizes) > 1, even=guess.metric.name == "category" and bool(missing or large)
+    )
     yield f"model: {_format_scalar(model)}    # or a Hugging Face id, a folder, https://host/v1#name"
     score, why = guess_score(guess.metric.name, files.rows)
     yield f"score: {score}    # {why}"
+    yield "race: true    # arms without hope on dev leave early; false runs each of them to the end"
     yield "arms:"
     for arm, why, variants in _list_arms(files, guess, model):
         if not variants:
@@ -105,6 +115,33 @@ def _render_lines(
         for one in variants:
             known = one == prompts[0] and not own
             yield f"        - {'*first' if known else _format_block(one, 10)}"
+
+
+def _describe_split(*, several: bool, even: bool) -> Iterator[str]:
+    """How splits are cut: labels in even shares, and files of their own without overlap."""
+    dropped = "rows that stand in an earlier split are left out"
+    labels = "each label has the same share of every split that is cut"
+    if several and even:
+        yield f"  split: {{on_overlap: drop, stratify: true}}    # {dropped};"
+        yield f"  # {labels}"
+    elif several:
+        yield f"  split: {{on_overlap: drop}}    # {dropped}"
+    elif even:
+        yield f"  split: {{stratify: true}}    # {labels}"
+
+
+def _describe_turns(rows: Sequence[Example], guess: Guess) -> Iterator[str]:
+    """Which answers of a conversation count: of calls all, or it is said how."""
+    answers = [m.content for row in rows for m in row.messages if m.role == "assistant"]
+    if not answers:
+        return
+    calls = sum(map(is_call, answers))
+    if guess.metric.name == "tool_call" and calls:
+        yield "  turns: asked    # every call is trained and asked for, not the last alone"
+        return
+    yield "  # turns: every    # trains on every answer of a conversation, not the last alone"
+    if calls:
+        yield "  # calls of tools within: `metric: tool_call` with `turns: asked` scores each"
 
 
 def _format_columns(names: str | list[str]) -> str:
@@ -143,7 +180,7 @@ def _list_arms(
     files: Files, guess: Guess, model: str
 ) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Each arm with the reason for it and, where it is hand-written, its variants."""
-    served = model.startswith(("http://", "https://", "fake"))
+    served = is_served(model) or model.startswith("fake")
     has_documents = files.documents is not None or bool(files.task["train"][1].documents)
     metric, rows = guess.metric.name, files.task["train"][1].examples
     formal = metric in ("json", "category", "sql", "mr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from whatworks.base.errors import InputError
@@ -83,7 +84,9 @@ def classify_known_facts(
     )
     phase = Phase(watcher, "known", "asking", len(rows) * PROMPTS)
     with hold_folder(folder):
-        classes = classify(examiner, start, rows, _choose_pool(rows, task.splits.train), tick=phase)
+        classes = classify(
+            partial(examiner.ask, tick=phase), start, rows, _choose_pool(rows, task.splits.train)
+        )
         watcher.done("known")
         opened.close()
         for part in ("train", "dev", "test"):

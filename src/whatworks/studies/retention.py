@@ -84,10 +84,10 @@ class Retention:
         self, prompts: Sequence[str], untouched: Weights, engine: Engine, store: Store
     ) -> None:
         self._examiner = Examiner(engine, load(MetricSpec(name="exact"), ()), store)
-        self._untouched = Candidate(
+        self.untouched = Candidate(
             prompt=Prompt(), weights=untouched, decoding=Decoding(max_tokens=LONGEST)
         )
-        self._asked = [
+        self.asked = [
             Example(id=f"retention {at}", inputs={"prompt": prompt})
             for at, prompt in enumerate(prompts)
         ]
@@ -102,7 +102,7 @@ class Retention:
             ledger: Charged with what the tuned model was asked.
             tick: Called with the number of prompts just answered.
         """
-        tuned = self._untouched.with_weights(weights)
+        tuned = self.untouched.with_weights(weights)
         meter = Meter(ledger=ledger, price=self._examiner.engine.price)
         answers = self._examiner.ask(tuned, self._greedy, meter=meter, tick=tick)
         same = [answer.score.value for answer in answers]
@@ -111,16 +111,14 @@ class Retention:
     @cached_property
     def _greedy(self) -> list[Example]:
         """The prompts with the untouched model's greedy answers as targets."""
-        answers = self._examiner.ask(self._untouched, self._asked)
+        answers = self._examiner.ask(self.untouched, self.asked)
         return [answer.example.replace(target=answer.generation.text) for answer in answers]
 
     @cached_property
     def _sampled(self) -> list[Generation]:
         """What the untouched model says at temperature 1."""
-        drawing = self._untouched.replace(
-            decoding=self._untouched.decoding.replace(temperature=1.0)
-        )
-        return [answer.generation for answer in self._examiner.ask(drawing, self._asked)]
+        drawing = self.untouched.replace(decoding=self.untouched.decoding.replace(temperature=1.0))
+        return [answer.generation for answer in self._examiner.ask(drawing, self.asked)]
 
     @cached_property
     def _before(self) -> list[float]:
@@ -130,13 +128,13 @@ class Retention:
         """
         logprobs = [sample.logprob for sample in self._sampled]
         if any(one is None for one in logprobs):
-            return [sum(one) for one in self._chances(self._untouched)]
+            return [sum(one) for one in self._chances(self.untouched)]
         return [one for one in logprobs if one is not None]
 
     def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
         # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
         drawn = [sample.ids or sample.text for sample in self._sampled]
-        return self._examiner.logprobs(candidate, self._asked, drawn, meter=meter)
+        return self._examiner.logprobs(candidate, self.asked, drawn, meter=meter)
 
 
 def measure_forgetting(
@@ -150,14 +148,17 @@ def measure_forgetting(
     trained = [run for run in runs if run.candidate and run.candidate.weights.stages]
     if not trained or not prompts:
         return {}
-    examiner = study.examiner
-    retention = Retention(prompts, study.start.weights, examiner.engine, examiner.store)
+    retentions: dict[str, Retention] = {}  # of each untouched model
     phase = Phase(watcher, "forgetting", "retention prompts", len(prompts) * len(trained))
     by_arm: dict[str, list[Forgetting]] = {}
     for run in trained:
         assert run.candidate is not None
+        examiner, untouched = study.examiner_of(run.arm), study.start_of(run.arm).weights
+        if untouched.key not in retentions:
+            own = Retention(prompts, untouched, examiner.engine, examiner.store)
+            retentions[untouched.key] = own
         try:
-            one = retention.measure(run.candidate.weights, run.ledger, tick=phase)
+            one = retentions[untouched.key].measure(run.candidate.weights, run.ledger, tick=phase)
         except (ArmFailure, InputError) as error:
             watcher.say(f"forgetting of {run.arm} was not measured: {error.cause}")
         else:

@@ -10,48 +10,42 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from whatworks.analysis.method_outcomes import MethodOutcome, Note
+from whatworks.analysis.method_outcomes import Note
 from whatworks.analysis.result_rows import ResultRow
-from whatworks.analysis.verdict import MIN_EFFECT
 from whatworks.base.errors import ArmFailure, InputError, arm_failures
 from whatworks.base.frozen import hash_content
 from whatworks.base.progress import Phase, Watcher
-from whatworks.data.task import Splits, Task, hash_examples
-from whatworks.methods.bench.bench import Bench
-from whatworks.methods.bench.examiner import Examiner, mean, refuse_targets
-from whatworks.methods.method import Method
+from whatworks.data.task import Example, Splits, Task
+from whatworks.methods.bench.examiner import Answer, Examiner, refuse_targets
 from whatworks.metrics.constant_answer import find_best_constant
 from whatworks.metrics.registry import load_task_metric as metric_of
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Engine
-from whatworks.models.helper import Helper, HelperModel
-from whatworks.models.metering import Budget, Ledger, Meter
+from whatworks.models.helper import HelperModel
+from whatworks.models.metering import Budget, Meter
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
-from whatworks.prompts.prompt import Prompt
-from whatworks.studies.answer_room import choose_reasoning_room, measure_room, shows_reasoning
 from whatworks.studies.arm_entries import Arm
+from whatworks.studies.choice_rows import ask_train
 from whatworks.studies.decisions import (
     ArmRun,
+    ChoiceRule,
     choose_winner,
     make_constant_row,
     make_decision,
     make_row,
+    widen_choice,
 )
-from whatworks.studies.decoding_section import settle_constraint
+from whatworks.studies.race import Race, RacePlan, run_race
+from whatworks.studies.starts import Starts, StudyModel
+from whatworks.studies.steps import Steps
 from whatworks.studies.study_folder import StudyFolder
-from whatworks.version import __version__
-
-_OUTCOMES: TypeAdapter[list[MethodOutcome]] = TypeAdapter(list[MethodOutcome])
+from whatworks.studies.units import Ahead, Alone, list_units, name_unit
 
 
 class Study:
@@ -67,13 +61,16 @@ class Study:
         own_decoding: What some arms have instead, by name.
         seeds: How often an arm that depends on the seed is run.
         budget: Limits for each run.
-        min_effect: Smallest difference of scores that matters.
+        rule: How the arm to recommend is chosen.
         helper: A second model for the methods that ask one.
+        race: How the arms race; None for all of them to be run to the end.
+        models: The models of the arms that have one of their own, by name.
 
     Attributes:
         folder: Its files.
         examiner: Asks and scores; the engine is in it.
-        start: What every chain begins with: the task's instructions and the untouched model.
+        steps: Applies methods.
+        ahead: Who makes parts of it ahead; nobody by default.
 
     Raises:
         InputError: If a chain cannot stack, a reward wants a target, an arm wants more rows than
@@ -92,12 +89,15 @@ class Study:
         own_decoding: Mapping[str, Decoding] | None = None,
         seeds: int = 3,
         budget: Budget | None = None,
-        min_effect: float = MIN_EFFECT,
+        rule: ChoiceRule | None = None,
         helper: HelperModel | None = None,
+        race: RacePlan | None = None,
+        models: Mapping[str, StudyModel] | None = None,
     ) -> None:
+        models = {arm.name: models[arm.name] for arm in arms if models and arm.name in models}
         for arm in arms:
             try:
-                arm.chain.plan(weights)
+                arm.chain.plan(models[arm.name].weights if arm.name in models else weights)
             except InputError as error:
                 place = ", ".join(filter(None, (f"arm {arm.name!r}", error.place)))
                 raise InputError(error.cause, place=place, remedy=error.remedy) from error
@@ -108,22 +108,26 @@ class Study:
                     remedy="leave it out, or write `all` for all of them",
                 )
         self.task = task
-        self._weights = weights
         self.arms = tuple(arms)
         self.seeds = seeds
-        self.min_effect = min_effect
+        self.rule = rule or ChoiceRule()
         self.helper = helper
+        self.race = race
+        self.ahead: Ahead = Alone()
         self.budget = budget or Budget()
         self.folder = StudyFolder(out)
         metric = metric_of(task)
         refuse_targets(metric, (*task.splits.dev, *task.splits.test))
         self.examiner = Examiner(engine, metric, self.folder.store)
-        prompt = Prompt(instructions=task.instructions)
-        self.start = Candidate(prompt=prompt, weights=weights, decoding=self._settled(decoding))
-        own = own_decoding or {}
-        self._own = {name: self._settled(one) for name, one in own.items()}
-        self._unsaid = {name for name, one in own.items() if not one.max_tokens}
-        self._measured = not decoding.max_tokens
+        self._starts = Starts(
+            task,
+            self.examiner,
+            weights,
+            decoding=decoding,
+            own_decoding=own_decoding or {},
+            models=models,
+        )
+        self.steps = Steps(task, self._starts.examiner, self.budget, helper, self.folder)
         # Arms, seeds, budgets and documents may change between runs of one study, test may grow.
         fixed = task.replace(documents=(), documents_fault="", splits=task.splits.replace(test=()))
         self.folder.claim(
@@ -146,34 +150,46 @@ class Study:
         """Adapt and decide on dev, then open test; rows go to the folder's results.
 
         Everything already on disk is taken from there. A failing arm becomes a row with cause and
-        remedy, and the others go on.
+        remedy, and the others go on. In a race, an arm that left has no test rows.
         """
         self.leave_room()
-        runs = [self._adapt(arm, seed, watcher) for arm in self.arms for seed in self.seeds_of(arm)]
-        self._decide(runs)
+        dev, race = self.task.splits.dev, None
+        if self.race is not None:
+            race = run_race(self, self.race, dev, self.rule.min_effect, watcher)
+        pairs = [(arm, seed) for arm in self.arms for seed in self.seeds_of(arm)]
+        if race is None:
+            self.ahead.offer(list_units(self))
+            runs = [self.run_whole(arm, seed, watcher) for arm, seed in pairs]
+        else:
+            ran = [race.runs.get((arm.name, seed)) for arm, seed in pairs]
+            runs = [run for run in ran if run is not None]
+        if self.rule.rows != "dev":
+            for run in runs:
+                if not (race and race.left(run.arm)):
+                    ask_train(self, run, self.rule.rows, watcher)
+        left = self._decide(runs, race)
+        self.ahead.offer(
+            [
+                name_unit(self, run.arm, run.seed, "test").replace(spent=run.total)
+                for run in runs
+                if run.candidate is not None and run.arm not in left
+            ]
+        )
         for run in runs:
-            self._examine(run, watcher)
+            if run.arm not in left or run.failure is not None:
+                self._examine(run, watcher)
         self._examine_constant()
         for arm in self.arms:
-            failures = [run.failure.said for run in runs if run.arm == arm.name and run.failure]
-            watcher.done(arm.name, note=f"failed: {failures[0]}" if failures else "")
+            failures = [run.failure.in_words for run in runs if run.arm == arm.name and run.failure]
+            note = f"failed: {failures[0]}" if failures else left.get(arm.name, "")
+            watcher.done(arm.name, note=note)
         return runs
 
     def leave_room(self) -> None:
         """Give answers more room where the first ones of dev show that the model reasons."""
-        if not (self._measured or self._unsaid):
-            return
-        money = Meter(Budget(usd=self.budget.usd), price=self.examiner.engine.price)
-        if not shows_reasoning(self.examiner, self.start, self.task.splits.dev, money):
-            return
-        more = choose_reasoning_room(self.examiner.engine, self.examiner.files(self._weights))
-        if self._measured:
-            self.start = self.start.replace(decoding=_lengthen(self.start.decoding, more))
-        for name in self._unsaid:
-            self._own[name] = _lengthen(self._own[name], more)
-        self._measured, self._unsaid = False, set()
+        self._starts.leave_room(self.budget.usd)
 
-    def given(self, name: str, seed: int) -> Splits:
+    def choose_splits(self, name: str, seed: int) -> Splits:
         """The splits that an arm is given: all rows of train, or as many as it asks for.
 
         The smaller samples of a seed are the beginnings of the larger ones.
@@ -190,12 +206,20 @@ class Study:
         return range(self.seeds if arm.chain.stochastic or arm.rows is not None else 1)
 
     def start_of(self, name: str) -> Candidate:
-        """What an arm's chain begins with: the study's start, with decoding of its own if any."""
-        own = self._own.get(name)
-        return self.start if own is None else self.start.replace(decoding=own)
+        """What an arm's chain begins with: the study's start, or its own model and decoding."""
+        return self._starts.of(name)
+
+    def examiner_of(self, name: str) -> Examiner:
+        """Who asks an arm's model."""
+        return self._starts.examiner(name)
+
+    @property
+    def start(self) -> Candidate:
+        """What chains begin with: the task's instructions and the untouched model."""
+        return self._starts.study
 
     @contextmanager
-    def _timed(self, arm: str) -> Generator[None]:
+    def time(self, arm: str) -> Generator[None]:
         """Write down what an arm takes; what was done before takes nothing again."""
         began = time.monotonic()
         try:
@@ -203,118 +227,92 @@ class Study:
         finally:
             self.folder.add_time(arm, time.monotonic() - began)
 
-    def _adapt(self, arm: Arm, seed: int, watcher: Watcher) -> ArmRun:
-        """Walk the chain; every step is looked up before it is run."""
-        run = ArmRun(arm.name, seed)
-        candidate = self.start_of(arm.name)
+    def run_whole(self, arm: Arm, seed: int, watcher: Watcher) -> ArmRun:
+        """Adapt an arm and ask it all of dev. A failure is noted."""
+        run = self.adapt(arm, seed, watcher)
+        if run.failure is None:
+            self.ask_dev(run, self.task.splits.dev, watcher)
+        return run
+
+    def adapt(self, arm: Arm, seed: int, watcher: Watcher) -> ArmRun:
+        """Walk the chain; every step is looked up before it is run. A failure is noted."""
+        return self.walk(arm, seed, self.choose_splits(arm.name, seed), watcher)
+
+    def walk(self, arm: Arm, seed: int, splits: Splits, watcher: Watcher) -> ArmRun:
+        """The same with rows of somebody's choosing."""
+        run, candidate = ArmRun(arm.name, seed), self.start_of(arm.name)
         try:
-            with self._timed(arm.name), arm_failures():
+            with arm_failures():
                 try:
-                    for step in arm.chain.steps:
-                        candidate = self._step(step, candidate, run, watcher)
+                    for at, step in enumerate(arm.chain.steps, start=1):
+                        unit = name_unit(self, arm.name, seed, at)
+                        with self.ahead.turn(unit, watcher), self.time(arm.name):
+                            candidate = self.steps.take(step, candidate, run, splits, watcher)
                 finally:
                     run.total.add(run.ledger)
-                candidate = candidate.asked
-                tick = Phase(watcher, arm.name, f"seed {seed}: dev", len(self.task.splits.dev))
-                meter = self._money(run)
-                answers = self.examiner.ask(candidate, self.task.splits.dev, meter=meter, tick=tick)
-                run.dev_score = mean([answer.score.counted for answer in answers])
-                run.dev_content = mean([answer.score.forgiving for answer in answers])
-                generations = [answer.generation for answer in answers]
-                run.dev_tokens = mean([g.prompt_tokens + g.completion_tokens for g in generations])
-                run.candidate = candidate
-                self.folder.keep_candidate(candidate)
+                run.candidate = candidate.asked
         except ArmFailure as failure:
             run.failure = failure
         return run
 
-    def _step(self, step: Method, start: Candidate, run: ArmRun, watcher: Watcher) -> Candidate:
-        seed = run.seed if step.stochastic else 0
-        splits = self.given(run.arm, run.seed)
-        documents, fault = (
-            (self.task.documents, self.task.documents_fault) if step.reads_documents else ((), "")
-        )
-        key = hash_content(
-            [
-                start.key,
-                step.name,
-                step.key,
-                seed,
-                hash_examples(splits.train),
-                hash_examples(splits.dev),
-                [document.key for document in documents],
-                [pair.key for pair in self.task.preferences],
-                fault,
-                self.task.metric.key,
-                self.helper.key if self.helper else None,
-                self.budget.key,
-                asdict(run.ledger) if self.budget != Budget() else None,
-                __version__,
-            ]
-        )
-        stored: Any = self.folder.store.read("steps", key)
-        if stored is None:
-            phase: Phase | None = None  # the one that the bar shows
+    def ask_dev(self, run: ArmRun, rows: Sequence[Example], watcher: Watcher) -> list[Answer]:
+        """Ask rows of dev, or all of it where a method did so already. A failure is noted."""
+        candidate = run.candidate
+        if candidate is None:
+            return []
+        dev = self.task.splits.dev
+        rows = dev if not run.dev and self.examiner_of(run.arm).has_asked(candidate, dev) else rows
 
-            def tick(what: str, done: int, total: int) -> None:
-                nonlocal phase
-                note = f"seed {run.seed}: {step.name}, {what}"
-                if phase is None or phase.note != note or done <= phase.done:
-                    phase = Phase(watcher, run.arm, note, total)
-                phase.to(done)
+        def tell(answers: Sequence[Answer]) -> None:
+            self.folder.live.tell_answers(run.arm, run.seed, answers)
 
-            spent = Ledger()
-            spent.add(run.ledger)
-            bench = Bench(
-                self.examiner,
-                train=splits.train,
-                dev=splits.dev,
-                documents=documents,
-                documents_fault=fault,
-                preferences=self.task.preferences,
-                seed=seed,
-                budget=self.budget,
-                ledger=spent,
-                tick=tick,
-                helper=self._helper(spent),
-            )
-            run.ledger = spent  # also what a step takes that fails
-            adapted = step.adapt(start, bench)
-            stored = {
-                "candidate": adapted.model_dump(mode="json"),
-                "ledger": asdict(bench.ledger),
-                "outcomes": [one.model_dump(mode="json") for one in bench.outcomes],
-            }
-            self.folder.store.write("steps", key, stored)
-        run.ledger = Ledger(**stored["ledger"])
-        outcomes = _OUTCOMES.validate_python(stored["outcomes"])
-        run.outcomes += [one.replace(method=step.name) for one in outcomes]
-        return Candidate.model_validate(stored["candidate"])
+        try:
+            unit = name_unit(self, run.arm, run.seed, "dev")
+            with self.ahead.turn(unit, watcher), self.time(run.arm), arm_failures():
+                meter = self.money(run)
+                tick = run.progress or Phase(watcher, run.arm, f"seed {run.seed}: dev", len(dev))
+                run.progress = tick
+                self.folder.wishes.heed(run.arm)
+                follow = self._follow(run, tick)
+                answers = self.examiner_of(run.arm).ask(
+                    candidate, rows, meter=meter, tick=follow, tell=tell
+                )
+                if not run.dev:
+                    self.folder.keep_candidate(candidate)
+                run.take(answers)
+        except ArmFailure as failure:
+            run.failure, run.candidate, run.dev_score = failure, None, None
+            return []
+        return answers
 
-    def _helper(self, ledger: Ledger) -> Helper | None:
-        if self.helper is None:
-            return None
-        meter = Meter(self.budget, ledger, self.helper.engine.price, helper=True)
-        return Helper(self.helper, self.folder.store, meter)
-
-    def _decide(self, runs: Sequence[ArmRun]) -> None:
+    def _decide(self, runs: Sequence[ArmRun], race: Race | None) -> Mapping[str, str]:
         """Write down what was decided on dev; only then is test opened.
 
         What an earlier run of the study decided of its other arms stays.
+
+        Returns:
+            The arms that are not opened on test, and what they left the race on.
         """
         own = {arm.name for arm in self.arms}
         others = [one for one in self.folder.decisions() if one.arm not in own]
-        decided = [*others, *map(make_decision, runs)]
-        best = choose_winner(decided, min_effect=self.min_effect)
+        left: Mapping[str, str] = {}
+        out = {run.arm: race.left(run.arm) for run in runs} if race else {}
+        wide = widen_choice([run for run in runs if not out.get(run.arm)])
+        decided = [*others, *(make_decision(run, out.get(run.arm, ""), wide) for run in runs)]
+        best = choose_winner(decided, self.rule)
+        if race is not None:
+            left = race.open(decided, best)
+            decided = [*others, *(make_decision(run, left.get(run.arm, ""), wide) for run in runs)]
         self.folder.write_decisions(decided, best, self.constant)
         entries = sorted([one.arm, one.seed, one.candidate, one.dev_score] for one in decided)
         if any(run.candidate for run in runs):
             rows = [example.key for example in self.task.splits.test]
             tested: dict[str, list[str]] = {}
-            for one in decided:
+            for one in (one for one in decided if not one.left):
                 tested.setdefault(one.arm, []).append(f"{one.seed} {one.candidate}")
             arms = {arm: hash_content([sorted(what), rows]) for arm, what in tested.items()}
             self.folder.open_test(hash_content([entries, best]), arms, rows)
+        return left
 
     def _examine_constant(self) -> None:
         """Score the best constant answer on test; no model is asked."""
@@ -323,9 +321,21 @@ class Study:
             test, metric = self.task.splits.test, self.examiner.metric
             self._record([make_constant_row(e, answer, metric(e, answer)) for e in test])
 
-    def _money(self, run: ArmRun) -> Meter:
+    def _follow(self, run: ArmRun, tick: Callable[[int], None]) -> Callable[[int], None]:
+        """A bar that also tells what was spent, and heeds a wish to stop."""
+
+        def follow(n: int) -> None:
+            tick(n)
+            self.folder.live.tell_spent(run.arm, run.seed, run.total, adapting=False, now=False)
+            self.folder.wishes.heed(run.arm)
+
+        return follow
+
+    def money(self, run: ArmRun) -> Meter:
         """Counts dev and test rows, which only the limit in money covers."""
-        return Meter(Budget(usd=self.budget.usd), run.total, self.examiner.engine.price)
+        budget = self.folder.wishes.over(self.budget)
+        price = self.examiner_of(run.arm).engine.price
+        return Meter(Budget(usd=budget.usd), run.total, price)
 
     def _examine(self, run: ArmRun, watcher: Watcher) -> None:
         """Ask about the test rows and record them."""
@@ -333,9 +343,11 @@ class Study:
         if run.candidate is not None:
             tick = Phase(watcher, run.arm, f"seed {run.seed}: test", len(test))
             try:
-                with self._timed(run.arm), arm_failures():
-                    meter = self._money(run)
-                    answers = self.examiner.ask(run.candidate, test, meter=meter, tick=tick)
+                unit = name_unit(self, run.arm, run.seed, "test")
+                with self.ahead.turn(unit, watcher), self.time(run.arm), arm_failures():
+                    meter = self.money(run)
+                    examiner, follow = self.examiner_of(run.arm), self._follow(run, tick)
+                    answers = examiner.ask(run.candidate, test, meter=meter, tick=follow)
             except ArmFailure as failure:
                 run.failure = failure
             else:
@@ -365,17 +377,3 @@ class Study:
         results = self.folder.results
         there = set(map(what, (*results.rows(), *results.constant())))
         results.append(r for r in rows if what(r) not in there)
-
-    def _settled(self, decoding: Decoding) -> Decoding:
-        """The decoding with what only the task says in it."""
-        if decoding.max_tokens == 0:
-            model, train = self.examiner.files(self._weights), self.task.splits.train
-            room = measure_room(self.examiner.engine, model, train)
-            decoding = decoding.replace(max_tokens=room)
-        return decoding.replace(
-            constraint=settle_constraint(decoding.constraint, self.examiner.metric)
-        )
-
-
-def _lengthen(decoding: Decoding, tokens: int) -> Decoding:
-    return decoding.replace(max_tokens=decoding.max_tokens + tokens)

@@ -8,16 +8,24 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whatworks.analysis.not_worse import NotWorse
 from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.paths import resolve_path
 from whatworks.base.validation import explain
 from whatworks.base.yaml_file import read_mapping
 from whatworks.data.read import Missing
 from whatworks.data.task import Counted
+from whatworks.methods.method import Method
+from whatworks.methods.own_method import load_methods
+from whatworks.methods.registry import list_methods
 from whatworks.models.metering import Budget
 from whatworks.models.prices import Price
 from whatworks.studies.arm_entries import Arm, CurveSection, read_arm
+from whatworks.studies.decisions import ChoiceRows, ChoiceRule
 from whatworks.studies.decoding_section import DecodingSection
 
+Tracker = Literal["mlflow", "tensorboard", "trackio", "wandb"]
+"""Experiment trackers that can be told of a study (docs/trackers.md)."""
 _REMEDY = "docs/study-file.md has every key; `whatworks init` writes a file"
 
 
@@ -29,12 +37,14 @@ class SplitSection(_Section):
     """How one file is split; sizes default to a fifth each, at most 200.
 
     ``aside`` rows of train are kept from every arm, for a metric to learn its measure from.
+    ``stratify`` gives each target the same share of every split.
     """
 
     dev: int | None = Field(default=None, ge=1)
     test: int | None = Field(default=None, ge=1)
     aside: int | None = Field(default=None, ge=1)
     seed: int = 0
+    stratify: bool = False
     on_overlap: Literal["error", "drop"] = "error"
 
 
@@ -83,11 +93,30 @@ class TaskSection(_Section):
     missing: Missing = "refuse"
 
 
+class NotWorseSection(_Section):
+    """A question: is ``arm`` not worse than ``than`` by more than ``margin``?"""
+
+    arm: str
+    than: str
+    margin: float = Field(default=0.02, gt=0.0, lt=1.0)
+
+
 class StudyFile(_Section):
     """A study: task, model, arms.
 
     ``score`` says which of the metric's scores counts: ``strict`` (content and form) or ``lenient``
     (content alone). Without a ``baseline`` it is the hand-written prompt that is best on dev.
+    ``requests_per_month`` is how many there will be: the choice among arms that tie on dev weighs
+    what it takes to make an arm against what its requests cost. In a ``race`` arms that are behind
+    on dev leave early, but for those in ``keep``. ``choose_on`` says which rows the choice looks
+    at. ``batch`` asks a served model in batches, for less and later. ``diagnose`` asks for some
+    wrong answers on dev again, with form and facts given, to say why arms fail.
+    ``tools`` says how functions of rows are shown: by chat template or server where these take
+    them, or as text. ``executor`` says where arms are made: one after the other here (``serial``),
+    or in several ``processes``. ``track`` names experiment trackers that are told of the results.
+    ``plugins`` are Python files with methods of the user's own, which are run where arms are read.
+    ``not_worse`` asks of two arms whether the first is not worse than the second by more than a
+    margin, and what each costs a month.
     """
 
     task: TaskSection
@@ -95,17 +124,50 @@ class StudyFile(_Section):
     arms: list[str | dict[str, Any]] = Field(min_length=1)
     name: str | None = None
     baseline: str | None = None
+    race: bool | Budget = False
+    keep: list[str] = Field(default_factory=list)
     score: Counted = "strict"
     seeds: int = Field(default=3, ge=1)
     min_effect: float = Field(default=0.02, ge=0.0, lt=1.0)
+    requests_per_month: int | None = Field(default=None, ge=1)
+    choose_on: ChoiceRows = "dev"
     template: str = "auto"
     enable_thinking: bool | None = None
+    tools: Literal["native", "text"] = "native"
     helper: str | None = None
     prices: dict[str, Price] = Field(default_factory=dict[str, Price])
+    batch: bool = False
     decoding: DecodingSection = DecodingSection()
     budget: Budget = Budget()
     retention: str | None = None
     curve: CurveSection | None = None
+    slices: list[str] = Field(default_factory=list)
+    not_worse: NotWorseSection | list[NotWorseSection] = Field(
+        default_factory=list[NotWorseSection]
+    )
+    diagnose: bool = True
+    executor: Literal["serial", "processes"] = "serial"
+    track: list[Tracker] = Field(default_factory=list[Tracker])
+    plugins: list[str] = Field(default_factory=list)
+
+    @property
+    def asked_not_worse(self) -> list[NotWorseSection]:
+        """The questions of ``not_worse``, one or several."""
+        asked = self.not_worse
+        return [asked] if isinstance(asked, NotWorseSection) else asked
+
+    def questions(self, arms: Sequence[str]) -> list[NotWorse]:
+        """What is asked of two arms of these."""
+        return [
+            NotWorse(one.arm, one.than, one.margin)
+            for one in self.asked_not_worse
+            if {one.arm, one.than} <= {*arms}
+        ]
+
+    @property
+    def rule(self) -> ChoiceRule:
+        """How the arm to recommend is chosen."""
+        return ChoiceRule(self.min_effect, self.requests_per_month, self.choose_on)
 
 
 def read_study(path: Path) -> StudyFile:
@@ -116,13 +178,17 @@ def read_study(path: Path) -> StudyFile:
     """
     content = read_mapping(path, "study file", "`task:` and `arms:`")
     try:
-        return StudyFile.model_validate(content)
+        study = StudyFile.model_validate(content)
     except ValidationError as error:
         raise explain(error, StudyFile, place=str(path), remedy=_REMEDY) from error
+    files = [str(resolve_path(path.parent, name).absolute()) for name in study.plugins]
+    return study.model_copy(update={"plugins": files})
 
 
 def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None = None) -> list[Arm]:
     """The arms of a study and of its curve, all or those named in ``only``.
+
+    The files that ``plugins`` names are run.
 
     Args:
         study: The study file.
@@ -133,10 +199,11 @@ def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None =
     Raises:
         InputError: If an arm, method, setting or file is unknown, or two arms share a name.
     """
-    arms = [read_arm(entry) for entry in study.arms]
+    own = _load_methods(study)
+    arms = [read_arm(entry, own) for entry in study.arms]
     if study.curve is not None:
         arms += study.curve.demonstrations
-        arms += [arm for arm in study.curve.arms if arm not in arms]
+        arms += [arm for arm in study.curve.list_arms(own) if arm not in arms]
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:
@@ -144,8 +211,21 @@ def read_arms(study: StudyFile, only: Sequence[str] = (), *, root: Path | None =
                 f"two arms are called {name!r}",
                 remedy="name one of them: {arm: " + name + ", name: ...}",
             )
-    for name in [*only, *([study.baseline] if study.baseline else [])]:
+    asked = [name for one in study.asked_not_worse for name in (one.arm, one.than)]
+    for name in [*only, *study.keep, *([study.baseline] if study.baseline else []), *asked]:
         if name not in names:
             raise InputError(f"unknown arm {name!r}", remedy=suggest_nearest(name, names))
     chosen = [arm for arm in arms if not only or arm.name in only]
-    return chosen if root is None else [arm.located(root) for arm in chosen]
+    return chosen if root is None else [arm.locate(root) for arm in chosen]
+
+
+def _load_methods(study: StudyFile) -> dict[str, type[Method]]:
+    """The methods that only this study knows.
+
+    Raises:
+        InputError: If a file cannot be used, or a name is taken.
+    """
+    own: dict[str, type[Method]] = {}
+    for file in study.plugins:
+        own |= load_methods(Path(file), {*list_methods(), *own})
+    return own

@@ -6,6 +6,8 @@
 ``task.json``             the task, its rows split
 ``store/``                candidates, answers, steps and weights by content (``base.store``)
 ``plan.json``             what `whatworks plan` foresaw, if it was asked
+``live.jsonl``            what a run does at this moment (``studies.live_log``)
+``wishes.json``           what a person asks of it meanwhile (``studies.wishes``)
 ``times.jsonl``           wall time of each arm's work, which the plan is compared with
 ``decisions.json``        what was decided on dev, before test was opened
 ``test_openings.jsonl``   one line for each set of decisions that test was opened with, and for
@@ -14,6 +16,7 @@
 ``summary.json``          what is known of study and arms beside the rows; last: it has run
 ``prompts/ARM-SEED.txt``  what each candidate's prompt says
 ``report.html``           the report, made anew from the files above
+``labels/``               what people said of its answers (``studies.label_book``)
 ========================= =====================================================================
 """
 
@@ -28,17 +31,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from whatworks.analysis.figures import ArmInfo, StudyInfo
 from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.base.errors import InputError
-from whatworks.base.lock import LOCK, hold_folder
+from whatworks.base.lock import LOCK, hold_folder, is_held
 from whatworks.base.paths import make_slug
-from whatworks.base.store import Journal, Store, explain_disk_errors, write_atomic
+from whatworks.base.store import (
+    Journal,
+    Store,
+    explain_disk_errors,
+    write_atomic,
+)
 from whatworks.data.task import Task
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.decisions import Decision
+from whatworks.studies.live_log import LiveLog
+from whatworks.studies.wishes import Wishes
 
 LAYOUT = 3
 """What the files say, as a number: a folder of another one is refused, never misread."""
@@ -71,6 +81,8 @@ class StudyFolder:
         store: What is kept under its content.
         results: The rows.
         report: Path of the report.
+        live: What a run does at this moment.
+        wishes: What a person asks of it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,6 +90,8 @@ class StudyFolder:
         self.store = Store(path / "store")
         self.results = Results(path / "results.jsonl")
         self.report = path / "report.html"
+        self.live = LiveLog(path / "live.jsonl")
+        self.wishes = Wishes(path / "wishes.json")
         self._identity = path / "study.json"
         self._lock = path / LOCK
         self._task = path / "task.json"
@@ -147,11 +161,21 @@ class StudyFolder:
             )
 
     @property
+    def is_held(self) -> bool:
+        """Whether a run, or whoever settles it, holds the folder now."""
+        return is_held(self._lock)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it holds a study."""
+        return self._identity.is_file()
+
+    @property
     def has_run(self) -> bool:
         """Whether a study ran to its end here."""
         return self._summary.is_file()
 
-    def finished(self) -> Finished:
+    def read_finished(self) -> Finished:
         """The study that ran to its end here.
 
         Raises:
@@ -165,8 +189,15 @@ class StudyFolder:
             )
         self._read_identity()
         record = _read_json(self._summary)
-        study = TypeAdapter(StudyInfo).validate_python(record["study"])
-        arms = TypeAdapter(tuple[ArmInfo, ...]).validate_python(record["arms"])
+        try:
+            study = TypeAdapter(StudyInfo).validate_python(record["study"])
+            arms = TypeAdapter(tuple[ArmInfo, ...]).validate_python(record["arms"])
+        except (ValidationError, LookupError, TypeError) as error:
+            raise InputError(
+                f"{self._summary.name} is not what this version writes",
+                place=str(self._summary),
+                remedy="remove this file and run the study again: nothing is asked anew",
+            ) from error
         return Finished(study, arms, self.task(), self.results)
 
     def write_summary(self, study: StudyInfo, arms: Sequence[ArmInfo]) -> None:
@@ -189,7 +220,8 @@ class StudyFolder:
         """What was decided on dev; none before the first decision."""
         if not self._decisions.exists():
             return []
-        return [Decision(**record) for record in _read_json(self._decisions)["runs"]]
+        runs = _read_json(self._decisions)["runs"]
+        return TypeAdapter(list[Decision]).validate_python(runs)
 
     def write_decisions(
         self, decided: Sequence[Decision], winner: str | None, constant: str | None

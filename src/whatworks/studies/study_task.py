@@ -12,9 +12,10 @@ from whatworks.base.paths import resolve_path
 from whatworks.data import Documents, expand_turns, read, read_with_notes
 from whatworks.data.contents import Data
 from whatworks.data.duplicates import find, select_training_pairs
-from whatworks.data.splitting import check_examples, drop_overlap, split
+from whatworks.data.splitting import check_examples, drop_overlap, mix_evenly, split
 from whatworks.data.task import Document, Example, Pair, Splits, Task
 from whatworks.metrics.registry import resolve_metric
+from whatworks.metrics.tool_call import NONE, is_call
 from whatworks.studies.clustering import categorise
 from whatworks.studies.study_file import LimitSection, SplitSection, StudyFile, TaskSection
 
@@ -56,7 +57,7 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
     source = _read_source(section, root)
     splits = _complete(_separate(source.splits, section.split, checked), section.split)
     splits, aside = _set_aside(splits, section.split)
-    splits = _limit(splits, section.limit, section.split.seed)
+    splits = _limit(splits, section.limit, section.split)
     documents, fault = _read_documents(section, root, source.documents)
     preferences, more = _read_preferences(section, root, source.pairs, splits, aside)
     if section.turns != "last":  # whole conversations were split, so none stands in two splits
@@ -64,6 +65,9 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         splits = splits.replace(**{part: expand_turns(getattr(splits, part)) for part in parts})
         splits = _separate(splits, section.split, checked)
     metric = resolve_metric(section.metric, root, helper=study.helper).replace(score=study.score)
+    if section.turns == "asked" and metric.name == "tool_call":
+        splits, dropped = _keep_calls(splits)
+        more = (*more, *dropped)
     instructions = section.instructions
     if instructions is None:
         instructions = DEFAULT_INSTRUCTIONS.get(metric.name, "")
@@ -78,6 +82,22 @@ def read_task(study: StudyFile, root: Path, *, checked: bool = True) -> Task:
         aside=aside,
         notes=(*source.notes, *documents.notes, *more),
     )
+
+
+def _keep_calls(splits: Splits) -> tuple[Splits, tuple[str, ...]]:
+    """Splits of which dev and test ask for turns that call a tool alone, and what was left out."""
+    kept: dict[str, _Rows] = {}
+    notes: list[str] = []
+    for part in ("dev", "test"):
+        rows: _Rows = getattr(splits, part)
+        kept[part] = tuple(row for row in rows if is_call(row.target) or row.target.strip() == NONE)
+        if not kept[part]:
+            raise InputError(
+                f"no turn of {part} calls a tool", remedy="take another metric than `tool_call`"
+            )
+        if out := len(rows) - len(kept[part]):
+            notes.append(f"{part}: {out} turns call no tool and are not asked")
+    return splits.replace(**kept), tuple(notes)
 
 
 def _read_source(section: TaskSection, root: Path) -> _Source:
@@ -185,11 +205,11 @@ def _complete(splits: Splits, section: SplitSection) -> Splits:
     if splits.dev and splits.test:
         return splits
     if not splits.dev and not splits.test:
-        return _cut(splits.train, dev=section.dev, test=section.test, seed=section.seed)
+        return _cut(splits.train, section, dev=section.dev, test=section.test)
     missing = "test" if splits.dev else "dev"
     size: int | None = getattr(section, missing)
     share = min(200, max(1, len(splits.train) // 5)) if size is None else size
-    cut = _cut(splits.train, dev=1, test=share, seed=section.seed)
+    cut = _cut(splits.train, section, dev=1, test=share)
     return splits.replace(train=cut.train + cut.dev, **{missing: cut.test})
 
 
@@ -206,23 +226,34 @@ def _set_aside(splits: Splits, section: SplitSection) -> tuple[Splits, _Rows]:
     """Take whole groups out of train, for the metric alone."""
     if section.aside is None:
         return splits, ()
-    cut = _cut(splits.train, dev=1, test=section.aside, seed=section.seed)
+    cut = _cut(splits.train, section, dev=1, test=section.aside)
     return splits.replace(train=cut.train + cut.dev), cut.test
 
 
-def _cut(rows: _Rows, *, dev: int | None, test: int | None, seed: int) -> Splits:
+def _cut(rows: _Rows, section: SplitSection, *, dev: int | None, test: int | None) -> Splits:
     """Rows in three; near-duplicates stay together, as groups do."""
-
     duplicates = find(lambda: rows)
-    return split(rows, dev=dev, test=test, seed=seed, alike=(*duplicates.exact, *duplicates.near))
+    alike = (*duplicates.exact, *duplicates.near)
+    return split(
+        rows, dev=dev, test=test, seed=section.seed, alike=alike, stratify=section.stratify
+    )
 
 
-def _limit(splits: Splits, limit: LimitSection, seed: int) -> Splits:
+def _limit(splits: Splits, limit: LimitSection, section: SplitSection) -> Splits:
     """Most rows of each split, as the file limits them."""
+
+    def take(rows: _Rows, most: int | None) -> _Rows:
+        if not section.stratify or most is None:
+            return _sample(rows, most, section.seed)
+        shuffled = random.Random(f"limit {section.seed}").sample(rows, len(rows))
+        even = mix_evenly({row.id: row.target.strip() for row in shuffled})
+        chosen = {*even[:most]}
+        return tuple(row for row in rows if row.id in chosen)
+
     return Splits(
-        train=_sample(splits.train, limit.train, seed),
-        dev=_sample(splits.dev, limit.dev, seed),
-        test=_sample(splits.test, limit.test, seed),
+        train=take(splits.train, limit.train),
+        dev=take(splits.dev, limit.dev),
+        test=take(splits.test, limit.test),
     )
 
 

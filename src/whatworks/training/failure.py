@@ -6,21 +6,13 @@ or, when memory ran out, into an attempt with a smaller micro-batch.
 
 from __future__ import annotations
 
-import errno
 from typing import Literal
 
+from whatworks.base.disk_faults import find_disk_fault
 from whatworks.base.errors import ArmFailure, WhatworksError, get_first_line
 from whatworks.base.frozen import Frozen
 from whatworks.base.memory import is_out_of_memory
 
-# How safetensors and torch.save report a full disk; the second does not say more than this.
-_DISK_FULL = (
-    "no space left on device",
-    "os error 28",
-    "pytorchstreamwriter failed writing",
-    ". unexpected pos ",
-    "os error 27",  # a limit on the size of a file
-)
 _KILLED = 9
 """The signal of a process that was killed; Windows has no name for it."""
 _LESS_MEMORY = "use `kind: lora`, a smaller max_length, or a smaller model"
@@ -54,12 +46,12 @@ def diagnose(error: BaseException) -> TrainingFailure:
         return make_memory_failure(get_first_line(error))
     if isinstance(error, WhatworksError):
         return TrainingFailure(kind="other", cause=error.cause, remedy=error.remedy)
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full or any(sign in text for sign in _DISK_FULL):
+    if fault := find_disk_fault(error):
         return TrainingFailure(
             kind="other",
-            cause="the disk is full: a checkpoint could not be written",
-            remedy="free some space and run again: training resumes from the last checkpoint",
+            cause=f"{fault.cause}: a checkpoint could not be written",
+            remedy=(fault.remedy or "train on another disk")
+            + "; training goes on from the last checkpoint",
         )
     if "probability tensor contains" in text:  # how drawing an answer meets them
         return TrainingFailure(
@@ -75,7 +67,7 @@ def diagnose(error: BaseException) -> TrainingFailure:
 
 
 def diagnose_exit(code: int, last_words: str) -> TrainingFailure:
-    """What the end of a process means that could not say it itself.
+    """Why a process ended that could not say it itself, by its exit status.
 
     Args:
         code: Its return code, negative for a signal.

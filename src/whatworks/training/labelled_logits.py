@@ -21,16 +21,16 @@ def score_labelled(model: Any) -> None:
     language_model = model.get_base_model() if hasattr(model, "get_base_model") else model
     labelled: list[Any] = []  # bool[rows, tokens - 1] of the call under way, if it is TRL's
 
-    def shift(module: Any, args: Any, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def shift(module: Any, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         del module
         labelled.clear()
-        labels = given.get("labels")
-        if not given.get("fused_lm_head") or labels is None or "shift_labels" in given:
-            return args, given
+        labels = inputs.get("labels")
+        if not inputs.get("fused_lm_head") or labels is None or "shift_labels" in inputs:
+            return args, inputs
         following = labels[:, 1:]
         mask = following != -100
         labelled.append(mask)
-        return args, {**given, "shift_labels": following[mask][None]}
+        return args, {**inputs, "shift_labels": following[mask][None]}
 
     def select(module: Any, args: Any, output: Any) -> None:
         del module, args

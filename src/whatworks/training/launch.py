@@ -163,7 +163,7 @@ def _attempt(
                 failure = failure or TrainingFailure.model_validate(message["failure"])
             elif on_progress is not None:
                 on_progress(TrainingProgress.model_validate(message["progress"]))
-            while enough is not None and epochs < run.published():
+            while enough is not None and epochs < run.count_published():
                 epochs += 1
                 if enough(epochs):
                     run.stop()

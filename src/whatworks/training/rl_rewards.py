@@ -10,10 +10,11 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from whatworks.data.task import Example
+from whatworks.data.task import Example, Message
 from whatworks.metrics.citations import strip_citations
+from whatworks.metrics.pay import compute_pay
 from whatworks.metrics.registry import load
-from whatworks.metrics.score import Score, compute_reward
+from whatworks.metrics.score import Score
 from whatworks.models import chat_templates as templates
 from whatworks.models.reward_model import RewardModel
 from whatworks.training.settings import RLSettings
@@ -27,7 +28,7 @@ def make_rewards(
     Args:
         settings: Names the metric.
         examples: What was asked; a row's column ``at`` is its position here.
-        tokenizer: Decodes answers as generation does, and asks as it does (``settle_template``).
+        tokenizer: Decodes answers as generation does, and asks as it does.
         scorer: The reward model; None where the metric is the reward.
     """
     metric = load(settings.metric)
@@ -47,7 +48,7 @@ def make_rewards(
             text, _ = strip_citations(text)
         return metric(example, text, ended=stopped or (bool(ids) and ids[-1] in end.stop_ids))
 
-    def closed(ids: Sequence[int]) -> list[int]:
+    def close(ids: Sequence[int]) -> list[int]:
         """An answer's ids as a reward model learned them, with the end of the turn."""
         text, stopped = read(ids)
         return templates.encode_completion(tokenizer, text) if stopped else list(ids)
@@ -73,16 +74,17 @@ def make_rewards(
         **_: Any,
     ) -> list[float]:
         if scorer is None:
-            values = [compute_reward(s, settings.wrong_costs) for s in scores(completion_ids, at)]
+            values = [
+                compute_pay(s, settings.pay, settings.wrong_costs)
+                for s in scores(completion_ids, at)
+            ]
         else:
             prompt_ids = [
-                tokenizer.apply_chat_template(
-                    prompt, add_generation_prompt=True, tokenize=True, return_dict=True
-                )["input_ids"]
+                templates.encode_prompt(tokenizer, [Message.model_validate(m) for m in prompt])
                 for prompt in prompts
             ]
             values = scorer.score(
-                [p + closed(c) for p, c in zip(prompt_ids, completion_ids, strict=True)]
+                [p + close(c) for p, c in zip(prompt_ids, completion_ids, strict=True)]
             )
         groups = [values[i : i + settings.samples] for i in range(0, len(values), settings.samples)]
         log_metric("spread", statistics.fmean(statistics.pstdev(group) for group in groups))

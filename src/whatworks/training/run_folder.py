@@ -17,12 +17,13 @@ import json
 import os
 import shutil
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from whatworks.base.errors import ArmFailure
+from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.frozen import Frozen
-from whatworks.base.store import write_atomic
+from whatworks.base.lock import hold_lock
+from whatworks.base.store import explain_disk_errors, sync_tree, write_atomic
 from whatworks.models.engine import ModelFiles
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.rows import RenderedRow
@@ -86,7 +87,8 @@ class RunFolder:
             ArmFailure: If the folder belongs to another job or other rows.
             StorageError: If the folder cannot be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        with explain_disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         texts = {
             self._job: job.model_dump_json(indent=1) + "\n",
             self._rows: "".join(row.model_dump_json() + "\n" for row in rows),
@@ -121,7 +123,7 @@ class RunFolder:
         """Write the plan of the next attempt."""
         write_atomic(self._plan, plan.model_dump_json())
 
-    def published(self) -> int:
+    def count_published(self) -> int:
         """How many epochs have their checkpoint."""
         return sum(1 for _ in self.path.glob("epoch-*[0-9]"))
 
@@ -161,6 +163,7 @@ class RunFolder:
 
     def mark_done(self, saved: Path, seconds: float, checkpoints: Sequence[Checkpoint]) -> None:
         """Make a trainer checkpoint the one to resume from, and remove the older ones."""
+        sync_tree(saved)  # done means that a machine which is lost finds it whole
         records = [c.model_dump() for c in checkpoints]
         write_atomic(saved / "done.json", json.dumps({"seconds": seconds, "checkpoints": records}))
         for other in self.state.glob("checkpoint-*"):
@@ -187,27 +190,20 @@ class RunFolder:
         return last, facts["seconds"], [Checkpoint(**fields) for fields in facts["checkpoints"]]
 
     @contextmanager
-    def locked(self) -> Generator[None]:
+    def lock(self) -> Generator[None]:
         """Hold the folder; the child of a launcher that was killed may need a moment to leave.
 
         Raises:
             ArmFailure: If another training holds it.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.path / "lock", timeout=LOCK_SECONDS, poll_interval=0.1)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise ArmFailure(
-                "another process trains in this folder",
-                place=str(self.path),
-                remedy="wait for it, or end it, then run again",
-            ) from None
-        try:
+        # Beside the folder, which is moved as a whole once it is finished.
+        path = self.path.with_name(f".{self.path.name}.lock")
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold_lock(path, "this training", seconds=LOCK_SECONDS))
+            except InputError as error:
+                raise ArmFailure(error.cause, place=str(self.path), remedy=error.remedy) from None
             yield
-        finally:
-            lock.release()
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from whatworks.base.errors import ArmFailure
 from whatworks.models import chat_templates as templates
+from whatworks.models.template_rendering import write_calls
 from whatworks.training.rows import LabelledRow, PairRow, PromptRow, RenderedRow, TrainingRow
 
 
@@ -68,7 +69,8 @@ def _encode(row: RenderedRow, tokenizer: Any) -> tuple[dict[str, Any], int]:
     prompt = templates.encode_prompt(tokenizer, row.messages)
 
     def answer(text: str) -> list[int]:
-        return templates.encode_completion(tokenizer, text)
+        written = write_calls(tokenizer, row.messages, text)
+        return templates.encode_completion(tokenizer, written)
 
     match row:
         case TrainingRow():

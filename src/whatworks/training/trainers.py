@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from whatworks.base.errors import ArmFailure
 from whatworks.models import chat_templates as templates
 from whatworks.models.reward_model import RewardModel
 from whatworks.training.job import TrainingJob
 from whatworks.training.rl_rewards import make_rewards
-from whatworks.training.rows import PromptRow
+from whatworks.training.rows import PromptRow, TrainingRow
 from whatworks.training.settings import (
     ALPHA,
     DPOSettings,
     KTOSettings,
     RLSettings,
+    SDFTSettings,
     Settings,
     SFTSettings,
     SoftPromptSettings,
@@ -104,6 +104,12 @@ class Setup:
         order = list(range(len(self.tokens.rows)))
         random.Random(f"rows {self.job.seed}").shuffle(order)
         return order
+
+    def whole_steps(self) -> list[int]:
+        """The fixed order, filled up with its first rows so that the last step is whole."""
+        order, size = self.fixed_order(), self.job.settings.rows_a_step
+        whole = -(-len(order) // size) * size
+        return [order[i % len(order)] for i in range(whole)]
 
 
 def build_sft(setup: Setup) -> Any:
@@ -235,30 +241,16 @@ def build_rl(setup: Setup) -> Any:
 
     settings, start = setup.job.settings, setup.start
     assert isinstance(settings, RLSettings)
-    # The trainer tokenises the messages itself: with the same template, to the same ids.
-    tokenizer = templates.settle_template(start.tokenizer)
+    tokenizer = start.tokenizer
     prompts = [[message.model_dump() for message in row.messages] for row in setup.tokens.rows]
-    tokenised = tokenizer.apply_chat_template(
-        prompts, add_generation_prompt=True, tokenize=True, return_dict=True
-    )
-    if tokenised["input_ids"] != setup.tokens.columns["prompt_ids"]:
-        raise ArmFailure(
-            "the chat template makes other prompts in this trainer than in generation",
-            remedy="name a template in the study file: `template: chatml`",
-        )
     start.model.generation_config.eos_token_id = sorted(templates.find_ending(tokenizer).stop_ids)
-    order = setup.fixed_order()
-    order += (
-        order[: -len(order) % settings.rows_a_step] if len(order) >= settings.rows_a_step else []
-    )
-    while len(order) < settings.rows_a_step:
-        order += order[: settings.rows_a_step - len(order)]
+    order = setup.whole_steps()
     examples = [row.example for row in setup.tokens.rows if isinstance(row, PromptRow)]
     functions = make_rewards(settings, examples, tokenizer, setup.scorer)
     trainer = RLOOTrainer(
         model=start.model,
         reward_funcs=functions,
-        processing_class=tokenizer,
+        processing_class=templates.render_for_trainer(tokenizer),
         train_dataset=_build_data_set({"prompt": [prompts[i] for i in order], "at": order}),
         peft_config=setup.adapter,
         args=RLOOConfig(
@@ -276,8 +268,54 @@ def build_rl(setup: Setup) -> Any:
     return trainer
 
 
+def build_sdft(setup: Setup) -> Any:
+    """Self-distillation: the teacher is the model as it starts, with the target shown.
+
+    TRL's moving teacher keeps no state to resume from, and begins at the base whatever adapter is
+    trained further; so the start stays the teacher. Of a new adapter it is the base beneath; else
+    it is a copy.
+    """
+    from trl.experimental.sdft import SDFTConfig, SDFTTrainer
+
+    settings, start = setup.job.settings, setup.start
+    assert isinstance(settings, SDFTSettings)
+    beneath = setup.adapter is not None
+    teacher = None if beneath else copy.deepcopy(start.model).requires_grad_(False).eval()
+    start.model.generation_config.eos_token_id = sorted(
+        templates.find_ending(start.tokenizer).stop_ids
+    )
+    rows = [setup.tokens.rows[i] for i in setup.whole_steps()]
+    columns: dict[str, list[Any]] = {
+        "prompt": [[message.model_dump() for message in row.messages] for row in rows],
+        "privileged_context": [row.target for row in rows if isinstance(row, TrainingRow)],
+    }
+    trainer = SDFTTrainer(
+        model=start.model,
+        processing_class=templates.render_for_trainer(start.tokenizer),
+        train_dataset=_build_data_set(columns),
+        peft_config=setup.adapter,
+        args=SDFTConfig(
+            **setup.common,
+            num_generations=1,
+            max_completion_length=settings.max_tokens,
+            max_prompt_length=None,
+            distillation_mode="full_logits",
+            distillation_alpha=1.0,
+            num_loss_tokens_to_skip=settings.skip,
+            teacher_model_kind="base" if beneath else "live",
+            teacher_prompt_template=settings.template,
+            shuffle_dataset=False,
+        ),
+    )
+    if teacher is not None:
+        prepare = trainer.accelerator.prepare_model
+        trainer.teacher_model = prepare(teacher, evaluation_mode=True)
+    return trainer
+
+
 TRAINERS: dict[str, Callable[[Setup], Any]] = {
     "sft": build_sft,
+    "sdft": build_sdft,
     "soft-prompt": build_sft,
     "dpo": build_dpo,
     "kto": build_kto,

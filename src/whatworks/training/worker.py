@@ -34,7 +34,7 @@ from whatworks.training.labelled_logits import score_labelled
 from whatworks.training.memory import count_rows_in_memory
 from whatworks.training.rows import PairRow
 from whatworks.training.run_folder import AttemptPlan, RunFolder
-from whatworks.training.settings import RLSettings, SFTSettings
+from whatworks.training.settings import RLSettings, SDFTSettings, SFTSettings
 from whatworks.training.tokenise import tokenise
 from whatworks.training.trainers import TRAINERS, Setup, Start
 
@@ -70,7 +70,7 @@ def main() -> int:
         plan = folder.plan()
         assert plan is not None
         _end_with_launcher()
-        with folder.locked() if RANK == 0 else contextlib.nullcontext():
+        with folder.lock() if RANK == 0 else contextlib.nullcontext():
             if folder.result() is None:
                 trained = run(folder, plan, send)
                 if RANK == 0:
@@ -93,7 +93,7 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
         ArmFailure: If no row fits, or the loss diverges.
     """
     import torch
-    from transformers import PrinterCallback
+    from transformers import PrinterCallback, TrainerCallback
 
     from whatworks.training.callbacks import Keep, SeedEpochs, SeedSteps, Watch
     from whatworks.training.kl_leash import Leash, read_trace
@@ -129,10 +129,12 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
             if model is not None:
                 score_labelled(model)
     trainer.remove_callback(PrinterCallback)
-    own = [SeedEpochs(), watch]
+    own: list[TrainerCallback] = [SeedEpochs(), watch]
     leash = Leash(job.settings.leash, saved) if isinstance(job.settings, RLSettings) else None
     if leash is not None:
-        own += [SeedSteps(), leash]
+        own.append(leash)
+    if isinstance(job.settings, RLSettings | SDFTSettings):  # they draw answers
+        own.insert(0, SeedSteps())
     for callback in (*own, Keep(folder, checkpoints, watch, plan.save_seconds)):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)

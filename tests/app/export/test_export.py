@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from whatworks.app.cli import main
-from whatworks.app.export.export import export, write_weights
+from whatworks.app.export.export import Checking, export
 from whatworks.app.export.model_card import write_snippet
+from whatworks.app.export.weight_files import write_weights
 from whatworks.app.run_study import run_study
 from whatworks.base.errors import InputError
 from whatworks.base.progress import Silent
@@ -74,6 +75,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+UNASKED = Checking(margin=None)
+
+
 def results(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
 
@@ -93,7 +97,7 @@ def test_the_card_loads_it_without_this_package_and_it_answers_the_same(
     run: Path, tmp_path: Path, arm: str, merge: bool
 ) -> None:
     out = tmp_path / "export"
-    export(run, arm, out, merge=merge)
+    export(run, arm, out, merge=merge, checking=UNASKED)
     done = subprocess.run(
         [sys.executable, "-c", ALONE + loading(out)],
         cwd=out,
@@ -159,8 +163,8 @@ def test_the_card_asks_as_the_study_did_under_the_models_own_template(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
 def test_merged_and_unmerged_give_the_same_greedy_answers(run: Path, tmp_path: Path) -> None:
-    export(run, "sft", tmp_path / "apart")
-    export(run, "sft", tmp_path / "merged", merge=True)
+    export(run, "sft", tmp_path / "apart", checking=UNASKED)
+    export(run, "sft", tmp_path / "merged", merge=True, checking=UNASKED)
     lines = (tmp_path / "apart" / "examples.jsonl").read_text().splitlines()
     rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
     prompts = [[Message(**message) for message in row["messages"]] for row in rows]
@@ -180,7 +184,7 @@ def test_merged_and_unmerged_give_the_same_greedy_answers(run: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_prompt_and_figures_travel_too(run: Path, tmp_path: Path) -> None:
-    export(run, "few-shot", tmp_path / "few")
+    export(run, "few-shot", tmp_path / "few", checking=UNASKED)
     prompt = json.loads((tmp_path / "few" / "prompt.json").read_text())
     assert prompt["instructions"] == "Name the colour."
     assert len(prompt["demos"]["pool"]) == 2
@@ -189,7 +193,7 @@ def test_prompt_and_figures_travel_too(run: Path, tmp_path: Path) -> None:
     card = (tmp_path / "few" / "README.md").read_text()
     assert "exact on 12 test examples" in card and "95% interval" in card
     assert "No weights were trained" in card
-    export(run, "knn", tmp_path / "knn")
+    export(run, "knn", tmp_path / "knn", checking=UNASKED)
     demos = json.loads((tmp_path / "knn" / "prompt.json").read_text())["demos"]
     assert (demos["select"], demos["embedder"], len(demos["pool"])) == ("nearest", "lexical", 40)
 

@@ -20,7 +20,7 @@ import pytest
 import uvicorn
 
 from whatworks.app.serve import batcher
-from whatworks.app.serve.gate import LARGEST, Access, Gate
+from whatworks.app.serve.gate import LARGEST, Access, Gate, open_to_pages
 from whatworks.app.serve.served import Served
 from whatworks.app.serve.server import ModelServer
 from whatworks.data.task import MetricSpec
@@ -42,7 +42,7 @@ def running(access: Access, answer: Any = lambda _: "yes") -> Generator[int]:
     candidate = Candidate(prompt=Prompt(), weights=Weights(base="fake:"))
     metric = load(MetricSpec(name="exact"))
     served = Served("m", FakeEngine(answer), ModelFiles("fake:"), candidate, metric)
-    app: Any = Gate(ModelServer(served).app(), access)
+    app: Any = open_to_pages(Gate(ModelServer(served).app(), access), access)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -188,3 +188,27 @@ def test_the_command_takes_the_key_from_the_environment(tmp_path: Path) -> None:
         said.seek(0)
         text = said.read()
     assert "serving 'lab'" in text and KEY not in text
+
+
+def test_named_pages_may_ask_and_no_others() -> None:
+    """As a browser does it: a preflight without a key, then the request with it."""
+    page, other = "https://app.example.com", "https://evil.example.com"
+    with running(Access("127.0.0.1", key=KEY, origins=(page,))) as port:
+
+        def preflight(origin: str) -> str | None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            asked = {"Origin": origin, "Access-Control-Request-Method": "POST",
+                     "Access-Control-Request-Headers": "authorization,content-type"}  # fmt: skip
+            connection.request("OPTIONS", CHAT, headers=asked)
+            allowed = connection.getresponse().headers["access-control-allow-origin"]
+            connection.close()
+            return allowed
+
+        assert preflight(page) == page and preflight(other) is None
+        key = {"authorization": f"Bearer {KEY}"}
+        host = f"127.0.0.1:{port}"
+        assert ask(port, host, origin=page, **key) == 200
+        assert ask(port, host, origin=page) == 401
+        assert ask(port, host, origin=other, **key) == 403
+    with running(Access("127.0.0.1")) as port:
+        assert ask(port, f"127.0.0.1:{port}", origin=page) == 403

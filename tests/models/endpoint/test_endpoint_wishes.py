@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from endpoint_server import Handler, Server, answer, error
+from endpoint_server import Handler, Server, answer, error, hold_trial
 
 from whatworks.base.errors import ArmFailure
 from whatworks.data.task import Message
@@ -36,23 +36,30 @@ FORMS: list[tuple[Constraint, str, dict[str, Any]]] = [
 ]
 
 
+def say(server: Server, text: str, dialect: str = "structured_outputs") -> None:
+    """Have the server keep to the forms of probes, and answer all else with this text."""
+    server.misbehave = lambda handler, *_: handler.reply(
+        200, answer(hold_trial(server.bodies[-1], dialect) or text)
+    )
+
+
 @pytest.mark.parametrize(("form", "text", "sent"), FORMS)
 def test_a_form_is_asked_for_and_checked(
     server: Server, engine: EndpointEngine, form: Constraint, text: str, sent: dict[str, Any]
 ) -> None:
-    server.misbehave = lambda handler, *_: handler.reply(200, answer(text))
+    say(server, text)
     decoding = Decoding(constraint=form, stop=("n",))
     assert engine.generate(FILES, PROMPT, decoding)[0].text == text
     assert server.bodies[-1]["structured_outputs"] == sent and "stop" not in server.bodies[-1]
     # A server that knows nothing of it answers as it likes, and that is noticed.
-    server.misbehave = lambda handler, *_: handler.reply(200, answer("something else"))
+    say(server, "something else")
     with pytest.raises(ArmFailure, match=f"constraint of kind {form.kind}"):
         engine.generate(FILES, PROMPT, decoding.replace(max_tokens=9))
 
 
 def test_a_schema_goes_where_openai_has_it(server: Server, engine: EndpointEngine) -> None:
-    form = Constraint.of_schema(SCHEMA)
-    server.misbehave = lambda handler, *_: handler.reply(200, answer('{"a": 1}'))
+    form = Constraint.from_schema(SCHEMA)
+    say(server, '{"a": 1}', "response_format")
     assert engine.generate(FILES, PROMPT, Decoding(constraint=form))[0].text == '{"a": 1}'
     assert server.bodies[-1]["response_format"] == {
         "type": "json_schema",
@@ -62,16 +69,21 @@ def test_a_schema_goes_where_openai_has_it(server: Server, engine: EndpointEngin
 
 def test_a_server_that_refuses_a_form_says_why(server: Server, engine: EndpointEngine) -> None:
     said = "Invalid schema for response_format: 'required' is required"
-    server.misbehave = lambda handler, *_: handler.reply(400, error(said))
+
+    def refuse(handler: Handler, *_: Any) -> bool:
+        trial = hold_trial(server.bodies[-1], "response_format")
+        return handler.reply(200, answer(trial)) if trial else handler.reply(400, error(said))
+
+    server.misbehave = refuse
     with pytest.raises(ArmFailure, match=said):
-        engine.generate(FILES, PROMPT, Decoding(constraint=Constraint.of_schema(SCHEMA)))
-    assert len(server.bodies) == 1
+        engine.generate(FILES, PROMPT, Decoding(constraint=Constraint.from_schema(SCHEMA)))
+    assert len(server.bodies) == 1 + 1  # the probe's, and it
 
 
 def test_an_answer_that_was_cut_is_no_breach(server: Server, engine: EndpointEngine) -> None:
     cut = [{"message": {"content": '{"a": '}, "finish_reason": "length"}]
     server.misbehave = lambda handler, *_: handler.reply(200, answer("", choices=cut))
-    [got] = engine.generate(FILES, PROMPT, Decoding(constraint=Constraint.of_schema(SCHEMA)))
+    [got] = engine.generate(FILES, PROMPT, Decoding(constraint=Constraint.from_schema(SCHEMA)))
     assert got.finish == "length"
 
 
@@ -87,11 +99,11 @@ def test_a_refusal_is_an_answer_and_no_breach(
 ) -> None:
     said = [{"message": message, "finish_reason": finish}]
     server.misbehave = lambda handler, *_: handler.reply(200, answer("", choices=said))
-    for form in (Constraint.of_schema(SCHEMA), None):
+    for form in (Constraint.from_schema(SCHEMA), None):
         for _ in ("asked", "kept"):
             [got] = engine.generate(FILES, PROMPT, Decoding(constraint=form))
             assert got.text == (message.get("refusal") or "") and got.finish == "stop"
-    assert len(server.bodies) == 2
+    assert len(server.bodies) == 2 + 1  # the probe's
 
 
 def test_answers_that_an_older_version_kept_are_read(

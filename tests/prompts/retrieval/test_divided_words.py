@@ -16,6 +16,8 @@ from whatworks.metrics.normalise import is_contained
 from whatworks.prompts.prompt import Context, Prompt
 from whatworks.prompts.render import is_evidence, render
 from whatworks.prompts.retrieval.chunking import chunk
+from whatworks.prompts.retrieval.embedding import Embedder
+from whatworks.prompts.retrieval.hashed import HashedWords
 from whatworks.prompts.retrieval.index import get_index
 from whatworks.prompts.retrieval.recall import measure_recall
 from whatworks.prompts.retrieval.words import list_forms, split_words
@@ -117,6 +119,24 @@ def test_both_forms_of_a_word_are_searched(divided: str) -> None:
     for query in ("capabilities", "capabili-ties", "Capabilities?"):
         assert get_index(pool, "lexical", "").search(query, 1)[0].position == 1
     assert get_index(("the capabilities", "a mill"), "lexical", "").search(divided, 1)
+
+
+@pytest.mark.parametrize("divided", DIVIDED)
+def test_hashed_vectors_have_both_forms_too(divided: str) -> None:
+    pool = ("a mill by the river", f"the {divided} of it", "capa and ties", "a capable tiger")
+    for query in ("capabilities", "capabili-ties", "Capabilities?"):
+        assert get_index(pool, "vector", "lexical").search(query, 1)[0].position == 1
+    [whole, parts] = Embedder("lexical", HashedWords()).embed(["capabilities", divided])
+    assert float(whole @ parts) > 0.5
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_vectors_find_evidence_in_divided_words_for_all_rows(tmp_path: Path, way: str) -> None:
+    rows = write_case(tmp_path, way)
+    passages = chunk(read_documents(tmp_path))
+    index = get_index(tuple(p.passage for p in passages), "vector", "lexical")
+    best = [passages[index.search(row.text, 1)[0].position] for row in rows]
+    assert measure_recall([[p.id] for p in best], [row.evidence for row in rows]) == 1.0
 
 
 FORMS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,7 @@ class Counting:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def batches(self, texts: list[str]) -> Iterator[tuple[list[int], np.ndarray]]:
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
         self.seen += texts
         for i, text in enumerate(texts):
             yield [i], np.array([[len(text), 0]], np.float32)
@@ -97,7 +97,7 @@ def test_each_text_is_computed_once_and_memory_is_bounded(monkeypatch: pytest.Mo
 
 def test_vectors_that_are_not_finite_are_refused() -> None:
     class Broken(Counting):
-        def batches(self, texts: list[str]) -> Iterator[tuple[list[int], np.ndarray]]:
+        def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
             yield [0], np.array([[np.nan, 0]], np.float32)
 
     with pytest.raises(InputError, match="not finite"):
@@ -144,6 +144,7 @@ def test_threads_are_given_back_and_change_nothing(tiny_model: Path) -> None:
         assert (Embedder("x", model).embed(TEXTS) == single).all()
         assert torch.get_num_threads() == 3
         stopped = model.batches(TEXTS)
+        assert isinstance(stopped, Generator)
         next(stopped)
         stopped.close()
         assert torch.get_num_threads() == 3

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from whatworks.base.errors import InputError
 from whatworks.prompts.retrieval import Index, Pool, get_index, load_embedder, ranking
-from whatworks.prompts.retrieval.index import choose_diverse
-from whatworks.prompts.retrieval.ranking import ByVector, rank_scores
+from whatworks.prompts.retrieval.index import Search
+from whatworks.prompts.retrieval.ordering import choose_diverse, rank_scores
+from whatworks.prompts.retrieval.ranking import ByVector
 from whatworks.prompts.retrieval.words import split_words
 
 POOL = (
@@ -87,7 +88,7 @@ def test_hybrid_search_is_reciprocal_rank_fusion() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_equal_texts_come_in_the_order_of_the_pool(kind: str) -> None:
+def test_equal_texts_come_in_the_order_of_the_pool(kind: Search) -> None:
     pool = ("other words here",) * 3 + ("the same text",) * 5 + ("unlike",)
     hits = get_index(pool, kind, "lexical").search("the same text", 5)
     assert [hit.position for hit in hits] == [3, 4, 5, 6, 7]
@@ -107,7 +108,7 @@ def test_best_first_is_a_stable_falling_sort(values: list[float]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_allowed_is_asked_best_first_and_only_until_enough_are_found(kind: str) -> None:
+def test_allowed_is_asked_best_first_and_only_until_enough_are_found(kind: Search) -> None:
     index = get_index(POOL, kind, "lexical")
     order = positions(index, "my card has not arrived", 99)
     asked: list[int] = []
@@ -150,7 +151,7 @@ def test_spread_is_maximal_marginal_relevance(n: int, k: int, diversity: float, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_diversity_leaves_out_copies(kind: str) -> None:
+def test_diversity_leaves_out_copies(kind: Search) -> None:
     query = "my card has not arrived yet"
     index = get_index(POOL, kind, "lexical")
     assert positions(index, query, 2)[:2] == [1, 6]
@@ -171,7 +172,7 @@ def test_diversity_outside_its_range_is_refused() -> None:
     "pool",
     [(), ("",), ("?",), ("", ""), ("one text",), ("a" * 300_000, "word " * 50_000, "अच्छा दिन")],
 )
-def test_odd_pools_and_queries(kind: str, diversity: float, pool: tuple[str, ...]) -> None:
+def test_odd_pools_and_queries(kind: Search, diversity: float, pool: tuple[str, ...]) -> None:
     index = get_index(pool, kind, "lexical")
     for query in ("", "one", "?", "अच्छा", "\ud800", "x" * 100_000):
         for k in (-1, 0, 1, 50):
@@ -221,7 +222,7 @@ def test_another_process_finds_the_same() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_warm_index_gives_the_same_bits(kind: str) -> None:
+def test_a_warm_index_gives_the_same_bits(kind: Search) -> None:
     pool = tuple(
         f"person {i} of lane {i * 7919 % 997} likes dish {i * 31 % 57}" for i in range(900)
     )

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from whatworks.app.cli.app import app
-from whatworks.base.errors import WhatworksError
+from whatworks.base.errors import WhatworksError, make_storage_error
 from whatworks.models.local.threads import BRIEF_WAITS
 
 __all__ = ["app", "main"]
@@ -26,11 +26,14 @@ for _entry in entry_points(group="whatworks.commands"):
 
 
 def main() -> None:
-    """Entry point: an error of ours is one or two lines and exit code 2."""
+    """Entry point: an error of ours, or of the disk, is one or two lines and exit code 2."""
     for name, value in BRIEF_WAITS.items():  # before a command loads what reads it
         os.environ.setdefault(name, value)
     try:
         app()
-    except WhatworksError as error:
-        print(f"whatworks: {error}", file=sys.stderr)
+    except Exception as error:
+        ours = error if isinstance(error, WhatworksError) else make_storage_error(error)
+        if ours is None:
+            raise
+        print(f"whatworks: {ours}", file=sys.stderr)
         sys.exit(2)

@@ -14,9 +14,11 @@ app = typer.Typer(
     help="Measure what makes a language model do your task, and why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 INTERRUPTED = 130
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object instead (docs/json.md).")
+]
 
 
 @contextmanager

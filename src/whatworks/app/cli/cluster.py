@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from whatworks.app.cli.app import app, catch_interrupt
+from whatworks.app.cli.app import AsJson, app, catch_interrupt
 from whatworks.app.cli.data import require_absent
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def cluster(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the clusters.")] = 0,
     force: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find categories in unlabelled texts, and write rows that a classification study runs on.
 
@@ -46,7 +47,7 @@ def cluster(
     """
     from whatworks.data import write
     from whatworks.prompts.retrieval import resolve_embedder
-    from whatworks.studies.clustering import categorise
+    from whatworks.studies.clustering import categorise, measure_agreement
 
     require_absent(out, force=force)
     with catch_interrupt():
@@ -55,8 +56,17 @@ def cluster(
         examples, clusters = categorise(
             rows, embedder=chosen, method=method, k=k, most=most, seed=seed
         )
-        _show(clusters, rows, chosen, method)
+        if not as_json:
+            _show(clusters, rows, chosen, method)
         count = write(examples, out)
+    if as_json:
+        from whatworks.app.programs.command_records import describe_clusters
+        from whatworks.app.programs.records import print_record
+
+        truth = [row.target for row in rows]
+        agreement = measure_agreement(truth, clusters.labels) if any(truth) else None
+        print_record(describe_clusters(clusters, agreement, out))
+        return
     print(f"{count} rows with {len(clusters.names)} category ids: {out}")
     print(f"a study of them: task: {{train: {out.name}, metric: category}}")
 
@@ -88,7 +98,7 @@ def _read_lines(path: Path) -> Data:
     return Data(tuple(rows), (), "lines", {"input": "text"})
 
 
-def _show(found: Clusters, rows: Sequence[Example], embedder: str, method: str) -> None:
+def _show(clusters: Clusters, rows: Sequence[Example], embedder: str, method: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -99,26 +109,26 @@ def _show(found: Clusters, rows: Sequence[Example], embedder: str, method: str) 
     tried = Table(title=f"silhouette by {unit} ({method}, embedder {embedder})")
     for heading in (unit, "found", "silhouette", "in clusters"):
         tried.add_column(heading, justify="right")
-    for one in found.tried:
-        mark = "bold" if one is found.chosen else ""
+    for one in clusters.tried:
+        mark = "bold" if one is clusters.chosen else ""
         cells = (f"{one.silhouette:.3f}", f"{one.clustered:.0%}")
         tried.add_row(str(one.setting), str(one.clusters), *cells, style=mark)
     console.print(tried)
     known = any(row.target for row in rows)
     truth = [row.target for row in rows]
-    table = Table(title=f"{len(found.names)} clusters, chosen by the best silhouette")
+    table = Table(title=f"{len(clusters.names)} clusters, chosen by the best silhouette")
     for heading in ("name", "texts", "for example", *(["mostly"] if known else [])):
         table.add_column(heading, overflow="fold")
-    mostly = measure_purity(truth, found.labels) if known else []
-    for at, name in enumerate(found.names):
-        middle = [" ".join(rows[i].text.split())[:60] for i in found.central[at][:2]]
-        cells = [name, str(len(found.central[at])), "\n".join(dict.fromkeys(middle))]
+    mostly = measure_purity(truth, clusters.labels) if known else []
+    for at, name in enumerate(clusters.names):
+        middle = [" ".join(rows[i].text.split())[:60] for i in clusters.central[at][:2]]
+        cells = [name, str(len(clusters.central[at])), "\n".join(dict.fromkeys(middle))]
         table.add_row(*cells, *([f"{mostly[at][0]} ({mostly[at][1]:.0%})"] if known else []))
     console.print(table)
-    if found.between:
-        console.print(f"{found.between} texts lie between clusters and were put to the nearest.")
+    if clusters.between:
+        console.print(f"{clusters.between} texts lie between clusters and were put to the nearest.")
     if known:
-        figures = measure_agreement(truth, found.labels)
+        figures = measure_agreement(truth, clusters.labels)
         console.print(
             f"against the {len(set(truth))} true categories: V-measure "
             f"{figures['v_measure']:.3f}, adjusted Rand index {figures['adjusted_rand']:.3f}"

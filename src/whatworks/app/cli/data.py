@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from whatworks.app.cli.app import app
+from whatworks.app.cli.app import AsJson, app
 
 
 @app.command("import")
@@ -39,7 +39,15 @@ def import_(
     keep_secrets: Annotated[
         bool, typer.Option(help="Keep calls that seem to hold keys, tokens or passwords.")
     ] = False,
+    personal: Annotated[
+        Literal["keep", "redact", "drop"],
+        typer.Option(
+            help="E-mail addresses, telephone numbers, accounts and the like: replaced by their "
+            "kind, or such calls dropped. Names are not found."
+        ),
+    ] = "keep",
     force: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make examples from an application's logs: what was asked, what was answered, how rated."""
     from whatworks.base.lock import hold_file
@@ -55,18 +63,25 @@ def import_(
             strip=strip,
             system=system,
             keep_secrets=keep_secrets,
+            personal=personal,
         )
         count = write(data.examples, out, format=to)
-    shapes = {form.name: form.shape for form in LOG_FORMATS}
-    for name in data.format.split(" + "):
-        print(f"recognised: {name} ({shapes[name]})")
-    for note in data.notes:
-        print(f"  {note}")
     known = {
         name: occurrences
         for name in ("score", "model", "seconds", "at")
         if (occurrences := sum(name in example.meta for example in data.examples))
     }
+    if as_json:
+        from whatworks.app.programs.command_records import describe_import
+        from whatworks.app.programs.records import print_record
+
+        print_record(describe_import(data, count, known, out))
+        return
+    shapes = {form.name: form.shape for form in LOG_FORMATS}
+    for name in data.format.split(" + "):
+        print(f"recognised: {name} ({shapes[name]})")
+    for note in data.notes:
+        print(f"  {note}")
     print(f"kept: {count} calls, in meta: " + (", ".join(f"{k} of {v}" for k, v in known.items())
                                                or "nothing more"))  # fmt: skip
     print(f"written: {out}; in a study: `task: {{train: {out.name}, metric: ...}}`")

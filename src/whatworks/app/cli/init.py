@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whatworks.app.cli.app import app
+from whatworks.app.cli.app import AsJson, app
 
 if TYPE_CHECKING:
     from whatworks.studies.first_columns import Ambiguous
@@ -36,14 +37,16 @@ def init(
     ] = None,
     metric: Annotated[str, typer.Option(help="How answers are scored, by name.")] = "",
     instructions: Annotated[str, typer.Option(help="What the model is told to do.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Write a study file: the task guessed from the files, each guess explained in a comment."""
     from whatworks.app.cli.data import require_absent
     from whatworks.base.store import write_atomic
     from whatworks.metrics.registry import find_refused, load_task_metric
     from whatworks.studies.first_metric import guess_metric
-    from whatworks.studies.first_study_file import render_study
+    from whatworks.studies.first_study_file import SCHEMA, render_study
     from whatworks.studies.study_file import read_arms, read_study
+    from whatworks.studies.study_schema import make_schema
     from whatworks.studies.study_task import read_task
 
     require_absent(out)
@@ -63,7 +66,13 @@ def init(
         os.link(draft, out)  # fails where a file has come to be meanwhile
     finally:
         draft.unlink(missing_ok=True)
-    for line in inputs.said:
+    write_atomic(out.parent / SCHEMA, json.dumps(make_schema(), indent=1, ensure_ascii=False))
+    if as_json:
+        from whatworks.app.programs.records import describe_init, print_record
+
+        print_record(describe_init(str(out), guess.metric.name))
+        return
+    for line in inputs.lines:
         print(line)
     counts = ", ".join(f"{count} {part}" for part, count in task.splits.counts().items())
     print(f"metric: {guess.metric.name}; {counts}; arms: {', '.join(arm.name for arm in arms)}")
@@ -73,7 +82,7 @@ def init(
 
 
 def _sort_inputs(files: list[Path], named: Columns, documents: Path | None) -> Files:
-    """What the files are; in a terminal, what is unclear is asked."""
+    """Find out what the files are; in a terminal, ask about what is unclear."""
     from whatworks.base.errors import InputError
     from whatworks.studies.first_columns import Ambiguous
     from whatworks.studies.first_files import sort_files

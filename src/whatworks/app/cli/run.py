@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whatworks.app.cli.app import app, catch_interrupt
+from whatworks.app.cli.app import AsJson, app, catch_interrupt
 
 if TYPE_CHECKING:
     from whatworks.analysis.figures import Summary
 
 
-NONE_FINISHED = 1
+NONE_FINISHED = SHUT = 1
 
 StudyPath = Annotated[Path, typer.Argument(help="Study file, or a folder holding study.yaml")]
 OfFolder = Annotated[
@@ -34,30 +35,84 @@ def run(
         Path | None, typer.Option(help="Folder of the results (runs/NAME-MODEL by default).")
     ] = None,
     data: OfFolder = "study",
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Parts of the study made at once, in as many processes."),
+    ] = None,
+    as_json: AsJson = False,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(help="What the run must show, e.g. 'score>=0.9'; several times for several."),
+    ] = None,
+    baseline_of: Annotated[
+        str | None,
+        typer.Option(help="An earlier run, or RUN/ARM, to be no worse than."),
+    ] = None,
+    no_worse_than: Annotated[
+        float, typer.Option(help="The fall below --baseline-of that is not allowed, as a share.")
+    ] = 0.02,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a summary in Markdown to this file.")
+    ] = None,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Show the run on a local page as well.")
+    ] = False,
 ) -> None:
     """Run a study: every arm on the same data, a table, and report.html.
 
-    Exit code 1 when no arm finished.
+    Exit code 1 when no arm finished, or the gate is shut.
     """
+    from whatworks.app.pipeline.passing import Wanted, write_pages
     from whatworks.app.run_study import run_study
+    from whatworks.base.progress import Silent
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
-    with catch_interrupt():
-        summary, page = run_study(find_study_file(study, data), model=model, only=arms, out=out)
-    show((summary, page))
+    wanted = Wanted(tuple(gate or ()), baseline_of, no_worse_than)
+    wanted.check()
+    path = find_study_file(study, data)
+    with catch_interrupt(), _show_page(path, model, out) if watched else nullcontext():
+        summary, page = run_study(
+            path,
+            model=model,
+            only=arms,
+            out=out,
+            jobs=jobs,
+            watcher=Silent() if as_json else None,
+        )
+    show((summary, page), as_json)
+    outcomes = wanted.judge(summary, page.parent)
+    write_pages(summary, outcomes, junit, markdown)
     if all(arm.score is None for arm in summary.arms if not arms or arm.name in arms):
         print("whatworks: no arm finished", file=sys.stderr)
         raise typer.Exit(NONE_FINISHED)
+    shut = [one for one in outcomes if not one.passed]
+    for one in shut:
+        print(f"whatworks: the gate is shut: {one.name}: {one.reason}", file=sys.stderr)
+    if shut:
+        raise typer.Exit(SHUT)
+
+
+def _show_page(path: Path, model: str | None, out: Path | None) -> AbstractContextManager[None]:
+    from whatworks.app.cli.watch import show_while
+    from whatworks.studies.open_study import name_folder
+    from whatworks.studies.study_file import read_study
+
+    file = read_study(path)
+    if model is not None:
+        file = file.model_copy(update={"model": model})
+    return show_while(out or name_folder(path, file))
 
 
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a study that has run.")],
+    as_json: AsJson = False,
 ) -> None:
     """Show the table of a study again and write its report.html anew."""
     from whatworks.app.run_study import report_study
 
-    show(report_study(folder))
+    show(report_study(folder), as_json)
 
 
 def find_study_file(study: Path, data: str = "study") -> Path:
@@ -83,10 +138,15 @@ def find_study_file(study: Path, data: str = "study") -> Path:
     return path
 
 
-def show(result: tuple[Summary, Path]) -> None:
+def show(result: tuple[Summary, Path], as_json: bool = False) -> None:
     """Print the table of a finished study and where its report lies."""
     from whatworks.app.report.terminal import print_summary
 
     summary, page = result
+    if as_json:
+        from whatworks.app.programs.records import describe_verdict, print_record
+
+        print_record(describe_verdict(page.parent, summary))
+        return
     print_summary(summary)
     print(f"report: {page}")

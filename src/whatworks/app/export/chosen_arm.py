@@ -12,6 +12,7 @@ from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.store import Store
 from whatworks.methods.bench.examiner import find_model_files
 from whatworks.models.engine import ModelFiles
+from whatworks.models.open_engine import runs_here
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.decisions import Decision
@@ -46,7 +47,7 @@ def choose(run: Path, arm: str | None) -> Chosen:
         InputError: If the study did not finish, or the arm is unknown or failed.
     """
     folder = StudyFolder(run)
-    study = folder.finished()
+    study = folder.read_finished()
     name = arm or study.study.winner
     known = [one.name for one in study.arms]
     if name not in known:
@@ -56,11 +57,13 @@ def choose(run: Path, arm: str | None) -> Chosen:
     rows = [row for row in study.rows() if row.arm == name]
     scored = [row for row in rows if row.status == "scored"]
     if not scored:
-        cause = rows[0].failure if rows else "it was not run"
+        left = next(one.left for one in study.arms if one.name == name)
+        cause = rows[0].failure if rows else left or "it was not run"
+        again = f"the study again with --only {name}" if left else "the study again"
         raise InputError(
             f"arm {name!r} has no result: {cause}",
             place=str(run),
-            remedy="run the study again, or export another arm",
+            remedy=f"run {again}, or export another arm",
         )
     seed = _find_best_seed(folder.decisions(), name, sorted({row.seed for row in scored}))
     mine = tuple(row for row in scored if row.seed == seed)
@@ -74,6 +77,22 @@ def choose(run: Path, arm: str | None) -> Chosen:
     return Chosen(study, name, seed, candidate, _find_files(candidate.weights, folder.store), mine)
 
 
+def choose_model(run: Path, arm: str | None) -> Chosen:
+    """``choose``, for whoever runs the arm's model.
+
+    Raises:
+        InputError: As ``choose``, or if the arm answers without a language model.
+    """
+    chosen = choose(run, arm)
+    if chosen.candidate.answerer is not None:
+        raise InputError(
+            f"arm {chosen.arm!r} answers without a language model: there is nothing to export",
+            place=str(run),
+            remedy="take another arm",
+        )
+    return chosen
+
+
 def _find_best_seed(decisions: Sequence[Decision], arm: str, seeds: Sequence[int]) -> int:
     """The seed with the highest dev score, the first among equals or where none is on record."""
     dev = {one.seed: one.dev_score for one in decisions if one.arm == arm}
@@ -82,6 +101,4 @@ def _find_best_seed(decisions: Sequence[Decision], arm: str, seeds: Sequence[int
 
 
 def _find_files(weights: Weights, store: Store) -> ModelFiles | None:
-    if weights.base.startswith(("http://", "https://", "fake")):
-        return None
-    return find_model_files(weights, store)
+    return find_model_files(weights, store) if runs_here(weights.base) else None

@@ -283,10 +283,10 @@ def draw_steps(lines: Mapping[str, Sequence[tuple[str, Estimate]]]) -> Markup:
     return render_svg(width, height, description, parts)
 
 
-def draw_rows_curve(found: Curve) -> Markup:
+def draw_rows_curve(curve: Curve) -> Markup:
     """Score by number of train rows (log scale) with intervals, and the best k-shot as a level."""
-    drawn = [(point, point.score) for point in found.points if point.score is not None]
-    level = found.against.score if found.against else None
+    drawn = [(point, point.score) for point in curve.points if point.score is not None]
+    level = curve.against.score if curve.against else None
     if len(drawn) < 2:
         return Markup("")
     width, height = 620, 330
@@ -309,7 +309,7 @@ def draw_rows_curve(found: Curve) -> Markup:
             draw_line(frame.left, y(tick), frame.right, y(tick), "grid" if tick else "axis")
         )
         parts.append(draw_text(frame.left - 8, y(tick) + 4, format_percent(tick, 0), "tick", "end"))
-    if found.against and level:
+    if curve.against and level:
         parts.append(
             f'<rect class="band" x="{frame.left}" y="{y(level.high):.1f}" '
             f'width="{frame.right - frame.left}" height="{y(level.low) - y(level.high):.1f}"/>'
@@ -322,13 +322,13 @@ def draw_rows_curve(found: Curve) -> Markup:
         parts.append(draw_line(at, y(score.low), at, y(score.high), f"whisker {choose_css(label)}"))
         parts.append(draw_mark(at, y(score.value), label))
         parts.append(draw_text(at, frame.bottom + 18, f"{point.rows:,}", "tick", "middle"))
-    if found.against and level:
+    if curve.against and level:
         at = y(level.value) - 6
-        parts.append(draw_text(frame.left + 6, at, found.against.arm, "label halo", "start"))
+        parts.append(draw_text(frame.left + 6, at, curve.against.arm, "label halo", "start"))
     parts.append(draw_text(frame.right, height - 6, "train rows", "axis-name", "end"))
     description = "; ".join(f"{format_percent(s.value)} at {p.rows:,} rows" for p, s in drawn)
     return render_svg(
-        width, height, f"Score of {found.arm}: {description}. {found.sentence}", parts
+        width, height, f"Score of {curve.arm}: {description}. {curve.sentence}", parts
     )
 
 

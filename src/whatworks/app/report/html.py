@@ -19,6 +19,8 @@ from whatworks.analysis.mistakes import Pattern, find_patterns
 from whatworks.analysis.result_rows import ResultRow
 from whatworks.app.report import charts
 from whatworks.app.report import training_charts as learning
+from whatworks.app.report.cost_charts import draw_break_even
+from whatworks.app.report.part_chart import draw_parts
 from whatworks.base.phrasing import (
     format_count,
     format_duration,
@@ -65,12 +67,14 @@ def render_page(summary: Summary, rows: Sequence[ResultRow], examples: Sequence[
         .render(
             charts=charts,
             learning=learning,
+            draw_parts=draw_parts,
             span=format_interval,
             summary=summary,
             study=summary.study,
             answer=summary.recommendation,
             scored=scored,
-            costs=_draw_cost_charts(scored),
+            costs=_draw_cost_charts([arm for arm in scored if arm.info.timed]),
+            break_even=draw_break_even(summary.duel),
             apart=any(arm.content for arm in scored),
             forgot=[arm for arm in summary.arms if arm.info.forgetting],
             tests={arm.difference.test for arm in scored if arm.difference},
@@ -175,12 +179,12 @@ def collect_predictions(
     answered = [e for e in examples if any((arm, e.id) in answers for arm in arms)]
     number = len(answered)
     while True:
-        packed: dict[str, Any] = {}
+        pack: dict[str, Any] = {}
         for cut in CUTS:
-            packed = {**_pack(arms, answers, answered[:number], cut), "total": len(answered)}
-            if len(embed_json(packed)) <= BUDGET or number == 0:
-                return packed
-        number = min(number - 1, number * BUDGET // len(embed_json(packed)))
+            pack = {**_pack(arms, answers, answered[:number], cut), "total": len(answered)}
+            if len(embed_json(pack)) <= BUDGET or number == 0:
+                return pack
+        number = min(number - 1, number * BUDGET // len(embed_json(pack)))
 
 
 def _pack(
@@ -197,7 +201,7 @@ def _pack(
             value = f"{value[:cut]}… ({len(value) - cut:,} more characters)"
         return numbers.setdefault(value, len(numbers))
 
-    def packed(rows: Sequence[ResultRow]) -> list[list[Any]]:
+    def pack(rows: Sequence[ResultRow]) -> list[list[Any]]:
         seeds: dict[tuple[str, str, float, str, str], list[int]] = {}
         for row in rows:
             same = (classify_answer(row), row.output, row.value, row.feedback, row.reasoning)
@@ -212,7 +216,7 @@ def _pack(
             "id": text(e.id),
             "input": text(e.text),
             "target": text(e.target),
-            "answers": [packed(answers.get((arm, e.id), ())) for arm in arms],
+            "answers": [pack(answers.get((arm, e.id), ())) for arm in arms],
         }
         for e in examples
     ]

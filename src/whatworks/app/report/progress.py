@@ -125,15 +125,15 @@ class _Lines:
     """When a bar in a log is worth a line: at its beginning, its quarters, and a new note."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.completed, self.note, self.said = total, 0, "", 0
+        self.total, self.completed, self.note, self.quarter = total, 0, "", 0
 
     def step(self, n: int, note: str) -> str:
         """The line to print, or nothing."""
         self.completed += n
         quarter = STEPS * self.completed // self.total if self.total else 0
         fresh = bool(note) and note != self.note
-        if not fresh and quarter <= self.said:
+        if not fresh and quarter <= self.quarter:
             return ""
-        self.said, self.note = quarter, note or self.note
-        of = f"{self.completed} of {self.total}" if self.total else ""
-        return ", ".join(part for part in (clean(self.note), of) if part)
+        self.quarter, self.note = quarter, note or self.note
+        amount = f"{self.completed} of {self.total}" if self.total else ""
+        return ", ".join(part for part in (clean(self.note), amount) if part)

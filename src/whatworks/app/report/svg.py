@@ -1,4 +1,4 @@
-"""What charts are drawn with: lines, texts, marks and ticks as SVG. Coordinates are pixels."""
+"""Lines, texts, marks and ticks of charts as SVG. Coordinates are pixels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from markupsafe import Markup, escape
 
 
 def render_svg(
-    width: float, height: float, said: str, parts: Sequence[str], css: str = "chart"
+    width: float, height: float, label: str, parts: Sequence[str], css: str = "chart"
 ) -> Markup:
-    """The chart; ``said`` is its text for those who cannot see it, empty for an ornament."""
-    accessibility = f'role="img" aria-label="{escape(said)}"' if said else 'aria-hidden="true"'
+    """The chart; ``label`` is its text for those who cannot see it, empty for an ornament."""
+    accessibility = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     body = "".join(parts)
     return Markup(
         f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {accessibility}>'

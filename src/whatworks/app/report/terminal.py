@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.figures import ArmSummary, Summary
 from whatworks.analysis.learning_curve import Curve
+from whatworks.analysis.slices import Slices
 from whatworks.app.report.progress import clean
 from whatworks.base.phrasing import (
     cut_text,
@@ -34,6 +35,7 @@ MARKS = {
     "content only": "◐",
     "does not work": "✗",
     "cannot tell": "?",
+    "behind on dev": "‹",
     "failed": "!",
     "baseline": "·",
 }
@@ -42,6 +44,7 @@ STYLES = {
     "content only": "blue",
     "does not work": "dark_orange3",
     "cannot tell": "dim",
+    "behind on dev": "dim",
     "failed": "bold red",
     "baseline": "",
 }
@@ -74,7 +77,7 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
     if summary.warning:
         console.print(Text(clean(summary.warning)))
     console.print(Text(clean(answer.headline), style="bold"))
-    for line in (*answer.details, *study.findings):
+    for line in (*answer.details, *(one.words for one in summary.not_worse), *study.findings):
         console.print(Text(clean(line)))
     console.print()
     # Without its edge, rich draws the table two columns wider than it was told.
@@ -84,10 +87,14 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         console.print(_make_curve_table(summary.curve))
         console.print(Text(clean(summary.curve.sentence) + "."))
         console.print()
+    if summary.slices is not None:
+        print_slices(summary.slices, study.baseline, console)
     for arm in summary.arms:
         for failure in arm.failures:
             console.print(
-                Text(f"! {clean(arm.name)}, {format_seeds(failure.seeds)}: {clean(failure.said)}")
+                Text(
+                    f"! {clean(arm.name)}, {format_seeds(failure.seeds)}: {clean(failure.in_words)}"
+                )
             )
             if failure.remedy:
                 console.print(Padding(Text(clean(failure.remedy)), (0, 0, 0, 2)))
@@ -226,6 +233,36 @@ def _make_curve_table(curve: Curve) -> Table:
     return table
 
 
+def print_slices(slices: Slices, baseline: str, console: Console) -> None:
+    """Print what came out by slice, and what was left out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for heading in ("slice", "rows", clean(baseline), "arm", "score", "difference", "verdict"):
+        right = heading in ("rows", clean(baseline), "score", "difference")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=right)
+    for one in slices.slices:
+        for place, arm in enumerate(one.arms):
+            gain = arm.difference
+            head = (f"{clean(one.column)}: {clean(one.value)}", str(one.rows),
+                    format_percent(one.baseline.value)) if place == 0 else ("", "", "")  # fmt: skip
+            table.add_row(
+                *head,
+                clean(arm.name),
+                format_percent(arm.score.value),
+                f"{format_points(gain.difference)} {format_interval(gain.low, gain.high)}",
+                Text(arm.verdict.label, style=STYLES.get(arm.verdict.label, "")),
+            )
+    console.print()
+    if slices.slices:
+        console.print(table)
+    for note in slices.notes:
+        console.print(Text(clean(note), style="dim"))
+    console.print()
+
+
 def _stack(value: str, below: str = "") -> Text:
     from rich.text import Text
 
@@ -247,13 +284,15 @@ def _format_aspects(arm: ArmSummary) -> Text:
     return _stack(format_percent(arm.content.share.value), usable)
 
 
-def _format_figures(score: Estimate | None, found: Comparison | None) -> list[Text]:
+def _format_figures(score: Estimate | None, comparison: Comparison | None) -> list[Text]:
     return [
         _stack(format_percent(score.value), format_interval(score.low, score.high, signed=False))
         if score
         else _stack("–"),
-        _stack(format_points(found.difference), format_interval(found.low, found.high))
-        if found
+        _stack(
+            format_points(comparison.difference), format_interval(comparison.low, comparison.high)
+        )
+        if comparison
         else _stack(""),
     ]
 
@@ -274,8 +313,12 @@ def _format_verdict(arm: ArmSummary) -> Text:
     text = Text(f"{MARKS[verdict.label]} {verdict.label}", style=STYLES[verdict.label])
     if arm.lost:
         text.append(f"\n  {arm.lost} of {arm.info.seeds} failed", style="not bold red")
-    if verdict.label == "content only" and arm.content is not None:
+    if verdict.label == "behind on dev":
+        text.append(f"\n  {clean(verdict.reason)}", style="not bold dim")
+    elif verdict.label == "content only" and arm.content is not None:
         text.append(f"\n  {arm.content.gain}", style="not bold dim")
+    elif verdict.unbeaten:
+        text.append(f"\n  from “always” {verdict.needs.brief}".rstrip(), style="not bold dim")
     elif verdict.more:
         text.append(f"\n  {verdict.needs.brief}", style="not bold dim")
     if arm.cut:
@@ -287,6 +330,8 @@ def _format_cost(arm: ArmSummary) -> list[Text]:
     money = f"${arm.info.usd:.3g}" if arm.info.usd else ""
     if arm.score is None:
         return [_stack("–", money), _stack("–"), _stack("–")]
+    if not arm.info.timed:
+        return [_stack("–"), _stack("–"), _stack("given")]
     part = f"{arm.seeds}/" if arm.seeds < arm.info.seeds else ""
     seeds = f"{part}{arm.info.seeds} seeds"
     training = format_one_unit(arm.info.training_seconds) if arm.info.training_seconds else "none"

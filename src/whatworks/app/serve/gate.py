@@ -21,6 +21,9 @@ from whatworks.app.serve.protocol import RequestRefusal
 
 LARGEST = 4 * 2**20
 """Bytes of a request's body that are read."""
+LARGEST_FILE = 256 * 2**20
+"""Likewise of an uploaded file."""
+_UPLOADS = "/v1/files"
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _ANY = ("0.0.0.0", "::", "")
@@ -39,11 +42,13 @@ class Access:
         host: Address that the server listens at.
         names: Further names that clients call it by, as behind a proxy.
         key: What a client must send as a bearer token; None asks for none.
+        origins: Pages of elsewhere whose scripts may ask, e.g. ``https://app.example.com``.
     """
 
     host: str
     names: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
+    origins: tuple[str, ...] = ()
 
     def check(self, headers: Headers) -> None:
         """Let a request pass.
@@ -59,7 +64,8 @@ class Access:
                 status=403,
             )
         for origin in headers.getlist("origin"):
-            if origin.partition("://")[2].lower() != hosts[0].lower():
+            ours = origin.partition("://")[2].lower() == hosts[0].lower()
+            if not ours and origin not in self.origins:
                 raise RequestRefusal("Origin is a page of somewhere else", status=403)
         if self.key is not None and not self._holds_key(headers):
             raise RequestRefusal(
@@ -93,17 +99,33 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def open_to_pages(app: App, access: Access) -> App:
+    """An application that browsers let the scripts of the named pages ask (CORS)."""
+    if not access.origins:
+        return app
+    from starlette.middleware.cors import CORSMiddleware
+
+    return CORSMiddleware(
+        app,  # pyright: ignore[reportArgumentType]
+        allow_origins=access.origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=("*",),
+    )
+
+
 class Gate:
     """An application behind ``Access`` and a limit on what is read.
 
     Args:
         app: The application.
         access: Who may ask.
+        uploads: Whether files may be uploaded.
     """
 
-    def __init__(self, app: App, access: Access) -> None:
+    def __init__(self, app: App, access: Access, *, uploads: bool = False) -> None:
         self._app = app
         self._access = access
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on with its body."""
@@ -113,7 +135,8 @@ class Gate:
         headers = Headers(scope=scope)  # pyright: ignore[reportArgumentType]
         try:
             self._access.check(headers)
-            body = await _read_body(headers, receive)
+            most = LARGEST_FILE if self._uploads and scope["path"] == _UPLOADS else LARGEST
+            body = await _read_body(headers, receive, most)
         except RequestRefusal as refusal:
             # The rest of the body stays unread, so that the connection is of no more use.
             reply = JSONResponse(
@@ -131,15 +154,15 @@ class Gate:
         await self._app(scope, replay, send)
 
 
-async def _read_body(headers: Headers, receive: Receive) -> bytes | None:
+async def _read_body(headers: Headers, receive: Receive, most: int) -> bytes | None:
     """A request's body; None when the client left.
 
     Raises:
-        RequestRefusal: 413 as soon as it is larger than ``LARGEST``.
+        RequestRefusal: 413 as soon as it is larger than ``most``.
     """
-    refusal = RequestRefusal(f"a request of more than {LARGEST // 2**20} MiB", status=413)
+    refusal = RequestRefusal(f"a request of more than {most // 2**20} MiB", status=413)
     length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length[:20]) > LARGEST:
+    if length.isdecimal() and int(length[:20]) > most:
         raise refusal
     body = bytearray()
     while True:
@@ -147,7 +170,7 @@ async def _read_body(headers: Headers, receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
-        if len(body) > LARGEST:
+        if len(body) > most:
             raise refusal
         if not message.get("more_body"):
             return bytes(body)

@@ -1,4 +1,4 @@
-"""The protocol's shapes: requests checked, replies and errors written.
+"""The protocol's requests, checked, and its errors.
 
 What would change the answer and is not supported is refused by name, not ignored: an answer that
 leaves out what was asked for looks like one that keeps to it.
@@ -6,19 +6,24 @@ leaves out what was asked for looks like one that keeps to it.
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whatworks.app.serve.neutral_fields import drop_from_message, drop_neutral_fields
+from whatworks.app.serve.token_rules import MOST_ALTERNATIVES, RuleFields
+from whatworks.app.serve.tools import Choice, Tool, build_form, read_arguments
 from whatworks.base.errors import WhatworksError
+from whatworks.data.formats.base import RowProblem
+from whatworks.data.formats.turns import read_turn
 from whatworks.data.task import Message
 from whatworks.models.constraint import Constraint, make_constraint
 from whatworks.models.decoding import Decoding
-from whatworks.models.engine import Generation, Token
+from whatworks.models.request_templates import RESERVED
+
+FORM_TOKENS = 1024
+"""Most tokens of an answer in a form that the request brings, where it names no number."""
 
 
 class RequestRefusal(Exception):
@@ -66,19 +71,44 @@ class ChatTurn(_Shape):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
     name: str | None = None
+    tool_calls: list[dict[str, Any]] = []
+    tool_call_id: str | None = None
 
     _drop = model_validator(mode="before")(drop_from_message)
 
     @property
-    def message(self) -> Message:
-        """The message as ours."""
+    def text(self) -> str:
+        """What is said."""
         content = self.content or ""
-        text = content if isinstance(content, str) else "".join(part.text for part in content)
+        return content if isinstance(content, str) else "".join(part.text for part in content)
+
+    @property
+    def message(self) -> Message:
+        """The message as ours; calls of tools are JSON text, as data have them.
+
+        Raises:
+            RequestRefusal: If the calls cannot be read.
+        """
         role = "system" if self.role == "developer" else self.role
-        return Message(role=role, content=text)
+        if not self.tool_calls:
+            return Message(role=role, content=self.text)
+        try:
+            return read_turn({"role": role, "content": self.text, "tool_calls": self.tool_calls})
+        except RowProblem as problem:
+            raise RequestRefusal(str(problem), param="messages") from problem
+
+    @property
+    def for_template(self) -> dict[str, Any]:
+        """The message as chat templates have it, which show calls and results themselves."""
+        turn: dict[str, Any] = {"role": self.message.role, "content": self.text}
+        named = {"name": self.name, "tool_call_id": self.tool_call_id}
+        turn |= {name: value for name, value in named.items() if value is not None}
+        if self.tool_calls:
+            turn["tool_calls"] = [read_arguments(call) for call in self.tool_calls]
+        return turn
 
 
-class _Drawing(_Shape):
+class _Drawing(_Shape, RuleFields):
     """What chat and text completions share."""
 
     model: str
@@ -93,6 +123,11 @@ class _Drawing(_Shape):
     structured_outputs: dict[str, Any] | None = None
 
     _drop = model_validator(mode="before")(drop_neutral_fields)
+
+    @property
+    def alternatives(self) -> int:
+        """How many of the likeliest tokens are told of beside each."""
+        return 0
 
     @property
     def with_usage(self) -> bool:
@@ -118,6 +153,10 @@ class _Drawing(_Shape):
         if self.stop is not None:
             settings["stop"] = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         settings["constraint"] = self.constraint()
+        settings["rules"] = self.rules(self.alternatives)
+        if settings["constraint"] is not None and limit is None:
+            # An arm's answers are short; a form that the request brings may be longer.
+            settings["max_tokens"] = max(decoding.max_tokens, FORM_TOKENS)
         present = {name: value for name, value in settings.items() if value is not None}
         return decoding.replace(**present, seed=0)
 
@@ -129,16 +168,66 @@ class ChatRequest(_Drawing):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
+    top_logprobs: int = Field(default=0, ge=0, le=MOST_ALTERNATIVES)
     response_format: dict[str, Any] | None = None
+    tools: list[Tool] = Field(default=[], max_length=128)
+    tool_choice: Choice = "auto"
+    chat_template_kwargs: dict[str, Any] = {}
+
+    @property
+    def template_options(self) -> dict[str, Any]:
+        """What the model's template is given beside the messages.
+
+        Raises:
+            RequestRefusal: If a setting is none of a template.
+        """
+        reserved = sorted(self.chat_template_kwargs.keys() & RESERVED)
+        if reserved:
+            raise RequestRefusal(
+                f"{reserved[0]!r} is no setting of a template", param="chat_template_kwargs"
+            )
+        tools = {"tools": [tool.describe() for tool in self.tools]} if self.tools else {}
+        return {**self.chat_template_kwargs, **tools}
+
+    @property
+    def wants_any_object(self) -> bool:
+        """Whether the answer is some JSON object, of no schema."""
+        return (self.response_format or {}).get("type") == "json_object"
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """What may be called."""
+        return tuple(tool.function.name for tool in self.tools)
+
+    @property
+    def alternatives(self) -> int:
+        """As ``top_logprobs`` says.
+
+        Raises:
+            RequestRefusal: If no log-probabilities are asked for.
+        """
+        if self.top_logprobs and not self.logprobs:
+            raise RequestRefusal("top_logprobs needs `logprobs: true`", param="top_logprobs")
+        return self.top_logprobs
 
     def constraint(self) -> Constraint | None:
-        """The form asked for, in either place."""
+        """The form asked for: by the response format, a call that is required, or vLLM's field.
+
+        Raises:
+            RequestRefusal: If it cannot be used, or a call is wanted of no tool.
+        """
+        if self.tool_choice not in ("none", "auto"):
+            return self._require_call()
         response_form = self.response_format or {"type": "text"}
         if response_form.get("type") == "json_object":
-            return Constraint.of_schema({"type": "object"})
+            return Constraint.from_schema({"type": "object"})
         if response_form.get("type") == "json_schema":
             described = response_form.get("json_schema")
             schema = described.get("schema") if isinstance(described, dict) else None
+            if not isinstance(schema, dict | bool):
+                raise RequestRefusal(
+                    "a json_schema is {name: ..., schema: {...}}", param="response_format"
+                )
             return _read_form({"json_schema": schema}, "response_format")
         if response_form.get("type") != "text":
             raise RequestRefusal(
@@ -146,17 +235,48 @@ class ChatRequest(_Drawing):
             )
         return super().constraint()
 
+    def _require_call(self) -> Constraint | None:
+        if not self.tools:
+            raise RequestRefusal("tool_choice needs `tools`", param="tool_choice")
+        try:
+            return build_form(self.tools, self.tool_choice)
+        except KeyError as error:
+            raise RequestRefusal(
+                f"tool_choice names {error.args[0]!r}, which is none of the tools",
+                param="tool_choice",
+            ) from error
+        except WhatworksError as error:
+            raise RequestRefusal(str(error), param="tools") from error
+
 
 class TextRequest(_Drawing):
     """``POST /v1/completions``."""
 
     prompt: str | list[int] | list[str] | list[list[int]]
     echo: bool = False
-    logprobs: int | None = Field(default=None, ge=0, le=1)
+    logprobs: int | None = Field(default=None, ge=0, le=MOST_ALTERNATIVES)
+
+    @property
+    def alternatives(self) -> int:
+        """As ``logprobs`` says; one alone is the token itself.
+
+        Raises:
+            RequestRefusal: If those of a prompt are asked for.
+        """
+        most = self.logprobs or 0
+        if most > 1 and self.echo:
+            raise RequestRefusal("an echo has no more than `logprobs: 1`", param="logprobs")
+        return most if most > 1 else 0
 
     @property
     def prompts(self) -> list[str | list[int]]:
-        """One or several prompts, each a text or tokens."""
+        """One or several prompts, each a text or tokens.
+
+        Raises:
+            RequestRefusal: If there is none.
+        """
+        if self.prompt == []:
+            raise RequestRefusal("an empty prompt", param="prompt")
         if isinstance(self.prompt, str):
             return [self.prompt]
         tokens = [one for one in self.prompt if isinstance(one, int)]
@@ -181,90 +301,3 @@ def _read_form(asked: dict[str, Any], param: str) -> Constraint:
         return make_constraint(*next(iter(asked.items())))
     except WhatworksError as error:
         raise RequestRefusal(str(error), param=param) from error
-
-
-class ReplyWriter:
-    """Writes the answers to one request, whole or in pieces.
-
-    Args:
-        kind: ``chat.completion`` or ``text_completion``.
-        model: The served name.
-    """
-
-    def __init__(self, kind: str, model: str) -> None:
-        self._chat = kind.startswith("chat")
-        self._kind = kind
-        self._head = {
-            "id": f"{'chatcmpl' if self._chat else 'cmpl'}-{uuid.uuid4().hex}",
-            "created": int(time.time()),
-            "model": model,
-        }
-
-    def whole(self, choices: Sequence[dict[str, Any]], usage: dict[str, int]) -> dict[str, Any]:
-        """All choices with the counts."""
-        return {**self._head, "object": self._kind, "choices": list(choices), "usage": usage}
-
-    def choice(
-        self, at: int, generation: Generation, logprobs: dict[str, Any] | None, before: str = ""
-    ) -> dict[str, Any]:
-        """One finished answer; ``before`` is what it echoes."""
-        content: dict[str, Any] = {"text": before + generation.text}
-        if self._chat:
-            thoughts = generation.reasoning
-            own = {"reasoning_content": thoughts} if thoughts else {}
-            message = {"role": "assistant", "content": generation.text, "refusal": None, **own}
-            content = {"message": message}
-        end = {"finish_reason": generation.finish, "logprobs": logprobs}
-        return {"index": at, **content, **end}
-
-    def piece(
-        self,
-        at: int,
-        text: str,
-        finish: str | None = None,
-        logprobs: dict[str, Any] | None = None,
-        *,
-        first: bool = False,
-    ) -> dict[str, Any]:
-        """Part of an answer in a stream."""
-        delta: dict[str, Any] = {"text": text}
-        if self._chat:
-            role = {"role": "assistant"} if first else {}
-            delta = {"delta": {**role, **({"content": text} if text or first else {})}}
-        head = {**self._head, "object": self._kind + (".chunk" if self._chat else "")}
-        end = {"finish_reason": finish, "logprobs": logprobs}
-        return {**head, "choices": [{"index": at, **delta, **end}]}
-
-    def counts(self, usage: dict[str, int]) -> dict[str, Any]:
-        """The last part of a stream that was asked for counts."""
-        head = {**self._head, "object": self._kind + (".chunk" if self._chat else "")}
-        return {**head, "choices": [], "usage": usage}
-
-
-def count_usage(generations: Sequence[Generation]) -> dict[str, int]:
-    """The protocol's counts."""
-    read = sum(g.prompt_tokens for g in generations)
-    written = sum(g.completion_tokens for g in generations)
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def format_chat_logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
-    """Log-probabilities as chat completions have them; the end token is no part of the text."""
-    entries = [
-        {"token": t.text, "logprob": t.logprob, "bytes": list(t.text.encode()), "top_logprobs": []}
-        for t in tokens
-        if t.text
-    ]
-    return {"content": entries, "refusal": None}
-
-
-def format_text_logprobs(texts: Sequence[str], values: Sequence[float | None]) -> dict[str, Any]:
-    """Log-probabilities as text completions have them."""
-    offsets = [sum(map(len, texts[:at])) for at in range(len(texts))]
-    tops = [None if v is None else {t: v} for t, v in zip(texts, values, strict=True)]
-    return {
-        "tokens": list(texts),
-        "token_logprobs": list(values),
-        "top_logprobs": tops,
-        "text_offset": offsets,
-    }

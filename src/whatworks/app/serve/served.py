@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatworks.app.export.chosen_arm import Chosen, choose
+from whatworks.app.export.chosen_arm import Chosen, choose_model
+from whatworks.app.export.read_export import ReadExport, is_export, read_export
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example, Message, MetricSpec
 from whatworks.methods.bench.examiner import find_model_files
@@ -58,7 +60,7 @@ class Served:
         """A request as a row."""
         return Example(id=name, messages=tuple(messages))
 
-    def rendered(self, example: Example) -> tuple[Message, ...]:
+    def render(self, example: Example) -> tuple[Message, ...]:
         """What the model reads for a request: the arm's prompt around it."""
         if self.plain:
             return example.messages
@@ -69,7 +71,7 @@ def open_served(target: str, arm: str | None = None, name: str | None = None) ->
     """A model by name, or an arm of the study in a folder.
 
     Args:
-        target: What ``open_engine`` takes, or the folder of a finished study.
+        target: What ``open_engine`` takes, the folder of a finished study, or an export.
         arm: Name of the arm; the winner by default.
         name: What clients call it; the model's or the arm's name by default.
 
@@ -77,6 +79,10 @@ def open_served(target: str, arm: str | None = None, name: str | None = None) ->
         InputError: If there is no such model, study or arm, a run holds the study, or the model is
             another one by now.
     """
+    if is_export(Path(target)):
+        if arm is not None:
+            raise InputError("an export is one arm", place=target, remedy="leave --arm out")
+        return _open_export(read_export(Path(target)), name)
     folder = StudyFolder(Path(target))
     if not folder.has_run:
         if arm is not None:
@@ -92,10 +98,36 @@ def open_served(target: str, arm: str | None = None, name: str | None = None) ->
         return Served(name or Path(target).name or target, engine, files, candidate, metric)
 
     with folder.settle():
-        return _open_arm(folder, choose(folder.path, arm), name)
+        return open_arm(folder, choose_model(folder.path, arm), name)
 
 
-def _open_arm(folder: StudyFolder, chosen: Chosen, name: str | None) -> Served:
+def open_named(target: str) -> Served:
+    """One of several that are served: ``TARGET``, ``RUN/ARM``, each also as ``NAME=...``.
+
+    Raises:
+        InputError: As ``open_served``.
+    """
+    name, mark, rest = target.partition("=")
+    named = bool(mark) and re.fullmatch(r"[\w.+-]+", name) is not None
+    target, name = (rest, name) if named else (target, "")
+    path = Path(target)
+    if not StudyFolder(path).has_run and StudyFolder(path.parent).has_run:
+        return open_served(str(path.parent), path.name, name or None)
+    return open_served(target, None, name or None)
+
+
+def _open_export(read: ReadExport, name: str | None) -> Served:
+    engine, now = open_engine(read.files.base, template=read.files.template)
+    candidate = Candidate(prompt=read.prompt, weights=now, decoding=read.decoding)
+    return Served(name or read.arm, engine, read.files, candidate, load(read.metric))
+
+
+def open_arm(folder: StudyFolder, chosen: Chosen, name: str | None = None) -> Served:
+    """An arm of a finished study with the engine that runs it.
+
+    Raises:
+        InputError: If the model is another one by now.
+    """
     weights = chosen.candidate.weights
     engine, now = open_engine(weights.base, template=weights.template)
     if now.digest != weights.digest:

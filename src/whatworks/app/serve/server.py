@@ -5,50 +5,79 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from whatworks.app.serve.batcher import Batcher, Work, make_length_refusal
-from whatworks.app.serve.gate import Access, Gate
+from whatworks.app.serve.batcher import Work, make_length_refusal
+from whatworks.app.serve.chat_input import (
+    encode_turns,
+    needs_template,
+    read_messages,
+)
+from whatworks.app.serve.desk import Desk, make_keys
+from whatworks.app.serve.embeddings import EmbeddingRequest, embed
+from whatworks.app.serve.guard import (
+    answer_not_found,
+    format_event,
+    guard,
+    read_request,
+)
+from whatworks.app.serve.json_replies import put_unique_keys
+from whatworks.app.serve.metrics import CONTENT_TYPE, ServerMetrics
+from whatworks.app.serve.models import Models
 from whatworks.app.serve.protocol import (
     ChatRequest,
-    ChatTurn,
-    ReplyWriter,
     RequestRefusal,
-    TextRequest,
-    TokenizeRequest,
+)
+from whatworks.app.serve.replies import (
+    ReplyWriter,
     count_usage,
     format_chat_logprobs,
-    format_text_logprobs,
 )
+from whatworks.app.serve.responses import ResponsesRequest, ResponseWriter, stream_events
 from whatworks.app.serve.served import Served
-from whatworks.base.errors import ArmFailure, WhatworksError
-from whatworks.base.validation import find_problem
-from whatworks.data.task import Message
-from whatworks.models.decoding import Decoding
-from whatworks.models.engine import Generation, ModelFiles, Token
-from whatworks.models.local.engine import LocalEngine
+from whatworks.app.serve.text_completions import TextDesk
+from whatworks.app.serve.tool_replies import list_pieces, put_calls
+from whatworks.app.serve.tuning.routes import TuningDesk
+from whatworks.app.serve.tuning.shop import TuningShop
+from whatworks.data.tools import show_tools
+from whatworks.models.engine import Token
 from whatworks.version import __version__
 
-R = TypeVar("R", bound=BaseModel)
+PATHS = (
+    *("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/tokenize"),
+    *("/v1/models", "/health", "/metrics"),
+)
+"""Addresses that are counted by name."""
 
 
 class ModelServer:
-    """Answers the protocol's requests for one served thing."""
+    """Answers the protocol's requests for one model or arm, or for several.
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
-        self._batcher = Batcher(served)
+    Args:
+        served: The models; the first one is that of requests that name none.
+        tuning: Folder of files and jobs, where clients may have models trained; else None.
+
+    Raises:
+        InputError: If two models have the same name, or another process holds the folder.
+    """
+
+    def __init__(self, *served: Served, tuning: Path | None = None) -> None:
+        self._models = Models(served)
+        self._shop = None if tuning is None else TuningShop(tuning, self._models)
         self._began = int(time.time())
+        self._metrics = ServerMetrics(PATHS)
+        self._desk = Desk(self._models, self._metrics)
+        self._texts = TextDesk(self._desk)
 
     def app(self) -> Starlette:
         """The application."""
@@ -56,317 +85,126 @@ class ModelServer:
         @contextlib.asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncGenerator[None]:
             yield
-            await asyncio.to_thread(self._batcher.close)
+            if self._shop is not None:
+                await asyncio.to_thread(self._shop.close)
+            await asyncio.to_thread(self._desk.close)
 
         posts = {
             "/v1/chat/completions": self._chat,
-            "/v1/completions": self._text,
-            "/tokenize": self._tokenize,
+            "/v1/completions": self._texts.answer,
+            "/tokenize": self._texts.tokenize,
+            "/v1/responses": self._responses,
+            "/v1/embeddings": self._embeddings,
         }
         routes = [
             Route("/health", self._health),
-            Route("/v1/models", self._models),
+            Route("/metrics", self._count),
+            Route("/v1/models", self._list),
             Route("/v1/models/{name:path}", self._model),
-            *(Route(path, _guard(handler), methods=["POST"]) for path, handler in posts.items()),
+            *(Route(path, guard(handler), methods=["POST"]) for path, handler in posts.items()),
+            *(TuningDesk(self._shop).routes() if self._shop is not None else ()),
         ]
-        handlers: Any = {404: _answer_not_found, 405: _answer_not_found}
-        return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+        handlers: Any = {404: answer_not_found, 405: answer_not_found}
+        counted = Middleware(self._metrics.wrap)
+        return Starlette(
+            routes=routes, lifespan=lifespan, exception_handlers=handlers, middleware=[counted]
+        )
 
     async def _health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "model": self._served.name, "version": __version__})
+        return JSONResponse(
+            {"status": "ok", "model": self._models.first.name, "version": __version__}
+        )
 
-    async def _models(self, _: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [self._card]})
+    async def _list(self, _: Request) -> Response:
+        cards = [self._describe(one) for one in self._models.all]
+        return JSONResponse({"object": "list", "data": cards})
 
     async def _model(self, request: Request) -> Response:
-        if request.path_params["name"] != self._served.name:
-            refusal = self._unknown(request.path_params["name"])
+        try:
+            served = self._models.find(request.path_params["name"])
+        except RequestRefusal as refusal:
             return JSONResponse(refusal.body, status_code=refusal.status)
-        return JSONResponse(self._card)
+        return JSONResponse(self._describe(served))
 
-    @property
-    def _card(self) -> dict[str, Any]:
-        head = {"id": self._served.name, "object": "model", "owned_by": "whatworks"}
+    def _describe(self, served: Served) -> dict[str, Any]:
+        head = {"id": served.name, "object": "model", "owned_by": "whatworks"}
         return {**head, "created": self._began}
 
+    async def _count(self, _: Request) -> Response:
+        return Response(self._metrics.write(), headers={"content-type": CONTENT_TYPE})
+
+    async def _embeddings(self, request: Request) -> Response:
+        body = await read_request(request, EmbeddingRequest)
+        served = self._models.get(body.model) or self._models.first
+        return JSONResponse(await self._desk.call(partial(embed, body, served)))
+
+    async def _responses(self, request: Request) -> Response:
+        body = await read_request(request, ResponsesRequest)
+        answered = await self._answer_chat(request, body.chat())
+        if isinstance(answered, StreamingResponse):
+            events = stream_events(body, aiter(answered.body_iterator))
+            return StreamingResponse(events, media_type="text/event-stream")
+        return JSONResponse(ResponseWriter(body).whole(json.loads(bytes(answered.body))))
+
     async def _chat(self, request: Request) -> Response:
-        body = await _read(request, ChatRequest)
-        self._check_model(body.model)
+        return await self._answer_chat(request, await read_request(request, ChatRequest))
+
+    async def _answer_chat(self, request: Request, body: ChatRequest) -> Response:
+        served = self._models.find(body.model)
         limit = body.max_completion_tokens or body.max_tokens
-        decoding = body.over(self._served.candidate.decoding, limit)
-        messages = self._messages(body.messages)
-        works = [Work(decoding, key, messages=messages) for key in _make_keys(body.seed, body.n)]
-        reply = ReplyWriter("chat.completion", self._served.name)
+        decoding = body.over(served.candidate.decoding, limit)
+        self._desk.check_rules(decoding, served)
+        asked = await self._read_input(body, served)
+        works = [Work(served, decoding, key, **asked) for key in make_keys(body.seed, body.n)]
+        reply = ReplyWriter("chat.completion", served.name)
         token_lists: list[list[Token]] = [[] for _ in works]
         if body.logprobs:
-            self._needs_tokens("logprobs")
+            self._desk.need_tokens(served, "logprobs")
             if decoding.samples > 1:
                 raise RequestRefusal(
                     "an arm that draws several answers has no logprobs", param="logprobs"
                 )
             for work, tokens in zip(works, token_lists, strict=True):
                 work.on_token = tokens.append
-        if body.stream:
-            return self._stream(works, reply, usage=body.with_usage, logprobs=bool(body.logprobs))
-        answers = await self._answers(works)
+        # Tokens with log-probabilities and calls: only the whole answer says which is which.
+        if body.stream and not (body.tools and body.logprobs):
+            return self._desk.stream(
+                works,
+                reply,
+                usage=body.with_usage,
+                logprobs=bool(body.logprobs),
+                tools=body.tool_names,
+            )
+        answers = await self._desk.answer(request, works)
         choices = [
             reply.choice(
                 at, answer, format_chat_logprobs(token_lists[at]) if body.logprobs else None
             )
             for at, answer in enumerate(answers)
         ]
-        return JSONResponse(reply.whole(choices, count_usage(answers)))
+        if body.wants_any_object:
+            choices = [put_unique_keys(choice) for choice in choices]
+        if body.tools:
+            choices = [put_calls(choice, body.tool_names) for choice in choices]
+        if not body.stream:
+            return JSONResponse(reply.whole(choices, count_usage(answers)))
+        pieces = [*list_pieces(reply, choices)]
+        pieces += [reply.counts(count_usage(answers))] if body.with_usage else []
+        events = [*map(format_event, pieces), "data: [DONE]\n\n"]
+        return StreamingResponse(iter(events), media_type="text/event-stream")
 
-    async def _text(self, request: Request) -> Response:
-        body = await _read(request, TextRequest)
-        self._check_model(body.model)
-        engine, files = self._needs_tokens("text completions"), self._served.files
-
-        def encoded() -> list[tuple[int, ...]]:
-            return [
-                tuple(engine.encode(files, one) if isinstance(one, str) else one)
-                for one in body.prompts
-            ]
-
-        prompts = await asyncio.wrap_future(self._batcher.call(encoded))
-        context, vocabulary = engine.context_length(files), engine.vocabulary(files)
-        for ids in prompts:
-            if not ids:
-                raise RequestRefusal("an empty prompt", param="prompt")
-            if not all(0 <= token < vocabulary for token in ids):
-                raise RequestRefusal(f"token ids are 0 to {vocabulary - 1}", param="prompt")
-            # An echo alone needs no room for an answer.
-            if context is not None and len(ids) + (not body.echo) > context:
+    async def _read_input(self, body: ChatRequest, served: Served) -> dict[str, Any]:
+        """Messages, or tokens where the model's template is given more than these."""
+        if needs_template(body, served):
+            encode = partial(encode_turns, body, served)
+            ids = await self._desk.call(encode)
+            engine = self._desk.need_tokens(served, "tokens")
+            context = engine.context_length(served.files)
+            if context is not None and len(ids) + 1 > context:
                 raise make_length_refusal(context, len(ids))
-        limit = 16 if body.max_tokens is None else body.max_tokens
-        decoding = body.over(self._served.candidate.decoding, limit).replace(samples=1)
-        reply = ReplyWriter("text_completion", self._served.name)
-        if body.stream:
-            if body.echo or body.logprobs is not None:
-                raise RequestRefusal("a stream has no echo and no logprobs here", param="stream")
-            keys = _make_keys(body.seed, body.n)
-            works = [Work(decoding, key, ids=ids) for ids in prompts for key in keys]
-            return self._stream(works, reply, usage=body.with_usage, logprobs=False)
-        return await self._whole_texts(body, prompts, decoding, reply, context)
-
-    async def _whole_texts(
-        self,
-        asked: TextRequest,
-        prompts: list[tuple[int, ...]],
-        decoding: Decoding,
-        reply: ReplyWriter,
-        context: int | None,
-    ) -> Response:
-        engine, files = self._needs_tokens("text completions"), self._served.files
-        keys = _make_keys(asked.seed, asked.n)
-        works: list[Work] = []
-        token_lists: list[list[Token]] = []
-        echoed: list[tuple[list[str], list[float | None]]] = []
-        for ids in prompts:
-            texts: list[str] = []
-            values: list[float | None] = []
-            if asked.echo:
-                texts, values = await asyncio.wrap_future(
-                    self._batcher.call(partial(_echo_prompt, engine, files, list(ids)))
-                )
-            for key in keys:
-                tokens: list[Token] = []
-                works.append(Work(decoding, key, ids=ids, on_token=tokens.append))
-                token_lists.append(tokens)
-                echoed.append((texts, values))
-
-        def room(work: Work) -> bool:
-            return decoding.max_tokens > 0 and (context is None or len(work.ids) < context)
-
-        asked_for = [work for work in works if room(work)]
-        generations = iter(await self._answers(asked_for))
-        answers = [
-            next(generations) if room(work) else Generation("", len(work.ids), 0, 0.0, "length")
-            for work in works
-        ]
-        choices: list[dict[str, Any]] = []
-        for at, (answer, tokens, (texts, values)) in enumerate(
-            zip(answers, token_lists, echoed, strict=True)
-        ):
-            logprobs = None
-            if asked.logprobs is not None:
-                own = [token for token in tokens if token.text]
-                logprobs = format_text_logprobs(
-                    [*texts, *(t.text for t in own)], [*values, *(t.logprob for t in own)]
-                )
-            choices.append(reply.choice(at, answer, logprobs, "".join(texts)))
-        return JSONResponse(reply.whole(choices, count_usage(answers)))
-
-    async def _tokenize(self, request: Request) -> Response:
-        body = await _read(request, TokenizeRequest)
-        if body.model is not None:
-            self._check_model(body.model)
-        engine, served = self._needs_tokens("tokens"), self._served
-
-        def tokens() -> list[int]:
-            if body.messages is None:
-                return engine.encode(served.files, body.prompt or "")
-            messages = self._messages(body.messages)
-            answer = None
-            if not body.add_generation_prompt and messages[-1].role == "assistant":
-                messages, answer = messages[:-1], messages[-1].content
-            prompt = served.rendered(served.example(messages, "request"))
-            return engine.encode(served.files, prompt, answer)
-
-        ids = await asyncio.wrap_future(self._batcher.call(tokens))
-        most = engine.context_length(served.files)
-        return JSONResponse({"tokens": ids, "count": len(ids), "max_model_len": most})
-
-    def _stream(
-        self, works: list[Work], reply: ReplyWriter, *, usage: bool, logprobs: bool
-    ) -> StreamingResponse:
-        """Server-sent events, a piece as soon as there is one."""
-        loop = asyncio.get_running_loop()
-        events: asyncio.Queue[tuple[int, Token | Generation | BaseException]] = asyncio.Queue()
-
-        def tell(at: int, event: Token | Generation | BaseException) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone with its client
-                loop.call_soon_threadsafe(events.put_nowait, (at, event))
-
-        for at, work in enumerate(works):
-            work.on_token = lambda token, at=at: tell(at, token)
-            work.answer.add_done_callback(
-                lambda done, at=at: tell(at, done.exception() or done.result())
-            )
-        self._batcher.submit(works)
-
-        async def written() -> AsyncGenerator[str]:
-            sent = [""] * len(works)
-            answers: list[Generation] = []
-            for at in range(len(works)):
-                yield _format_event(reply.piece(at, "", first=True))
-            while len(answers) < len(works):
-                at, event = await events.get()
-                if isinstance(event, BaseException):
-                    yield _format_event(_make_refusal(event).body)
-                    return
-                ended = isinstance(event, Generation)
-                text = event.text if ended else event.so_far
-                new = text[len(sent[at]) :] if text.startswith(sent[at]) else ""
-                sent[at] += new
-                values = None
-                if logprobs and isinstance(event, Token):
-                    values = format_chat_logprobs([event])
-                if new or ended or (values and values["content"]):
-                    finish = event.finish if ended else None
-                    yield _format_event(reply.piece(at, new, finish, values))
-                if ended:
-                    answers.append(event)
-            if usage:
-                yield _format_event(reply.counts(count_usage(answers)))
-            yield "data: [DONE]\n\n"
-
-        return StreamingResponse(written(), media_type="text/event-stream")
-
-    async def _answers(self, works: list[Work]) -> list[Generation]:
-        futures = map(asyncio.wrap_future, self._batcher.submit(works))
-        return list(await asyncio.gather(*futures))
-
-    def _messages(self, turns: Sequence[ChatTurn]) -> tuple[Message, ...]:
-        """The messages of a request.
-
-        Raises:
-            Refusal: If nothing in them is asked of an arm, which puts its own prompt around that.
-        """
-        messages = tuple(turn.message for turn in turns)
-        if not self._served.plain and all(message.role == "system" for message in messages):
-            raise RequestRefusal("messages: nothing but system messages", param="messages")
-        return messages
-
-    def _needs_tokens(self, what: str) -> LocalEngine:
-        engine = self._served.local
-        if engine is None:
-            raise RequestRefusal(f"{what} are not to be had from this model", status=501)
-        return engine
-
-    def _check_model(self, name: str) -> None:
-        if name != self._served.name:
-            raise self._unknown(name)
-
-    def _unknown(self, name: str) -> RequestRefusal:
-        return RequestRefusal(
-            f"The model {name!r} does not exist; this server has {self._served.name!r}",
-            status=404,
-            code="model_not_found",
-            param="model",
-        )
-
-
-def _make_keys(seed: int | None, n: int) -> list[str]:
-    """Names of random streams: those of a seed, or new ones."""
-    named = secrets.token_hex(8) if seed is None else str(seed)
-    return [f"{named}:{at}" for at in range(n)]
-
-
-def _echo_prompt(
-    engine: LocalEngine, files: ModelFiles, ids: list[int]
-) -> tuple[list[str], list[float | None]]:
-    """The text and the log-probability of each token of a prompt; the first has none."""
-    values = engine.echo(files, [(ids[:1], ids[1:])])[0] if ids[1:] else ()
-    return engine.pieces(files, ids), [None, *values]
-
-
-def _guard(
-    handler: Callable[[Request], Awaitable[Response]],
-) -> Callable[[Request], Awaitable[Response]]:
-    """The handler, whose refusals are answers in the protocol's shape."""
-
-    async def guarded(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except Exception as error:
-            refusal = _make_refusal(error)
-            return JSONResponse(refusal.body, refusal.status, refusal.headers)
-
-    return guarded
-
-
-def _make_refusal(error: BaseException) -> RequestRefusal:
-    if isinstance(error, RequestRefusal):
-        return error
-    if isinstance(error, WhatworksError):
-        user = not isinstance(error, ArmFailure)
-        kind = "invalid_request_error" if user else "server_error"
-        return RequestRefusal(str(error), status=400 if user else 500, kind=kind)
-    return RequestRefusal(f"{type(error).__name__}: {error}", status=500, kind="server_error")
-
-
-async def _answer_not_found(request: Request, _: Exception) -> Response:
-    refusal = RequestRefusal(f"nothing at {request.method} {request.url.path}", status=404)
-    return JSONResponse(refusal.body, status_code=404)
-
-
-async def _read(request: Request, kind: type[R]) -> R:
-    """The request's body, checked.
-
-    Raises:
-        Refusal: Naming the field at fault.
-    """
-    try:
-        return kind.model_validate_json(await request.body())
-    except ValidationError as error:
-        problem = find_problem(error)
-        cause = "not supported here" if problem.kind == "unknown" else problem.reason
-        where = problem.where
-        raise RequestRefusal(f"{where or 'body'}: {cause}", param=where or None) from error
-
-
-def _format_event(content: dict[str, Any]) -> str:
-    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"
-
-
-def run(served: Served, access: Access, port: int) -> None:
-    """Serve until interrupted; requests under way are finished first."""
-    import uvicorn
-
-    config = uvicorn.Config(
-        Gate(ModelServer(served).app(), access), host=access.host, port=port, log_level="warning",
-        timeout_graceful_shutdown=30,
-    )  # fmt: skip
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+            return {"ids": ids}
+        messages = read_messages(body.messages, served)
+        if body.tools:
+            shown = [tool.describe() for tool in body.tools]
+            messages = show_tools(messages, json.dumps(shown, ensure_ascii=False))
+        return {"messages": messages}

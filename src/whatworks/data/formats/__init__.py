@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from whatworks.base.errors import InputError, suggest_nearest
 from whatworks.base.plugins import load_plugins, refuse_plugin
 from whatworks.data.formats.base import Columns, Content, Format, RowProblem
+from whatworks.data.formats.bfcl import BFCL
 from whatworks.data.formats.chat import (
     ALPACA,
     MT_BENCH,
@@ -28,7 +29,9 @@ from whatworks.data.formats.preference import (
     SHAREGPT_PREFERENCE,
     TRL_PREFERENCE,
 )
-from whatworks.data.formats.public import BEIR, BFCL, HOTPOT, SQUAD
+from whatworks.data.formats.public import BEIR, DROP, HOTPOT, SQUAD
+from whatworks.data.formats.tagged import TAGGED
+from whatworks.data.formats.tau_bench import TAU_BENCH
 from whatworks.data.raw_row import Fields
 
 __all__ = ["FORMATS", "SAMPLE", "Columns", "Content", "Format", "RowProblem", "choose"]
@@ -46,6 +49,9 @@ FORMATS: tuple[Format, ...] = (
     MT_BENCH,
     ULTRACHAT,
     BFCL,
+    TAU_BENCH,
+    DROP,
+    TAGGED,
     BEIR,
     SQUAD,
     HOTPOT,
@@ -99,10 +105,10 @@ def choose(rows: Sequence[Fields], name: str | None, columns: Columns) -> Format
                 f"the format {name} has input and target columns of its own",
                 remedy="leave out `format`, or `input` and `target` of `columns`",
             )
-        return known[name].fitted(rows, columns)
+        return known[name].adjust(rows, columns)
     if own_columns:
-        return GENERIC.fitted(rows, columns)
+        return GENERIC.adjust(rows, columns)
     recognised = next(
         (form for form in list_formats() if form.recognise(rows[:SAMPLE]) >= 0.5), GENERIC
     )
-    return recognised.fitted(rows, columns)
+    return recognised.adjust(rows, columns)

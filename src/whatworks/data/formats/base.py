@@ -103,7 +103,7 @@ class Format:
         """Share of the rows that look like this, in [0, 1]."""
         return sum(map(self.matches, rows)) / len(rows) if rows else 0.0
 
-    def fitted(self, rows: Sequence[Fields], columns: Columns) -> Format:
+    def adjust(self, rows: Sequence[Fields], columns: Columns) -> Format:
         """This format, adjusted to the rows of a file and to what the user said of it.
 
         Raises:
@@ -111,7 +111,7 @@ class Format:
         """
         return self.fit(self, rows, columns) if self.fit else self
 
-    def used(self) -> frozenset[str]:
+    def list_used(self) -> frozenset[str]:
         """All columns that carry a role."""
         return frozenset(name for names in self.columns.values() for name in names)
 

@@ -26,15 +26,29 @@ from whatworks.data.formats.base import (
 )
 from whatworks.data.raw_row import Fields
 
-_ASKS = ("question", "question_stem", "stem", "sentence", "ctx", "query", "prompt", "problem")
+_ASKS = (
+    "question",
+    "question_stem",
+    "stem",
+    "sentence",
+    "ctx",
+    "query",
+    "prompt",
+    "problem",
+    "goal",
+    "startphrase",
+    "premise",
+)
 _LISTS = ("choices", "options", "endings", "answer_choices")
 _RIGHT = (
     *("answerKey", "answer_key", "answer_idx", "answer_index", "correct_answer", "correct_option"),
     *("answer", "label", "cop", "gold", "target", "correct"),
 )
 _CONTEXT = ("article", "passage", "context", "fact1")
-_COLUMN = re.compile(r"(?:option|choice|opt|op)?[ _]?([A-Ja-j]|[0-9])")
-"""A column that holds one choice: ``A``, ``option_b``, ``opc``, ``option2``."""
+_COLUMN = re.compile(
+    r"(?:option|choice|opt|op|sol|ending|alternative|answer)?[ _]?([A-Ja-j]|[0-9])"
+)
+"""A column that holds one choice: ``A``, ``option_b``, ``opc``, ``option2``, ``sol1``."""
 _LETTER = re.compile(r"[A-J]")
 
 Options = list[tuple[str, str]]

@@ -42,7 +42,7 @@ def _read_viggo(fields: Fields) -> Content:
 
 
 def _read_viggo_json(fields: Fields) -> Content:
-    """The same rows with ``{"act": ..., slot: item or list of items}`` for a target."""
+    """ViGGO rows with ``{"act": ..., slot: item or list of items}`` for a target."""
 
     content = _read_viggo(fields)
     try:

@@ -1,17 +1,16 @@
-"""Shapes of public question sets: SQuAD, HotpotQA, BEIR and the Function Calling Leaderboard."""
+"""Shapes of public question sets: SQuAD, HotpotQA and BEIR."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
+from whatworks.base.frozen import hash_content
 from whatworks.data.formats.base import (
     UNANSWERABLE,
     Absent,
     Content,
     Format,
-    LeftOut,
     RowProblem,
     as_text,
     find_text,
@@ -21,7 +20,6 @@ from whatworks.data.formats.base import (
     parse_answers,
     require_text,
 )
-from whatworks.data.formats.turns import read_turns
 from whatworks.data.raw_row import Fields
 from whatworks.data.task import Document
 
@@ -130,47 +128,41 @@ def _read_beir(fields: Fields) -> Content:
     )
 
 
-def _read_bfcl(fields: Fields) -> Content:
-    """A question with functions, and the calls that are right (Patil et al. 2024).
-
-    ``meta["accepted"]`` has every value that each argument may have.
-    """
-    question: Any = fields.get("question")
-    if not isinstance(question, list) or not question:
-        raise RowProblem("no 'question' of turns")
-    items = cast("list[Any]", question)
-    if len(items) > 1 and all(isinstance(one, list) for one in items):
-        raise LeftOut("they ask over several turns, each with calls of its own")
-    before = read_turns(items[0] if isinstance(items[0], list) else items)
-    accepted: Any = fields.get("ground_truth")
-    if not isinstance(accepted, list):
-        raise Absent("no 'ground_truth': put the file of answers into `possible_answer` beside it")
-    calls = [_read_call(one) for one in cast("list[Any]", accepted)]
-    return Content(
-        messages=before,
-        target=json.dumps(calls, ensure_ascii=False),
-        meta={"tools": fields.get("function"), "accepted": accepted},
-    )
-
-
-def _read_call(accepted: Any) -> dict[str, Any]:
-    """One call, each argument with the first value that is right; "" means: may be left out."""
-    if not isinstance(accepted, dict) or len(cast("dict[str, Any]", accepted)) != 1:
-        raise RowProblem("a right call that is not {name: {argument: [values]}}")
-    ((name, parameters),) = cast("dict[str, Any]", accepted).items()
-    if not isinstance(parameters, dict):
-        raise RowProblem("a right call that is not {name: {argument: [values]}}")
-    arguments = {
-        argument: values[0] if isinstance(values, list) and values else values
-        for argument, values in cast("dict[str, Any]", parameters).items()
-    }
-    return {"name": name, "arguments": {k: v for k, v in arguments.items() if v != ""}}
-
-
 def _has(*names: str) -> Callable[[Fields], bool]:
     return lambda fields: all(isinstance(fields.get(name), list) for name in names)
 
 
+def _read_drop(fields: Fields) -> Content:
+    """A question that reckons over a passage (Dua et al. 2019); several spans are one answer."""
+    value: Any = fields.get("answers_spans")
+    spans = list_items(value.get("spans")) if isinstance(value, dict) else []
+    texts = [as_text(span) for span in spans]
+    if not texts:
+        raise Absent("no 'answers_spans'")
+    passage = require_text(fields, "passage")
+    return Content(
+        inputs={"passage": passage, "question": require_text(fields, "question")},
+        target=", ".join(texts),
+        group=find_text(fields, "section_id") or hash_content(passage),
+    )
+
+
+def _is_drop(fields: Fields) -> bool:
+    value: Any = fields.get("answers_spans")
+    return isinstance(value, dict) and isinstance(value.get("spans"), list)
+
+
+DROP = Format(
+    "drop",
+    "passage, question, answers_spans: {spans: [...]}, perhaps section_id",
+    {
+        "input": ("passage", "question"),
+        "target": ("answers_spans",),
+        "group": ("section_id",),
+    },
+    _is_drop,
+    _read_drop,
+)
 SQUAD = Format(
     "squad",
     "context, question, answers: {text: [...]}, perhaps title and is_impossible",
@@ -200,11 +192,4 @@ BEIR = Format(
     {"input": ("query",), "target": ("relevant",)},
     _has("relevant"),
     _read_beir,
-)
-BFCL = Format(
-    "bfcl",
-    "question: [[{role, content}]], function, ground_truth from possible_answer/",
-    {"input": ("question",), "tools": ("function",), "target": ("ground_truth",)},
-    _has("question", "function"),
-    _read_bfcl,
 )

@@ -43,6 +43,8 @@ _TEXT_KEYS = ("content", "value", "text")
 _READ = {*_ROLE_KEYS, *_TEXT_KEYS, "tool_calls", "function_call", "weight"}
 SILENT = "silent_turns"
 """In ``meta``: positions of the messages that are read and not learned."""
+BY_ANSWER = "by_answer"
+"""In ``meta``: for each answer of a conversation what its row has there, where they differ."""
 _MEDIA = re.compile(r"image|audio|video", re.IGNORECASE)
 _FILES = ("file", "input_file", "document", "file_data", "inline_data", "media")
 
@@ -212,12 +214,16 @@ def expand_turns(examples: Iterable[Example]) -> tuple[Example, ...]:
         for n, at in enumerate((*answers, len(example.messages)), start=1):
             last = at == len(example.messages)
             target = example.target if last else example.messages[at].content
+            meta = dict(example.meta)
+            if isinstance(own := meta.pop(BY_ANSWER, None), list) and len(own) > len(answers):
+                meta |= own[n - 1]
             expanded.append(
                 example.replace(
                     id=f"{example.id}-t{n}",
                     messages=example.messages[:at],
                     target=target,
                     group=group,
+                    meta=meta,
                 )
             )
     return tuple(expanded)

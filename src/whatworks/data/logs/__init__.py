@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.yaml_file import parse_yaml
 from whatworks.data import file_text as text
 from whatworks.data.contents import Data
 from whatworks.data.formats.base import RowProblem
@@ -24,6 +25,7 @@ from whatworks.data.logs.cleaning import (
     drop_template,
     filter_feedback,
 )
+from whatworks.data.logs.personal import TREATMENTS
 from whatworks.data.logs.platforms import (
     LANGFUSE,
     LANGSMITH,
@@ -60,9 +62,13 @@ LOG_FORMATS: tuple[LogFormat, ...] = (
 _CHILDREN = ("child_runs", "children", "observations", "spans", "scores")
 """Where a recognised object keeps further ones; anything else in it is its own content."""
 
+MOST_VALUES = 2_000_000
+"""Values of a YAML file of logs, with those that aliases repeat."""
+
 _ENDINGS = (*JSON_ENDINGS, *TABLE_ENDINGS, ".parquet", ".yaml", ".yml", ".log")
 
 Strip = Literal["nothing", "system", "template"]
+Personal = Literal["keep", "redact", "drop"]
 
 
 def import_logs(
@@ -74,6 +80,7 @@ def import_logs(
     strip: Strip = "nothing",
     system: str = "",
     keep_secrets: bool = False,
+    personal: Personal = "keep",
 ) -> Data:
     """Read the model calls in a log file or a folder of them.
 
@@ -90,10 +97,12 @@ def import_logs(
         strip: ``system`` drops system messages, ``template`` also the beginning that prompts share.
         system: A short system message instead of the logged ones.
         keep_secrets: Keep calls that seem to hold keys, tokens or passwords.
+        personal: ``redact`` replaces e-mail addresses, telephone numbers, accounts and the like by
+            their kind, ``drop`` leaves such calls out (``logs.personal``).
 
     Raises:
-        InputError: If a file cannot be read, no call is found or left, or it is not clear which
-            scores count.
+        InputError: If a file cannot be read, no call is found or left, it is not clear which
+            scores count, or presidio, which finds personal data, is not installed.
     """
     path = Path(path)
     known = {form.name: form for form in LOG_FORMATS}
@@ -112,6 +121,8 @@ def import_logs(
         data = drop_system(data, system)
     if strip == "template":
         data = drop_template(data)
+    if personal != "keep":
+        data = TREATMENTS[personal](data)
     if not data.examples:
         raise InputError(
             f"no calls are left: {'; '.join(data.notes)}",
@@ -274,26 +285,8 @@ def _read_values(path: Path) -> Iterator[Any]:
         if ending in (*TABLE_ENDINGS, ".parquet"):
             yield from (row.fields for row in read_rows(file))
         elif ending in (".yaml", ".yml"):
-            yield _parse_yaml(file)
+            yield parse_yaml(text.read_text(file), file, most=MOST_VALUES)
         elif not text.read_head(file).strip():
             raise InputError("the file is empty", place=str(file), remedy="give a file with logs")
         else:
             yield from (value for value, _ in read_values(file))
-
-
-def _parse_yaml(path: Path) -> Any:
-    """A YAML document as JSON would hold it; anchors are refused, they can grow without end."""
-    import json
-
-    import yaml
-
-    source = text.read_text(path)
-    try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source)):
-            raise InputError("YAML aliases are not read", place=str(path), remedy="write them out")
-        return json.loads(json.dumps(yaml.safe_load(source), default=str))
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"broken YAML: {reason}", place=str(path), remedy="mend it, or export it again"
-        ) from error

@@ -169,7 +169,7 @@ def measure_seconds(node: Node) -> float | None:
 
 
 def find_start(node: Node) -> str:
-    """When a node began or was made, as ISO date and time in UTC; "" where nothing says so."""
+    """When a node began or was created, as ISO date and time in UTC; "" where it does not say."""
     moment = _parse_moment(
         find_first(node, *_START, "timestamp", "created_at", "createdAt", "created")
     )

@@ -50,13 +50,13 @@ def drop_system(data: Data, instead: str = "") -> Data:
     """
     opening = (Message(role="system", content=instead),) if instead else ()
 
-    def shortened(example: Example) -> Example:
+    def shorten(example: Example) -> Example:
         if not example.messages:
             return example
         turns = tuple(m for m in example.messages if m.role != "system")
         return example.replace(messages=(*opening, *turns))
 
-    examples = tuple(map(shortened, data.examples))
+    examples = tuple(map(shorten, data.examples))
     lost = sum(m.role == "system" for e in data.examples for m in e.messages)
     note = f"{lost} system messages were " + ("replaced" if instead else "left out")
     return replace(data, examples=examples, notes=(*data.notes, note))

@@ -13,15 +13,23 @@ from typing import Any
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note, Trace
 from whatworks.base.errors import ArmFailure, BudgetExceeded
 from whatworks.base.frozen import hash_content
+from whatworks.base.lock import wait_for_lock
 from whatworks.data.task import Document, Example, Pair
 from whatworks.methods.bench.examiner import Answer, Examiner
-from whatworks.models.engine import ModelFiles
+from whatworks.methods.bench.provider_tuning import (
+    admit,
+    compute_cost,
+    estimate_training,
+    make_order,
+    train_there,
+)
+from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.files import resolve
 from whatworks.models.helper import Helper
 from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Stage, Weights
 from whatworks.prompts.candidate import Candidate
-from whatworks.training.job import Trained, TrainingJob
+from whatworks.training.job import Trained, TrainingJob, TrainingProgress
 from whatworks.training.launch import train
 from whatworks.training.rows import RenderedRow
 from whatworks.training.settings import AnySettings
@@ -55,6 +63,18 @@ class Waiting:
         return self.patience is not None and len(scores) - 1 - best >= self.patience
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """A training as a method asks for it; ``Bench.fit`` says what each part is."""
+
+    start: Candidate
+    settings: AnySettings
+    rows: Sequence[RenderedRow]
+    method: str
+    reward: Weights | None = None
+    patience: int | None = None
+
+
 @dataclass
 class Bench:
     """What a method may use: train and dev rows, documents, scoring and training, metered.
@@ -69,6 +89,7 @@ class Bench:
         budget: Limits; ``ledger`` holds what this arm has spent so far.
         outcomes: What the method has told (``note``, ``tell``).
         helper: A second model to ask; None when the study names none (``helper.require_helper``).
+        on_loss: Called with step and loss as a training goes on.
     """
 
     examiner: Examiner
@@ -83,6 +104,7 @@ class Bench:
     tick: Tick | None = None
     outcomes: list[MethodOutcome] = field(default_factory=list[MethodOutcome])
     helper: Helper | None = None
+    on_loss: Callable[[int, float], None] | None = None
 
     def answers(self, candidate: Candidate, examples: Sequence[Example]) -> list[Answer]:
         """Ask and score rows of train or dev; charged.
@@ -220,7 +242,10 @@ class Bench:
             ArmFailure: If memory runs out, the loss diverges or no row fits.
             BudgetExceeded: If training takes longer than the budget leaves.
         """
+        return self._fit(Fitting(start, settings, rows, method, reward, patience))
 
+    def _fit(self, asked: Fitting) -> list[Weights]:
+        start, settings, rows, patience = asked.start, asked.settings, asked.rows, asked.patience
         job = TrainingJob(
             stacking=start.weights.stack(settings.stage),
             template=start.weights.template,
@@ -233,7 +258,7 @@ class Bench:
 
         def weights(epoch: str) -> Weights:
             return start.weights.then(
-                Stage(kind=job.kind, method=method, artifact=f"{key}/{epoch}")
+                Stage(kind=job.kind, method=asked.method, artifact=f"{key}/{epoch}")
             )
 
         # Asked again, and charged, when dev chooses; here only the budget is minded.
@@ -242,21 +267,11 @@ class Bench:
             patience, lambda epoch: aside.dev_score(start.with_weights(weights(epoch)))
         )
         stored = self.examiner.store.read("trained", key)
-        if stored is None:
-            self.ledger.require(self.budget)
-            model = self.examiner.files(start.weights)
-            trained = train(
-                job,
-                rows,
-                base=self.base_folder(model),
-                adapter=model.adapter,
-                folder=self.examiner.store.workplace(key),
-                reward=self.examiner.files(reward) if reward else None,
-                on_progress=lambda p: self._training_tick(p.step, p.steps, p.seconds),
-                enough=(lambda epoch: waiting.enough(f"epoch-{epoch}")) if patience else None,
-            )
-            self.examiner.store.finish(key)
-            self.examiner.store.write("trained", key, trained.model_dump(mode="json"))
+        engine = self.examiner.engine
+        if isinstance(engine, EndpointEngine):
+            trained = self._fit_there(asked, engine, key, stored)
+        elif stored is None:
+            trained = self._fit_here(asked, job, key, waiting)
         else:
             trained = Trained.model_validate(stored)
         self.ledger.training_seconds += trained.seconds
@@ -275,6 +290,49 @@ class Bench:
         if trained.dropped_rows:
             self.note("dropped", f"{trained.dropped_rows} training rows are longer than allowed")
         return [weights(checkpoint.name) for checkpoint in checkpoints]
+
+    def _fit_here(self, asked: Fitting, job: TrainingJob, key: str, waiting: Waiting) -> Trained:
+        """Train in a child process, or wait for another process of the study that does it."""
+        self.ledger.require(self.budget)
+        store, model = self.examiner.store, self.examiner.files(asked.start.weights)
+        folder = store.workplace(key)
+        with wait_for_lock(folder.with_name(f".{key}.made.lock"), "this training"):
+            if (stored := store.read("trained", key)) is not None:
+                store.finish(key)  # what is made anew here is empty
+                return Trained.model_validate(stored)
+            trained = train(
+                job,
+                asked.rows,
+                base=resolve(model.base),
+                adapter=model.adapter,
+                folder=folder,
+                reward=self.examiner.files(asked.reward) if asked.reward else None,
+                on_progress=self._follow_training,
+                enough=(lambda epoch: waiting.enough(f"epoch-{epoch}")) if asked.patience else None,
+            )
+            store.finish(key)
+            store.write("trained", key, trained.model_dump(mode="json"))
+        return trained
+
+    def _fit_there(self, asked: Fitting, engine: EndpointEngine, key: str, stored: Any) -> Trained:
+        """Train where the model is served, within the limit in money; the tokens are charged."""
+        if asked.patience:
+            raise ArmFailure(
+                "a server that trains takes no `patience`",
+                remedy="leave it out, or name the model's folder instead of its endpoint",
+            )
+        name = engine.name_model(self.examiner.files(asked.start.weights))
+        order = make_order(asked.settings, asked.rows, name, self.seed)
+        if stored is None:
+            tokens = estimate_training(engine, order)
+            self.ledger.require(self.budget)
+            admit(engine.price, tokens, self.budget, self.ledger)
+            trained = train_there(engine, self.examiner.store, key, order, tokens)
+            self.examiner.store.write("trained", key, trained.model_dump(mode="json"))
+        else:
+            trained = Trained.model_validate(stored)
+        self.ledger.usd += compute_cost(engine.price, trained.tokens) or 0.0
+        return trained
 
     def note(self, name: str, value: Any) -> None:
         """Record a figure or a sentence for the report."""
@@ -296,19 +354,10 @@ class Bench:
         if self.tick is not None:
             self.tick(what, done, total)
 
-    def base_folder(self, model: ModelFiles) -> Any:
-        """Folder of the base model's files.
-
-        Raises:
-            ArmFailure: If the model is served elsewhere.
-        """
-        if model.base.startswith(("http://", "https://")):
-            raise ArmFailure(
-                "the weights of a served model cannot be trained from here",
-                remedy="name the model's folder or Hugging Face id instead of its endpoint",
-            )
-
-        return resolve(model.base)
+    def _follow_training(self, progress: TrainingProgress) -> None:
+        if self.on_loss is not None:
+            self.on_loss(progress.step, progress.loss)
+        self._training_tick(progress.step, progress.steps, progress.seconds)
 
     def _training_tick(self, step: int, steps: int, seconds: float) -> None:
         limit = self.budget.seconds

@@ -7,7 +7,7 @@ dev rows, the study itself about test rows after the decisions are on disk.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,12 +16,17 @@ from whatworks.base.frozen import hash_content
 from whatworks.base.store import Store
 from whatworks.data.task import Example, hash_examples
 from whatworks.methods.bench import pick_answer as samples
+from whatworks.methods.bench.tuned_models import find_tuned
 from whatworks.metrics.citations import make_answer_reader, score_grounding
 from whatworks.metrics.registry import find_refused
 from whatworks.metrics.score import Metric, Score
+from whatworks.models.endpoint.batches import MOST
+from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import Answers, Engine, Generation, ModelFiles
 from whatworks.models.metering import Meter
+from whatworks.models.open_engine import is_served
 from whatworks.models.weights import Weights
+from whatworks.prompts.answerers import Answerer
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.render import Rendering, render, render_each
 from whatworks.version import __version__
@@ -54,6 +59,7 @@ class Examiner:
         *,
         meter: Meter | None = None,
         tick: Callable[[int], None] | None = None,
+        tell: Callable[[Sequence[Answer]], None] | None = None,
     ) -> list[Answer]:
         """Answers in the order of ``examples``.
 
@@ -65,6 +71,7 @@ class Examiner:
             examples: Rows of one split; each is excluded from its own prompt.
             meter: Counts what leaves and what came back; may refuse.
             tick: Called with the number of answers just completed.
+            tell: Called with these answers, before ``tick``.
 
         Raises:
             ArmFailure: If no example's prompt fits the model's context.
@@ -73,12 +80,10 @@ class Examiner:
         model = self.files(candidate.weights)
         meter = meter or Meter(price=self.engine.price)
         answers: list[Answer] = []
-        for start in range(0, len(examples), CHUNK):
-            chunk = examples[start : start + CHUNK]
-            meter.require(len(chunk) * candidate.decoding.samples)
-            key = hash_content(
-                [candidate.asked.key, hash_examples(chunk), self.engine.identity, __version__]
-            )
+        for chunk in self._chunks(examples):
+            if candidate.answerer is None:
+                meter.require(len(chunk) * candidate.decoding.samples)
+            key = self._key(candidate, chunk)
             stored = self.store.read("answers", key)
             requests: Sequence[Rendering | None]
             if stored is None:
@@ -90,11 +95,15 @@ class Examiner:
                 again = candidate.prompt.context is not None
                 requests = render_each(candidate.prompt, chunk) if again else [None] * len(chunk)
                 generations = [Generation(**record) for record in stored]
-                meter.charge(generations)
-            answers += [
+                if candidate.answerer is None:
+                    meter.charge(generations)
+            fresh = [
                 Answer(e, g, self.score(candidate, e, g, request))
                 for e, g, request in zip(chunk, generations, requests, strict=True)
             ]
+            answers += fresh
+            if tell is not None:
+                tell(fresh)
             if tick is not None:
                 tick(len(chunk))
         if answers and all(a.generation.finish == "overflow" for a in answers):
@@ -106,6 +115,22 @@ class Examiner:
                 remedy="use fewer or shorter demonstrations and passages, or a longer model",
             )
         return answers
+
+    def has_asked(self, candidate: Candidate, examples: Sequence[Example]) -> bool:
+        """Whether these examples were asked before, in this order and company: ``ask`` is free."""
+        keys = (self._key(candidate, chunk) for chunk in self._chunks(examples))
+        return all(self.store.read("answers", key) is not None for key in keys)
+
+    def _chunks(self, examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+        """Examples as they are asked and kept together: where a batch takes a day, all of them."""
+        batches = isinstance(self.engine, EndpointEngine) and self.engine.batch
+        size = MOST if batches else CHUNK
+        return (examples[start : start + size] for start in range(0, len(examples), size))
+
+    def _key(self, candidate: Candidate, chunk: Sequence[Example]) -> str:
+        """What a chunk's answers are kept under."""
+        asked = candidate.asked.key
+        return hash_content([asked, hash_examples(chunk), self.engine.identity, __version__])
 
     def logprobs(
         self,
@@ -155,6 +180,8 @@ class Examiner:
     def _generate(
         self, model: ModelFiles, candidate: Candidate, requests: Sequence[Rendering], meter: Meter
     ) -> list[Generation]:
+        if candidate.answerer is not None:
+            return reply_without_model(candidate.answerer, requests)
         prompts = [request.messages for request in requests]
         lengths = self.engine.prompt_tokens(model, prompts)
         context = self.engine.context_length(model)
@@ -224,11 +251,13 @@ class Examiner:
         """
         if generation.finish == "overflow":
             note = f"not asked: the prompt of {generation.prompt_tokens} tokens leaves no room"
-            return self._nothing(example, note)
+            return self._score_nothing(example, note)
+        if generation.finish == "missing":
+            return self._score_nothing(example, "no answer to this row was given")
         if candidate.decoding.constraint is not None and generation.finish == "length":
             # It may be of some other allowed form by chance: a label that begins like another.
             note = f"cut off at {generation.completion_tokens} tokens, before its form was complete"
-            return self._nothing(example, note)
+            return self._score_nothing(example, note)
         ended = generation.finish != "length"
 
         def judge(text: str) -> Score:
@@ -239,15 +268,35 @@ class Examiner:
         request = request or render(candidate.prompt, example, exclude=[example])
         return score_grounding(request, generation.text, judge)
 
-    def _nothing(self, example: Example, note: str) -> Score:
+    def _score_nothing(self, example: Example, note: str) -> Score:
         """The score of an answer that does not count: the parts are those of an empty one."""
         parts = {} if self.metric.asks else self.metric(example, "").parts
         return Score(value=0.0, kind="malformed", feedback=note, parts=parts)
 
 
+def reply_without_model(answerer: Answerer, requests: Sequence[Rendering]) -> list[Generation]:
+    """What an answerer says, as generations; each takes its share of the time, and no tokens."""
+    began = time.perf_counter()
+    replies = answerer.reply(requests)
+    share = (time.perf_counter() - began) / max(1, len(replies))
+    return [
+        Generation("", 0, 0, share, "missing")
+        if reply.text is None
+        else Generation(reply.text, 0, 0, share, logprob=reply.logprob)
+        for reply in replies
+    ]
+
+
 def find_model_files(weights: Weights, store: Store) -> ModelFiles:
-    """Where the weights lie: the last full stage is the base, the last adapter stands on it."""
+    """Where the weights lie: the last full stage is the base, the last adapter stands on it.
+
+    Those of a server have the name that they have there.
+    """
     base, adapter = weights.base, None
+    if is_served(base):
+        if weights.stages:
+            base = find_tuned(store, weights.stages[-1].artifact)
+        return ModelFiles(base=base, template=weights.template)
     for stage in weights.stages:
         folder = store.so_far(stage.artifact)  # dev is asked while training goes on
         base, adapter = (str(folder), None) if stage.kind == "full" else (base, folder)

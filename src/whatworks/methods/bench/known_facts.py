@@ -20,7 +20,7 @@ from typing import Literal, get_args
 
 from whatworks.base.errors import InputError
 from whatworks.data.task import Example
-from whatworks.methods.bench.examiner import Examiner
+from whatworks.methods.bench.examiner import Answer
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Demos
 
@@ -32,32 +32,29 @@ PROMPTS, SHOTS, SAMPLES, TEMPERATURE = 10, 4, 4, 0.5
 _SPARE = 4
 """Demonstrations drawn beyond those shown, for rows of whose group some are."""
 
-Tick = Callable[[int], None]
+Ask = Callable[[Candidate, Sequence[Example]], Sequence[Answer]]
+"""Asks and scores rows, in their order."""
 
 
 def classify(
-    examiner: Examiner,
+    ask: Ask,
     start: Candidate,
     facts: Sequence[Example],
     pool: Sequence[Example],
     *,
     prompts: int = PROMPTS,
     samples: int = SAMPLES,
-    tick: Tick | None = None,
 ) -> dict[str, Known]:
     """The class of each fact on the candidate's model, by example id.
 
-    Every answer is kept in the examiner's store, so asking again costs nothing.
-
     Args:
-        examiner: Asks and scores; its metric decides what is right.
+        ask: Asks and scores; its metric decides what is right.
         start: The model to ask; its demonstrations, if any, are replaced.
         facts: Questions with their answers. ``meta["relation"]`` names the relation that a fact
             shares with others; facts without one share one relation.
         pool: Where demonstrations come from: rows of the same relation, never of the same group.
         prompts: Prompts with different demonstrations.
         samples: Sampled answers for each prompt, at temperature 0.5.
-        tick: Called with the number of answers just completed.
 
     Raises:
         InputError: If a relation has no demonstrations of its own.
@@ -73,29 +70,29 @@ def classify(
             )
         candidates = [_build_candidate(start, shown, relation, number) for number in range(prompts)]
         for candidate in candidates:
-            for answer in examiner.ask(candidate, rows, tick=tick):
+            for answer in ask(candidate, rows):
                 right[answer.example.id] += answer.score.kind == "correct"
         missed = [row for row in rows if not right[row.id]]
         for candidate in candidates if missed else ():
             for seed in range(samples):
                 decoding = candidate.decoding.replace(temperature=TEMPERATURE, seed=seed)
-                for answer in examiner.ask(candidate.replace(decoding=decoding), missed, tick=tick):
+                for answer in ask(candidate.replace(decoding=decoding), missed):
                     drawn[answer.example.id] += answer.score.kind == "correct"
     return {fact.id: _choose_class(right[fact.id], drawn[fact.id], prompts) for fact in facts}
 
 
-def add_classes(rows: Sequence[Example], found: Mapping[str, Known]) -> tuple[Example, ...]:
+def add_classes(rows: Sequence[Example], classes: Mapping[str, Known]) -> tuple[Example, ...]:
     """The rows with their class as a column of the data."""
     return tuple(
-        row.replace(meta={**row.meta, COLUMN: found[row.id]}) if row.id in found else row
+        row.replace(meta={**row.meta, COLUMN: classes[row.id]}) if row.id in classes else row
         for row in rows
     )
 
 
-def measure_shares(found: Mapping[str, Known]) -> dict[Known, float]:
+def measure_shares(classes: Mapping[str, Known]) -> dict[Known, float]:
     """Share of each class."""
-    counts = Counter(found.values())
-    return {name: counts[name] / len(found) for name in CLASSES}
+    counts = Counter(classes.values())
+    return {name: counts[name] / len(classes) for name in CLASSES}
 
 
 def _choose_class(right: int, drawn: int, prompts: int) -> Known:

@@ -54,9 +54,20 @@ def generate(
     drawn = engine.generate(model, every, decoding, keys=keys)
     groups = [drawn[at : at + n] for at in range(0, len(drawn), n)]
     return [
-        _merge(group[pick(group, decoding, example, metric, read)], group)
+        choose(group, decoding, example, metric, read)
         for group, example in zip(groups, examples, strict=True)
     ]
+
+
+def choose(
+    samples: Sequence[Generation],
+    decoding: Decoding,
+    example: Example,
+    metric: Metric,
+    read: Callable[[str], str] = str,
+) -> Generation:
+    """The sample that counts, with the tokens and seconds of all of them."""
+    return _merge(samples[pick(samples, decoding, example, metric, read)], samples)
 
 
 def pick(

@@ -18,9 +18,16 @@ from typing import Any, TypeVar
 
 from whatworks.base import memory
 from whatworks.data.task import Example, Message, hash_examples
-from whatworks.methods.bench.bench import Bench
+from whatworks.methods.bench.bench import Bench, Fitting
 from whatworks.methods.bench.examiner import Answer, mean
+from whatworks.methods.bench.provider_tuning import (
+    admit,
+    compute_cost,
+    estimate_training,
+    make_order,
+)
 from whatworks.models.decoding import Decoding
+from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import Generation
 from whatworks.models.files import resolve
 from whatworks.models.helper import DECODING, Helper
@@ -28,7 +35,6 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training import launch
 from whatworks.training import process as child
-from whatworks.training.rows import RenderedRow
 from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
@@ -82,7 +88,7 @@ class TrainingPace:
         step: Each other one.
         save: A checkpoint.
         tokens: Tokens of a row.
-        made: The weights that the rehearsal ended in.
+        weights: The weights that the rehearsal ended in.
     """
 
     around: float
@@ -91,7 +97,7 @@ class TrainingPace:
     step: float
     save: float
     tokens: float
-    made: Weights
+    weights: Weights
 
     def seconds(self, settings: AnySettings, rows: int) -> float:
         """Seconds for so many rows."""
@@ -151,7 +157,7 @@ class Rehearsal(Bench):
         if what not in self.samples and self._last is not None and self._left < len(sample):
             self.samples[what] = self._last
         if what not in self.samples:
-            self.samples[what] = self._sampled(candidate, sample)
+            self.samples[what] = self._ask_sample(candidate, sample)
         self._last = self.samples[what]
         answers = self._last.answers
         repeated = [answers[i % len(answers)].generation for i in range(count)]
@@ -160,7 +166,7 @@ class Rehearsal(Bench):
         self.spent += time.perf_counter() - began
         return answers
 
-    def _sampled(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
+    def _ask_sample(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
         """Ask a sample for real."""
         if candidate.weights.stages:  # a few steps do not teach a model where to stop
             length = min(candidate.decoding.max_tokens, self.answer_tokens)
@@ -184,16 +190,7 @@ class Rehearsal(Bench):
         more, seconds = _time_run(lambda: ask(rest)) if rest else ([], first)
         return Sampled(answers + more, seconds / len(rest or answers))
 
-    def fit(
-        self,
-        start: Candidate,
-        settings: AnySettings,
-        rows: Sequence[RenderedRow],
-        method: str,
-        *,
-        reward: Weights | None = None,
-        patience: int | None = None,
-    ) -> list[Weights]:
+    def _fit(self, asked: Fitting) -> list[Weights]:
         """The weights after a few steps, once for each epoch; a whole training is charged.
 
         Whether ``patience`` will end it early is not known beforehand.
@@ -201,36 +198,43 @@ class Rehearsal(Bench):
         Raises:
             ArmFailure: If even these few steps fail.
         """
+        start, settings, rows = asked.start, asked.settings, asked.rows
+        engine = self.examiner.engine
+        if isinstance(engine, EndpointEngine):
+            return self._foresee_there(asked, engine)
         began = time.perf_counter()
         short = settings.replace(epochs=1)
-        # Lessons may be far longer or shorter than the task's own rows.
-        length = round(math.log2(sum(len(row.model_dump_json()) for row in rows) / len(rows)))
-        lineage = (start.weights.base, len(start.weights.stages))
-        what = (short.key, start.prompt.key, *lineage, type(rows[0]).__name__, length)
+        # Rows of like lengths take as long, whatever prompt rendered them.
+        lengths = [len(row.model_dump_json()) for row in rows]
+        alike = [round(4 * math.log2(length)) for length in (mean(lengths), max(lengths))]
+        lineage = (start.weights.base, start.weights.template, len(start.weights.stages))
+        what = (short.key, *lineage, type(rows[0]).__name__, *alike)
         pace = self.paces.get(what)
         if pace is None:
             batches = BATCHES if settings.steps(len(rows)) >= SHORT else FEWEST
-            pace = self._measured(start, short, rows, method, reward, batches)
+            pace = self._measure(replace(asked, settings=short, patience=None), batches)
             self.paces[what] = pace
         seconds = pace.seconds(settings, len(rows))
         self.ledger.training_seconds += seconds - pace.around
         self.ledger.training_tokens += round(pace.tokens * len(rows) * settings.epochs)
         self.foreseen += seconds
         self.spent += time.perf_counter() - began
-        return [pace.made] * settings.epochs
+        return [pace.weights] * settings.epochs
 
-    def _measured(
-        self,
-        start: Candidate,
-        settings: AnySettings,
-        rows: Sequence[RenderedRow],
-        method: str,
-        reward: Weights | None,
-        batches: int,
-    ) -> TrainingPace:
+    def _foresee_there(self, asked: Fitting, engine: EndpointEngine) -> list[Weights]:
+        """What a training at the server would cost; how long it takes nobody knows beforehand."""
+        order = make_order(asked.settings, asked.rows, "", self.seed)
+        tokens = estimate_training(engine, order)
+        admit(engine.price, tokens, self.budget, self.ledger)
+        self.ledger.training_tokens += tokens
+        self.ledger.usd += compute_cost(engine.price, tokens) or 0.0
+        return [asked.start.weights] * asked.settings.epochs
+
+    def _measure(self, asked: Fitting, batches: int) -> TrainingPace:
         """Take a few steps for real, the longest row in the first, on rows of all lengths."""
-        parts = settings.rows_a_step
-        settings = self._small_steps(start, settings)
+        rows = asked.rows
+        parts = asked.settings.rows_a_step
+        settings = self._small_steps(asked.start, asked.settings)
         parts //= settings.rows_a_step
         lengths = [len(row.model_dump_json()) for row in rows]
         longest, *others = sorted(range(len(rows)), key=lambda i: -lengths[i])
@@ -242,7 +246,8 @@ class Rehearsal(Bench):
         self._steps = []
         launch.prepare()
         began = time.perf_counter()
-        (weights,) = super().fit(start, settings, [rows[i] for i in chosen], method, reward=reward)
+        few = replace(asked, settings=settings, rows=[rows[i] for i in chosen])
+        (weights,) = super()._fit(few)
         wall = time.perf_counter() - began
         # What the rehearsal itself took is not charged.
         seconds, self.ledger.training_seconds = self.ledger.training_seconds - seconds, seconds
@@ -265,7 +270,7 @@ class Rehearsal(Bench):
             step=step,
             save=max(0.0, seconds - at_last),
             tokens=tokens / len(chosen) * share,
-            made=weights,
+            weights=weights,
         )
 
     def _small_steps(self, start: Candidate, settings: AnySettings) -> AnySettings:

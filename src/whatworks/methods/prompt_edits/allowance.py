@@ -34,7 +34,7 @@ class Allowance:
         return self.bench.ledger.requests - self._before
 
     def pays(self, searching: int, deciding: int) -> bool:
-        """Whether so many more answers for searching may be asked for, and then so many others."""
+        """Whether so many more answers for searching are covered, and then so many for deciding."""
         search, decision = searching * self.samples, deciding * self.samples
         if self.spent + search > self.calls or decision > self.calls:
             return False

@@ -174,7 +174,7 @@ class Editor:
         texts = tuple(row.text for row in self.train)
         label = wrong.example.target if wrong.name == "label confused" else None
 
-        def allowed(i: int) -> bool:
+        def allows(i: int) -> bool:
             row = self.train[i]
             return not (
                 (label is not None and row.target != label)
@@ -182,7 +182,7 @@ class Editor:
                 or any(is_same_source(row, other) for other in shown)
             )
 
-        hits = get_index(texts, "vector", "lexical").search(wrong.example.text, 1, allowed=allowed)
+        hits = get_index(texts, "vector", "lexical").search(wrong.example.text, 1, allowed=allows)
         if not hits:
             return None
         pool = (*shown, self.train[hits[0].position])

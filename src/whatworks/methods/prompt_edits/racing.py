@@ -107,8 +107,8 @@ class Track:
         return compute_race_cost(count, [len(block) for block in self.blocks])
 
 
-def _measure_likeness(said: str, wanted: str) -> float:
-    return measure_overlap(Counter(split_words(said)), Counter(split_words(wanted))).f1
+def _measure_likeness(answer: str, wanted: str) -> float:
+    return measure_overlap(Counter(split_words(answer)), Counter(split_words(wanted))).f1
 
 
 def split_blocks(rows: Sequence[Example], rng: random.Random) -> tuple[tuple[Example, ...], ...]:

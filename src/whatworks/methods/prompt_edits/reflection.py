@@ -80,7 +80,7 @@ def reflect(
     order = sorted(range(1, len(scores)), key=lambda i: -scores[i])
     texts = [str(result.candidates[i][PART]) for i in order]
     if not texts:
-        texts = adapter.rejected()
+        texts = adapter.list_rejected()
         bench.note("rejected", f"none of {len(texts)} proposals did better than the seed")
     return [start.with_prompt(instructions=text) for text in texts[:FINALISTS]]
 
@@ -114,7 +114,7 @@ class _Adapter:
         records = [self._record(answer) for answer in answers]
         return dict.fromkeys(components_to_update, records)
 
-    def rejected(self) -> list[str]:
+    def list_rejected(self) -> list[str]:
         """Proposals that were asked, those with the highest mean score first."""
         seed = self.start.prompt.instructions
         proposals = [text for text in self._seen if text != seed]

@@ -12,8 +12,16 @@ LONGEST = 20_000
 """Characters of an answer beyond which no other notation is looked for."""
 
 
+_TYPOGRAPHIC = str.maketrans("“”„‟", '"' * 4)
+_CONSTANTS = {"true": "True", "false": "False", "null": "None"}
+_PIECE = re.compile(
+    r"(?P<string>\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')|//[^\n]*+|/\*[^*]{0,500}\*/"
+    r"|(?P<word>[A-Za-z_$][\w$]*+)(?P<colon>\s*:)?"
+)
+
+
 def read_literal(text: str) -> Any:
-    """The object or array that a text holds in Python's notation, or with a comma too many.
+    """The object or array that a text holds in Python's or JavaScript's notation, commas too many.
 
     From the first opening bracket to the last closing one; None where there is none.
     """
@@ -22,14 +30,28 @@ def read_literal(text: str) -> Any:
     if not starts or end <= min(starts) or end - min(starts) > LONGEST:
         return None
     body = text[min(starts) : end]
-    names = {"true": "True", "false": "False", "null": "None"}
-    for candidate in (body, re.sub(r"\b(?:true|false|null)\b", lambda m: names[m[0]], body)):
+    for candidate in (body, _write_as_python(body)):
         try:
             with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not know
                 return _read_value(ast.parse(candidate, mode="eval").body)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
     return None
+
+
+def _write_as_python(body: str) -> str:
+    """JavaScript's notation in Python's: no comments, names as keys in quotes, its constants."""
+    if '"' not in body:
+        body = body.translate(_TYPOGRAPHIC)
+
+    def rewrite(match: re.Match[str]) -> str:
+        if match["string"]:
+            return match[0]
+        if word := match["word"]:
+            return f'"{word}":' if match["colon"] else _CONSTANTS.get(word.casefold(), word)
+        return " "
+
+    return _PIECE.sub(rewrite, body)
 
 
 def _read_value(node: ast.expr) -> Any:

@@ -9,34 +9,30 @@ Python's notation and a comma too many are read as well.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, TypeAdapter
 from pydantic import Field as OptionField
 
 from whatworks.base.errors import InputError
-from whatworks.base.phrasing import cut_text, quote_briefly
+from whatworks.base.phrasing import cut_text
 from whatworks.data.task import Example
 from whatworks.metrics.definition import FILE, Options, metric
 from whatworks.metrics.json.inferred_schema import infer_schema
 from whatworks.metrics.json.loose import fold, read_literal
+from whatworks.metrics.json.parse import MalformedJSON, Parsed, find, holds_json, is_too_deep, parse
 from whatworks.metrics.score import Score
 from whatworks.metrics.text_overlap import average_parts, measure_overlap, read_targets
 from whatworks.models.constraint import Constraint
 from whatworks.models.json_schema import Schema
 
-MAX_DEPTH = 64
-"""Nesting beyond this is malformed: deeper values are loops of a model, not answers."""
-
-_MOST_STARTS = 50
 _MOST_DIFFERENCES = 20
 
 
-def _read_schema(given: Any) -> Schema:
-    return Schema(TypeAdapter(dict[str, Any] | bool | str).validate_python(given))
+def _read_schema(value: Any) -> Schema:
+    return Schema(TypeAdapter(dict[str, Any] | bool | str).validate_python(value))
 
 
 class JSONOptions(Options):
@@ -64,16 +60,16 @@ def _make_label(text: str, options: JSONOptions) -> str:
 
 
 def _is_blind(options: JSONOptions) -> bool:
-    """With a schema: a blank target asks for validity alone."""
+    """Whether answers are scored without a target: with a schema, by validity alone."""
     return options.schema_ is not None
 
 
 def _build_form(train: Sequence[Example], options: JSONOptions) -> Constraint | None:
     """The schema; else what the targets of the train rows that are JSON have in common."""
     if options.schema_ is not None:
-        return Constraint.of_schema(options.schema_.contents)
+        return Constraint.from_schema(options.schema_.contents)
     values = [parsed.value for parsed in read_targets(train, parse)]
-    return Constraint.of_schema(infer_schema(values)) if values else None
+    return Constraint.from_schema(infer_schema(values)) if values else None
 
 
 @metric(JSONOptions, figures=average_parts, form=_build_form, label=_make_label, blind=_is_blind)
@@ -99,9 +95,7 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
     except MalformedJSON as error:
         answer, problem = None, f"not one JSON value: {error}"
     if answer is None:
-        lenient = _score_content(
-            find(text, like=target) or _parse_literal(text), target, schema, order
-        )
+        lenient = _score_content(_find_loosely(text, target), target, schema, order)
         names = ["parsed", *(["schema_valid"] if schema else [])]
         fields = ["field_precision", "field_recall", "field_f1"] if target else []
         parts = dict.fromkeys(names + fields, 0.0)
@@ -121,20 +115,11 @@ def json_value(example: Example, text: str, options: JSONOptions) -> Score:
         return Score(0.0, "malformed", "; ".join(broken), lenient=lenient, parts=parts)
     if _score_match(answer, target, schema, order):
         return Score(1.0, "correct", parts=parts)
-    if isinstance(answer.value, str):  # JSON that was written as a text
+    if isinstance(answer.value, str) and target and not _is_scalar(target.value):
+        # JSON that was written as a text
         inner = _score_content(find(answer.value, like=target), target, schema, order)
         lenient = max(lenient, inner)
     return Score(0.0, "wrong", problem, lenient=lenient, parts=parts)
-
-
-class MalformedJSON(ValueError):
-    """A text is not one JSON value; says why."""
-
-
-class Parsed(NamedTuple):
-    """A JSON value that was read; a wrapper, so that ``null`` differs from nothing."""
-
-    value: Any
 
 
 class Field(NamedTuple):
@@ -149,54 +134,6 @@ class Field(NamedTuple):
             "" if self.kind in ("object", "array") else f" = {cut_text(json.dumps(self.value))}"
         )
         return f"{_show_path(self.path)}{ending}"
-
-
-def parse(text: str) -> Parsed:
-    """Read a text that is one JSON value, with nothing but space around it.
-
-    Raises:
-        MalformedJSON: With the reason and, where there is one, the line and column.
-    """
-    if not text.strip():
-        raise MalformedJSON("the answer is empty")
-    try:
-        parsed = Parsed(_DECODER.decode(text.strip(" \t\r\n")))
-    except (ValueError, RecursionError) as error:
-        raise MalformedJSON(_describe_error(error)) from None
-    if _is_too_deep(parsed.value):
-        raise MalformedJSON(f"nested deeper than {MAX_DEPTH}")
-    return parsed
-
-
-def find(text: str, *, like: Parsed | None = None) -> Parsed | None:
-    """The first JSON value within a text.
-
-    Objects and arrays are looked for first, of them those of the type of ``like`` ("[1]" before
-    an object is a footnote); then, if ``like`` is a scalar, the content of a code fence.
-    """
-    candidates: list[Parsed] = []
-    at = tries = 0
-    starts = [i for i, character in enumerate(text) if character in "{["]
-    for start in starts:
-        if start < at or tries == _MOST_STARTS:
-            continue
-        tries += 1
-        try:
-            value, at = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            continue
-        if not _is_too_deep(value):
-            candidates.append(Parsed(value))
-    if like is None or isinstance(like.value, dict | list):
-        same = [p for p in candidates if like is not None and type(p.value) is type(like.value)]
-        return next(iter(same or candidates), None)
-    for block in text.split("```")[1::2]:
-        for body in (block, block.partition("\n")[2]):
-            try:
-                return parse(body)
-            except MalformedJSON:
-                continue
-    return next(iter(candidates), None)
 
 
 def list_fields(parsed: Parsed) -> Counter[Field]:
@@ -228,29 +165,34 @@ def _parse_target(example: Example, schema: Schema | None) -> Parsed | None:
 
 
 def _score_match(
-    said: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
+    answer: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
 ) -> float:
     """Whether a value is what the target or, without one, the schema asks for."""
-    if said is None or (schema and schema.errors(said.value)):
+    if answer is None or (schema and schema.errors(answer.value)):
         return 0.0
-    same = wanted is None or _canonicalise(said.value, order) == _canonicalise(wanted.value, order)
+    same = wanted is None or _canonicalise(answer.value, order) == _canonicalise(
+        wanted.value, order
+    )
     return float(same)
 
 
-def _parse_literal(text: str) -> Parsed | None:
+def _find_loosely(text: str, target: Parsed | None) -> Parsed | None:
+    """The value within an answer; where no JSON stands there, one in another notation."""
+    if holds_json(text):
+        return find(text, like=target)
     value = read_literal(text)
-    return None if value is None else Parsed(value)
+    return find(text, like=target) if value is None else Parsed(value)
 
 
 def _score_content(
-    said: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
+    answer: Parsed | None, wanted: Parsed | None, schema: Schema | None, order: bool
 ) -> float:
     """Whether a value says what the target says, in another case too."""
-    if said is None or _is_too_deep(said.value):
+    if answer is None or is_too_deep(answer.value):
         return 0.0
     if wanted is None:
-        return _score_match(said, wanted, schema, order)
-    ours, theirs = fold(said.value), fold(wanted.value)
+        return _score_match(answer, wanted, schema, order)
+    ours, theirs = fold(answer.value), fold(wanted.value)
     return float(_canonicalise(ours, order) == _canonicalise(theirs, order))
 
 
@@ -265,7 +207,7 @@ def _canonicalise(value: Any, order: bool) -> Any:
     return (_name_kind(value), value)
 
 
-def _find_type_errors(said: Counter[Field], wanted: Counter[Field]) -> dict[str, str]:
+def _find_type_errors(answer: Counter[Field], wanted: Counter[Field]) -> dict[str, str]:
     """Paths that hold a type that is not among those wanted there: path to the complaint."""
     kinds: dict[tuple[str | None, ...], set[str]] = {}
     for field in wanted:
@@ -273,21 +215,21 @@ def _find_type_errors(said: Counter[Field], wanted: Counter[Field]) -> dict[str,
     return {
         _show_path(f.path): f"{_show_path(f.path)} is {f.kind}, wanted "
         + " or ".join(sorted(kinds[f.path]))
-        for f in said
+        for f in answer
         if f.path in kinds and f.kind not in kinds[f.path]
     }
 
 
-def _describe_differences(said: Counter[Field], wanted: Counter[Field]) -> str:
+def _describe_differences(answer: Counter[Field], wanted: Counter[Field]) -> str:
     """What is missing, wrong or too much, one clause per path."""
 
     def clauses() -> Iterator[str]:
-        wrong_type = _find_type_errors(said, wanted)
+        wrong_type = _find_type_errors(answer, wanted)
         yield from wrong_type.values()
-        for field in (wanted - said).elements():
+        for field in (wanted - answer).elements():
             if _show_path(field.path) not in wrong_type:
                 yield f"missing {field}"
-        for field in (said - wanted).elements():
+        for field in (answer - wanted).elements():
             if _show_path(field.path) not in wrong_type:
                 yield f"not wanted {field}"
 
@@ -317,49 +259,5 @@ def _is_scalar(value: Any) -> bool:
     return not isinstance(value, dict | list)
 
 
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        containers = [one for one in level if isinstance(one, dict | list)]
-        level = [v for one in containers for v in (one.values() if isinstance(one, dict) else one)]
-        if not level:
-            return False
-    return True
-
-
 def _show_path(path: tuple[str | None, ...]) -> str:
     return "$" + "".join("[]" if step is None else f".{step}" for step in path)
-
-
-def _describe_error(error: ValueError | RecursionError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno} column {error.colno}"
-    if isinstance(error, RecursionError):
-        return f"nested deeper than {MAX_DEPTH}"
-    return str(error).split(";")[0]
-
-
-def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read = dict(pairs)
-    if len(read) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {quote_briefly(twice)} stands twice in one object")
-    return read
-
-
-def _require_finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {quote_briefly(number)} is beyond every range")
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_require_unique_keys,
-    parse_float=_require_finite,
-    parse_constant=_refuse_constant,
-)

@@ -104,7 +104,7 @@ def sql(example: Example, text: str, options: SQLOptions) -> Score:
 
     Rows are compared as a multiset, numbers to ten digits. Parts: ``parsed``, ``executed``,
     ``execution`` (equal results), ``exact_set`` (equal clauses). Lenient: the first query within
-    the answer has that result.
+    the answer has that result, and no other one stands beside it.
 
     Args:
         example: Its target is a query; the module says where the database comes from.
@@ -117,6 +117,7 @@ def sql(example: Example, text: str, options: SQLOptions) -> Score:
     limits = Limits(options.seconds, options.max_rows)
     gold = _run_target(example, options.database, limits)
     outcome, problem = None, ""
+    text = text.rstrip("; \t\r\n")
     try:
         outcome = _judge(text, read_within(options.seconds, text), gold, limits)
     except MalformedSQL as error:
@@ -262,10 +263,10 @@ def _fill_databases(script: str, query: exp.Expr) -> tuple[Database, ...]:
     return tuple(Database.build(script, rows, loose=True) for rows in filled)
 
 
-def _describe_difference(said: Sequence[Row], gold: _Result, *, ordered: bool) -> str:
+def _describe_difference(answer: Sequence[Row], gold: _Result, *, ordered: bool) -> str:
     """What is wrong with a result, "" if nothing."""
     target = gold.rows
-    ours, theirs = [_round_row(row) for row in said], [_round_row(row) for row in target]
+    ours, theirs = [_round_row(row) for row in answer], [_round_row(row) for row in target]
     if ours == theirs or (not ordered and Counter(ours) == Counter(theirs)):
         return ""
     if gold.keyed is not None and agree(ours, len(theirs), gold.keyed, gold.whole):
@@ -274,7 +275,7 @@ def _describe_difference(said: Sequence[Row], gold: _Result, *, ordered: bool) -
         return f"returns {len(ours[0])} columns, wanted {len(theirs[0])}"
     if Counter(ours) == Counter(theirs):
         return "returns the rows in another order than wanted"
-    return f"returns {_show(said)}, wanted {_show(target)}"
+    return f"returns {_show(answer)}, wanted {_show(target)}"
 
 
 def _round_row(row: Row) -> Row:

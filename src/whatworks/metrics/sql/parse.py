@@ -21,7 +21,14 @@ MAX_LENGTH = 20_000
 
 _FENCE = re.compile(r"```[^\n`]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _START = re.compile(r"\b(?:SELECT|WITH)\b", re.IGNORECASE)
+_CLOSING = {'"': '"', "(": ")", "'": "'", "“": "”"}
+_OR = re.compile(r"\s*(?:\bor\b:?\s*)?(?=(?:SELECT|WITH)\b)", re.IGNORECASE)
+_WRAPPED = re.compile(
+    r"\s*(?:EXPLAIN|CREATE|INSERT|REPLACE|UPDATE|DELETE|DROP|ALTER)\b", re.IGNORECASE
+)
 _MOST_STARTS = 20
+_MOST_READ = 10 * MAX_LENGTH
+"""Characters that are parsed in search of the query of one answer."""
 
 # It warns of statements that it does not know; here that is an answer like any other.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -79,17 +86,24 @@ class Found(NamedTuple):
 def find(text: str, seconds: float) -> Found | None:
     """The first query within an answer: in a code fence, or from SELECT or WITH on.
 
+    None where another one follows with nothing or "or" between: then it is one of several guesses.
+
     Args:
         text: The answer.
         seconds: How long to look.
     """
 
     def look() -> Found | None:
+        left = _MOST_READ
         for body in _list_bodies(text[:MAX_LENGTH]):
+            left -= len(body)
+            if left < 0:
+                return None
             try:
-                return Found(body, read(body))
+                statement = Found(body, read(body))
             except MalformedSQL:
                 continue
+            return None if _is_guess(text, statement) else statement
         return None
 
     try:
@@ -98,16 +112,40 @@ def find(text: str, seconds: float) -> Found | None:
         return None
 
 
+def _is_guess(text: str, statement: Found) -> bool:
+    """Whether a query is followed by another one, with blank lines or an "or" between."""
+    behind = text[text.find(statement.text) + len(statement.text) :]
+    if not (between := _OR.match(behind)):
+        return False
+    for end in ("\n\n", "\n", ";"):
+        try:
+            return read(behind[between.end() :].partition(end)[0]) != statement.query
+        except MalformedSQL:
+            continue
+    return False
+
+
 def has_order(query: exp.Expr) -> bool:
     """Whether the result comes in an order that the query asks for."""
     return bool(query.args.get("order"))
 
 
 def _list_bodies(text: str) -> Iterator[str]:
-    yield from (block.strip() for block in _FENCE.findall(text))
+    """Texts that may be a query, each once: most of the ends sought are not there."""
+    if _WRAPPED.match(text):  # the query is a part of another statement
+        return
+    yield from dict.fromkeys(block.strip() for block in _FENCE.findall(text))
     for count, start in enumerate(_START.finditer(text)):
         if count == _MOST_STARTS:
             return
-        rest = text[start.start() :]
-        yield from (rest, rest.partition(";")[0], rest.partition("\n\n")[0])
-        yield from (rest.partition("\n")[0], rest.partition("```")[0])
+        yield from dict.fromkeys(_list_ends(text, start.start()))
+
+
+def _list_ends(text: str, start: int) -> Iterator[str]:
+    rest = text[start:]
+    yield from (rest, rest.partition(";")[0], rest.partition("\n\n")[0])
+    yield from (rest.partition("\n")[0], rest.partition("`")[0])
+    if (mark := text[:start][-1:]) in _CLOSING:
+        yield rest.partition(_CLOSING[mark])[0]
+        yield rest.rpartition(_CLOSING[mark])[0]
+    yield re.split(r"\s+or\s+(?=SELECT|WITH)", rest, maxsplit=1, flags=re.IGNORECASE)[0]

@@ -75,20 +75,20 @@ def _read_number(clause: Any) -> int | None:
     return int(value.name) if literal else None
 
 
-def agree(said: Sequence[Row], count: int, keyed: Keyed, whole: Sequence[Row]) -> bool:
+def agree(answer: Sequence[Row], count: int, keyed: Keyed, whole: Sequence[Row]) -> bool:
     """Whether rows are such as the query might have returned.
 
     Args:
-        said: The rows, rounded as those of ``whole`` are.
+        answer: The rows, rounded as those of ``whole`` are.
         count: How many rows the query returned.
         keyed: The query.
         whole: What it returns.
     """
-    if len(said) != count:
+    if len(answer) != count:
         return False
     at = 0
     for rows, taken in _split_windows(count, keyed, whole):
-        ours = Counter(said[at : at + taken])
+        ours = Counter(answer[at : at + taken])
         if ours - Counter(rows):
             return False
         at += taken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -50,10 +50,11 @@ def read_time(text: str) -> Time | None:
     return _make_time(match) if match else None
 
 
-def find_time(text: str) -> Time | None:
-    """The last time within a text."""
-    times = [time for match in _TIME.finditer(text) if (time := _make_time(match))]
-    return times[-1] if times else None
+def find_times(text: str) -> Iterator[tuple[Time, int, int]]:
+    """The times within a text, each with where it stands."""
+    for match in _TIME.finditer(text):
+        if time := _make_time(match):
+            yield time, match.start(), match.end()
 
 
 def _make_time(match: re.Match[str]) -> Time | None:
@@ -71,10 +72,11 @@ def read_date(text: str, locale: str) -> Date | None:
     return _make_date(match, locale) if match else None
 
 
-def find_date(text: str, locale: str) -> Date | None:
-    """The last date within a text."""
-    dates = [day for match in _DATE.finditer(text) if (day := _make_date(match, locale))]
-    return dates[-1] if dates else None
+def find_dates(text: str, locale: str) -> Iterator[tuple[Date, int, int]]:
+    """The dates within a text, each with where it stands."""
+    for match in _DATE.finditer(text):
+        if day := _make_date(match, locale):
+            yield day, match.start(), match.end()
 
 
 def is_day_first(locale: str) -> bool:

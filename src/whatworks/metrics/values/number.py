@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from babel import Locale
-from babel.numbers import NumberFormatError, is_currency, parse_decimal
+from babel.numbers import NumberFormatError, is_currency, list_currencies, parse_decimal
+
+from whatworks.metrics.values.number_words import find_spoken
+from whatworks.metrics.values.units import convert, find_unit
 
 MOST_DIGITS = 1_000
 _EXACT = Context(prec=MOST_DIGITS + 100)
 _PLAINLY = 30
 """Places up to which a number is written out, without an exponent."""
+
+_SHORTER = Context(prec=15)
+"""Digits to which a converted amount counts."""
 
 OTHERS = ("en", "de", "en_IN")
 """Locales that are tried after a column's own."""
@@ -30,12 +37,13 @@ _NUMERAL = (
 )
 _AMOUNT = rf"(?:(?:\d{{1,4}}\s)?\d{{1,4}}/\d{{1,4}}(?![/\d])|{_NUMERAL})"
 _SYMBOL = r"[A-Z]{0,3}[$€£¥₹₩₽][A-Z]{0,3}"
-_BEFORE = rf"(?:{_SYMBOL}|[A-Z]{{3}}(?=\s?[-+\d]))"
+_CODE = rf"(?-i:{'|'.join(sorted(list_currencies()))})"
+_BEFORE = rf"(?:{_SYMBOL}|\b{_CODE}(?=\s?[-+.\d]))"
 _SCALE = (
     r"(?:(?-i:[kKM])(?!\w)|bn\b|(?:thousand|tsd|mio|mln|mrd|millions?|millionen|milliarden?"
     r"|milliards?|billions?|billionen|trillions?)\b)\.?"
 )
-_UNIT = rf"(?:%|‰|{_SYMBOL}|per\s?cent\b|pct\b|prozent\b|pour\s?cent\b|[A-Z]{{3}}\b|\w+\b)"
+_UNIT = rf"(?:%|‰|{_SYMBOL}|per\s?cent\b|pct\b|prozent\b|pour\s?cent\b|{_CODE}\b|\w+\b)"
 _KNOWN_UNIT = _UNIT.replace(r"|\w+\b", r"|(?:dollars?|euros?|pounds?|yen|rupees?)\b")
 _PARTS = (
     r"(?P<sign>[-+])?\s?(?P<before>{before})?\s?(?P<inner>[-+])?\s?(?P<amount>{amount})"
@@ -53,6 +61,11 @@ _WHOLE = re.compile(
 # A number within a text is not part of a word or of a longer number.
 _WITHIN = re.compile(rf"(?<![\w.,]){_write_expression(_KNOWN_UNIT)}", re.IGNORECASE)
 
+_SPOKEN_SCALE = re.compile(rf"\s({_SCALE})", re.IGNORECASE)
+_SPOKEN_UNIT = re.compile(rf"\s?({_KNOWN_UNIT})", re.IGNORECASE)
+
+_MEASURE = re.compile(r"\s?(°?[^\W\d_]+(?:[/²2][hs]?(?!\w))?(?: [^\W\d_]+){0,2})")
+
 _PERCENT = {"%", "percent", "per cent", "pct", "prozent", "pour cent", "pourcent"}
 _CURRENCIES = {
     **{"$": "USD", "us$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"},
@@ -65,18 +78,8 @@ _POWERS = {
 _SHORT = {"billion": 9, "billionen": 12, "trillion": 12}
 _LONG = {"billion": 12, "billionen": 12, "trillion": 18}
 
-_WORDS: Mapping[str, int] = {
-    word: number
-    for number, word in enumerate(
-        (
-            *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-            *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"),
-            *("seventeen", "eighteen", "nineteen", "twenty"),
-        )
-    )
-}
 _SPACES = re.compile(r"[\u00a0\u2007\u2009\u202f]")
-_MINUS = re.compile(r"(?<![\w)])[−–‒]\s?(?=[\d.,$€£¥₹])|\bminus\s(?=\d)")
+_MINUS = re.compile(r"(?<![\w)])[−–‒]\s?(?=[\d.,$€£¥₹])|\b(?:minus|negative)\s(?=\d)", re.I)
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
 
@@ -91,12 +94,16 @@ class Number:
     def is_close(self, wanted: Number, allowed: Decimal) -> bool:
         """Whether it is the wanted number, give or take ``allowed``.
 
-        A unit that one of the two leaves out is that of the other; a share may be written for a
-        percentage (0.12 for 12%).
+        A unit that one of the two leaves out is that of the other; another one of the same kind is
+        converted (3 km are 3000 m); a share may be written for a percentage (0.12 for 12%).
         """
-        if self.unit and wanted.unit and self.unit != wanted.unit:
-            return False
         amounts = [self.amount]
+        if self.unit and wanted.unit and self.unit != wanted.unit:
+            ours, theirs = find_unit(self.unit), find_unit(wanted.unit)
+            amount = ours and theirs and convert(self.amount, ours, theirs)
+            if amount is None:
+                return False
+            amounts = [_SHORTER.create_decimal(amount)]
         if self.unit != wanted.unit and "%" in (self.unit, wanted.unit):
             amounts.append(_EXACT.scaleb(self.amount, 2 if wanted.unit == "%" else -2))
         return any(abs(_EXACT.subtract(a, wanted.amount)) <= allowed for a in amounts)
@@ -105,6 +112,14 @@ class Number:
         amount = self.amount.normalize(_EXACT)
         written = f"{amount:f}" if abs(amount.adjusted()) < _PLAINLY else str(amount)
         return f"{written} {self.unit}".strip()
+
+
+class Found(NamedTuple):
+    """A number within a text, and where it stands."""
+
+    value: Number
+    start: int
+    end: int
 
 
 def simplify(text: str) -> str:
@@ -131,17 +146,22 @@ def read_number(text: str, locale: str) -> Number | None:
     return _make_number(match, locale) if match else None
 
 
-def find_numbers(text: str, locale: str) -> Iterator[Number]:
+def find_numbers(text: str, locale: str) -> Iterator[Found]:
     """The numbers within a text, in order; those written out in words where there are no others."""
     has_digits = False
     for match in _WITHIN.finditer(text):
         if (number := _make_number(match, locale)) is not None:
             has_digits = True
-            yield number
+            unit, end = ("", match.end()) if number.unit else _find_unit_after(text, match.end())
+            yield Found(replace(number, unit=unit or number.unit), match.start(), end)
     if not has_digits:
-        for word in re.findall(r"[a-z]+", text.lower()):
-            if word in _WORDS:
-                yield Number(Decimal(_WORDS[word]))
+        for amount, start, end in find_spoken(text, locale):
+            if scale := _SPOKEN_SCALE.match(text, end):
+                power = _find_power(scale[1].rstrip(".").casefold(), locale)
+                amount, end = _EXACT.scaleb(amount, power), scale.end()
+            unit = _SPOKEN_UNIT.match(text, end)
+            name = _name_unit(unit[1], locale) if unit else ""
+            yield Found(Number(amount, name), start, unit.end() if unit else end)
 
 
 def _make_number(match: re.Match[str], locale: str) -> Number | None:
@@ -155,6 +175,17 @@ def _make_number(match: re.Match[str], locale: str) -> Number | None:
     return Number(amount.copy_negate() if "-" in (match["sign"], match["inner"]) else amount, unit)
 
 
+def _find_unit_after(text: str, at: int) -> tuple[str, int]:
+    """The unit of measure at a place in a text, of up to three words, and where it ends."""
+    if match := _MEASURE.match(text, at):
+        name = match[1]
+        while name:
+            if find_unit(name):
+                return _name_unit(name, "en"), match.start(1) + len(name)
+            name = name.rpartition(" ")[0]
+    return "", at
+
+
 def _find_power(scale: str, locale: str) -> int:
     powers = _POWERS | (_SHORT if locale.startswith("en") else _LONG)
     return powers.get(scale, powers.get(scale.removesuffix("s"), 0))
@@ -165,6 +196,8 @@ def _name_unit(written: str, locale: str) -> str:
     if unit in _PERCENT:
         return "%"
     unit = unit if len(unit) < 3 else unit.removesuffix("s")
+    if not written.islower() and find_unit(written) != find_unit(unit):
+        return written  # mW, MW: the case tells
     if len(unit) == 3 and written.isupper() and is_currency(written):
         return written
     return _list_symbols(locale).get(written.upper()) or _CURRENCIES.get(unit, unit)
@@ -216,5 +249,5 @@ def read_strictly(written: str, locale: str) -> Decimal | None:
         padded = f"{head}{mark}{tail.rstrip('0') or '0'}"
     try:
         return parse_decimal(padded, locale=locale, strict=True)
-    except (NumberFormatError, ValueError):
+    except (NumberFormatError, ValueError, ArithmeticError):  # too many digits to compare
         return None

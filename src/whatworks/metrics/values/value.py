@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
+from whatworks.metrics.values.choice import Standing, choose
 from whatworks.metrics.values.moment import (
     Date,
     Time,
-    find_date,
-    find_time,
+    find_dates,
+    find_times,
     is_day_first,
     read_date,
     read_time,
@@ -27,6 +29,8 @@ from whatworks.metrics.values.number import (
     simplify,
 )
 
+MOST_VALUES = 2_000
+"""Values in a text beyond which it gives none."""
 _FROM = r"(?:(?:from|between|von|zwischen|de|entre)\s+)?"
 _TO = r"\s?(?:[-–—]|\b(?:to|bis|à)\b|\b(?:and|und|et)\b)\s?"
 _END = r"[$€£¥]?\d[\d.,' ]*+\s?[%€$£]?"
@@ -64,29 +68,37 @@ def read_value(text: str, locale: str) -> Value | None:
 
 
 def find_value(text: str, wanted: Value, locale: str) -> Value | None:
-    """The last value within a text of the kind of the one that is wanted."""
+    """The value within a text that it gives as its answer, of the kind of the one that is wanted.
+
+    The one that ``choice`` says; None where there is none, where it is one of several guesses, or
+    of more than ``MOST_VALUES``: so many stand in no answer, but where a model repeats itself.
+    """
     text = simplify(text)
     match wanted:
         case Number():
-            numbers = list(find_numbers(text, locale))
-            return numbers[-1] if numbers else None
+            values: Iterable[tuple[Value, int, int]] = find_numbers(text, locale)
         case Time():
-            return find_time(text)
+            values = find_times(text)
         case Date():
-            return find_date(text, locale)
+            values = find_dates(text, locale)
         case Range():
-            ranges = [r for m in _RANGE_WITHIN.finditer(text) if (r := _make_range(m, locale))]
-            return ranges[-1] if ranges else None
+            values = (
+                (ends, match.start(), match.end())
+                for match in _RANGE_WITHIN.finditer(text)
+                if (ends := _make_range(match, locale))
+            )
+    standing = [Standing(*one) for one in islice(values, MOST_VALUES + 1)]
+    return choose(text, standing) if len(standing) <= MOST_VALUES else None
 
 
-def is_close(said: Value, wanted: Value, tolerance: Decimal, relative: Decimal) -> bool:
+def is_close(value: Value, wanted: Value, tolerance: Decimal, relative: Decimal) -> bool:
     """Whether two values are the same, numbers give or take what is allowed."""
-    if isinstance(said, Number) and isinstance(wanted, Number):
-        return said.is_close(wanted, max(tolerance, relative * abs(wanted.amount)))
-    if isinstance(said, Range) and isinstance(wanted, Range):
-        ends = ((said.low, wanted.low), (said.high, wanted.high))
+    if isinstance(value, Number) and isinstance(wanted, Number):
+        return value.is_close(wanted, max(tolerance, relative * abs(wanted.amount)))
+    if isinstance(value, Range) and isinstance(wanted, Range):
+        ends = ((value.low, wanted.low), (value.high, wanted.high))
         return all(is_close(one, other, tolerance, relative) for one, other in ends)
-    return said == wanted
+    return value == wanted
 
 
 def _make_range(match: re.Match[str] | None, locale: str) -> Range | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import re
 import time
@@ -21,10 +20,13 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from whatworks.base.errors import InputError, suggest_nearest
+from whatworks.base.errors import suggest_nearest
+from whatworks.models.endpoint.api_keys import find_key
+from whatworks.models.endpoint.clock import REAL, Clock
 from whatworks.models.endpoint.replies import Unusable, read_complaint
+from whatworks.models.endpoint.traffic import Traffic
+from whatworks.models.endpoint.trouble import Stopped, Trouble
 
-KEY_VARIABLES = ("WHATWORKS_API_KEY", "OPENAI_API_KEY")
 LONGEST_PAUSE = 60.0
 """Most seconds between two tries, unless the server asks for more."""
 LONGEST_ASKED = 300.0
@@ -36,74 +38,6 @@ _AGAIN = {408, 409, 425, 429}
 _TOO_LONG = re.compile(
     r"context[ _](?:length|size|window)|exceed_context|prompt is too long|too many tokens", re.I
 )
-
-
-class Trouble(Exception):
-    """A request that brought no answer.
-
-    Args:
-        cause: What happened, with the server's own words.
-        remedy: What the user can do.
-        again: Whether another try may help.
-        wait: Seconds that the server asked to wait.
-        status: The HTTP status, 0 when there was none.
-        prompt: Whether it may lie in the prompt; else any request would have met it.
-    """
-
-    def __init__(
-        self,
-        cause: str,
-        remedy: str = "",
-        *,
-        again: bool = False,
-        wait: float = 0.0,
-        status: int = 0,
-        prompt: bool = True,
-    ) -> None:
-        super().__init__(cause)
-        self.prompt = prompt
-        self.cause = cause
-        self.remedy = remedy
-        self.again = again
-        self.wait = wait
-        self.status = status
-
-
-class Stopped(Exception):
-    """The request was given up because another one failed for good."""
-
-
-class ApiKey:
-    """The API key of the environment; it never shows itself."""
-
-    def __init__(self) -> None:
-        self.source = next((name for name in KEY_VARIABLES if os.environ.get(name, "").strip()), "")
-        self._value = os.environ[self.source].strip() if self.source else ""
-        if not re.fullmatch(r"[!-~]*", self._value):
-            raise InputError(
-                "the API key holds spaces or other characters that no key has",
-                place=self.source,
-                remedy="copy it again, without quotes and line breaks",
-            )
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The header that carries the key, none without one."""
-        return {"Authorization": f"Bearer {self._value}"} if self._value else {}
-
-    def hide(self, text: str) -> str:
-        """The text without the key, should a server repeat it.
-
-        Placeholders such as ``EMPTY``, which local servers take, are no secrets and may be words
-        of an answer.
-        """
-        return text.replace(self._value, "***") if len(self._value) >= 8 else text
-
-    def hide_bytes(self, payload: bytes) -> bytes:
-        """``hide``, before anything is read from what a server sent."""
-        if len(self._value) < 8:
-            return payload
-        return payload.replace(self._value.encode("ascii"), b"***")
 
 
 T = TypeVar("T")
@@ -118,29 +52,40 @@ class Connection:
         timeout: Most seconds for one try, from sending to the last byte.
         retries: Tries after the first one.
         backoff: Seconds before the second try, doubled for each further one.
+        clock: What all these seconds are counted by.
 
     Attributes:
         sent: Requests that left, further tries included.
+        traffic: What had to be tried again.
     """
 
     def __init__(
-        self, url: str, *, connections: int, timeout: float, retries: int, backoff: float
+        self,
+        url: str,
+        *,
+        connections: int,
+        timeout: float,
+        retries: int,
+        backoff: float,
+        clock: Clock = REAL,
     ) -> None:
         self.url = url
         self.sent = 0
-        self._key = ApiKey()
+        self._key = find_key(url)
         self._timeout = timeout
         self._retries = retries
         self._backoff = backoff
+        self._clock = clock
+        self.traffic = Traffic(url)
         self._open_again = 0.0
         self._limit = "max_tokens"
         self._refused: set[str] = set()
         self._client = httpx2.Client(
-            headers={**self._key.headers, "Content-Type": "application/json"},
-            timeout=httpx2.Timeout(timeout, pool=None),
-            limits=httpx2.Limits(
-                max_connections=connections, max_keepalive_connections=connections
-            ),
+            headers=self._key.headers,
+            timeout=httpx2.Timeout(clock.to_real(timeout), pool=None),
+            # Each request has a connection of its own: on one that is used again, what a server
+            # sent too much would be taken for the answer to the next request.
+            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=0),
         )
 
     def post(
@@ -165,12 +110,57 @@ class Connection:
             Trouble: If there is none for good.
             Stopped: If ``stop`` was set before there was one.
         """
+        return self._ask_patiently(stop, lambda: self._once(body, at, read, wished))
+
+    def call(
+        self,
+        method: str,
+        at: str,
+        stop: Event,
+        *,
+        read: Callable[[bytes], T],
+        content: bytes = b"",
+        kind: str = "application/json",
+    ) -> T:
+        """The server's answer to a request that is no completion: a list, a file, a job.
+
+        Args:
+            method: ``GET``, ``POST`` or ``DELETE``.
+            at: The whole address.
+            stop: Gives the request up when set.
+            read: Reads the answer; what it calls ``Unusable`` is asked again.
+            content: The body.
+            kind: Its content type.
+
+        Raises:
+            Trouble: If there is none for good.
+            Stopped: If ``stop`` was set before there was one.
+        """
+
+        def once() -> T:
+            status, headers, payload = self._exchange(method, at, content, kind)
+            if 200 <= status < 300:
+                return _read(read, payload)
+            raise self._refusal(status, headers, *read_complaint(payload), "")
+
+        return self._ask_patiently(stop, once)
+
+    def shape(self, body: Mapping[str, Any], wished: Mapping[str, Any]) -> dict[str, Any]:
+        """A request with the names that the server takes, and of the wishes those not refused."""
+        sent = {self._limit if name == "max_tokens" else name: body[name] for name in body}
+        return sent | {name: wished[name] for name in wished if name not in self._refused}
+
+    def pause(self, stop: Event, seconds: float) -> None:
+        """Wait so long for something that takes its time at the server."""
+        self._clock.wait(stop, seconds)
+
+    def _ask_patiently(self, stop: Event, once: Callable[[], T]) -> T:
         tries = 0
         while True:
             self._hold(stop)
             tries += 1
             try:
-                return self._once(body, at, read, wished)
+                return once()
             except Trouble as trouble:
                 if not trouble.again or tries > self._retries:
                     after = f", after {tries} tries" if tries > 1 else ""
@@ -178,9 +168,11 @@ class Connection:
                     raise Trouble(
                         cause, trouble.remedy, status=trouble.status, prompt=trouble.prompt
                     ) from None
-                self._open_again = max(self._open_again, time.monotonic() + trouble.wait)
+                self._open_again = max(self._open_again, self._clock.now() + trouble.wait)
+                cause = self._key.hide(trouble.cause)
+                self.traffic.note(cause, trouble.status, trouble.wait, self._clock.now())
             pause = min(self._backoff * 2 ** (tries - 1), LONGEST_PAUSE)
-            stop.wait(pause * random.uniform(0.5, 1.5))
+            self._clock.wait(stop, pause * random.uniform(0.5, 1.5))
 
     def close(self) -> None:
         """Close the connections."""
@@ -188,8 +180,8 @@ class Connection:
 
     def _hold(self, stop: Event) -> None:
         """Wait for as long as the server wants no requests."""
-        while (remaining := self._open_again - time.monotonic()) > 0 and not stop.is_set():
-            stop.wait(remaining + random.uniform(0, self._backoff))
+        while (remaining := self._open_again - self._clock.now()) > 0 and not stop.is_set():
+            self._clock.wait(stop, remaining + random.uniform(0, self._backoff))
         if stop.is_set():
             raise Stopped
 
@@ -200,16 +192,11 @@ class Connection:
         read: Callable[[bytes], T],
         wished: Mapping[str, Any],
     ) -> T:
-        limit = self._limit
-        sent = {limit if name == "max_tokens" else name: value for name, value in body.items()}
-        sent |= {name: value for name, value in wished.items() if name not in self._refused}
-        status, headers, payload = self._exchange(sent, at)
+        limit, sent = self._limit, self.shape(body, wished)
+        content = json.dumps(sent).encode("ascii")
+        status, headers, payload = self._exchange("POST", at, content, "application/json")
         if 200 <= status < 300:
-            try:
-                return read(payload)
-            except Unusable as error:
-                remedy = "see the server's log; is this an OpenAI-compatible address?"
-                raise Trouble(str(error), remedy, again=True) from None
+            return _read(read, payload)
         message, code = read_complaint(payload)
         if status == 400 and limit == "max_tokens" and "max_completion_tokens" in message:
             # Newer models take the same limit under another name only, and say so.
@@ -219,14 +206,14 @@ class Connection:
         if status in (400, 403, 422) and refused:
             self._refused |= refused
             return self._once(body, at, read, wished)
-        trouble = self._refusal(status, headers, message, code, str(body["model"]))
-        trouble.status = status
-        raise trouble
+        raise self._refusal(status, headers, message, code, str(body["model"]))
 
-    def _exchange(self, body: Mapping[str, Any], at: str) -> tuple[int, httpx2.Headers, bytes]:
+    def _exchange(
+        self, method: str, at: str, content: bytes, kind: str
+    ) -> tuple[int, httpx2.Headers, bytes]:
         """Status, headers and whole body of one try, without the key."""
         self.sent += 1
-        deadline = time.monotonic() + self._timeout
+        deadline = self._clock.now() + self._timeout
         late = Trouble(
             f"no whole answer from {self.url} within {self._timeout:g} seconds",
             "see whether the server is overloaded; a longer time-out or fewer requests at once "
@@ -236,20 +223,21 @@ class Connection:
         payload = bytearray()
         try:
             with self._client.stream(
-                "POST", at, content=json.dumps(body).encode("ascii")
+                method, at, content=content, headers={"Content-Type": kind}
             ) as response:
                 # The client waits so long for each piece: now for what is left.
-                remaining = max(0.01, deadline - time.monotonic())
-                response.request.extensions["timeout"]["read"] = remaining
+                remaining = max(0.01, deadline - self._clock.now())
+                response.request.extensions["timeout"]["read"] = self._clock.to_real(remaining)
                 for piece in response.iter_bytes():
                     payload += piece
                     # A server that drips never meets the client's own time-out.
-                    if time.monotonic() > deadline:
+                    if self._clock.now() > deadline:
                         raise late
                     if len(payload) > LARGEST_ANSWER:
                         raise Trouble(f"{self.url} answers without end", "see the server's log")
                 # Before anything is cut: of half a key nothing would be recognised.
                 shown = self._key.hide_bytes(bytes(payload))
+                self.traffic.note_limits(response.headers)
                 return response.status_code, response.headers, shown
         except httpx2.TimeoutException:
             raise late from None
@@ -269,7 +257,14 @@ class Connection:
     def _refusal(
         self, status: int, headers: httpx2.Headers, message: str, code: str, model: str
     ) -> Trouble:
-        """What a status other than success means."""
+        """What a status other than success means; ``model`` is empty where none was asked."""
+        trouble = self._explain(status, headers, message, code, model)
+        trouble.status = status
+        return trouble
+
+    def _explain(
+        self, status: int, headers: httpx2.Headers, message: str, code: str, model: str
+    ) -> Trouble:
         detail = f"status {status}" + (f": {message}" if message else "")
         if status == 402 or code == "insufficient_quota":
             remedy = "add credit with the provider"
@@ -285,9 +280,9 @@ class Connection:
         if status in (401, 403):
             source = self._key.source
             which = f"the key in {source}" if source else "no key was sent"
-            remedy = f"set {KEY_VARIABLES[0]} to a key of this server"
+            remedy = f"set {self._key.wanted} to a key of this server"
             return Trouble(f"wrong key ({which}; {detail})", remedy, prompt=False)
-        if status == 404 or code == "model_not_found":
+        if model and (status == 404 or code == "model_not_found"):
             cause = f"model not found: {model} at {self.url} ({detail})"
             return Trouble(cause, self._offer(model), prompt=False)
         if status == 413 or code == "context_length_exceeded" or _TOO_LONG.search(message):
@@ -315,6 +310,14 @@ class Connection:
         if model in names:
             return "the server lists this model: see in its log why it does not answer"
         return suggest_nearest(model, names[:50])
+
+
+def _read(read: Callable[[bytes], T], payload: bytes) -> T:
+    try:
+        return read(payload)
+    except Unusable as error:
+        remedy = "see the server's log; is this an OpenAI-compatible address?"
+        raise Trouble(str(error), remedy, again=True) from None
 
 
 def _parse_wait(value: str) -> float:

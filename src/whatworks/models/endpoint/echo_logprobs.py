@@ -13,8 +13,9 @@ from threading import Event
 from typing import Any
 
 from whatworks.data.task import Message
-from whatworks.models.endpoint.connection import Connection, Trouble
+from whatworks.models.endpoint.connection import Connection
 from whatworks.models.endpoint.replies import Unusable
+from whatworks.models.endpoint.trouble import Trouble
 
 REMEDY = "use a server with /tokenize and echo (vLLM, `whatworks serve`), or a local model"
 
@@ -29,10 +30,10 @@ def measure_logprobs(
         Stopped: If ``stop`` was set before it did.
     """
 
-    def tokens(*said: str) -> list[int]:
+    def tokens(*answers: str) -> list[int]:
         turns = [{"role": m.role, "content": m.content} for m in messages]
-        turns += [{"role": "assistant", "content": text} for text in said]
-        body = {"model": model, "messages": turns, "add_generation_prompt": not said}
+        turns += [{"role": "assistant", "content": text} for text in answers]
+        body = {"model": model, "messages": turns, "add_generation_prompt": not answers}
         # It stands beside the versioned interface, not below it.
         path = f"{connection.url.removesuffix('/v1')}/tokenize"
         return connection.post(body, stop, at=path, read=_read_tokens)
@@ -42,7 +43,7 @@ def measure_logprobs(
         begin, end = len(prompt), _find_end(prompt, whole, other)
         body = {"model": model, "prompt": whole[:end], "max_tokens": 1, "echo": True}
         at = f"{connection.url}/completions"
-        said = connection.post(
+        reply = connection.post(
             {**body, "logprobs": 1, "temperature": 0.0}, stop, at=at, read=_read_echo
         )
     except Trouble as trouble:
@@ -53,9 +54,9 @@ def measure_logprobs(
         raise Trouble(cause, REMEDY) from None
     except Unusable as error:
         raise Trouble(str(error), REMEDY) from None
-    if len(said) < end:
+    if len(reply) < end:
         raise Trouble("the server does not repeat the prompt with its log-probabilities", REMEDY)
-    return tuple(said[begin:end])
+    return tuple(reply[begin:end])
 
 
 def _find_end(prompt: Sequence[int], whole: Sequence[int], other: Sequence[int]) -> int:

@@ -10,9 +10,11 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from whatworks.models.patterns import replace_surrogates
 from whatworks.models.reasoning import Split, split
 
 HIDDEN_PROMPT = 4096
@@ -31,7 +33,8 @@ class ServerReply:
     """One answer as the server gave it.
 
     Attributes:
-        text: The content; where the model refuses, what it says to that.
+        text: The content; where the model refuses, what it says to that; where it calls functions,
+            the calls as data have them, without what it says beside.
         finish: ``length`` when the server says that it was cut off.
         prompt_tokens: Tokens read, None when the server does not say.
         completion_tokens: Tokens written, None when the server does not say.
@@ -41,6 +44,8 @@ class ServerReply:
         reasoning: What the model wrote for itself, in a field of its own (``reasoning_content``,
             ``reasoning``) or in parts of the content; it may also begin the text (``split``).
         reasoning_tokens: How many tokens of it, None when the server does not say.
+        cached_tokens: Tokens of the prompt that the server had in its cache, None when it does not
+            say (``prompt_tokens_details.cached_tokens``, ``prompt_cache_hit_tokens``).
     """
 
     text: str
@@ -52,10 +57,11 @@ class ServerReply:
     refused: bool = False
     reasoning: str = ""
     reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 def read_reply(payload: bytes) -> ServerReply:
-    """Read a chat completion.
+    """Read a chat completion; half characters in it become ``?``.
 
     Raises:
         Unusable: If it is none: no JSON, cut off, an error, or without an answer.
@@ -71,20 +77,24 @@ def read_reply(payload: bytes) -> ServerReply:
         message = choice["message"]
         refusal = message.get("refusal")  # OpenAI's: the content is null beside it
         thoughts = _read_thoughts(message)
-        content = message.get("content") if thoughts else message["content"]
-        text = _join_content(content) or (refusal if isinstance(refusal, str) else "")
+        called = _read_calls(message)
+        content = message.get("content") if thoughts or called else message["content"]
+        text = called or _join_content(content) or (refusal if isinstance(refusal, str) else "")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Unusable("the server's JSON holds no `choices[0].message.content`") from None
     usage = body.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
     return ServerReply(
-        text,
+        replace_surrogates(text),
         "length" if choice.get("finish_reason") == "length" else "stop",
         _read_count(usage.get("prompt_tokens")),
         _read_count(usage.get("completion_tokens")),
         logprob=_sum_logprobs(choice.get("logprobs")),
-        reasoning=thoughts,
-        reasoning_tokens=_read_count(_read_details(usage).get("reasoning_tokens")),
+        reasoning=replace_surrogates(thoughts),
+        reasoning_tokens=_read_count(
+            _read_details(usage, "completion_tokens_details").get("reasoning_tokens")
+        ),
+        cached_tokens=_read_cached(usage),
         refused=bool(refusal) or choice.get("finish_reason") == "content_filter",
     )
 
@@ -114,6 +124,8 @@ def count_tokens(reply: ServerReply, body: Mapping[str, Any]) -> tuple[int, int,
     per byte (and a hidden preamble) of the prompt, at most ``max_tokens`` of the answer.
     """
     prompt = "\n".join(message["content"] for message in body["messages"])
+    if "tools" in body:
+        prompt += json.dumps(body["tools"], ensure_ascii=False)
     size = len(prompt.encode("utf-8", "surrogatepass"))
     read, written = reply.prompt_tokens, reply.completion_tokens
     # An end token, or two, may stand beside the limit.
@@ -142,6 +154,11 @@ def count_reasoning(reply: ServerReply, reasoning: str, written: int) -> int:
     return min(written, estimate_tokens(reasoning)) if reasoning else 0
 
 
+def count_cached(reply: ServerReply, read: int) -> int:
+    """Tokens read from the server's cache: never more than were read."""
+    return min(read, reply.cached_tokens or 0)
+
+
 def estimate_tokens(text: str) -> int:
     """Tokens of a text without its tokenizer: its words or a quarter of its characters.
 
@@ -166,6 +183,20 @@ def _join_content(content: Any) -> str:
     raise TypeError(content)
 
 
+def _read_calls(message: Mapping[str, Any]) -> str:
+    """Calls of functions, ``[{"name": ..., "arguments": {...}}]``; "" where there are none."""
+    calls: list[Any] = []
+    listed = message.get("tool_calls")
+    for call in listed if isinstance(listed, list) else ():
+        function = call["function"]
+        arguments = function.get("arguments") or "{}"
+        if isinstance(arguments, str):
+            with suppress(ValueError, RecursionError):  # else as the model wrote it
+                arguments = json.loads(arguments)
+        calls.append({"name": str(function["name"]), "arguments": arguments})
+    return json.dumps(calls, ensure_ascii=False) if calls else ""
+
+
 def _read_thoughts(message: Mapping[str, Any]) -> str:
     """Reasoning that stands beside the content, or in parts of it."""
     for name in ("reasoning_content", "reasoning"):
@@ -183,15 +214,24 @@ def _read_thoughts(message: Mapping[str, Any]) -> str:
     return "\n".join(thoughts).strip()
 
 
-def _read_details(usage: Mapping[str, Any]) -> Mapping[str, Any]:
-    details = usage.get("completion_tokens_details")
+def _read_details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    details = usage.get(name)
     return details if isinstance(details, Mapping) else {}
 
 
-def _sum_logprobs(said: Any) -> float | None:
+def _read_cached(usage: Mapping[str, Any]) -> int | None:
+    """Tokens from the cache: OpenAI's and most servers' field, else DeepSeek's."""
+    details = _read_details(usage, "prompt_tokens_details")
+    for count in (details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens")):
+        if _read_count(count) is not None:
+            return _read_count(count)
+    return None
+
+
+def _sum_logprobs(logprobs: Any) -> float | None:
     """The sum over ``content``, None unless every token has its own."""
     try:
-        values = [float(token["logprob"]) for token in said["content"]]
+        values = [float(token["logprob"]) for token in logprobs["content"]]
     except (TypeError, KeyError, ValueError):
         return None
     return sum(values) if values and all(map(math.isfinite, values)) else None

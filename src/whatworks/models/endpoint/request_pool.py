@@ -8,7 +8,7 @@ from threading import Event
 from typing import TypeVar
 
 from whatworks.base.errors import ArmFailure
-from whatworks.models.endpoint.connection import Stopped, Trouble
+from whatworks.models.endpoint.trouble import Stopped, Trouble
 
 T = TypeVar("T")
 

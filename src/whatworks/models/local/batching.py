@@ -24,7 +24,7 @@ from whatworks.models.local.prefix_cache import (
     register,
 )
 from whatworks.models.local.request import Done, RequestRow
-from whatworks.models.local.sampling import Draw, Ends, gather_logprobs
+from whatworks.models.local.sampling import Draw, Ends, Gather, gather_logprobs
 
 MIN_SHARED = 16
 """Shared tokens from which computing them apart pays for the extra forward pass."""
@@ -36,7 +36,7 @@ ENOUGH_TOKENS, PADDING = 512, 0.1
 """Tokens from which a pass gains nothing from more of them, and the share of padding that it then
 takes no more rows for."""
 
-_STALE = 8
+STALE = 8
 """Finished rows are removed when they are one of this many."""
 
 
@@ -86,8 +86,8 @@ class Prefixes:
             return begin
         key = (weights, tuple(ids))
         if key not in self._kept:
-            cache, _ = _read(model, begin, [list(ids[begin.length :])])
-            self._kept[key] = begin.followed_by(cache.frozen())
+            cache, _ = read_texts(model, begin, [list(ids[begin.length :])])
+            self._kept[key] = begin.append(cache.frozen())
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -138,15 +138,15 @@ def generate(
     waiting = deque(sorted(rows, key=lambda row: (-len(row.prompt), row.position)))
     batch: list[RequestRow] = []
     cache: BatchCache | None = None
-    state: _State | None = None
+    state: StepState | None = None
     while True:
         keep = [i for i, row in enumerate(batch) if row.finish is None]
         if not keep and not waiting:
             return
         stale = len(batch) - len(keep)
         free = size - len(keep)
-        joins = bool(waiting) and free * _STALE >= size
-        if joins or not keep or stale * _STALE >= len(batch) or (cache is not None and cache.full):
+        joins = bool(waiting) and free * STALE >= size
+        if joins or not keep or stale * STALE >= len(batch) or (cache is not None and cache.full):
             parts = [(cache, keep)] if cache is not None and keep else []
             batch = [batch[i] for i in keep]
             while waiting and len(batch) < size:
@@ -159,16 +159,21 @@ def generate(
             if not batch:
                 continue
             cache = BatchCache.rebuilt(
-                parts, max(_count_own_tokens(row, prefix) for row in batch) - 1
+                parts, max(count_own_tokens(row, prefix) for row in batch) - 1
             )
-            state = _State(batch, prefix, cache)
+            state = StepState(batch, prefix, cache)
         assert cache is not None and state is not None
         _run_step(model, cache, state, batch, draw, ends, done)
 
 
 def measure_logprobs(
-    model: Any, prefix: Prefix, pairs: Sequence[tuple[list[int], list[int]]], *, size: int
-) -> list[tuple[float, ...]]:
+    model: Any,
+    prefix: Prefix,
+    pairs: Sequence[tuple[list[int], list[int]]],
+    *,
+    size: int,
+    gather: Gather = gather_logprobs,
+) -> list[tuple[Any, ...]]:
     """Log-probability of each token of each answer after its prompt, in nats.
 
     Args:
@@ -176,8 +181,9 @@ def measure_logprobs(
         prefix: What all prompts begin with.
         pairs: Prompt ids and answer ids.
         size: Most rows in a forward pass.
+        gather: What to take instead of the log-probability.
     """
-    results: list[tuple[float, ...]] = [()] * len(pairs)
+    results: list[tuple[Any, ...]] = [()] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: -len(pairs[i][0]) - len(pairs[i][1]))
     waiting = deque(order)
     while waiting:
@@ -190,9 +196,9 @@ def measure_logprobs(
             group.append(waiting.popleft())
         texts = [(pairs[i][0] + pairs[i][1])[prefix.length : -1] for i in group]
         keep = max(len(pairs[i][1]) for i in group)
-        _, logits = _read(model, prefix, texts, keep=keep)
+        _, logits = read_texts(model, prefix, texts, keep=keep)
         for row, i in enumerate(group):
-            results[i] = gather_logprobs(logits[row], pairs[i][1])
+            results[i] = gather(logits[row], pairs[i][1])
     return results
 
 
@@ -239,15 +245,15 @@ def _probe(model: Any, *, batched: bool) -> torch.Tensor:
     if not batched:
         full = [torch.tensor([[*p, ids[12]]], device=model.device) for p in prompts]
         return torch.cat([model(input_ids=p, use_cache=False).logits[:, -1].float() for p in full])
-    head, _ = _read(model, Prefix(), [ids[:5]])
+    head, _ = read_texts(model, Prefix(), [ids[:5]])
     prefix = head.frozen()
-    cache, _ = _read(model, prefix, [p[5:] for p in prompts])
+    cache, _ = read_texts(model, prefix, [p[5:] for p in prompts])
     cache = BatchCache.rebuilt([(cache, [0, 1])], width=5)
     rows = [RequestRow(i, p, 1, "", new=[ids[12]]) for i, p in enumerate(prompts)]
-    return _run_forward(model, cache, _State(rows, prefix, cache))[:, -1].float()
+    return run_forward(model, cache, StepState(rows, prefix, cache))[:, -1].float()
 
 
-class _State:
+class StepState:
     """The tensors that a step needs, made anew when the batch changes.
 
     Attributes:
@@ -261,7 +267,7 @@ class _State:
         device = cache.device
         last = [[row.new[-1]] for row in batch]
         at = [[len(row.prompt) + len(row.new) - 1] for row in batch]
-        own = [_count_own_tokens(row, prefix) - 1 for row in batch]
+        own = [count_own_tokens(row, prefix) - 1 for row in batch]
         self.tokens = torch.tensor(last, device=device)
         self.positions = torch.tensor(at, device=device)
         self._last = torch.tensor(
@@ -279,23 +285,24 @@ class _State:
 def _run_step(
     model: Any,
     cache: BatchCache,
-    state: _State,
+    state: StepState,
     batch: Sequence[RequestRow],
     draw: Draw,
     ends: Ends,
     done: Done,
 ) -> None:
     started = time.perf_counter()
-    logits = _run_forward(model, cache, state)[:, -1]
+    logits = run_forward(model, cache, state)[:, -1]
     drawn = draw(logits, batch)
-    _share_seconds(started, [row for row in batch if row.finish is None])
+    share_seconds(started, [row for row in batch if row.finish is None])
     for row, token in zip(batch, drawn, strict=True):
         if row.finish is None and ends.add(row, token):
             done(row)
     state.advance(drawn)
 
 
-def _run_forward(model: Any, cache: BatchCache, state: _State) -> torch.Tensor:
+def run_forward(model: Any, cache: BatchCache, state: StepState) -> torch.Tensor:
+    """One token more of every row: logits [rows, 1, vocabulary]."""
     logits = model(
         input_ids=state.tokens,
         attention_mask=state.visible[..., : cache.end + 1],
@@ -333,16 +340,16 @@ def _join(
     model: Any, prefix: Prefix, group: list[RequestRow], draw: Draw, ends: Ends, done: Done
 ) -> BatchCache:
     started = time.perf_counter()
-    cache, logits = _read(model, prefix, [row.prompt[prefix.length :] for row in group])
+    cache, logits = read_texts(model, prefix, [row.prompt[prefix.length :] for row in group])
     drawn = draw(logits[:, -1], group)
-    _share_seconds(started, group)
+    share_seconds(started, group)
     for row, token in zip(group, drawn, strict=True):
         if ends.add(row, token):
             done(row)
     return cache
 
 
-def _read(
+def read_texts(
     model: Any, prefix: Prefix, texts: Sequence[Sequence[int]], keep: int = 1
 ) -> tuple[BatchCache, torch.Tensor]:
     """Read texts that follow the prefix: their cache and their last ``keep`` logits."""
@@ -368,12 +375,13 @@ def _read(
     return cache, logits
 
 
-def _count_own_tokens(row: RequestRow, prefix: Prefix) -> int:
+def count_own_tokens(row: RequestRow, prefix: Prefix) -> int:
     """Tokens of a row behind the prefix, the newest, unread one included."""
     return len(row.prompt) + len(row.new) - prefix.length
 
 
-def _share_seconds(started: float, rows: Sequence[RequestRow]) -> None:
+def share_seconds(started: float, rows: Sequence[RequestRow]) -> None:
+    """Count the time since ``started`` (``perf_counter``) to rows in equal parts."""
     share = (time.perf_counter() - started) / max(1, len(rows))
     for row in rows:
         row.seconds += share

@@ -12,7 +12,7 @@ import contextlib
 import gc
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatworks.base.errors import ArmFailure, InputError, get_first_line, suggest_nearest
@@ -20,13 +20,17 @@ from whatworks.base.memory import is_out_of_memory
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
+from whatworks.models import request_templates
 from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Answers, Generation, Habits, ModelFiles, OnToken, Prompts
 from whatworks.models.prices import FREE
+from whatworks.models.template_rendering import takes_tools
+from whatworks.models.token_pieces import PieceReader
 
 if TYPE_CHECKING:
     from whatworks.models.local.loaded_model import Active, Resident
     from whatworks.models.local.request import RequestRow
+    from whatworks.models.local.sampling import Gather
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -44,6 +48,9 @@ class LocalEngine:
         threads: CPU threads; by default what suits the model's size and, at each call, the cores
             that other processes leave free, up to torch's own number.
         adapters: Most adapters kept loaded on the base model.
+
+    Attributes:
+        lock: Held by whoever uses the model.
 
     Raises:
         InputError: If an option is unknown, or the device is not there.
@@ -65,15 +72,15 @@ class LocalEngine:
         self._dtype, self._device = dtype, device
         self._size, self._threads, self._adapters = batch_size, threads, adapters
         self._resident: Resident | None = None
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     price = FREE
 
     @property
     def identity(self) -> str:
         """Kind of device and number format, which decide the last bits of an answer."""
-        device = self._chosen_device()
-        return f"local {device} {self._chosen_dtype(device)}"
+        device = self._choose_device()
+        return f"local {device} {self._choose_dtype(device)}"
 
     def generate(
         self,
@@ -87,10 +94,9 @@ class LocalEngine:
         """One generation per prompt, in the order given; see ``Engine.generate``."""
         if not prompts:
             return []
-        with self._lock:
-            tokenizer = self._ready(model)[2]
-            # What a form holds has no room for reasoning: a block left open is closed before it.
-            closed = templates.close_reasoning(tokenizer) if decoding.constraint else []
+        with self.lock:
+            tokenizer = self.ready(model)[2]
+            closed = self.close_reasoning(model) if decoding.constraint else []
             ids = [templates.encode_prompt(tokenizer, messages) + closed for messages in prompts]
             return self.complete(model, ids, decoding, keys=keys, on_done=on_done)
 
@@ -107,16 +113,17 @@ class LocalEngine:
         """``generate`` after prompts that are tokens already; also tells of every token."""
         from whatworks.models.local import batching as batch
         from whatworks.models.local import one_by_one as plain
+        from whatworks.models.local import room
         from whatworks.models.local.sampling import Draw, Ends
 
-        with self._lock:
-            resident, active, tokenizer = self._ready(model)
-            rows = _make_rows(ids, decoding, keys, _measure_room(resident, active))
+        with self.lock:
+            resident, active, tokenizer = self.ready(model)
+            rows = room.make_rows(ids, decoding, keys, resident, active)
             # A soft prompt's positions count as read; their ids are never looked at.
             for row in rows:
                 row.prompt = [0] * active.read + row.prompt
 
-            def done(row: RequestRow) -> None:
+            def finish(row: RequestRow) -> None:
                 del row
                 if on_done is not None:
                     on_done(1)
@@ -133,14 +140,14 @@ class LocalEngine:
                 for row in going:
                     row.restart()
                 if not active.fast:
-                    plain.generate(active.model, going, draw, ends, done=done)
+                    plain.generate(active.model, going, draw, ends, done=finish)
                     return
                 started = time.perf_counter()
                 prefix = _compute_prefix(resident, active, [row.prompt for row in rows])
                 share = (time.perf_counter() - started) / len(rows)
                 for row in rows:
                     row.seconds += share
-                batch.generate(active.model, prefix, going, draw, ends, size=size, done=done)
+                batch.generate(active.model, prefix, going, draw, ends, size=size, done=finish)
 
             self._run(resident, attempt)
             return [ends.generation(row) for row in rows]
@@ -149,8 +156,8 @@ class LocalEngine:
         self, model: ModelFiles, prompts: Prompts, answers: Answers
     ) -> list[tuple[float, ...]]:
         """Log-probability of each token of each answer, in nats; see ``Engine.logprobs``."""
-        with self._lock:
-            tokenizer = self._ready(model)[2]
+        with self.lock:
+            tokenizer = self.ready(model)[2]
             pairs = [
                 templates.encode_training(tokenizer, messages, answer)
                 if isinstance(answer, str)
@@ -163,54 +170,89 @@ class LocalEngine:
         self, model: ModelFiles, pairs: Sequence[tuple[list[int], list[int]]]
     ) -> list[tuple[float, ...]]:
         """Log-probability of each token of the second part of each pair after the first."""
+        from whatworks.models.local.sampling import gather_logprobs
+
+        return self._gather(model, pairs, gather_logprobs)
+
+    def find_likeliest(
+        self, model: ModelFiles, pairs: Sequence[tuple[list[int], list[int]]]
+    ) -> list[tuple[tuple[int, float], ...]]:
+        """The likeliest token in the place of each of those, with its log-probability."""
+        from whatworks.models.local.sampling import gather_likeliest
+
+        return self._gather(model, pairs, gather_likeliest)
+
+    def _gather(
+        self, model: ModelFiles, pairs: Sequence[tuple[list[int], list[int]]], gather: Gather
+    ) -> list[tuple[Any, ...]]:
         if not pairs:
             return []
         from whatworks.models.local import batching as batch
         from whatworks.models.local import one_by_one as plain
+        from whatworks.models.local import room
 
-        with self._lock:
-            resident, active, _ = self._ready(model)
-            room = _measure_room(resident, active)
+        with self.lock:
+            resident, active, _ = self.ready(model)
+            most = room.measure_room(resident, active)
             for at, (before, after) in enumerate(pairs):
-                _check_length(len(before) + len(after), room, f"prompt {at} and its answer")
+                room.check_length(len(before) + len(after), most, f"prompt {at} and its answer")
             pairs = [([0] * active.read + before, after) for before, after in pairs]
 
-            def attempt(size: int) -> list[tuple[float, ...]]:
+            def attempt(size: int) -> list[tuple[Any, ...]]:
                 if not active.fast:
-                    return plain.measure_logprobs(active.model, pairs)
+                    return plain.measure_logprobs(active.model, pairs, gather=gather)
                 prefix = _compute_prefix(resident, active, [before for before, _ in pairs])
-                return batch.measure_logprobs(active.model, prefix, pairs, size=size)
+                return batch.measure_logprobs(active.model, prefix, pairs, size=size, gather=gather)
 
             return self._run(resident, attempt)
 
     def encode(
-        self, model: ModelFiles, said: str | Sequence[Message], answer: str | None = None
+        self, model: ModelFiles, content: str | Sequence[Message], answer: str | None = None
     ) -> list[int]:
         """Tokens of a plain text, or of rendered messages, with their answer if one is given."""
-        with self._lock:
-            tokenizer = self._ready(model)[2]
-            if isinstance(said, str):
-                return list(tokenizer(said, add_special_tokens=False)["input_ids"])
+        with self.lock:
+            tokenizer = self.ready(model)[2]
+            if isinstance(content, str):
+                return templates.encode_plain(tokenizer, content)
             if answer is None:
-                return templates.encode_prompt(tokenizer, said)
-            before, after = templates.encode_training(tokenizer, said, answer)
+                return templates.encode_prompt(tokenizer, content)
+            before, after = templates.encode_training(tokenizer, content, answer)
             return [*before, *after]
+
+    def encode_request(
+        self, model: ModelFiles, turns: Sequence[dict[str, Any]], options: Mapping[str, Any]
+    ) -> list[int]:
+        """Tokens of turns with tools or settings of the template; see ``request_templates``."""
+        with self.lock:
+            return request_templates.encode_request(self.ready(model)[2], turns, options)
+
+    def takes_tools(self, model: ModelFiles) -> bool:
+        """Whether the model's template shows tools."""
+        tokenizer = models.load_tokenizer(models.resolve(model.base))
+        return takes_tools(templates.use(tokenizer, model.template))
+
+    def close_reasoning(self, model: ModelFiles) -> list[int]:
+        """Tokens that close a block of reasoning which the template leaves open.
+
+        What a form holds has no room for reasoning: they stand before it.
+        """
+        with self.lock:
+            return templates.close_reasoning(self.ready(model)[2])
 
     def pieces(self, model: ModelFiles, ids: Sequence[int]) -> list[str]:
         """The text of each token, special ones included."""
-        with self._lock:
-            tokenizer = self._ready(model)[2]
-            return [str(tokenizer.decode([one])) for one in ids]
+        with self.lock:
+            return PieceReader(self.ready(model)[2]).read_all(ids)
 
     def count_tokens(self, model: ModelFiles, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each plain text, without special tokens."""
         tokenizer = models.load_tokenizer(models.resolve(model.base))
-        return [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+        return [len(templates.encode_plain(tokenizer, text)) for text in texts]
 
     def prompt_tokens(self, model: ModelFiles, prompts: Prompts) -> list[int]:
         """Number of tokens of each rendered prompt, chat template included."""
-        with self._lock:
-            tokenizer = self._ready(model)[2]
+        with self.lock:
+            tokenizer = self.ready(model)[2]
             return [len(templates.encode_prompt(tokenizer, messages)) for messages in prompts]
 
     def context_length(self, model: ModelFiles) -> int | None:
@@ -234,11 +276,11 @@ class LocalEngine:
 
     def close(self) -> None:
         """Free the model."""
-        with self._lock:
+        with self.lock:
             self._resident = None
             gc.collect()
 
-    def _ready(self, model: ModelFiles) -> tuple[Resident, Active, Any]:
+    def ready(self, model: ModelFiles) -> tuple[Resident, Active, Any]:
         """The base model in memory, switched to the adapter, and the tokenizer."""
         from whatworks.models.local.loaded_model import Resident
 
@@ -246,11 +288,11 @@ class LocalEngine:
         resident = self._resident
         if resident is None or resident.identity != models.read_identity(folder):
             self.close()  # two models at a time may not fit
-            device = self._chosen_device()
+            device = self._choose_device()
             try:
                 resident = Resident(
                     folder,
-                    dtype=self._chosen_dtype(device),
+                    dtype=self._choose_dtype(device),
                     device=device,
                     adapters=self._adapters,
                 )
@@ -269,8 +311,8 @@ class LocalEngine:
         """Run with as many rows at a time as memory allows."""
         import torch
 
-        size = self._batch_size(resident)
-        with torch.inference_mode(), self._using_threads(resident):
+        size = self.batch_size(resident)
+        with torch.inference_mode(), self.using_threads(resident):
             while True:
                 try:
                     return attempt(size)
@@ -293,7 +335,8 @@ class LocalEngine:
                 size //= 2
 
     @contextlib.contextmanager
-    def _using_threads(self, resident: Resident) -> Generator[None]:
+    def using_threads(self, resident: Resident) -> Generator[None]:
+        """Compute with as many threads as suit the model and the cores that are free."""
         if resident.model.device.type != "cpu":
             yield
             return
@@ -307,10 +350,11 @@ class LocalEngine:
         ):
             yield
 
-    def _batch_size(self, resident: Resident) -> int:
+    def batch_size(self, resident: Resident) -> int:
+        """Most requests in one forward pass."""
         return self._size or (32 if resident.model.device.type == "cpu" else 128)
 
-    def _chosen_device(self) -> str:
+    def _choose_device(self) -> str:
         import torch
 
         if self._device == "auto":
@@ -324,41 +368,13 @@ class LocalEngine:
             ) from error
         return self._device
 
-    def _chosen_dtype(self, device: str) -> Any:
+    def _choose_dtype(self, device: str) -> Any:
         import torch
 
         if self._dtype != "auto":
             return getattr(torch, self._dtype)
         half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if half else torch.float32
-
-
-def _make_rows(
-    prompts: Sequence[Sequence[int]], decoding: Decoding, keys: Sequence[str], room: int | None
-) -> list[RequestRow]:
-    from whatworks.models.local.request import RequestRow
-
-    names = list(keys) or [str(at) for at in range(len(prompts))]
-    rows: list[RequestRow] = []
-    for at, (ids, key) in enumerate(zip(prompts, names, strict=True)):
-        _check_length(len(ids) + 1, room, f"prompt {at} and an answer")
-        limit = decoding.max_tokens if room is None else min(decoding.max_tokens, room - len(ids))
-        rows.append(RequestRow(at, list(ids), limit, key))
-    return rows
-
-
-def _measure_room(resident: Resident, active: Active) -> int | None:
-    limit = models.read_context_length(resident.config)
-    return None if limit is None else limit - active.virtual
-
-
-def _check_length(length: int, room: int | None, what: str) -> None:
-    if room is not None and length > room:
-        raise ArmFailure(
-            f"{what} take {length} tokens, the model's context has {room}",
-            remedy="show fewer or shorter demonstrations and passages, or take a model with a "
-            "longer context",
-        )
 
 
 def _compute_prefix(resident: Resident, active: Active, prompts: Sequence[Sequence[int]]) -> Any:

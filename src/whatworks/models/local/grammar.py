@@ -68,7 +68,7 @@ class Grammars:
             )
         return self._compiled[constraint.key].deep_copy()
 
-    def allowed(self, rows: Sequence[RequestRow], logits: torch.Tensor) -> torch.Tensor:
+    def allow(self, rows: Sequence[RequestRow], logits: torch.Tensor) -> torch.Tensor:
         """Which tokens each row may write next; all of them for a finished row.
 
         Args:

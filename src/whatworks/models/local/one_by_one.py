@@ -15,7 +15,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 
 from whatworks.models.local.request import Done, RequestRow
-from whatworks.models.local.sampling import Draw, Ends, gather_logprobs
+from whatworks.models.local.sampling import Draw, Ends, Gather, gather_logprobs
 
 
 class _Chosen(LogitsProcessor):
@@ -61,12 +61,17 @@ def generate(model: Any, rows: Sequence[RequestRow], draw: Draw, ends: Ends, *, 
 
 
 def measure_logprobs(
-    model: Any, pairs: Sequence[tuple[list[int], list[int]]]
-) -> list[tuple[float, ...]]:
-    """Log-probability of each token of each answer after its prompt, in nats."""
-    results: list[tuple[float, ...]] = []
+    model: Any,
+    pairs: Sequence[tuple[list[int], list[int]]],
+    *,
+    gather: Gather = gather_logprobs,
+) -> list[tuple[Any, ...]]:
+    """Log-probability of each token of each answer after its prompt, in nats; or what ``gather``
+    takes instead.
+    """
+    results: list[tuple[Any, ...]] = []
     for prompt, answer in pairs:
         ids = torch.tensor([(prompt + answer)[:-1]], device=model.device)
         logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
-        results.append(gather_logprobs(logits, answer))
+        results.append(gather(logits, answer))
     return results

@@ -43,7 +43,7 @@ class Prefix:
         self.layers = list(layers)
         self.length = length
 
-    def followed_by(self, more: Prefix) -> Prefix:
+    def append(self, more: Prefix) -> Prefix:
         """This prefix with another one, computed after it, joined to its end."""
         if not self.length:
             return more
@@ -112,6 +112,15 @@ class BatchCache(Cache):
         """The only row's tokens as a prefix for others."""
         layers = [(k[:, :, : self.end].clone(), v[:, :, : self.end].clone()) for k, v in self._own]
         return Prefix(layers, self.end)
+
+    @staticmethod
+    def split(whole: Prefix, base: Prefix) -> BatchCache:
+        """The cache of one row that was read as a prefix, of which it shares the beginning."""
+        new = BatchCache(base, whole.length - base.length)
+        at = base.length
+        new._own = [(keys[:, :, at:], values[:, :, at:]) for keys, values in whole.layers]
+        new.end = new.width
+        return new
 
     @staticmethod
     def rebuilt(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ class RequestRow:
         logprob: Sum of their log-probabilities by the model itself.
         last: That of the newest one.
         matcher: Follows the answer under a constraint; None without one.
+        tops: The likeliest tokens in its place, with their log-probabilities, where asked for.
         seconds: Its share of the time of the forward passes it took part in.
         finish: Why it ended, None while it goes on.
     """
@@ -33,6 +34,7 @@ class RequestRow:
     new: list[int] = field(default_factory=list[int])
     logprob: float = 0.0
     last: float = 0.0
+    tops: Sequence[tuple[int, float]] = ()
     seconds: float = 0.0
     finish: Literal["stop", "length"] | None = None
     generator: torch.Generator | None = None

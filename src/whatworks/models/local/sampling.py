@@ -5,7 +5,7 @@ Shared by the batched loop and the plain ``generate`` path, so that both draw th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,9 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.engine import Generation, OnToken, Token
 from whatworks.models.local.grammar import Grammars, advance
 from whatworks.models.local.request import RequestRow
+from whatworks.models.local.token_chances import count_kept, list_likeliest, steer
 from whatworks.models.reasoning import Split
+from whatworks.models.token_pieces import PieceReader
 
 
 class Draw:
@@ -41,30 +43,34 @@ class Draw:
             logits: [rows, vocabulary].
             rows: The requests, for their random streams.
         """
-        open_to = logits
+        rules = self.decoding.rules
+        open_to = logits if rules is None else steer(logits, rows, rules)
         if self._grammars is not None:
-            allowed = self._grammars.allowed(rows, logits)
-            open_to = logits.masked_fill(~allowed, float("-inf"))
-        drawn = self._drawn(open_to, rows)
+            allowed = self._grammars.allow(rows, logits)
+            open_to = open_to.masked_fill(~allowed, float("-inf"))
+        drawn = self._draw(open_to, rows)
         at = torch.tensor(drawn, device=logits.device)[:, None]
         chances = logits.float().log_softmax(dim=-1).gather(-1, at).squeeze(-1).tolist()
         for row, chance in zip(rows, chances, strict=True):
             if row.finish is None:
                 row.logprob, row.last = row.logprob + chance, chance
+        if rules is not None and rules.alternatives:
+            for row, tops in zip(rows, list_likeliest(logits, rules.alternatives), strict=True):
+                row.tops = tops
         if self._grammars is not None:
             for row, token in zip(rows, drawn, strict=True):
                 if row.finish is None:
                     advance(row, token)
         return drawn
 
-    def _drawn(self, logits: torch.Tensor, rows: Sequence[RequestRow]) -> list[int]:
+    def _draw(self, logits: torch.Tensor, rows: Sequence[RequestRow]) -> list[int]:
         temperature = self.decoding.temperature
         if temperature <= 0:
             return logits.argmax(dim=-1).tolist()
         mass = torch.softmax(logits.float() / temperature, dim=-1)
         mass, order = mass.sort(dim=-1, descending=True, stable=True)
         upto = mass.cumsum(dim=-1)
-        count = ((upto - mass) < self.decoding.top_p).sum(dim=-1, keepdim=True).clamp(min=1)
+        count = count_kept(mass, self.decoding.top_p, self.decoding.rules)
         total = upto.gather(-1, count - 1)
         uniform = torch.stack([torch.rand(1, generator=self._stream(row)) for row in rows])
         at = torch.searchsorted(upto, uniform.to(upto) * total, right=True)
@@ -100,6 +106,7 @@ class Ends:
         texts = () if decoding.constraint else (*decoding.stop, *ending.stop_texts)
         self.texts = tuple(text for text in texts if text)
         self._tokenizer = tokenizer
+        self._pieces = PieceReader(tokenizer)
         self._held = decoding.constraint is not None
         self._last = {text[-1] for text in self.texts}
         # A token other than a special one holds at least one byte.
@@ -119,13 +126,15 @@ class Ends:
         return row.finish is not None
 
     def _token(self, row: RequestRow, token: int) -> Token:
-        own = "" if token in self.ids else str(self._tokenizer.decode([token]))
+        own = "" if token in self.ids else self._pieces.read(token)
         so_far = self.generation(row).text
         if row.finish is None:
             so_far = so_far.rstrip("\ufffd")  # half a character
             lengths = (n for s in self.texts for n in range(1, len(s)) if so_far.endswith(s[:n]))
             so_far = so_far[: len(so_far) - max(lengths, default=0)]
-        return Token(own, row.last, so_far)
+        tops = tuple((self._pieces.read(one), chance) for one, chance in row.tops)
+        lead = self._pieces.find_lead(token) if own and len(row.new) == 1 else ""
+        return Token(own, row.last, so_far, tops, lead)
 
     def generation(self, row: RequestRow) -> Generation:
         """The finished row as the engine's answer."""
@@ -182,3 +191,14 @@ def gather_logprobs(logits: torch.Tensor, ids: Sequence[int]) -> tuple[float, ..
     index = torch.tensor(ids, device=logits.device)
     chances = logits[-len(ids) :].float().log_softmax(dim=-1)
     return tuple(chances.gather(-1, index[:, None]).squeeze(-1).tolist())
+
+
+def gather_likeliest(logits: torch.Tensor, ids: Sequence[int]) -> tuple[tuple[int, float], ...]:
+    """The likeliest token in the place of each id, with its log-probability."""
+    chances = logits[-len(ids) :].float().log_softmax(dim=-1)
+    top = chances.max(dim=-1)
+    return tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True))
+
+
+Gather = Callable[[torch.Tensor, Sequence[int]], tuple[Any, ...]]
+"""What is taken of the logits ([positions, vocabulary]) at the places of some ids."""

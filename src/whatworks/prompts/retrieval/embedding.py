@@ -113,7 +113,7 @@ def load_embedder(name: str) -> Embedder:
     if name == "lexical":
         return Embedder(name, HashedWords())
 
-    model = Encoder(_resolve_source(name))
+    model = Encoder(resolve_source(name))
 
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen == "off":
@@ -126,7 +126,7 @@ def load_embedder(name: str) -> Embedder:
         return Embedder(name, model)  # nobody asked for this folder
 
 
-def _resolve_source(name: str) -> str:
+def resolve_source(name: str) -> str:
     """Folder or Hugging Face id behind a name."""
     if name == "minilm":
         missing = _list_missing_for_minilm()

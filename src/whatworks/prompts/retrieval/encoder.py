@@ -32,7 +32,11 @@ BATCH = 32
 
 
 class Encoder:
-    """A transformers model from a folder or a Hugging Face id, in float32 on the CPU."""
+    """A transformers model from a folder or a Hugging Face id, in float32 on the CPU.
+
+    Attributes:
+        max_tokens: Texts are read up to here.
+    """
 
     def __init__(self, source: str) -> None:
         try:
@@ -60,7 +64,7 @@ class Encoder:
                 "a folder with an encoder works too; lexical needs no model",
             ) from error
         longest = getattr(self._model.config, "max_position_embeddings", None) or MAX_TOKENS
-        self._max_tokens = min(MAX_TOKENS, longest)
+        self.max_tokens = min(MAX_TOKENS, longest)
 
     @property
     def dimensions(self) -> int:
@@ -72,7 +76,7 @@ class Encoder:
         """Content hash of what determines a vector: weights, vocabulary, length limit."""
         digest = hashlib.sha256()
         vocabulary = sorted(self._tokenizer.get_vocab().items())
-        digest.update(json.dumps([vocabulary, self._max_tokens]).encode())
+        digest.update(json.dumps([vocabulary, self.max_tokens]).encode())
         for name, weight in sorted(self._model.state_dict().items()):
             digest.update(name.encode())
             digest.update(weight.contiguous().numpy().tobytes())
@@ -89,7 +93,7 @@ class Encoder:
         import torch
 
         tokens: list[list[int]] = self._tokenizer(
-            list(texts), truncation=True, max_length=self._max_tokens
+            list(texts), truncation=True, max_length=self.max_tokens
         )["input_ids"]
         by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))
         groups = [

@@ -9,21 +9,15 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from whatworks.base.errors import InputError
 from whatworks.prompts.retrieval.embedding import load_embedder as load_embedder
+from whatworks.prompts.retrieval.ordering import CANDIDATES, MARGIN, choose_diverse
+from whatworks.prompts.retrieval.query_map import QueryMap
 from whatworks.prompts.retrieval.ranking import ByVector, ByWords, Fused, Ranking
 from whatworks.prompts.retrieval.stores import ByStore
-from whatworks.prompts.retrieval.vectors import Vectors
 
 Search = Literal["vector", "lexical", "hybrid"]
-
-CANDIDATES = 4
-"""Maximal marginal relevance chooses among this many times ``k`` texts."""
-
-MARGIN = 16
-"""How many texts more than wanted are ranked at first, since some may not be allowed."""
 
 WARM = 128
 """How many texts are ranked ahead for queries that are prepared together."""
@@ -77,14 +71,14 @@ class Index:
         if k < 1:
             return []
         count = k if diversity == 0 else CANDIDATES * k
-        hits, top = self._found(query, count, allowed or (lambda _: True))
+        hits, top = self._find(query, count, allowed or (lambda _: True))
         if diversity == 0 or len(hits) < 2:
             return hits
         relevance = np.array([hit.score / top for hit in hits], np.float32)
         vectors = self._ranking.vectors([hit.position for hit in hits])
         return [hits[i] for i in choose_diverse(relevance, vectors, k, diversity)]
 
-    def _found(
+    def _find(
         self, query: str, wanted: int, allowed: Callable[[int], bool]
     ) -> tuple[list[Hit], float]:
         """The best allowed texts; looks further down the ranking until there are enough."""
@@ -120,7 +114,13 @@ class Pool(tuple[str, ...]):
         return self._hash
 
 
-def get_index(texts: tuple[str, ...], search: Search, embedder: str, store: str = "") -> Index:
+def get_index(
+    texts: tuple[str, ...],
+    search: Search,
+    embedder: str,
+    store: str = "",
+    query_map: QueryMap | None = None,
+) -> Index:
     """The index over ``texts``, built once per process and kept while recently used.
 
     Args:
@@ -129,45 +129,36 @@ def get_index(texts: tuple[str, ...], search: Search, embedder: str, store: str 
             both).
         embedder: Name of the embedder behind ``vector`` and ``hybrid``.
         store: A vector database (``stores.open_store``) instead of exact search in memory.
+        query_map: Moves the vectors of queries; passages found by their words are not concerned.
 
     Raises:
         InputError: If the embedder, the store or the search is not available here.
     """
     with _building:
         if search == "lexical":
-            return _build_index(texts, search, "", "")
-        return _build_index(texts, search, embedder, store)
+            return _build_index(texts, search, "", "", None)
+        return _build_index(texts, search, embedder, store, query_map)
+
+
+@lru_cache(maxsize=2)
+def _embed_pool(texts: tuple[str, ...], embedder: str) -> ByVector:
+    """The pool's vectors, shared by the maps of requests that are tried on it."""
+    return ByVector(texts, load_embedder(embedder))
 
 
 @lru_cache(maxsize=8)
-def _build_index(texts: tuple[str, ...], search: Search, embedder: str, store: str) -> Index:
+def _build_index(
+    texts: tuple[str, ...],
+    search: Search,
+    embedder: str,
+    store: str,
+    query_map: QueryMap | None,
+) -> Index:
     if search == "lexical":
         return Index(ByWords(texts))
     by_vector: Ranking
     if store:
-        by_vector = ByStore(texts, load_embedder(embedder), store)
+        by_vector = ByStore(texts, load_embedder(embedder), store, query_map)
     else:
-        by_vector = ByVector(texts, load_embedder(embedder))
+        by_vector = _embed_pool(texts, embedder).moved_by(query_map)
     return Index(by_vector if search == "vector" else Fused(by_vector, ByWords(texts)))
-
-
-def choose_diverse(
-    relevance: NDArray[np.float32], vectors: Vectors, k: int, diversity: float
-) -> list[int]:
-    """Maximal marginal relevance: positions of ``k`` candidates in the order of choice.
-
-    Each step takes the candidate with the highest ``(1 - diversity) * relevance - diversity *
-    (highest cosine to those already taken)``, the earlier one when equal (Carbonell and Goldstein
-    1998, section 2).
-    """
-    available = np.ones(len(relevance), bool)
-    nearest = np.zeros(len(relevance), np.float32)
-    chosen: list[int] = []
-    while len(chosen) < min(k, len(relevance)):
-        value = (1 - diversity) * relevance - diversity * nearest
-        best = int(np.argmax(np.where(available, value, -np.inf)))
-        cosines = vectors @ vectors[best]
-        nearest = cosines if not chosen else np.maximum(nearest, cosines)
-        chosen.append(best)
-        available[best] = False
-    return chosen

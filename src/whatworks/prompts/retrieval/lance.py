@@ -30,7 +30,7 @@ class LanceStore:
                 remedy="name another folder, or remove this one",
             ) from error
 
-    def known(self, keys: Sequence[str]) -> set[str]:
+    def list_known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are in the table."""
         column = self._table.search().select(["key"]).limit(self._table.count_rows()).to_arrow()
         return set(keys) & set(column["key"].to_pylist())

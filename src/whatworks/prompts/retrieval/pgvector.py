@@ -35,7 +35,7 @@ class PostgresStore:
 
     def __init__(self, address: str, collection: str, dimensions: int) -> None:
         self._place = address
-        with self._reached():
+        with self._reach():
             self._connection = psycopg.connect(address, connect_timeout=PATIENCE, autocommit=True)
             weakref.finalize(self, self._connection.close)
             self._connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
@@ -47,16 +47,16 @@ class PostgresStore:
                 ).format(self._table, sql.Literal(dimensions))
             )
 
-    def known(self, keys: Sequence[str]) -> set[str]:
+    def list_known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are in the table."""
         query = sql.SQL("SELECT key FROM {} WHERE key = ANY(%s)").format(self._table)
-        with self._reached():
+        with self._reach():
             return {row[0] for row in self._connection.execute(query, (list(keys),))}
 
     def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Insert rows in one transaction; those that another run put there meanwhile stay."""
         query = sql.SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT DO NOTHING").format(self._table)
-        with self._reached(), self._connection.transaction(), self._connection.cursor() as cursor:
+        with self._reach(), self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany(query, zip(keys, vectors, strict=True))
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
@@ -64,13 +64,13 @@ class PostgresStore:
         query = sql.SQL(
             "SELECT key, 1 - (vector <=> %(v)s) FROM {} ORDER BY vector <=> %(v)s LIMIT %(n)s"
         ).format(self._table)
-        with self._reached():
+        with self._reach():
             rows = self._connection.execute(query, {"v": vector, "n": limit}).fetchall()
         # A vector of zeros has no direction: the database says NaN.
         return [(key, 0.0 if math.isnan(cosine) else cosine) for key, cosine in rows]
 
     @contextmanager
-    def _reached(self) -> Generator[None]:
+    def _reach(self) -> Generator[None]:
         try:
             yield
         except psycopg.Error as error:

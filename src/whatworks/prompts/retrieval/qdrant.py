@@ -22,7 +22,7 @@ class QdrantStore:
 
     def __init__(self, place: str, collection: str, dimensions: int) -> None:
         self._place, self._collection = place, collection
-        with self._reached():
+        with self._reach():
             if place.startswith(("http://", "https://")):
                 key = os.environ.get(KEY_VARIABLE)
                 self._client = QdrantClient(
@@ -36,10 +36,10 @@ class QdrantStore:
                 size = models.VectorParams(size=dimensions, distance=models.Distance.COSINE)
                 self._client.create_collection(collection, vectors_config=size)
 
-    def known(self, keys: Sequence[str]) -> set[str]:
+    def list_known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are in the collection."""
         present: set[str] = set()
-        with self._reached():
+        with self._reach():
             for start in range(0, len(keys), BATCH):
                 ids = [_make_id(key) for key in keys[start : start + BATCH]]
                 points = self._client.retrieve(
@@ -50,7 +50,7 @@ class QdrantStore:
 
     def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Upsert points, waiting until they can be searched."""
-        with self._reached():
+        with self._reach():
             for start in range(0, len(keys), BATCH):
                 points = [
                     models.PointStruct(id=_make_id(key), vector=vector.tolist())
@@ -62,14 +62,14 @@ class QdrantStore:
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """By cosine."""
-        with self._reached():
+        with self._reach():
             response = self._client.query_points(
                 self._collection, query=vector.tolist(), limit=limit, with_payload=False
             )
         return [(_read_key(point.id), point.score) for point in response.points]
 
     @contextmanager
-    def _reached(self) -> Generator[None]:
+    def _reach(self) -> Generator[None]:
         try:
             yield
         except (ApiException, OSError, ValueError, RuntimeError) as error:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.base.errors import InputError
 from whatworks.prompts.retrieval.embedding import Embedder, load_embedder
+from whatworks.prompts.retrieval.ordering import DEPTH, Ranked, fuse, rank_scores, take_highest
+from whatworks.prompts.retrieval.query_map import QueryMap, embed_queries
 from whatworks.prompts.retrieval.vectors import Vectors
 from whatworks.prompts.retrieval.words import list_forms
-
-RRF = 60
-"""The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, section 2)."""
-
-
-DEPTH = 1000
-"""How far into each ranking a fusion looks at least: what comes later adds under a thousandth."""
-
 
 WARMED = 2000
 """Most queries whose ranking is kept."""
@@ -33,19 +28,6 @@ CACHED = 1 << 24
 
 ROUNDING = 1e-4
 """More than two ways of summing up one cosine can differ by in float32."""
-
-
-class Ranked(NamedTuple):
-    """Positions in the pool, best first, with their scores.
-
-    ``top`` is the score that stands beside a cosine of 1 when relevance is weighed against
-    likeness: 1 for cosines, the best score of this query for BM25, that of a text ranked first by
-    all for fused ranks.
-    """
-
-    positions: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    top: float = 1.0
 
 
 class Ranking(Protocol):
@@ -73,20 +55,27 @@ class ByVector:
     def __init__(self, texts: Sequence[str], by: Embedder) -> None:
         different = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         self._embedder = by.over(texts)
+        self._query_map: QueryMap | None = None
         # One row per different text: equal texts then score equally to the last bit.
         self._matrix = self._embedder.embed(list(different))
         self._row = np.array([different[text] for text in texts], np.int64)
         self._plain = len(different) == len(texts)
         self._warm: dict[str, tuple[int, Ranked]] = {}
 
+    def moved_by(self, query_map: QueryMap | None) -> ByVector:
+        """The same pool for queries that a map moves."""
+        other = copy(self)
+        other._query_map, other._warm = query_map, {}
+        return other
+
     def rank(self, query: str, limit: int) -> Ranked:
         """The nearest of the whole pool."""
         known = self._warm.get(query)
         if known is not None and limit <= known[0]:
             return known[1]
-        vector = self._embedder.embed([query])[0]
+        vector = embed_queries(self._embedder, [query], self._query_map)[0]
         if self._separable(limit) and self._matrix.nbytes <= CACHED:
-            return self._ranked(self._matrix @ vector, vector, limit)
+            return self._rank(self._matrix @ vector, vector, limit)
         cosines = self._cosines(slice(None), vector)
         return take_highest(cosines if self._plain else cosines[self._row], limit)
 
@@ -97,7 +86,7 @@ class ByVector:
         single query, so that they are the same bits.
         """
         different = list(dict.fromkeys(queries))
-        vectors = self._embedder.embed(different)
+        vectors = embed_queries(self._embedder, different, self._query_map)
         size = len(self._matrix)
         if not self._separable(limit):
             return
@@ -107,14 +96,14 @@ class ByVector:
         for start in range(0, len(different), step):
             block = vectors[start : start + step]
             for i, rough in enumerate(block @ self._matrix.T):
-                ranked = self._ranked(rough, block[i], limit)
+                ranked = self._rank(rough, block[i], limit)
                 self._warm[different[start + i]] = (limit, ranked)
 
     def _separable(self, limit: int) -> bool:
-        """Whether so few are wanted that a product finds them first."""
+        """Whether few enough are wanted for one matrix product to find them."""
         return self._plain and limit * 4 < len(self._matrix)
 
-    def _ranked(self, rough: NDArray[np.float32], query: Vectors, limit: int) -> Ranked:
+    def _rank(self, rough: NDArray[np.float32], query: Vectors, limit: int) -> Ranked:
         """The ranking that cosines give whose last bits do not count."""
         least = np.partition(rough, len(rough) - limit)[len(rough) - limit] - ROUNDING
         near = np.flatnonzero(rough >= least)
@@ -170,6 +159,13 @@ class ByWords:
         sharing = int(np.count_nonzero(ranked.scores > 0))
         return Ranked(ranked.positions[:sharing], ranked.scores[:sharing], ranked.top)
 
+    def weights(self) -> tuple[dict[str, int], Mapping[str, NDArray[Any]]]:
+        """Each word's column, and what every text weighs by it: a sparse matrix by columns, as
+        ``data``, ``indices`` and ``indptr``."""
+        scores: Mapping[str, Any] = {} if self._bm25 is None else self._bm25.scores
+        names = [name for name in ("data", "indices", "indptr") if name in scores]
+        return dict(self._vocabulary), {name: np.asarray(scores[name]) for name in names}
+
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Nothing to prepare."""
 
@@ -186,14 +182,7 @@ class Fused:
 
     def rank(self, query: str, limit: int) -> Ranked:
         """Texts among the best ``DEPTH`` (or ``limit``, if more) of any of the rankings."""
-        ranked = [ranking.rank(query, max(limit, DEPTH)) for ranking in self._rankings]
-        positions, places = np.unique(
-            np.concatenate([r.positions for r in ranked]), return_inverse=True
-        )
-        ranks = np.concatenate([np.arange(1, len(r.positions) + 1) for r in ranked])
-        scores = np.bincount(places, 1 / (RRF + ranks), len(positions)).astype(np.float32)
-        order = rank_scores(scores)
-        return Ranked(positions[order.positions], order.scores, len(ranked) / (RRF + 1))
+        return fuse([ranking.rank(query, max(limit, DEPTH)) for ranking in self._rankings])
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Prepare every ranking."""
@@ -203,27 +192,3 @@ class Fused:
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Those of the first ranking."""
         return self._rankings[0].vectors(positions)
-
-
-def take_highest(scores: NDArray[np.float32], limit: int, *, top: float = 1.0) -> Ranked:
-    """The ``limit`` highest scores, best first, and whatever equals the last of them."""
-    if limit * 4 >= len(scores):
-        return rank_scores(scores, top=top)
-    least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    return rank_scores(scores, np.flatnonzero(scores >= least), top=top)
-
-
-def rank_scores(
-    scores: NDArray[np.float32], positions: NDArray[np.int64] | None = None, *, top: float = 1.0
-) -> Ranked:
-    """Positions (all of them, or those given) by falling score, equal scores by position.
-
-    One sort of integers made of score and position: many times faster than a stable argsort.
-    """
-    if positions is None:
-        positions = np.arange(len(scores))
-    # Falling score as a rising integer: the bits of a negative float rise as its value falls.
-    bits = (0.0 - scores[positions]).astype(np.float32).view(np.int32)
-    rising = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)
-    order = np.sort((rising << 32) | positions) & 0xFFFFFFFF
-    return Ranked(order, scores[order], top)

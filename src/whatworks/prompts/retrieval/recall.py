@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 
-def measure_recall(found: Sequence[Sequence[str]], evidence: Sequence[Sequence[str]]) -> float:
+def measure_recall(passages: Sequence[Sequence[str]], evidence: Sequence[Sequence[str]]) -> float:
     """Share of the evidence that was found, averaged over the queries that have evidence.
 
     Args:
-        found: Per query, the ids of the ``k`` passages shown. A chunk ``doc#n`` counts for its
+        passages: Per query, the ids of the ``k`` passages shown. A chunk ``doc#n`` counts for its
             document ``doc`` as well as for itself.
         evidence: Per query, the ids of the documents that hold the answer.
 
@@ -21,7 +21,7 @@ def measure_recall(found: Sequence[Sequence[str]], evidence: Sequence[Sequence[s
         ValueError: If the two differ in length.
     """
     shares: list[float] = []
-    for shown, documents in zip(found, evidence, strict=True):
+    for shown, documents in zip(passages, evidence, strict=True):
         if documents:
             names = set(shown) | {get_document_id(name) for name in shown}
             shares.append(len(names & set(documents)) / len(set(documents)))

@@ -23,7 +23,11 @@ REMEMBERED = 10_000
 
 
 class Reranker:
-    """A sequence classifier from a folder or a Hugging Face id, in float32 on the CPU."""
+    """A sequence classifier from a folder or a Hugging Face id, in float32 on the CPU.
+
+    Attributes:
+        max_tokens: Query and passage are read up to here.
+    """
 
     def __init__(self, source: str) -> None:
         try:
@@ -58,7 +62,7 @@ class Reranker:
             )
         self._model: Any = model.float().eval()
         longest = getattr(model.config, "max_position_embeddings", None) or MAX_TOKENS
-        self._max_tokens = min(MAX_TOKENS, longest)
+        self.max_tokens = min(MAX_TOKENS, longest)
         self._known: dict[tuple[str, ...], list[int]] = {}
 
     def order(self, query: str, passages: Sequence[str]) -> list[int]:
@@ -81,7 +85,7 @@ class Reranker:
                 [query] * len(batch),
                 batch,
                 truncation="only_second",
-                max_length=self._max_tokens,
+                max_length=self.max_tokens,
                 padding=True,
                 return_tensors="pt",
             )

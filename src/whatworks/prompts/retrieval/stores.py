@@ -16,7 +16,8 @@ import numpy as np
 
 from whatworks.base.errors import InputError
 from whatworks.prompts.retrieval.embedding import Embedder
-from whatworks.prompts.retrieval.ranking import Ranked, rank_scores
+from whatworks.prompts.retrieval.ordering import Ranked, rank_scores
+from whatworks.prompts.retrieval.query_map import QueryMap, embed_queries
 from whatworks.prompts.retrieval.vectors import Vectors
 
 BATCH = 2000
@@ -29,7 +30,7 @@ CONCERNED = 4
 class VectorStore(Protocol):
     """Where vectors lie under keys."""
 
-    def known(self, keys: Sequence[str]) -> set[str]:
+    def list_known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are there."""
         ...
 
@@ -84,9 +85,11 @@ def open_store(name: str, *, collection: str, dimensions: int) -> VectorStore:
 class ByStore:
     """Search in a database by cosine similarity, exact or not as the database has it."""
 
-    def __init__(self, texts: Sequence[str], by: Embedder, name: str) -> None:
+    def __init__(
+        self, texts: Sequence[str], by: Embedder, name: str, query_map: QueryMap | None = None
+    ) -> None:
         self._texts = texts
-        self._embedder = by
+        self._embedder, self._query_map = by, query_map
         self._positions: dict[str, list[int]] = {}
         for i, text in enumerate(texts):
             self._positions.setdefault(self._key(text), []).append(i)
@@ -100,7 +103,7 @@ class ByStore:
     def _fill(self) -> None:
         """Embed and add the texts that the database lacks."""
         keys = list(self._positions)
-        there = self._store.known(keys)
+        there = self._store.list_known(keys)
         new = [key for key in keys if key not in there]
         for start in range(0, len(new), BATCH):
             batch = new[start : start + BATCH]
@@ -109,7 +112,7 @@ class ByStore:
 
     def rank(self, query: str, limit: int) -> Ranked:
         """The nearest texts of the pool; asks for more while others of the database intervene."""
-        vector = self._embedder.embed([query])[0]
+        vector = embed_queries(self._embedder, [query], self._query_map)[0]
         depth = CONCERNED * limit
         while True:
             near = self._store.nearest(vector, depth)
@@ -122,7 +125,7 @@ class ByStore:
 
     def warm(self, queries: Sequence[str], limit: int) -> None:
         """Embed the queries together."""
-        self._embedder.embed(queries)
+        self._embedder.embed(queries)  # a map of them takes no time
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Embedded anew, or remembered."""

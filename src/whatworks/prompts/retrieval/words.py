@@ -40,8 +40,8 @@ def list_forms(text: str) -> list[str]:
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
     joined: list[str] = []
-    for found in _HYPHENED.findall(plain):
-        parts = re.split(r"[-\u2010\u00ad]\s*", found)
+    for hyphened in _HYPHENED.findall(plain):
+        parts = re.split(r"[-\u2010\u00ad]\s*", hyphened)
         pairs = [a + b for a, b in pairwise(parts)] if len(parts) > 2 else []
         joined += [word for word in ("".join(parts), *pairs) if not word.isdecimal()]
     return [*split_words(text), *joined]

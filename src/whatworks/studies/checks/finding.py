@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from whatworks.data.task import Example
 
@@ -12,6 +12,20 @@ Level = Literal["fine", "doubt", "spoils"]
 """``spoils``: figures of this study would not mean what they say, or it would not run. ``doubt``:
 worth a look. ``fine``: said for information."""
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+class Mend(NamedTuple):
+    """A row as it should be, and what was done to it.
+
+    Attributes:
+        row: The whole row.
+        kind: What is done to rows of this kind: ``targets written anew``.
+        how: What was done to this one: ``'lost card'``; "" where there is no more to say.
+    """
+
+    row: Example
+    kind: str
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,8 +51,37 @@ class CheckFinding:
     reason: str = ""
     remedy: str = ""
     drop: Sequence[str] = ()
-    mend: Mapping[str, Example] = field(default_factory=dict[str, Example])
+    mend: Mapping[str, Mend] = field(default_factory=dict[str, Mend])
     detail: Sequence[str] = ()
+
+
+def find_rows(
+    check: str,
+    level: Level,
+    rows: Sequence[str],
+    says: str,
+    remedy: str,
+    *,
+    otherwise: str = "none",
+    reason: str = "",
+    drop: bool = True,
+) -> CheckFinding:
+    """A finding about rows, or that there are no such rows.
+
+    Args:
+        check: What was looked at.
+        level: How bad it is.
+        rows: Ids of the rows in question.
+        says: What was found of them.
+        remedy: What can be done about them.
+        otherwise: What is said where there are none.
+        reason: What is wrong with the first of them.
+        drop: Whether the finding would be gone without them.
+    """
+    if not rows:
+        return CheckFinding(check, level, otherwise)
+    left_out = rows if drop else ()
+    return CheckFinding(check, level, says, rows, reason=reason, remedy=remedy, drop=left_out)
 
 
 def grade_share(share: float, limit: float) -> Level:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from whatworks.data.task import Example, MetricSpec, Splits
 from whatworks.metrics.normalise import part_words
-from whatworks.studies.checks.finding import CheckFinding, Level, format_share
+from whatworks.studies.checks.finding import CheckFinding, Level, Mend, format_share
 
 PARTS = ("train", "dev", "test")
 CLASSES = 200
@@ -66,7 +66,9 @@ def _check_alike(splits: Splits, spec: MetricSpec) -> list[CheckFinding]:
     }
     several = {words for words, names in spellings.items() if len(names) > 1}
     other = {
-        row.id: row.replace(target=commonest[words])
+        row.id: Mend(
+            row.replace(target=commonest[words]), "targets written anew", repr(commonest[words])
+        )
         for _, row in rows
         if (words := part_words(row.target)) in several and row.target.strip() != commonest[words]
     }

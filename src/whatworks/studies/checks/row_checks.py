@@ -16,7 +16,14 @@ from whatworks.metrics.registry import (
     load_task_metric,
 )
 from whatworks.metrics.score import Metric
-from whatworks.studies.checks.finding import LEVELS, CheckFinding, Level, format_share, grade_share
+from whatworks.studies.checks.finding import (
+    LEVELS,
+    CheckFinding,
+    Level,
+    find_rows,
+    format_share,
+    grade_share,
+)
 from whatworks.studies.checks.label_checks import PARTS, Placed, check_labels, list_placed
 
 
@@ -86,11 +93,11 @@ def _check_ids(rows: Placed) -> list[CheckFinding]:
     return [CheckFinding("ids", "spoils", f"{len(twice)} ids stand twice", twice, remedy=remedy)]
 
 
-def _check_leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[CheckFinding]:
+def _check_leaks(rows: Placed, duplicates: Duplicates, min_effect: float) -> list[CheckFinding]:
     """Rows of dev and test that stand in an earlier split, exactly or nearly."""
     total = Counter(part for part, _ in rows)
     findings: list[CheckFinding] = []
-    kinds = (("the same", found.exact), ("nearly the same", _add_copies(found)))
+    kinds = (("the same", duplicates.exact), ("nearly the same", _add_copies(duplicates)))
     for kind, groups in kinds:
         leaked: dict[str, list[str]] = {"dev": [], "test": []}
         for group in groups:
@@ -106,37 +113,29 @@ def _check_leaks(rows: Placed, found: Duplicates, min_effect: float) -> list[Che
         if names and kind == "the same":
             levels.add("spoils")
         level: Level = next(level for level in reversed(LEVELS) if level in levels)
-        findings.append(
-            CheckFinding(
-                f"{kind} input in two splits",
-                level,
-                "; ".join(
-                    f"{format_share(len(found), total[part])} {part} rows stand in an earlier split"
-                    for part, found in leaked.items()
-                    if found
-                )
-                or "none",
-                names,
-                remedy="leave them out of the later split" if names else "",
-                drop=names,
-            )
+        says = "; ".join(
+            f"{format_share(len(duplicates), total[part])} {part} rows stand in an earlier split"
+            for part, duplicates in leaked.items()
+            if duplicates
         )
+        remedy = "leave them out of the later split"
+        findings.append(find_rows(f"{kind} input in two splits", level, names, says, remedy))
     return findings
 
 
-def _add_copies(found: Duplicates) -> list[tuple[int, ...]]:
+def _add_copies(duplicates: Duplicates) -> list[tuple[int, ...]]:
     """Groups of near-duplicates, with the exact copies of their members."""
-    copies = {group[0]: group for group in found.exact}
+    copies = {group[0]: group for group in duplicates.exact}
     return [
         tuple(sorted({copy for member in group for copy in copies.get(member, (member,))}))
-        for group in found.near
+        for group in duplicates.near
     ]
 
 
-def _check_repeats(rows: Placed, found: Duplicates) -> list[CheckFinding]:
+def _check_repeats(rows: Placed, duplicates: Duplicates) -> list[CheckFinding]:
     """Rows that stand in one split several times."""
     findings: list[CheckFinding] = []
-    for kind, groups in (("exact", found.exact), ("near", found.near)):
+    for kind, groups in (("exact", duplicates.exact), ("near", duplicates.near)):
         again = defaultdict[str, list[str]](list)
         for group in groups:
             parts: set[str] = set()
@@ -151,7 +150,7 @@ def _check_repeats(rows: Placed, found: Duplicates) -> list[CheckFinding]:
             CheckFinding(
                 f"{kind} duplicates",
                 "doubt" if exact and again else "fine",
-                repeats + ("" if exact else f" (by MinHash, {found.compared} pairs compared)"),
+                repeats + ("" if exact else f" (by MinHash, {duplicates.compared} pairs compared)"),
                 [name for names in again.values() for name in names],
                 remedy="they count several times" if exact and again else "",
                 drop=[name for names in again.values() for name in names] if exact else (),
@@ -171,27 +170,26 @@ def _check_groups(rows: Placed) -> list[CheckFinding]:
     torn = {group for group, parts in where.items() if len(parts) > 1}
     first = {group: min(where[group], key=PARTS.index) for group in torn}
     names = [row.id for part, row in rows if row.group in torn and part != first[row.group or ""]]
+    shares = f"{format_share(len(torn), len(where))} groups"
     return [
-        CheckFinding(
+        find_rows(
             "groups in two splits",
             "spoils" if torn else "fine",
-            f"{format_share(len(torn), len(where))} groups",
             names,
+            shares,
+            "keep each group in one split, or give one file to be split by group",
+            otherwise=shares,
             reason=f"the first is {min(torn)!r}" if torn else "",
-            remedy="keep each group in one split, or give one file to be split by group"
-            if torn
-            else "",
-            drop=names,
         )
     ]
 
 
 def _check_conflicts(
-    rows: Placed, found: Duplicates, metric: Metric, min_effect: float
+    rows: Placed, duplicates: Duplicates, metric: Metric, min_effect: float
 ) -> list[CheckFinding]:
     """Rows with the same input, of which one's target is a wrong answer to the other."""
     names: dict[str, list[str]] = {"train": [], "test": []}
-    for group in found.exact:
+    for group in duplicates.exact:
         members = [rows[position] for position in group]
         first = members[0][1]
         if all(row.target.strip() == first.target.strip() for _, row in members):
@@ -206,16 +204,13 @@ def _check_conflicts(
     if level == "fine" and everyone:
         level = "doubt"
     return [
-        CheckFinding(
+        find_rows(
             "conflicting targets",
             level,
-            f"{format_share(len(everyone), len(rows))} rows have the same input as another row, "
-            "and a target that is wrong there"
-            if everyone
-            else "none",
             everyone,
-            remedy="decide for one target, or leave them all out" if everyone else "",
-            drop=everyone,
+            f"{format_share(len(everyone), len(rows))} rows have the same input as another row, "
+            "and a target that is wrong there",
+            "decide for one target, or leave them all out",
         )
     ]
 
@@ -243,29 +238,25 @@ def _check_targets(splits: Splits, metric: Metric, min_effect: float) -> list[Ch
     empty = [row for row in splits.train if not row.target.strip()]
     silent = [row.id for row in empty if row.id in broken or row.id in short]
     return [
-        CheckFinding(
+        find_rows(
             f"targets under the metric {metric.name}",
             "spoils" if stops else "doubt" if broken else "fine",
-            f"{format_share(len(broken), total)} cannot be scored against"
-            if broken
-            else "all usable",
             list(broken),
+            f"{format_share(len(broken), total)} cannot be scored against",
+            "correct these targets, or leave the rows out",
+            otherwise="all usable",
             reason=next(iter(broken.values()), ""),
-            remedy="correct these targets, or leave the rows out" if broken else "",
-            drop=list(broken),
         ),
-        CheckFinding(
+        find_rows(
             "targets that score 1",
             _choose_worse(
                 grade_share(short_asked / max(1, len(held_out)), min_effect), bool(short)
             ),
-            f"{format_share(len(short), total)} score less than 1 themselves"
-            if short
-            else "all do",
             list(short),
+            f"{format_share(len(short), total)} score less than 1 themselves",
+            "no arm can reach 1 there",
+            otherwise="all do",
             reason=next(iter(short.values()), ""),
-            remedy="no arm can reach 1 there" if short else "",
-            drop=list(short),
         ),
         CheckFinding(
             "empty targets",
@@ -328,16 +319,14 @@ def _check_evidence(task: Task, min_effect: float) -> list[CheckFinding]:
     total, counts = (Counter(part for part, _ in some) for some in (rows, hidden))
     share = max(counts[part] / max(1, total[part]) for part in ("dev", "test"))
     return [
-        CheckFinding(
+        find_rows(
             "evidence that may be shown",
             _choose_worse(grade_share(share, min_effect), bool(hidden)),
-            f"{format_share(len(hidden), len(rows))} rows are written out in their own evidence, "
-            "which is kept out of their prompt"
-            if hidden
-            else "all",
             [name for _, name in hidden],
-            remedy="retrieval cannot be measured on them: leave these documents or rows out"
-            if hidden
-            else "",
+            f"{format_share(len(hidden), len(rows))} rows are written out in their own evidence, "
+            "which is kept out of their prompt",
+            "retrieval cannot be measured on them: leave these documents or rows out",
+            otherwise="all",
+            drop=False,
         )
     ]

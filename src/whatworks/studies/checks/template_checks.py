@@ -16,6 +16,7 @@ from whatworks.models import files as models
 from whatworks.models.weights import Weights
 from whatworks.prompts.prompt import Prompt
 from whatworks.prompts.render import render
+from whatworks.studies.checks.finding import Mend
 
 _PARTS = ("train", "dev", "test")
 
@@ -39,22 +40,25 @@ def find_refused(rows: Sequence[Example], tokenizer: Any, prompt: Prompt) -> dic
     return reasons
 
 
-def mend(row: Example) -> Example:
+def mend(row: Example) -> Mend:
     """The row without what the assistant said before anything was asked, turns of one role joined.
 
     What is said is kept in its order; only a greeting goes.
     """
     turns: list[Message] = []
+    done: dict[str, None] = {}
     for message in row.messages:
         has_question = any(turn.role != "system" for turn in turns)
         if message.role == "assistant" and not has_question:
+            done["a greeting taken off"] = None
             continue
         if turns and turns[-1].role == message.role:
             joined = f"{turns[-1].content}\n{message.content}"
             turns[-1] = turns[-1].replace(content=joined)
+            done["turns of one role joined"] = None
         else:
             turns.append(message)
-    return row.replace(messages=tuple(turns))
+    return Mend(row.replace(messages=tuple(turns)), "turns put in order", " and ".join(done))
 
 
 def drop_refused(task: Task, weights: Weights) -> Task:

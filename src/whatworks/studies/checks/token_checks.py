@@ -54,13 +54,13 @@ def check_tokens(
         refused = find_refused(rows, reader.tokenizer, reader.prompt)
     parts = {part: [r for r in members if r.id not in refused] for part, members in whole.items()}
     looked = {part: reader.read(_sample_rows(rows)) for part, rows in parts.items()}
-    of = _describe_sample(parts)
+    sample = _describe_sample(parts)
     findings = [
         _draw_histogram(
-            "prompt tokens", {part: r.prompts for part, r in looked.items()}, reader, of
+            "prompt tokens", {part: r.prompts for part, r in looked.items()}, reader, sample
         ),
         _draw_histogram(
-            "target tokens", {part: r.targets for part, r in looked.items()}, reader, of
+            "target tokens", {part: r.targets for part, r in looked.items()}, reader, sample
         ),
         *_check_lengths(parts, looked, reader, min_effect),
         *_check_room(parts, looked, decoding, min_effect),
@@ -146,11 +146,11 @@ def _check_refusals(
     if not rows:
         return []
     better = {row.id: mend(row) for _, row in rows}
-    still = find_refused(list(better.values()), reader.tokenizer, reader.prompt)
+    still = find_refused([one.row for one in better.values()], reader.tokenizer, reader.prompt)
     held_out = sum(part != "train" for part, _ in rows)
     total = max(1, len(parts["dev"]) + len(parts["test"]))
     level = grade_share(held_out / total, min_effect)
-    mendable = {name: row for name, row in better.items() if name not in still}
+    mendable = {name: one for name, one in better.items() if name not in still}
     return [
         CheckFinding(
             "rows that the template refuses",
@@ -168,7 +168,7 @@ def _check_refusals(
 
 
 def _draw_histogram(
-    what: str, parts: Mapping[str, Sequence[int]], reader: _LengthReader, of: str
+    what: str, parts: Mapping[str, Sequence[int]], reader: _LengthReader, subject: str
 ) -> CheckFinding:
     whole = [length for lengths in parts.values() for length in lengths]
     if not whole:
@@ -185,7 +185,7 @@ def _draw_histogram(
         lines.append(f"{part:<5} {low:>4} {bars} {high}")
     middle, most = np.percentile(whole, [50, 95])
     kind = "" if reader.exact else ", estimated"
-    summary = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{of}"
+    summary = f"half up to {middle:.0f}, 95% up to {most:.0f}, longest {high}{kind}{subject}"
     return CheckFinding(what, "fine", summary, detail=lines)
 
 
@@ -323,9 +323,9 @@ def _check_round_trip(task: Task, looked: Mapping[str, _Read], tokenizer: Any) -
         if text == row.target:
             continue
         try:
-            worth = float(text.strip() == row.target.strip()) if metric.asks else None
-            worth = metric(row, text).value if worth is None else worth
-            if worth < 1.0 <= (1.0 if metric.asks else metric(row, row.target).value):
+            value = float(text.strip() == row.target.strip()) if metric.asks else None
+            value = metric(row, text).value if value is None else value
+            if value < 1.0 <= (1.0 if metric.asks else metric(row, row.target).value):
                 short[row.id] = f"{quote_briefly(row.target)} comes back as {quote_briefly(text)}"
         except InputError:
             continue  # told by the checks of rows

@@ -1,0 +1,1 @@
+"""What a further arm is expected to bring, from what was measured, and what came. Pure."""

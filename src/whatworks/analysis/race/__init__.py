@@ -1,0 +1,1 @@
+"""Racing: which arm leaves, which is asked next, and which are opened on test. Pure."""

@@ -1,0 +1,1 @@
+"""Runs in continuous integration: conditions, JUnit XML, a summary in Markdown."""

@@ -1,0 +1,183 @@
+"""What a record of a study holds: its check, plan, verdict, comparison and gate."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    """Base of what stands in a record."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class CheckedFinding(Shape):
+    """What one check found."""
+
+    check: str
+    level: Literal["fine", "doubt", "spoils"]
+    says: str
+    rows: int
+    """How many rows."""
+    remedy: str
+
+
+class Check(Shape):
+    """`check`: what would spoil a study, or a plugin's contracts."""
+
+    spoilt: bool
+    findings: list[CheckedFinding]
+
+
+class PlannedArm(Shape):
+    """What an arm will take."""
+
+    name: str
+    seeds: int
+    requests: int
+    tokens: int
+    training_tokens: int
+    seconds: float
+    usd: float | None
+    """None where a price is unknown."""
+    memory: int
+    """Bytes."""
+    failure: str
+
+
+class PlannedAfter(Shape):
+    """Seconds that come after the arms."""
+
+    forgetting: float
+    diagnosis: float
+
+
+class Plan(Shape):
+    """`plan`: what a study will take."""
+
+    seconds: float
+    usd: float | None
+    """None where a price is unknown."""
+    rows: dict[str, int]
+    """By split."""
+    arms: list[PlannedArm]
+    after: PlannedAfter
+    reach: list[str]
+    """What differences the rows can show, in words."""
+
+
+class JudgedArm(Shape):
+    """An arm's figures; scores and differences are shares."""
+
+    arm: str
+    score: float | None
+    low: float | None
+    high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    verdict: str
+    best: bool
+    dev: float | None
+    lenient: float | None
+    cut: float | None
+    prompt_tokens: float | None
+    completion_tokens: float | None
+    seconds: float | None
+    training_seconds: float | None
+    usd: float | None
+    seeds: int
+    failure: str
+    reason: str
+    more: str
+    """What would settle it."""
+
+
+class AnsweredNotWorse(Shape):
+    """A question of the study whether one arm is not worse than another."""
+
+    arm: str
+    than: str
+    margin: float
+    answer: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    says: str
+
+
+class Verdict(Shape):
+    """`run`, `report`: the answer in words, and each arm's figures and verdict."""
+
+    folder: str
+    model: str
+    metric: str
+    baseline: str
+    best: str | None
+    """None where no arm finished."""
+    headline: str
+    details: list[str]
+    warning: str
+    n_test: int
+    openings: int
+    """How often test was opened."""
+    not_worse: list[AnsweredNotWorse]
+    report: str
+    arms: list[JudgedArm]
+
+
+class Compare(Shape):
+    """`compare`: the second arm less the first, paired."""
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    rows: int
+    groups: int
+
+
+class Gate(Shape):
+    """`gate --json FILE`: whether a run is let pass."""
+
+    passed: bool
+    reason: str
+    new: str
+    old: str
+    margin: float
+    rows: int
+    missing: int
+    unanswered: int
+    difference: float | None
+    interval: list[float] | None
+    """Low and high, of 90%."""
+    note: str
+
+
+class Init(Shape):
+    """`init`: the study file that was written."""
+
+    study: str
+    metric: str
+
+
+class Status(Shape):
+    """The tool `status` of the server: how a run stands."""
+
+    folder: str
+    state: Literal["running", "finished", "failed", "stopped", "unknown"]
+    decided: list[str]
+    """Arms."""
+    says: str
+
+
+class Error(Shape):
+    """A tool of the server that cannot."""
+
+    cause: str
+    place: str
+    remedy: str

@@ -1,0 +1,1 @@
+"""Finished studies told to experiment trackers: one file each, chosen by ``track:``."""

@@ -1,0 +1,1 @@
+"""Starting without labels: questions with answers and evidence written from documents."""
