@@ -228,7 +228,7 @@ def race(task: Recorded, rng: random.Random) -> Spent:
         till.ask(move.arm, move.seed, len(move.rows))
         if not (run.known or run.dev is None):
             scores = {row: scores[row] for row in move.rows}
-        board = board.tell(move.arm, move.seed, scores, oracle=run.oracle)
+        board = board.tell(move.arm, move.seed, scores, oracle=run.oracle, tokens=run.tokens)
     choice = _choose(task, {entry.name: board.lane(entry.name).score for entry in board.running})
     base = max(written, key=lambda arm: board.lane(arm).score)
     opened = {base, *find_finalists(board, choice)}

@@ -15,6 +15,7 @@ from whatworks.analysis.race.gaps import Gap, measure_gap
 from whatworks.analysis.race.rules import (
     Ask,
     decide,
+    describe_drop,
     find_contenders,
     find_finalists,
     find_leader,
@@ -79,6 +80,26 @@ def test_what_knowing_a_gap_is_worth() -> None:
     drawn = np.maximum(0.0, -rng.normal(gap.mean, spread, 200_000)).mean()
     assert gap.expect_gain(0.01) == pytest.approx(float(drawn), rel=0.02)
     assert gap.expect_gain(0.01) > gap.expect_gain()
+
+
+def test_an_arm_that_is_dearer_has_to_be_better_by_what_matters() -> None:
+    """Equal to the leader on 60 rows: opened where it is as cheap, not where it takes more."""
+    entries = [Entry("base", bar=True), Entry("leads"), Entry("equal")]
+
+    def find(tokens: float | None, digits: str = "1" * 55 + "0" * 5) -> tuple[list[str], Board]:
+        board = Board(entries, ROWS, {}, 10)
+        for arm, own in (("base", "0" * 60), ("leads", digits), ("equal", digits)):
+            scores = dict(zip(ROWS, map(float, own), strict=True))
+            cost = tokens if arm == "equal" else 80.0 if tokens is not None else None
+            board = board.tell(arm, 0, scores, tokens=cost)
+        return find_contenders(board, "leads"), board
+
+    assert find(None)[0] == find(80.2)[0] == find(40.0)[0] == ["equal"]
+    contenders, board = find(300.0)
+    assert contenders == [] and "equal" not in find_finalists(board, "leads")
+    assert describe_drop(board, "leads", "equal").words.endswith("and dearer")
+    assert "dearer" not in describe_drop(board, "leads", "base").words
+    assert "equal" in find(300.0, "0" * 60)[0], "where nothing is right, prices say nothing"
 
 
 # -- evidence -----------------------------------------------------------------------------------

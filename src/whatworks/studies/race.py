@@ -38,6 +38,8 @@ class RacePlan:
         shown: Points of a learning curve: run to the end with one seed, and opened.
         shots: Arms among which the curve's k-shot is chosen: the best of them is opened.
         limit: What all arms together may take until test is opened; checked after each step.
+        by_tokens: Whether the choice takes the arm of fewer tokens among those that tie; otherwise
+            it weighs prices by the requests of a month, which a race does not foresee.
     """
 
     arms: tuple[Arm, ...]
@@ -46,6 +48,7 @@ class RacePlan:
     shown: frozenset[str] = frozenset()
     shots: frozenset[str] = frozenset()
     limit: Budget | None = None
+    by_tokens: bool = True
 
     @property
     def bars(self) -> list[str]:
@@ -66,6 +69,7 @@ def plan_race(file: StudyFile, arms: Sequence[Arm]) -> RacePlan:
         frozenset(curve.names) if curve else frozenset(),
         frozenset(shots if curve else ()),
         file.race if isinstance(file.race, Budget) else None,
+        by_tokens=file.requests_per_month is None,
     )
 
 
@@ -188,4 +192,5 @@ def _follow(
     if run.failure is not None:  # a seed that fails is wrong everywhere
         scores = dict.fromkeys(race.board.rows, 0.0)
     oracle = run.candidate is not None and run.candidate.prompt.oracle
-    race.board = race.board.tell(ask.arm, ask.seed, scores, oracle=oracle)
+    tokens = run.dev_tokens if race.plan.by_tokens and run.failure is None else None
+    race.board = race.board.tell(ask.arm, ask.seed, scores, oracle=oracle, tokens=tokens)

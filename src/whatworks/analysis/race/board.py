@@ -62,6 +62,7 @@ class Drop:
         seeds: Seeds that it was run with.
         planned: Seeds that it might have had.
         spent: Whether it left because the limit of the race was reached.
+        dearer: Whether it takes more than the leader: it had to be better to be worth opening.
     """
 
     arm: str
@@ -74,6 +75,7 @@ class Drop:
     seeds: int = 1
     planned: int = 1
     spent: bool = False
+    dearer: bool = False
 
     @property
     def words(self) -> str:
@@ -85,17 +87,28 @@ class Drop:
         after = part if self.rows < self.of else f"after all {self.of}"
         seeds = f" with {self.seeds} of {self.planned} seeds" if self.seeds < self.planned else ""
         limit = ", as the limit of the race was reached" if self.spent else ""
-        return f"{after} dev rows{seeds}{limit}, behind {self.behind} by {gap} [{low}, {high}]"
+        dearer = ", and dearer" if self.dearer and self.rows == self.of else ""
+        return (
+            f"{after} dev rows{seeds}{limit}, behind {self.behind} by {gap} [{low}, {high}]{dearer}"
+        )
 
 
 @dataclass(frozen=True)
 class Lane:
-    """What an arm has answered: seed to row to score."""
+    """What an arm has answered.
+
+    Attributes:
+        scores: Seed to row to score.
+        oracle: Whether it knows what only a measurement knows.
+        tokens: Mean prompt and completion tokens of a request so far; None where prices do not
+            decide.
+    """
 
     scores: Mapping[int, Mapping[str, float]] = field(
         default_factory=dict[int, Mapping[str, float]]
     )
     oracle: bool = False
+    tokens: float | None = None
 
     @cached_property
     def means(self) -> Mapping[str, float]:
@@ -179,13 +192,30 @@ class Board:
         """What an arm has answered."""
         return self.lanes.get(name) or Lane()
 
+    def is_dearer(self, arm: str, other: str) -> bool:
+        """Whether the choice takes the other one of two that tie: fewer tokens, then no training.
+
+        False where prices are not known.
+        """
+        mine, theirs = self.lane(arm).tokens, self.lane(other).tokens
+        if mine is None or theirs is None:
+            return False
+        return (round(mine), self.entry(arm).late) > (round(theirs), self.entry(other).late)
+
     def tell(
-        self, arm: str, seed: int, scores: Mapping[str, float], *, oracle: bool = False
+        self,
+        arm: str,
+        seed: int,
+        scores: Mapping[str, float],
+        *,
+        oracle: bool = False,
+        tokens: float | None = None,
     ) -> Board:
         """The board with further answers; an ``oracle`` never leads."""
         lane = self.lane(arm)
         own = {**lane.scores.get(seed, {}), **scores}
-        lane = Lane({**lane.scores, seed: own}, lane.oracle or oracle)
+        tokens = lane.tokens if tokens is None else tokens
+        lane = Lane({**lane.scores, seed: own}, lane.oracle or oracle, tokens)
         return replace(self, lanes={**self.lanes, arm: lane})
 
     def drop(self, drop: Drop) -> Board:

@@ -6,7 +6,7 @@ the same answers. What is left has answered all of dev with one seed; further se
 the arms that may still be the best, those first whose comparison with the leader is worth most,
 until none of them lacks any, or the limit of the race is reached.
 
-An arm leaves when the chance is below 1% that it ends within the smallest effect that matters of
+An arm leaves when the chance is below 2% that it ends within the smallest effect that matters of
 the leader, when all of dev is answered with all seeds (``Gap.foresee``). It is shown with how far
 it was behind, and an interval that holds however often one looked (``Gap.bound``).
 
@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 
 from whatworks.analysis.race.board import Board, Drop, Entry
 
-HOPELESS = 0.01
+HOPELESS = 0.02
 """Chance of ending within the smallest effect that matters below which an arm leaves."""
-CONTENDER = 0.2
-"""Chance of being the better one from which dev can't tell an arm from the leader."""
+CONTENDER = 0.25
+"""Chance of being the one to take from which dev can't tell an arm from the leader."""
 LEVEL = 0.025
 """Level of the interval that an arm is dropped with. It is to hold in 95%; half of the rest is for
 the leader, who was picked as the best and so looks better than he is."""
@@ -129,7 +129,18 @@ def describe_drop(board: Board, leader: str, arm: str) -> Drop:
     gap, lane = board.gap(leader, arm), board.lane(arm)
     low, high = gap.bound(LEVEL)
     seeds, planned = len(lane.scores), board.entry(arm).seeds
-    return Drop(arm, gap.rows, len(board.rows), leader, gap.mean, low, high, seeds, planned)
+    return Drop(
+        arm,
+        gap.rows,
+        len(board.rows),
+        leader,
+        gap.mean,
+        low,
+        high,
+        seeds,
+        planned,
+        dearer=board.is_dearer(arm, leader),
+    )
 
 
 # -- further seeds ------------------------------------------------------------------------------
@@ -173,10 +184,13 @@ def find_favourite(board: Board) -> str | None:
 
 
 def find_contenders(board: Board, leader: str) -> list[str]:
-    """The arms that dev can't tell from the leader, by what knowing their gap is worth.
+    """The arms that may be the one to take in the leader's place, by what knowing it is worth.
 
-    Those within the smallest effect that matters are among them: the choice may take a cheaper one.
+    One that is dearer than the leader has to be better by the smallest effect that matters; of the
+    others, those within that effect are among them, since the choice takes the cheaper one. Where
+    nothing is right, prices say nothing.
     """
+    priced = board.lane(leader).score > 0
     worth: dict[str, float] = {}
     for entry in board.running:
         lane = board.lane(entry.name)
@@ -184,7 +198,11 @@ def find_contenders(board: Board, leader: str) -> list[str]:
             continue
         gap = board.gap(leader, entry.name)
         extra = measure_extra(board, leader, entry.name)
-        if gap.doubt(0.0, extra) >= CONTENDER or gap.mean < board.min_effect:
+        if priced and board.is_dearer(entry.name, leader):
+            open_ = gap.doubt(-board.min_effect, extra) >= CONTENDER
+        else:
+            open_ = gap.doubt(0.0, extra) >= CONTENDER or gap.mean < board.min_effect
+        if open_:
             worth[entry.name] = gap.expect_gain(extra)
     return sorted(worth, key=lambda name: -worth[name])
 
