@@ -1,9 +1,10 @@
 """Records exhaustive studies as scores alone, from which ``regret.py`` replays a race in seconds.
 
 The tasks are the example studies, made-up ones by the generators of the embedded model (rows, and
-how many of them there are to learn from, differ), and the shop's, which run on SmolLM2. Each is
-run with every arm, every seed, every row of dev and test. What is kept of it: for every arm and
-seed the scores of its dev and test rows, and how many answers each part of it took.
+how many of them there are to learn from, differ), the shop's, which run on SmolLM2, and, where
+``$WHATWORKS_DATA`` has them, public rows on SmolLM2 in the study that ``init`` writes. Each is run
+with every arm, every seed, every row of dev and test. What is kept of it: for every arm and seed
+the scores of its dev and test rows, and how many answers each part of it took.
 
     python benchmarks/regret_record.py --out DIR            # all that are not recorded yet
     python benchmarks/regret_record.py --out DIR --only mr  # those whose name holds this
@@ -15,7 +16,10 @@ one or two.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import os
+import random
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +27,7 @@ from typing import Any
 
 import yaml
 
+import whatworks
 from whatworks.base.progress import Silent
 from whatworks.data.task import Example
 from whatworks.methods.bench.examiner import Examiner
@@ -57,6 +62,7 @@ TRAINED = {"category": (16, 24), "mr": (24, 60, 150), "facts": (30,), "json": (2
 PROMPTED = {"category": (40, 60, 120, 90, 200), "facts": (60, 120, 90), "json": (60,), "mr": (100,)}
 """Those of the made-up studies without."""
 DEV, TEST = 60, 100
+INTENTS = 12
 
 
 def list_tasks(out: Path) -> Iterator[tuple[str, str, Path]]:
@@ -70,6 +76,22 @@ def list_tasks(out: Path) -> Iterator[tuple[str, str, Path]]:
         yield f"shop-{name}", "smollm2", EXAMPLES / "shop" / f"{name}.yaml"
     for name in OWN:
         yield f"example-{name}", "example", EXAMPLES / name / "study.yaml"
+    table = Path(os.environ.get("WHATWORKS_DATA", "")) / "banking77" / "train.csv"
+    if table.is_file():
+        yield f"banking-{INTENTS}", "smollm2", write_intents(table, out / "public")
+
+
+def write_intents(table: Path, out: Path) -> Path:
+    """``init``'s study of some intents of banking77: 240 train, 60 dev and 100 test rows."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    some = sorted({row["category"] for row in rows})[:INTENTS]
+    rows = [row for row in rows if row["category"] in some]
+    rows = random.Random("intents").sample(rows, 240 + DEV + TEST)
+    split = {"dev": DEV, "test": TEST, "stratify": True}
+    out.mkdir(parents=True, exist_ok=True)
+    folder = out / f"banking-{INTENTS}"
+    return whatworks.study(rows, model="smollm2", folder=folder, split=split, race=False)
 
 
 def write_study(folder: Path, kind: str, train: int, seed: int, trained: bool) -> Path:
@@ -212,22 +234,27 @@ def _shorten(values: Sequence[float]) -> str | list[float]:
     return [round(value, 3) for value in values]
 
 
+def gather(done: Path, names: Sequence[str]) -> int:
+    """Write what was recorded now beside what was recorded before; how many tasks there are."""
+    before = {json.loads(line)["task"]: line for line in RUNS.read_text("utf-8").splitlines()}
+    now = {path.stem: path.read_text("utf-8") for path in done.glob("*.json")}
+    lines = {**before, **now}
+    order = [*(name for name in names if name in lines), *(set(lines) - set(names))]
+    RUNS.write_text("".join(lines[name] + "\n" for name in order), "utf-8")
+    return len(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the studies")
     parser.add_argument("--only", default="", help="tasks whose name holds this")
-    parser.add_argument(
-        "--gather", action="store_true", help=f"write {RUNS.name} from what is there"
-    )
+    parser.add_argument("--gather", action="store_true", help=f"add what is there to {RUNS.name}")
     args = parser.parse_args()
     done = args.out / "done"
     done.mkdir(parents=True, exist_ok=True)
     tasks = list(list_tasks(args.out))
     if args.gather:
-        there = [done / f"{name}.json" for name, _, _ in tasks]
-        lines = [path.read_text("utf-8") for path in there if path.exists()]
-        RUNS.write_text("".join(line + "\n" for line in lines), "utf-8")
-        print(f"{len(lines)} of {len(tasks)} tasks")
+        print(f"{gather(done, [name for name, _, _ in tasks])} of {len(tasks)} tasks")
         return
     for name, source, path in tasks:
         if args.only in name and not (done / f"{name}.json").exists():
