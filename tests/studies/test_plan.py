@@ -120,7 +120,8 @@ def test_what_comes_after_the_arms_is_foreseen(tmp_path: Path) -> None:
     plan = make_plan(planned, Silent(), ["Say something."], diagnose=True)
     assert before.after.seconds == plan.after.forgetting == 0.0  # nothing trains
     answers = 2 * (70 + 100)
-    assert plan.after.diagnosis == pytest.approx(answers // 5 * 0.002, rel=1.0)
+    pace = sum(arm.seconds for arm in plan.arms) / answers  # as measured: the machine may be busy
+    assert plan.after.diagnosis == pytest.approx(answers // 5 * pace, rel=0.5)
     assert plan.seconds == sum(arm.seconds for arm in plan.arms) + plan.after.diagnosis
 
 
