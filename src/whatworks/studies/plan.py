@@ -202,6 +202,7 @@ class _Walk:
         examiner = self._examiner_of("")
         self._walked: dict[str, Candidate] = {}
         self._samples: dict[Any, Sampled] = {}
+        self._shared: dict[str, float] = {}
         train = study.task.splits.train
         model = examiner.files(study.start.weights)
         lengths = examiner.engine.count_tokens(model, [row.target for row in train[:1000]])
@@ -309,6 +310,7 @@ class _Walk:
             answer_tokens=self._answer,
             paces=self._paces,
             samples=self._samples,
+            shared=self._shared,
         )
 
 

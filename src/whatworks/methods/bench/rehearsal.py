@@ -117,6 +117,7 @@ class Rehearsal(Bench):
         answer_tokens: Tokens of a usual target: what a tuned model writes.
         paces: Trainings measured before, by what decides their pace; shared between rehearsals.
         samples: Samples asked before, with the seconds that a row took; likewise.
+        shared: By slow model, the part of the time of ``SECOND`` rows that they share; likewise.
         foreseen: Seconds that asking and training would take.
         spent: Seconds that they have taken here.
         asked: Candidates and rows that were asked.
@@ -125,6 +126,7 @@ class Rehearsal(Bench):
     answer_tokens: int = 64
     paces: dict[Any, TrainingPace] = field(default_factory=dict[Any, TrainingPace])
     samples: dict[Any, Sampled] = field(default_factory=dict[Any, "Sampled"])
+    shared: dict[str, float] = field(default_factory=dict[str, float])
     foreseen: float = 0.0
     spent: float = 0.0
     asked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
@@ -175,7 +177,10 @@ class Rehearsal(Bench):
         # Indexes and embeddings are made once, however many rows are asked.
         _, once = _time_run(lambda: self.examiner.prompt_tokens(candidate, sample))
         self.foreseen += once
-        ask = partial(self.examiner.ask, candidate)
+        ask, base = partial(self.examiner.ask, candidate), candidate.weights.base
+        if base in self.shared and len(sample) > SECOND:  # known to be slow: one call tells
+            answers, seconds = _time_run(lambda: ask(sample[:: len(sample) // SECOND][:SECOND]))
+            return _divide(answers, seconds, self.shared[base])
         answers, first = _time_run(lambda: ask(sample[:FIRST]))
         rest = sample[FIRST:]
         if first > SLOW and len(rest) > SECOND:
@@ -185,7 +190,8 @@ class Rehearsal(Bench):
                 # Of a line through both: what the rows of a batch share, and each one's own.
                 row = (second - first) / (SECOND - FIRST)
                 row = min(max(row, second / SECOND / 2), second / SECOND)
-                return Sampled(answers + more, row, second - row * SECOND)
+                self.shared[base] = 1 - row * SECOND / second
+                return _divide(answers + more, second, self.shared[base])
             answers, rest = answers + more, [row for row in rest if row not in some]
         more, seconds = _time_run(lambda: ask(rest)) if rest else ([], first)
         return Sampled(answers + more, seconds / len(rest or answers))
@@ -284,6 +290,11 @@ class Rehearsal(Bench):
     def _training_tick(self, step: int, steps: int, seconds: float) -> None:
         self._steps.append((step, seconds))
         super()._training_tick(step, steps, seconds)
+
+
+def _divide(answers: list[Answer], seconds: float, shared: float) -> Sampled:
+    """A sample whose last ``SECOND`` rows took so long, a part of which they share."""
+    return Sampled(answers, seconds * (1 - shared) / SECOND, seconds * shared)
 
 
 T = TypeVar("T")
