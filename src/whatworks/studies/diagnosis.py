@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
-from whatworks.analysis.diagnosis.causes import RowDiagnosis, Trial, diagnose_row
+from whatworks.analysis.diagnosis.causes import RowDiagnosis, Trial, diagnose_row, has_answer
 from whatworks.analysis.diagnosis.parts import ChainShares, measure_parts
 from whatworks.analysis.diagnosis.shares import Cells, measure_shares
 from whatworks.base.errors import ArmFailure, arm_failures
@@ -150,18 +150,23 @@ def give_facts(candidate: Candidate, rows: Sequence[Example], task: Task) -> Int
     context = candidate.prompt.context
     if context is None and task.documents:
         context = Context(chunks=chunk(task.documents, size=_PASSAGE_WORDS), k=1)
-    if context is not None and all(_list_evidence(context, row) for row in rows):
-        most = max(len(_list_evidence(context, row)) for row in rows)
+    held = {row.id: len(_list_evidence(context, row)) if context else 0 for row in rows}
+    told = [row for row in rows if not held[row.id]]
+    notes = tuple(Document(id=f"told-{row.id}", text=tell_content(row.target)) for row in told)
+    if context is None or len(told) == len(rows):
+        shown = Context(chunks=notes, k=1, search="lexical", passages="gold")
+    else:
         shown = context.replace(
-            passages="gold", k=most, search="lexical", store="", rerank="", cite=False
+            chunks=(*context.chunks, *notes),
+            passages="gold",
+            k=max(held.values()),
+            search="lexical",
+            store="",
+            rerank="",
+            cite=False,
         )
-        return Intervention(candidate.with_prompt(context=shown), tuple(rows))
-    notes = tuple(Document(id=f"told-{row.id}", text=tell_content(row.target)) for row in rows)
-    notice = Context(chunks=notes, k=1, search="lexical", passages="gold")
-    return Intervention(
-        candidate.with_prompt(context=notice),
-        tuple(row.replace(evidence=(f"told-{row.id}",)) for row in rows),
-    )
+    given = [row if held[row.id] else row.replace(evidence=(f"told-{row.id}",)) for row in rows]
+    return Intervention(candidate.with_prompt(context=shown), tuple(given))
 
 
 def tell_content(target: str) -> str:
@@ -204,16 +209,17 @@ def diagnose_arm(study: Study, run: ArmRun, most: int, watcher: Watcher) -> ArmD
     }
     form = give_form(candidate, examiner, study.task.splits.train)
     cells = 3 if form is not None else 1
-    n = min(len(wrong), most // cells)
+    askable = [answer for answer in wrong if has_answer(answer.example)]
+    n = min(len(askable), most // cells)
     skipped, shares, taken = "", None, 0
     if n < LEAST:
         skipped = (
-            f"{len(wrong)} wrong answers on dev, {LEAST} are needed"
-            if len(wrong) < LEAST
+            f"{len(askable)} wrong answers on dev, {LEAST} are needed"
+            if len(askable) < LEAST
             else f"{cells * LEAST} further answers are needed, {most} are left of a fifth of all"
         )
     else:
-        sample = _draw(wrong, n)
+        sample = _draw(askable, n)
         try:
             with arm_failures():
                 scores = _experiment(study, run, sample, form, watcher)

@@ -98,6 +98,11 @@ def diagnose_row(trial: Trial) -> RowDiagnosis | None:
     return _note(trial, *_presume(trial), False)
 
 
+def has_answer(example: Example) -> bool:
+    """Whether something is to be said: facts can be given to such a row alone."""
+    return example.meta.get("answerable") is not False and not is_abstention(example.target)
+
+
 def _note(trial: Trial, cause: Cause, evidence: str, told: bool) -> RowDiagnosis:
     return RowDiagnosis(
         trial.example.id,
@@ -125,7 +130,7 @@ def _judge_end(trial: Trial) -> _Found:
 
 def _judge_claim(trial: Trial) -> _Found:
     """Answers where there is none, and none where there is one."""
-    unknown = is_abstention(trial.example.target) or trial.example.meta.get("answerable") is False
+    unknown = not has_answer(trial.example)
     abstains = trial.score.kind == "abstained" or is_abstention(trial.answer)
     if unknown and not abstains:
         return "made up", "there is no answer to this row, and it gives one", True
