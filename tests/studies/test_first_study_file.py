@@ -177,6 +177,15 @@ def test_it_runs_and_is_never_overwritten(tmp_path: Path, command: Command) -> N
     out.write_text("mine")
     code, said = command("init", tmp_path / "rows.jsonl", "--out", out)
     assert code == 2 and "there already" in said and out.read_text() == "mine"
+    assert "--force" not in said, "init has no such option"
+
+
+def test_a_folder_takes_the_study_file(tmp_path: Path, command: Command) -> None:
+    save(tmp_path / "rows.jsonl", [SHAPES["questions"][0](i) for i in N])
+    code, said = command("init", tmp_path / "rows.jsonl", "--out", tmp_path / "new" / "tickets")
+    out = tmp_path / "new" / "tickets" / "study.yaml"
+    assert code == 0 and str(out) in said
+    assert read_task(read_study(out), out.parent).splits.train
 
 
 def test_what_cannot_be_guessed_is_said_and_nothing_written(

@@ -87,8 +87,12 @@ def import_(
     print(f"written: {out}; in a study: `task: {{train: {out.name}, metric: ...}}`")
 
 
-def require_absent(path: Path, *, force: bool = False) -> None:
+def require_absent(path: Path, *, force: bool | None = None) -> None:
     """Refuse a file that is there already, before any work is done.
+
+    Args:
+        path: What is to be written.
+        force: Whether it may be replaced; None where the command has no ``--force``.
 
     Raises:
         InputError: If it exists and is not to be replaced.
@@ -96,6 +100,7 @@ def require_absent(path: Path, *, force: bool = False) -> None:
     from whatworks.base.errors import InputError
 
     if path.exists() and not force:
+        other = "" if force is None else ", or add --force"
         raise InputError(
-            "this is there already", place=str(path), remedy="name another file, or add --force"
+            "this is there already", place=str(path), remedy=f"name another file{other}"
         )

@@ -24,7 +24,9 @@ def init(
     files: Annotated[
         list[Path], typer.Argument(help="Rows; and documents, pairs, dev and test files if any")
     ],
-    out: Annotated[Path, typer.Option(help="The study file to write.")] = Path("study.yaml"),
+    out: Annotated[Path, typer.Option(help="The study file to write, or a folder for it.")] = Path(
+        "study.yaml"
+    ),
     model: Annotated[str, typer.Option(help="The model that the study is about.")] = "lab",
     input_: Annotated[
         list[str] | None,
@@ -49,6 +51,8 @@ def init(
     from whatworks.studies.study_schema import make_schema
     from whatworks.studies.study_task import read_task
 
+    if out.suffix not in (".yaml", ".yml"):
+        out /= "study.yaml"
     require_absent(out)
     named: Columns = {"input": input_} if input_ else {}
     named |= {role: name for role, name in (("target", target), ("group", group)) if name}
