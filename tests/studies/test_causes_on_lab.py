@@ -50,7 +50,7 @@ def plant(kind: str) -> tuple[Task, dict[str, str]]:
     else:
         for i, row in enumerate(dev[:RENAMED]):
             causes[row.id] = MISSED
-            asked = row.inputs["text"].replace(row.group, "the one of whom we spoke")
+            asked = row.inputs["text"].replace(row.group or "", "the one of whom we spoke")
             dev[i] = row.replace(inputs={"text": asked})
             assert asked != row.inputs["text"]
     splits = Splits(train=tuple(rest[: len(rest) // 2]), dev=tuple(dev),

@@ -87,6 +87,7 @@ class Context(Frozen):
             et al. 2024); nothing else is.
         cite: Ask for the number of the passage behind the answer.
         allow_unknown: Ask to say so when the passages do not hold the answer.
+        backwards: Show the best last; to measure with.
     """
 
     chunks: tuple[Document, ...]
@@ -99,6 +100,7 @@ class Context(Frozen):
     drop_gold: float = 0.0
     cite: bool = False
     allow_unknown: bool = False
+    backwards: bool = Field(default=False, exclude_if=lambda value: not value)
 
     @property
     def asks(self) -> list[str]:

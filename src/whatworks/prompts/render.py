@@ -30,7 +30,7 @@ class Rendering:
         example: The row asked for.
         messages: What the model reads; the row's target is not among them.
         demonstrations: Those that are shown, in order.
-        passages: Those that are shown, best first; ``[n]`` in the messages is the n-th.
+        passages: Those that are shown, as a rule best first; ``[n]`` in the messages is the n-th.
     """
 
     prompt: Prompt
@@ -69,6 +69,8 @@ def render(prompt: Prompt, example: Example, *, exclude: Collection[Example]) ->
         messages.append(Message(role="assistant", content=demo.target))
     request = list_turns(example)
     passages = _choose_passages(prompt, example, exclude=exclude)
+    if prompt.context is not None and prompt.context.backwards:
+        passages.reverse()
     if passages:
         lines = [f"[{i}] {chunk.passage}" for i, chunk in enumerate(passages, start=1)]
         block = "\n".join(lines) + "\n\n"

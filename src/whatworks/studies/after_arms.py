@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from whatworks.methods.bench.rehearsal import Rehearsal
 from whatworks.studies.diagnosis import MOST, SHARE
+from whatworks.studies.probes import ROWS
 from whatworks.studies.retention import Retention
 from whatworks.studies.study import Study
 
@@ -17,6 +18,8 @@ CELLS = 3
 """Answers to a diagnosed row, at most: with the form, the facts, and both."""
 SUBJECTS = 2
 """Arms that are diagnosed, at most: the baseline and the choice."""
+CHANGES = 6
+"""Changes that the choice is asked with, about: it depends on what its prompt holds."""
 
 
 @dataclass(frozen=True)
@@ -72,5 +75,5 @@ def foresee_diagnosis(study: Study, answers: int, seconds: float) -> float:
         answers: What the arms are asked on dev and test.
         seconds: Of one of their answers.
     """
-    wrong = min(MOST, len(study.task.splits.dev))
-    return min(answers // SHARE, SUBJECTS * CELLS * wrong) * seconds
+    wrong, rows = (min(most, len(study.task.splits.dev)) for most in (MOST, ROWS))
+    return min(answers // SHARE, SUBJECTS * CELLS * wrong + CHANGES * rows) * seconds

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
 from whatworks.analysis.diagnosis.causes import RowDiagnosis, Trial, diagnose_row, has_answer
 from whatworks.analysis.diagnosis.parts import ChainShares, measure_parts
+from whatworks.analysis.diagnosis.probes import Probe
 from whatworks.analysis.diagnosis.shares import Cells, measure_shares
 from whatworks.base.errors import ArmFailure, arm_failures
 from whatworks.base.progress import Phase, Watcher
@@ -29,8 +29,10 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context, Demos
 from whatworks.prompts.render import is_evidence, render_each
 from whatworks.prompts.retrieval import chunk
+from whatworks.studies.answer_sample import draw_answers
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.decisions import ArmRun
+from whatworks.studies.probes import probe_arm
 from whatworks.studies.study import Study
 
 SHARE = 5
@@ -38,6 +40,11 @@ SHARE = 5
 
 LEAST = 6
 """Fewer answers than this show nothing at 95%: the sign-flip test needs six that agree."""
+
+PROBED = 4
+"""One of so many of these answers is for changing one thing of the chosen arm,"""
+PROBES = 24
+"""where it comes to so many: two changes on the fewest rows."""
 
 MOST = 60
 """Wrong answers of an arm that are asked for again, at most."""
@@ -67,9 +74,11 @@ def diagnose_study(
         names: The arms, the first before the others where there are too few answers for all.
         watcher: Shows progress.
     """
-    subjects = [run for name in dict.fromkeys(names) if (run := _find_run(runs, name))]
-    subjects = [run for run in subjects if any(a.score.counted < 1 for a in run.dev)]
+    chosen = [run for name in dict.fromkeys(names) if (run := _find_run(runs, name))]
+    subjects = [run for run in chosen if any(a.score.counted < 1 for a in run.dev)]
     left = count_answers(study, runs) // SHARE
+    kept = left // PROBED if left >= PROBED * PROBES else 0  # for the probes of the last one
+    left -= kept
     diagnoses: list[ArmDiagnosis] = []
     for n, run in enumerate(subjects):
         wrong = sum(answer.score.counted < 1 for answer in run.dev)
@@ -79,7 +88,18 @@ def diagnose_study(
         own = diagnose_arm(study, run, min(share, 3 * MOST), watcher)
         diagnoses.append(own)
         left -= own.taken
+    if chosen and (probes := probe_arm(study, chosen[-1], left + kept, watcher)):
+        diagnoses = _add_probes(diagnoses, chosen[-1], probes)
     return diagnoses
+
+
+def _add_probes(
+    diagnoses: Sequence[ArmDiagnosis], run: ArmRun, probes: tuple[Probe, ...]
+) -> list[ArmDiagnosis]:
+    """The diagnoses with the probes of an arm; it may have none where all its answers are right."""
+    there = [one for one in diagnoses if one.arm == run.arm]
+    own = replace(there[0] if there else ArmDiagnosis(run.arm, len(run.dev)), probes=probes)
+    return [*(one for one in diagnoses if one.arm != run.arm), own]
 
 
 def measure_chains(study: Study, runs: Sequence[ArmRun]) -> list[ChainShares]:
@@ -219,7 +239,7 @@ def diagnose_arm(study: Study, run: ArmRun, most: int, watcher: Watcher) -> ArmD
             else f"{cells * LEAST} further answers are needed, {most} are left of a fifth of all"
         )
     else:
-        sample = _draw(askable, n)
+        sample = draw_answers(askable, n)
         try:
             with arm_failures():
                 scores = _experiment(study, run, sample, form, watcher)
@@ -237,19 +257,6 @@ def diagnose_arm(study: Study, run: ArmRun, most: int, watcher: Watcher) -> ArmD
     facts = "the right passages" if candidate.prompt.context else "the facts"
     facts = facts if memory else "the content"
     return ArmDiagnosis(run.arm, len(run.dev), rows, shares, skipped, facts, taken)
-
-
-def _draw(answers: Sequence[Answer], n: int) -> list[Answer]:
-    """So many answers, of as many groups as can be: rows of one group count as one draw."""
-    shuffled = random.Random("why").sample(list(answers), len(answers))
-    turns: Counter[str] = Counter()
-    order: list[tuple[int, Answer]] = []
-    for answer in shuffled:
-        group = answer.example.group or answer.example.id
-        order.append((turns[group], answer))
-        turns[group] += 1
-    order.sort(key=lambda one: one[0])
-    return [answer for _, answer in order[:n]]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 from whatworks.analysis.comparison import Estimate
 from whatworks.analysis.diagnosis.causes import RowDiagnosis
+from whatworks.analysis.diagnosis.probes import Probe
 from whatworks.analysis.diagnosis.shares import Shares
 from whatworks.base.phrasing import format_count, format_interval, format_points, join_names
+
+TOLD = 2
+"""Probes that the first lines of a report tell of, at most: those that changed most."""
 
 _FIRST = {
     "form": "What {arm} lacks is the form of the answers, not {facts}",
@@ -44,6 +48,7 @@ class ArmDiagnosis:
         facts: What the facts are called: ``the facts`` where they must be known, ``the right
             passages`` where the prompt shows some, else ``the content``.
         taken: How many answers it took.
+        probes: What became of it when one thing was changed.
     """
 
     arm: str
@@ -53,6 +58,7 @@ class ArmDiagnosis:
     skipped: str = ""
     facts: str = "the facts"
     taken: int = 0
+    probes: tuple[Probe, ...] = ()
 
     @property
     def causes(self) -> tuple[CauseCount, ...]:
@@ -76,10 +82,12 @@ class ArmDiagnosis:
 
     @property
     def sentences(self) -> list[str]:
-        """The first sentence and the causes; nothing where every answer is right."""
-        if not self.rows or self.shares is None:
-            return []
-        return [f"{self.headline} {describe_causes(self.causes, self.asked)}"]
+        """The first sentence and the causes, where answers are wrong; what the probes told."""
+        told = sorted((p for p in self.probes if p.meaning), key=lambda p: -abs(p.effect.value))
+        lines = [f"{self.arm}, {probe.in_words}." for probe in told[:TOLD]]
+        if self.rows and self.shares is not None:
+            lines.insert(0, f"{self.headline} {describe_causes(self.causes, self.asked)}")
+        return lines
 
     def _describe_shares(self, shares: Shares) -> str:
         parts = [
