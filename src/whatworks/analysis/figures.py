@@ -17,6 +17,7 @@ from whatworks.analysis.exported import Exported, describe_export
 from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Trace
+from whatworks.analysis.next_step.predictions import Outcome
 from whatworks.analysis.not_worse import NotWorse, NotWorseAnswer
 from whatworks.analysis.recommendation import Recommendation, Ways
 from whatworks.analysis.slices import Slices
@@ -157,6 +158,7 @@ class StudyInfo:
         slices: Columns by whose values the test rows are judged, too.
         diagnosis: Why arms fail on dev, the baseline first.
         parts: What each part of the chains brings on dev.
+        predicted: What further arms were expected to bring there, and what came.
         not_worse: What the study asks of two arms and a margin.
     """
 
@@ -191,6 +193,7 @@ class StudyInfo:
     slices: Sequence[str] = ()
     diagnosis: Sequence[ArmDiagnosis] = ()
     parts: Sequence[ChainShares] = ()
+    predicted: Sequence[Outcome] = ()
     not_worse: Sequence[NotWorse] = ()
 
     @property

@@ -15,6 +15,7 @@ from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
 from whatworks.analysis.exported import choose_seed
 from whatworks.analysis.figures import ArmInfo, StudyInfo, Summary
 from whatworks.analysis.forgetting import Forgetting
+from whatworks.analysis.next_step.predictions import Outcome, describe_outcomes, hold_against
 from whatworks.analysis.summarise import summarise
 from whatworks.app.report.html import write_html
 from whatworks.app.report.progress import RichWatcher
@@ -146,10 +147,14 @@ def _diagnose(
     """Why the baseline and the chosen arm fail on dev; nothing where the study does not ask."""
     if not file.diagnose:
         return []
-    decided = study.folder.decisions()
+    return diagnose_study(study, runs, list_subjects(file, study.folder.decisions()), watcher)
+
+
+def list_subjects(file: StudyFile, decided: Sequence[Decision]) -> list[str]:
+    """The arms that are diagnosed: the baseline and the choice."""
     baseline, _ = choose_baseline(file.baseline, read_arms(file), decided)
     winner = choose_winner(decided, file.rule)
-    return diagnose_study(study, runs, [baseline, *([winner] if winner else [])], watcher)
+    return [baseline, *([winner] if winner else [])]
 
 
 def list_servers(opened: Opened) -> list[EndpointEngine]:
@@ -196,6 +201,10 @@ def summarise_study(folder: StudyFolder, slices: Sequence[str] = ()) -> Summary:
         times = folder.times(since=plan.at)
         outcome = compare_plan(plan, times, [arm.name for arm in finished.arms])
         info = dataclasses.replace(info, plan=outcome)
+    if predicted := compare_predictions(folder):
+        line = describe_outcomes(predicted)
+        findings = [*info.findings, line] if line else info.findings
+        info = dataclasses.replace(info, predicted=predicted, findings=findings)
     if slices:
         info = dataclasses.replace(info, slices=tuple(slices))
     return summarise(
@@ -205,6 +214,15 @@ def summarise_study(folder: StudyFolder, slices: Sequence[str] = ()) -> Summary:
         examples=finished.task.splits.test,
         constant=finished.constant(),
     )
+
+
+def compare_predictions(folder: StudyFolder) -> tuple[Outcome, ...]:
+    """What was expected of further arms, and what came on dev."""
+    by_arm: dict[str, list[float]] = {}
+    for one in folder.decisions():
+        by_arm.setdefault(one.arm, []).append(one.dev_score or 0.0)
+    scores = {arm: mean(own) for arm, own in by_arm.items()}
+    return hold_against(folder.predictions(), scores, folder.times())
 
 
 def _make_study_info(
@@ -243,7 +261,7 @@ def _make_study_info(
         ],
         choose_on="dev and train" if any(one.choice_score for one in decided) else "dev",
         score=file.score,
-        form_methods=_list_form_methods(study),
+        form_methods=list_form_methods(study),
         content_methods=["rag"] if study.task.documents else [],
         constant=study.constant or "",
         prices=price.per_token if price not in (None, FREE) else None,
@@ -297,7 +315,7 @@ def _describe_choice_rows(file: StudyFile, decided: Sequence[Decision]) -> str:
     return f"The choice looked at dev and train rows: {shown}." if shown else ""
 
 
-def _list_form_methods(study: Study) -> list[str]:
+def list_form_methods(study: Study) -> list[str]:
     """What could mend the form of answers: a constraint, tuning, or another prompt."""
     constrained = study.examiner.metric.form is not None
     trains = not study.start.weights.base.startswith(("http://", "https://", "fake"))

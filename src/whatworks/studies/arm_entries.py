@@ -134,11 +134,11 @@ def read_arm(entry: str | dict[str, Any], own: Mapping[str, type[Method]] | None
     trials = _take_number(fields, "trials", spec) or MOST_TRIALS
     model = _take_model(fields, spec)
     decoding = _read_decoding(fields.pop("decoding", None), spec)
-    steps = build_chain(spec, _read_mappings(spec, _gather_own(spec, fields)), trials, own)
+    steps = build_chain(spec, _read_mappings(spec, gather_own(spec, fields)), trials, own)
     return Arm(name=name, chain=steps, rows=rows, decoding=decoding, model=model)
 
 
-def _gather_own(spec: str, fields: dict[str, Any]) -> dict[str, Any]:
+def gather_own(spec: str, fields: dict[str, Any]) -> dict[str, Any]:
     """An arm's keys with the settings of its single method under that method's name."""
     methods = list_methods()
     kind = methods.get(spec)

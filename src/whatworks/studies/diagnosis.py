@@ -22,17 +22,16 @@ from whatworks.base.progress import Phase, Watcher
 from whatworks.data.task import Document, Example, Task
 from whatworks.methods.bench.examiner import Answer, Examiner
 from whatworks.methods.method import Method
-from whatworks.metrics.normalise import normalise
 from whatworks.metrics.score import Score
 from whatworks.models.metering import Budget, Meter
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context, Demos
-from whatworks.prompts.render import is_evidence, render_each
 from whatworks.prompts.retrieval import chunk
 from whatworks.studies.answer_sample import draw_answers
 from whatworks.studies.arm_entries import Arm
 from whatworks.studies.decisions import ArmRun
 from whatworks.studies.probes import probe_arm
+from whatworks.studies.shown_passages import find_evidence, read_passages
 from whatworks.studies.study import Study
 
 SHARE = 5
@@ -212,7 +211,7 @@ def diagnose_arm(study: Study, run: ArmRun, most: int, watcher: Watcher) -> ArmD
     wrong = [answer for answer in run.dev if answer.score.counted < 1.0]
     candidate, examiner = run.candidate, study.examiner_of(run.arm)
     assert candidate is not None
-    passages = _read_passages(candidate, wrong)
+    passages = read_passages(candidate, wrong)
     memory = bool(study.task.documents) or examiner.metric.name == "facts"
     trials = {
         answer.example.id: Trial(
@@ -222,7 +221,7 @@ def diagnose_arm(study: Study, run: ArmRun, most: int, watcher: Watcher) -> ArmD
             metric=examiner.metric.name,
             finish=answer.generation.finish,
             passages=passages.get(answer.example.id),
-            evidence=_find_evidence(answer.example, passages.get(answer.example.id, ())),
+            evidence=find_evidence(answer.example, passages.get(answer.example.id, ())),
             memory=memory and candidate.prompt.context is None,
         )
         for answer in wrong
@@ -325,24 +324,6 @@ def _find_run(runs: Sequence[ArmRun], name: str) -> ArmRun | None:
     own = (run for run in runs if run.arm == name and run.candidate is not None and run.dev)
     # What answers in the place of a model cannot be given anything.
     return next((run for run in own if run.candidate and run.candidate.answerer is None), None)
-
-
-def _read_passages(
-    candidate: Candidate, answers: Sequence[Answer]
-) -> dict[str, tuple[Document, ...]]:
-    """Row to the passages that its prompt showed; {} where prompts show none."""
-    if candidate.prompt.context is None:
-        return {}
-    requests = render_each(candidate.prompt, [answer.example for answer in answers])
-    return {request.example.id: request.passages for request in requests}
-
-
-def _find_evidence(row: Example, passages: Sequence[Document]) -> frozenset[str]:
-    """Those passages that hold a row's answer: by its evidence, else by its target's words."""
-    if row.evidence:
-        return frozenset(p.id for p in passages if is_evidence(p, row))
-    wanted = normalise(row.target)
-    return frozenset(p.id for p in passages if wanted and wanted in normalise(p.passage))
 
 
 def _list_evidence(context: Context, row: Example) -> list[int]:

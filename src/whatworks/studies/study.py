@@ -152,21 +152,7 @@ class Study:
         Everything already on disk is taken from there. A failing arm becomes a row with cause and
         remedy, and the others go on. In a race, an arm that left has no test rows.
         """
-        self.leave_room()
-        dev, race = self.task.splits.dev, None
-        if self.race is not None:
-            race = run_race(self, self.race, dev, self.rule.min_effect, watcher)
-        pairs = [(arm, seed) for arm in self.arms for seed in self.seeds_of(arm)]
-        if race is None:
-            self.ahead.offer(list_units(self))
-            runs = [self.run_whole(arm, seed, watcher) for arm, seed in pairs]
-        else:
-            ran = [race.runs.get((arm.name, seed)) for arm, seed in pairs]
-            runs = [run for run in ran if run is not None]
-        if self.rule.rows != "dev":
-            for run in runs:
-                if not (race and race.left(run.arm)):
-                    ask_train(self, run, self.rule.rows, watcher)
+        runs, race = self.run_on_dev(watcher)
         left = self._decide(runs, race)
         self.ahead.offer(
             [
@@ -184,6 +170,29 @@ class Study:
             note = f"failed: {failures[0]}" if failures else left.get(arm.name, "")
             watcher.done(arm.name, note=note)
         return runs
+
+    def run_on_dev(self, watcher: Watcher) -> tuple[list[ArmRun], Race | None]:
+        """Adapt all arms and ask them dev; nothing is decided, and test stays shut.
+
+        Returns:
+            The runs, and the race where the study races.
+        """
+        self.leave_room()
+        dev, race = self.task.splits.dev, None
+        if self.race is not None:
+            race = run_race(self, self.race, dev, self.rule.min_effect, watcher)
+        pairs = [(arm, seed) for arm in self.arms for seed in self.seeds_of(arm)]
+        if race is None:
+            self.ahead.offer(list_units(self))
+            runs = [self.run_whole(arm, seed, watcher) for arm, seed in pairs]
+        else:
+            ran = [race.runs.get((arm.name, seed)) for arm, seed in pairs]
+            runs = [run for run in ran if run is not None]
+        if self.rule.rows != "dev":
+            for run in runs:
+                if not (race and race.left(run.arm)):
+                    ask_train(self, run, self.rule.rows, watcher)
+        return runs, race
 
     def leave_room(self) -> None:
         """Give answers more room where the first ones of dev show that the model reasons."""

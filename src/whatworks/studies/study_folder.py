@@ -6,6 +6,7 @@
 ``task.json``             the task, its rows split
 ``store/``                candidates, answers, steps and weights by content (``base.store``)
 ``plan.json``             what `whatworks plan` foresaw, if it was asked
+``predictions.json``      what the arms that `whatworks next` proposed were expected to bring
 ``live.jsonl``            what a run does at this moment (``studies.live_log``)
 ``wishes.json``           what a person asks of it meanwhile (``studies.wishes``)
 ``times.jsonl``           wall time of each arm's work, which the plan is compared with
@@ -34,6 +35,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from whatworks.analysis.figures import ArmInfo, StudyInfo
+from whatworks.analysis.next_step.predictions import Prediction
 from whatworks.analysis.result_rows import ResultRow, Results
 from whatworks.base.errors import InputError
 from whatworks.base.lock import LOCK, hold_folder, is_held
@@ -96,6 +98,7 @@ class StudyFolder:
         self._lock = path / LOCK
         self._task = path / "task.json"
         self._plan = path / "plan.json"
+        self._predictions = path / "predictions.json"
         self._decisions = path / "decisions.json"
         self._summary = path / "summary.json"
         self._times = Journal(path / "times.jsonl")
@@ -291,6 +294,18 @@ class StudyFolder:
     def write_plan(self, record: Mapping[str, Any]) -> None:
         """Keep a plan."""
         write_atomic(self._plan, json.dumps(record, indent=1))
+
+    def predictions(self) -> tuple[Prediction, ...]:
+        """What further arms were expected to bring, in the order in which they were proposed."""
+        record = _read_json(self._predictions) if self._predictions.exists() else []
+        return TypeAdapter(tuple[Prediction, ...]).validate_python(record)
+
+    def add_predictions(self, predictions: Sequence[Prediction]) -> None:
+        """Keep what is expected of arms; of one that was proposed before, what was said first."""
+        kept = [*self.predictions()]
+        there = {one.arm for one in kept}
+        kept += [one for one in predictions if one.arm not in there]
+        write_atomic(self._predictions, json.dumps([asdict(one) for one in kept], indent=1))
 
     def write_prompt(self, arm: str, seed: int, text: str) -> None:
         """Keep what the prompt of a run says."""

@@ -24,7 +24,7 @@ class Prediction:
         start: The arm that it changes.
         why: What was measured, and what the arm does about it.
         gain: Its dev score less that of ``start``, expected.
-        seconds: What it is expected to take.
+        seconds: What it is expected to take; None where nothing like it ran.
         usd: Money, where it is paid for.
     """
 
@@ -32,14 +32,15 @@ class Prediction:
     start: str
     why: str
     gain: Estimate
-    seconds: float
+    seconds: float | None
     usd: float = 0.0
 
     @property
     def in_words(self) -> str:
         """One line: ``rag: retrieval finds 61% ...; expected +12 [+5, +20] points; 3 min``."""
         gain = f"{format_points(self.gain.value)} {format_interval(self.gain.low, self.gain.high)}"
-        price = format_duration(self.seconds) + (f", {format_money(self.usd)}" if self.usd else "")
+        taken = "time unknown" if self.seconds is None else format_duration(self.seconds)
+        price = taken + (f", {format_money(self.usd)}" if self.usd else "")
         return f"{self.arm}: {self.why}; expected {gain} points on dev over {self.start}; {price}"
 
 

@@ -14,6 +14,7 @@ from whatworks.app.cli.app import AsJson, app, catch_interrupt
 
 if TYPE_CHECKING:
     from whatworks.analysis.figures import Summary
+    from whatworks.base.progress import Watcher
 
 
 NONE_FINISHED = SHUT = 1
@@ -58,13 +59,20 @@ def run(
     watched: Annotated[
         bool, typer.Option("--watch", help="Show the run on a local page as well.")
     ] = False,
+    auto: Annotated[
+        bool, typer.Option(help="Add the arms that `whatworks next` proposes, round after round.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of --auto, at most.")] = 3,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Of --auto: no arm that is expected to take the study beyond this."),
+    ] = None,
 ) -> None:
     """Run a study: every arm on the same data, a table, and report.html.
 
     Exit code 1 when no arm finished, or the gate is shut.
     """
     from whatworks.app.pipeline.passing import Wanted, write_pages
-    from whatworks.app.run_study import run_study
     from whatworks.base.progress import Silent
 
     arms = tuple(name.strip() for name in only.split(",")) if only else ()
@@ -72,14 +80,14 @@ def run(
     wanted.check()
     path = find_study_file(study, data)
     with catch_interrupt(), _show_page(path, model, out) if watched else nullcontext():
-        summary, page = run_study(
-            path,
-            model=model,
-            only=arms,
-            out=out,
-            jobs=jobs,
-            watcher=Silent() if as_json else None,
-        )
+        told = Silent() if as_json else None
+        if auto:
+            found = _run_rounds(path, arms, rounds, minutes, model=model, out=out, told=told)
+        else:
+            from whatworks.app.run_study import run_study
+
+            found = run_study(path, model=model, only=arms, out=out, jobs=jobs, watcher=told)
+        summary, page = found
     show((summary, page), as_json)
     outcomes = wanted.judge(summary, page.parent)
     write_pages(summary, outcomes, junit, markdown)
@@ -91,6 +99,32 @@ def run(
         print(f"whatworks: the gate is shut: {one.name}: {one.reason}", file=sys.stderr)
     if shut:
         raise typer.Exit(SHUT)
+
+
+def _run_rounds(
+    path: Path,
+    only: tuple[str, ...],
+    rounds: int,
+    minutes: float | None,
+    *,
+    model: str | None,
+    out: Path | None,
+    told: Watcher | None,
+) -> tuple[Summary, Path]:
+    """The study with the arms that are proposed for it.
+
+    Raises:
+        InputError: If only some of its arms are to run.
+    """
+    from whatworks.app.next_step import Limit, run_rounds
+    from whatworks.base.errors import InputError
+
+    if only:
+        raise InputError(
+            "--auto looks at all arms, --only at some", remedy="leave one of the two out"
+        )
+    limit = Limit(rounds, None if minutes is None else 60 * minutes)
+    return run_rounds(path, limit, model=model, out=out, watcher=told)
 
 
 def _show_page(path: Path, model: str | None, out: Path | None) -> AbstractContextManager[None]:

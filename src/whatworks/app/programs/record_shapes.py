@@ -31,6 +31,7 @@ from whatworks.app.programs.study_shapes import (
     Error,
     Gate,
     Init,
+    Next,
     Plan,
     Shape,
     Status,
@@ -42,8 +43,8 @@ JsonSchema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _SHAPES: tuple[type[Shape], ...] = (
-    Check, Plan, Verdict, Compare, Gate, Init, Status, Error, Docs, Slices, Errors, Known, Label,
-    Bootstrap, Review, Export, Import, Cluster, Claims, ClaimsList, LabCheck, LabTrain,
+    Check, Plan, Next, Verdict, Compare, Gate, Init, Status, Error, Docs, Slices, Errors, Known,
+    Label, Bootstrap, Review, Export, Import, Cluster, Claims, ClaimsList, LabCheck, LabTrain,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from whatworks.app.run_study import summarise_study
 from whatworks.base.errors import WhatworksError
 from whatworks.data.task import Task
 from whatworks.studies.checks.finding import CheckFinding
+from whatworks.studies.next_step.proposals import Proposal
 from whatworks.studies.plan import StudyPlan
 from whatworks.studies.study_folder import StudyFolder
 
@@ -93,6 +94,13 @@ def describe_plan(plan: StudyPlan) -> Record:
         "after": asdict(plan.after),
         "reach": list(plan.reach.lines) if plan.reach else [],
     }
+
+
+def describe_next(study: str, proposals: Sequence[Proposal], *, written: bool) -> Record:
+    """``whatworks.next/1``: further arms, each as the study file has it, with what is expected."""
+    arms = [{"entry": one.entry, **asdict(one.prediction)} for one in proposals]
+    written = written and bool(arms)
+    return {"schema": "whatworks.next/1", "study": study, "written": written, "arms": arms}
 
 
 def describe_init(study: str, metric: str) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,6 +66,39 @@ class Plan(Shape):
     after: PlannedAfter
     reach: list[str]
     """What differences the rows can show, in words."""
+
+
+class Expected(Shape):
+    """Shares."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ProposedArm(Shape):
+    """A further arm and what it is expected to bring on dev."""
+
+    entry: str | dict[str, Any]
+    """As the study file has it."""
+    arm: str
+    start: str
+    """The arm that it changes."""
+    why: str
+    gain: Expected
+    """Its dev score less that of `start`."""
+    seconds: float | None
+    """None where nothing like it ran."""
+    usd: float
+
+
+class Next(Shape):
+    """`next`: further arms for a study."""
+
+    study: str
+    written: bool
+    """Whether they are in the study file now."""
+    arms: list[ProposedArm]
 
 
 class JudgedArm(Shape):
