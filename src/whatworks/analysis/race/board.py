@@ -62,7 +62,7 @@ class Drop:
         seeds: Seeds that it was run with.
         planned: Seeds that it might have had.
         spent: Whether it left because the limit of the race was reached.
-        dearer: Whether it takes more than the leader: it had to be better to be worth opening.
+        dearer: Whether it would have been opened if it did not take more than the leader.
     """
 
     arm: str

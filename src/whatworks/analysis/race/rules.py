@@ -139,7 +139,7 @@ def describe_drop(board: Board, leader: str, arm: str) -> Drop:
         high,
         seeds,
         planned,
-        dearer=board.is_dearer(arm, leader),
+        dearer=board.is_dearer(arm, leader) and _is_near(board, leader, arm),
     )
 
 
@@ -199,12 +199,18 @@ def find_contenders(board: Board, leader: str) -> list[str]:
         gap = board.gap(leader, entry.name)
         extra = measure_extra(board, leader, entry.name)
         if priced and board.is_dearer(entry.name, leader):
-            open_ = gap.doubt(-board.min_effect, extra) >= CONTENDER
+            near = gap.doubt(-board.min_effect, extra) >= CONTENDER
         else:
-            open_ = gap.doubt(0.0, extra) >= CONTENDER or gap.mean < board.min_effect
-        if open_:
+            near = _is_near(board, leader, entry.name)
+        if near:
             worth[entry.name] = gap.expect_gain(extra)
     return sorted(worth, key=lambda name: -worth[name])
+
+
+def _is_near(board: Board, leader: str, arm: str) -> bool:
+    """Whether dev can't tell an arm from the leader, prices left out."""
+    gap, extra = board.gap(leader, arm), measure_extra(board, leader, arm)
+    return gap.doubt(0.0, extra) >= CONTENDER or gap.mean < board.min_effect
 
 
 def find_finalists(board: Board, choice: str | None) -> list[str]:
