@@ -48,6 +48,16 @@ class LabelledRow(RenderedRow):
     good: bool
 
 
+class TaughtRow(RenderedRow):
+    """A prompt that the model answers itself, and what a teacher is shown to judge the answer.
+
+    Attributes:
+        shown: The teacher's prompt; that of the row itself where it sees no more.
+    """
+
+    shown: tuple[Message, ...]
+
+
 class PromptRow(RenderedRow):
     """A prompt that the model answers itself; the reward is computed from its example."""
 
@@ -111,6 +121,17 @@ def make_prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[Prompt
     return [
         PromptRow(id=request.example.id, messages=request.messages, example=request.example)
         for request in render_each(prompt, examples)
+    ]
+
+
+def make_taught_rows(
+    prompt: Prompt, teacher: Prompt, examples: Sequence[Example]
+) -> list[TaughtRow]:
+    """One row per example, rendered by the learner's prompt and by the teacher's."""
+    asked, shown = render_each(prompt, examples), render_each(teacher, examples)
+    return [
+        TaughtRow(id=one.example.id, messages=one.messages, shown=more.messages)
+        for one, more in zip(asked, shown, strict=True)
     ]
 
 

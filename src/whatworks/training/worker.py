@@ -28,15 +28,17 @@ from whatworks.base.errors import ArmFailure, get_first_line
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.reward_model import RewardModel, load_scorer
+from whatworks.training.distillation_settings import GKDSettings, SDFTSettings
 from whatworks.training.failure import diagnose
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.labelled_logits import score_labelled
 from whatworks.training.memory import count_rows_in_memory
 from whatworks.training.rows import PairRow
 from whatworks.training.run_folder import AttemptPlan, RunFolder
-from whatworks.training.settings import RLSettings, SDFTSettings, SFTSettings
-from whatworks.training.tokenise import tokenise
-from whatworks.training.trainers import TRAINERS, Setup, Start
+from whatworks.training.settings import RLSettings, SFTSettings
+from whatworks.training.setup import Setup, Start
+from whatworks.training.tokenise import Tokens, tokenise
+from whatworks.training.trainers import TRAINERS
 
 if TYPE_CHECKING:
     from whatworks.training.kl_leash import Leash
@@ -111,8 +113,8 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
     common = _build_common(
         folder, job, plan, rate, steps, _count_most_rows(job, start, max(tokens.lengths))
     )
-    scorer = RewardModel(plan.reward) if plan.reward is not None else None
-    setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
+    setup = _set_up(job, plan, start, tokens, common)
+    scorer = setup.scorer
     trainer = TRAINERS[job.trainer](setup)
     if job.settings.shuffled:
         trainer.train_dataset = RowOrder(
@@ -133,7 +135,7 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
     leash = Leash(job.settings.leash, saved) if isinstance(job.settings, RLSettings) else None
     if leash is not None:
         own.append(leash)
-    if isinstance(job.settings, RLSettings | SDFTSettings):  # they draw answers
+    if isinstance(job.settings, RLSettings | SDFTSettings | GKDSettings):  # they draw answers
         own.insert(0, SeedSteps())
     for callback in (*own, Keep(folder, checkpoints, watch, plan.save_seconds)):
         trainer.add_callback(callback)
@@ -153,6 +155,20 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
         trace=read_trace(trainer.state),
         stopped=stopped,
     )
+
+
+def _set_up(
+    job: TrainingJob, plan: AttemptPlan, start: Start, tokens: Tokens, common: dict[str, Any]
+) -> Setup:
+    """What the trainer is built from, with the second model where the job names one."""
+    packing = plan.packing and job.trainer == "sft"
+    if plan.second is None:
+        return Setup(job, start, tokens, common, packing=packing)
+    if isinstance(job.settings, GKDSettings):
+        folder = models.resolve(plan.second.base)
+        model = models.load_model(folder, dtype=start.model.dtype, device="cpu")
+        return Setup(job, start, tokens, common, teacher=(model, models.load_tokenizer(folder)))
+    return Setup(job, start, tokens, common, RewardModel(plan.second))
 
 
 def _keep_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Checkpoint]) -> str:

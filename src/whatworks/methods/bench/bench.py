@@ -71,7 +71,7 @@ class Fitting:
     settings: AnySettings
     rows: Sequence[RenderedRow]
     method: str
-    reward: Weights | None = None
+    second: Weights | None = None
     patience: int | None = None
 
 
@@ -228,7 +228,7 @@ class Bench:
         rows: Sequence[RenderedRow],
         method: str,
         *,
-        reward: Weights | None = None,
+        second: Weights | None = None,
         patience: int | None = None,
     ) -> list[Weights]:
         """Train ``start``'s weights on rows that it rendered; the weights of each checkpoint.
@@ -242,7 +242,7 @@ class Bench:
             ArmFailure: If memory runs out, the loss diverges or no row fits.
             BudgetExceeded: If training takes longer than the budget leaves.
         """
-        return self._fit(Fitting(start, settings, rows, method, reward, patience))
+        return self._fit(Fitting(start, settings, rows, method, second, patience))
 
     def _fit(self, asked: Fitting) -> list[Weights]:
         start, settings, rows, patience = asked.start, asked.settings, asked.rows, asked.patience
@@ -306,7 +306,7 @@ class Bench:
                 base=resolve(model.base),
                 adapter=model.adapter,
                 folder=folder,
-                reward=self.examiner.files(asked.reward) if asked.reward else None,
+                second=self.examiner.files(asked.second) if asked.second else None,
                 on_progress=self._follow_training,
                 enough=(lambda epoch: waiting.enough(f"epoch-{epoch}")) if asked.patience else None,
             )
