@@ -252,6 +252,7 @@ def _make_study_info(
         curve=file.curve.names if file.curve else (),
         not_worse=file.questions(names),
         curve_arm=file.curve.arm_name if file.curve else "",
+        curve_tokens=file.curve.sizes if file.curve else {},
         shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )
 

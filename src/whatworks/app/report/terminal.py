@@ -212,7 +212,7 @@ def _make_curve_table(curve: Curve) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column(f"{clean(curve.arm)} by rows", min_width=9)
+    table.add_column(f"{clean(curve.arm)} by {curve.unit}", min_width=9)
     for heading in ("score", "to best k-shot", "prompt\ntokens", "time a\nrequest"):
         table.add_column(heading, justify="right", no_wrap=True)
     for point in (*curve.points, *([curve.against] if curve.against else [])):

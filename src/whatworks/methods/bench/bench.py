@@ -25,7 +25,7 @@ from whatworks.methods.bench.provider_tuning import (
 )
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.files import resolve
-from whatworks.models.helper import Helper
+from whatworks.models.helper import Helper, HelperModel
 from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Stage, Weights
 from whatworks.prompts.candidate import Candidate
@@ -142,6 +142,15 @@ class Bench:
     @property
     def _meter(self) -> Meter:
         return Meter(self.budget, self.ledger, self.examiner.engine.price)
+
+    def open_writer(self, start: Candidate) -> Helper:
+        """The start's own model, asked for texts as a helper is; charged as its answers are."""
+        engine, weights = self.examiner.engine, start.weights
+        model = HelperModel(engine, weights, self.examiner.files(weights))
+        return self._make_writer(model)
+
+    def _make_writer(self, model: HelperModel) -> Helper:
+        return Helper(model, self.examiner.store, self._meter)
 
     def dev_score(self, candidate: Candidate) -> float:
         """Mean score on dev, of the kind that counts."""

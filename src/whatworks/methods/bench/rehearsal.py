@@ -30,7 +30,7 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import Generation
 from whatworks.models.files import resolve
-from whatworks.models.helper import DECODING, Helper
+from whatworks.models.helper import DECODING, Helper, HelperModel
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training import launch
@@ -165,6 +165,9 @@ class Rehearsal(Bench):
         self.foreseen += self._last.seconds(count)
         self.spent += time.perf_counter() - began
         return answers
+
+    def _make_writer(self, model: HelperModel) -> Helper:
+        return RehearsedHelper(model, self.examiner.store, self._meter)
 
     def _ask_sample(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
         """Ask a sample for real."""
