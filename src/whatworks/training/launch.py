@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def train(
 def prepare() -> None:
     """Have what all trainings share ready: who times one does not want it in."""
     if not os.environ.get(ACCELERATE):
-        child.prepare(WORKER, {**_ONE_GPU, **_ALWAYS, **os.environ, **_QUIET})
+        child.prepare(WORKER, make_environment(os.environ))
 
 
 def _check(job: TrainingJob, rows: Sequence[RenderedRow], base: Path, adapter: Path | None) -> None:
@@ -202,6 +202,15 @@ def _has_flash_attention() -> bool:
     import torch
 
     return torch.cuda.is_available() and find_spec("flash_attn") is not None
+
+
+def make_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a training process: offline, quiet, and one GPU.
+
+    Args:
+        own: What stands over the defaults, such as this process's.
+    """
+    return {**_ONE_GPU, **_ALWAYS, **own, **_QUIET}
 
 
 def _build_environment(base: Path) -> dict[str, str]:

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
-import select
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,6 +36,7 @@ from whatworks.training.settings import RLSettings, SFTSettings
 from whatworks.training.setup import Setup, Start
 from whatworks.training.tokenise import Tokens, tokenise
 from whatworks.training.trainers import TRAINERS
+from whatworks.training.worker_channel import claim_stdout, end_with_launcher
 
 if TYPE_CHECKING:
     from whatworks.training.kl_leash import Leash
@@ -66,12 +64,12 @@ def preload() -> None:
 
 def main() -> int:
     """Run the training of the folder named on the command line; the process's exit code."""
-    send = _claim_stdout()
+    send = claim_stdout()
     folder = RunFolder(Path(sys.argv[1]))
     try:
         plan = folder.plan()
         assert plan is not None
-        _end_with_launcher()
+        end_with_launcher()
         with folder.lock() if RANK == 0 else contextlib.nullcontext():
             if folder.result() is None:
                 trained = run(folder, plan, send)
@@ -342,18 +340,6 @@ def _can_use_bfloat16(job: TrainingJob) -> bool:
     return taken and bool(can.get("avx512_bf16"))
 
 
-def _claim_stdout() -> Callable[[str, Any], None]:
-    """Keep standard output for messages to the launcher; other prints go to standard error."""
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(kind: str, content: Any) -> None:
-        channel.write(json.dumps({kind: content}) + "\n")
-        channel.flush()
-
-    return send
-
-
 def _let_first_process_first() -> contextlib.AbstractContextManager[Any]:
     """The other processes enter when the first has left."""
     if PROCESSES == 1:
@@ -362,18 +348,6 @@ def _let_first_process_first() -> contextlib.AbstractContextManager[Any]:
     from accelerate import PartialState
 
     return PartialState(cpu=not torch.accelerator.is_available()).main_process_first()
-
-
-def _end_with_launcher() -> None:
-    """End this process when the launcher does: it holds the other end of standard input."""
-
-    def watch() -> None:
-        gone = select.poll()
-        gone.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
-        gone.poll()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

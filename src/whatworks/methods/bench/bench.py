@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note, Trace
@@ -29,6 +31,7 @@ from whatworks.models.helper import Helper, HelperModel
 from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Stage, Weights
 from whatworks.prompts.candidate import Candidate
+from whatworks.training.encoder_fit import EncoderJob, FittedEncoder, fit_encoder, list_folders
 from whatworks.training.job import Trained, TrainingJob, TrainingProgress
 from whatworks.training.launch import train
 from whatworks.training.rows import RenderedRow
@@ -342,6 +345,29 @@ class Bench:
             trained = Trained.model_validate(stored)
         self.ledger.usd += compute_cost(engine.price, trained.tokens) or 0.0
         return trained
+
+    def fit_encoder(self, job: EncoderJob) -> list[Path]:
+        """Tune an encoder in a child process; where it lies after each epoch. Kept by content.
+
+        Raises:
+            ArmFailure: If it cannot be tuned here.
+            BudgetExceeded: If nothing of the budget is left.
+        """
+        self.ledger.require(self.budget)
+        store = self.examiner.store
+        key = hash_content([job.key, __version__])
+        stored = store.read("trained", key)
+        if stored is None:
+            folder = store.workplace(key)
+            with wait_for_lock(folder.with_name(f".{key}.made.lock"), "this encoder"):
+                fitted = fit_encoder(job, folder, partial(self.report, "training"))
+                store.finish(key)
+            store.write("trained", key, fitted.model_dump(mode="json"))
+        else:
+            fitted = FittedEncoder.model_validate(stored)
+        self.ledger.training_seconds += fitted.seconds
+        self.tell(Losses(values=fitted.losses))
+        return list_folders(store.artifact(key), fitted)
 
     def note(self, name: str, value: Any) -> None:
         """Record a figure or a sentence for the report."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from whatworks.base import memory
@@ -35,6 +36,7 @@ from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training import launch
 from whatworks.training import process as child
+from whatworks.training.encoder_fit import EncoderJob
 from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
@@ -223,6 +225,17 @@ class Rehearsal(Bench):
         self.foreseen += seconds
         self.spent += time.perf_counter() - began
         return [pace.weights] * settings.epochs
+
+    def fit_encoder(self, job: EncoderJob) -> list[Path]:
+        """The encoder after a few steps, once for each epoch; a whole tuning is charged."""
+        some = job.pairs[: FEWEST * job.batch_size]
+        began, spent = time.perf_counter(), self.ledger.training_seconds
+        (few,) = super().fit_encoder(job.replace(pairs=some, epochs=1))
+        whole = (self.ledger.training_seconds - spent) * job.epochs * len(job.pairs) / len(some)
+        self.ledger.training_seconds = spent + whole
+        self.foreseen += whole
+        self.spent += time.perf_counter() - began
+        return [few] * job.epochs
 
     def _foresee_there(self, asked: Fitting, engine: EndpointEngine) -> list[Weights]:
         """What a training at the server would cost; how long it takes nobody knows beforehand."""
