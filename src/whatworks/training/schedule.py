@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -12,7 +13,13 @@ from whatworks.training.rows import RenderedRow
 
 Kind = Literal["lora", "full"]
 
-ADAPTER_ONLY = ("rank", "variant")
+RATES: Mapping[Kind, tuple[float, ...]] = {
+    "lora": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+    "full": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
+}
+"""Learning rates that ``search: {learning_rate: auto}`` tries: around the default of models from a
+hidden size of 100 to one of 10,000, as far for the one kind as for the other."""
+ADAPTER_ONLY = ("rank", "variant", "modules")
 """Settings that describe an adapter, and do nothing where none is made."""
 ALPHA = 32
 """Scale of an adapter, which is multiplied by ``ALPHA / rank``: 32 whatever the rank makes the best

@@ -18,6 +18,9 @@ SOFT_RATE = 0.1
 """Default learning rate of a soft prompt: it wants far more than weights do."""
 
 
+Modules = Literal["all", "attention", "mlp"]
+
+
 class SFTSettings(Settings):
     """The knobs of supervised fine-tuning, on (prompt, target).
 
@@ -26,6 +29,8 @@ class SFTSettings(Settings):
             ``ALPHA / sqrt(rank)`` for high ranks (Kalajdzievski 2023); ``dora``, magnitude and
             direction apart, slower (Liu et al. 2024); ``qlora``, on weights in 4 bits (Dettmers
             et al. 2023), which takes an NVIDIA GPU and bitsandbytes.
+        modules: On which linear layers an adapter is put: ``all``, those of ``attention``, or those
+            of the ``mlp`` beside it.
         patience: Stop when dev has not improved for so many epochs; None trains all of them.
     """
 
@@ -33,6 +38,7 @@ class SFTSettings(Settings):
     row: ClassVar[type[RenderedRow]] = TrainingRow
 
     variant: Literal["lora", "rslora", "dora", "qlora"] = "lora"
+    modules: Modules = "all"
     patience: int | None = Field(default=None, ge=1)
 
 

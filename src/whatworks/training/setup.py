@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+from whatworks.base.errors import ArmFailure
 from whatworks.models.reward_model import RewardModel
 from whatworks.training.job import TrainingJob
 from whatworks.training.schedule import ALPHA, Settings
@@ -69,7 +70,9 @@ class Setup:
             lora_alpha=ALPHA,
             use_rslora=variant == "rslora",
             use_dora=variant == "dora",
-            target_modules="all-linear",
+            target_modules=find_modules(self.start.model, settings)
+            if isinstance(settings, SFTSettings) and settings.modules != "all"
+            else "all-linear",
             **_HEADS[self.job.trainer == "reward"],
         )
 
@@ -104,6 +107,35 @@ def _configure_soft_prompt(settings: SoftPromptSettings) -> Any:
     if settings.form == "prefix":
         return PrefixTuningConfig(**arguments)
     return PromptTuningConfig(**arguments, prompt_tuning_init="SAMPLE_VOCAB")
+
+
+def find_modules(model: Any, settings: SFTSettings) -> list[str]:
+    """Names of the linear layers within attention, or beside it; never the output layer.
+
+    Raises:
+        ArmFailure: If the model has none that are called so.
+    """
+    from torch import nn
+
+    output = model.get_output_embeddings()
+    linear = [
+        name
+        for name, module in model.named_modules()
+        if module is not output and (isinstance(module, nn.Linear) or _is_linear(module))
+    ]
+    wanted = settings.modules == "attention"
+    found = [name for name in linear if any("att" in part for part in name.split(".")) == wanted]
+    if not found or len(found) == len(linear):
+        raise ArmFailure(
+            f"the layers of {type(model).__name__} do not tell attention and mlp apart",
+            remedy="use `modules: all`",
+        )
+    return found
+
+
+def _is_linear(module: Any) -> bool:
+    """Whether it is what GPT-2 and its kin have for a linear layer, or one of 4 bits."""
+    return type(module).__name__ in ("Conv1D", "Linear4bit")
 
 
 def build_data_set(columns: dict[str, list[Any]]) -> Any:
