@@ -54,6 +54,7 @@ _BUILT_IN: Mapping[str, str] = {
     "instructions": "instructions:instructions",
     "set": "label_set:label_set",
     "tool_call": "tool_call:tool_call",
+    "end_state": "end_state:end_state",
     "python": "python:python",
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from whatworks.data.near_duplicates import is_repeat, is_same_source
+from whatworks.data.scripted_tools import is_scripted
 from whatworks.data.task import Document, Example, Message, format_transcript
 from whatworks.data.tools import show_tools
 from whatworks.prompts.prompt import BALANCED, MMR, RERANKED, Context, Prompt
@@ -106,6 +107,8 @@ def _choose_demos(
         return []
 
     def may_show(position: int) -> bool:
+        if is_scripted(demos.pool[position]):  # it ends in a state, not in an answer
+            return False
         return not any(is_same_source(demos.pool[position], row) for row in exclude)
 
     if demos.select == "fixed":

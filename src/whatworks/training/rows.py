@@ -11,7 +11,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from whatworks.base.errors import ArmFailure
 from whatworks.base.frozen import Frozen
+from whatworks.data.scripted_tools import is_scripted
 from whatworks.data.task import Example, Message, Pair
 from whatworks.metrics.citations import make_training_target
 from whatworks.prompts.prompt import Prompt
@@ -69,7 +71,15 @@ def make_training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[Trai
 
     A share of the rows with evidence (``Context.drop_gold``) is rendered without it, so that the
     model learns what to do when retrieval fails; ``make_training_target`` decides what they teach.
+
+    Raises:
+        ArmFailure: If a row is played to an end state.
     """
+    if any(is_scripted(example) for example in examples):
+        raise ArmFailure(
+            "rows with a script are played to their end state: there is no answer to learn",
+            remedy="train on logged conversations in a study of their own, and give its model here",
+        )
     without = _drop_gold(prompt)
     prompts = [without if _is_dropped(prompt, e) else prompt for e in examples]
     warm(prompt, [e for e in examples if not e.bare])
