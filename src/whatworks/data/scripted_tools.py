@@ -58,7 +58,7 @@ class ToolScript(Frozen):
 
     state: Mapping[str, str]
     user: tuple[str, ...] = ()
-    tools: Mapping[str, tuple[ToolRule, ...]]
+    tools: Mapping[str, tuple[ToolRule, ...]] = {}
 
 
 def is_scripted(example: Example) -> bool:

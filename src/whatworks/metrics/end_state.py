@@ -6,15 +6,15 @@ many detours is right, and a polite talk that changes the wrong thing is not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from whatworks.base.errors import InputError
 from whatworks.base.phrasing import quote_briefly
 from whatworks.data.scripted_tools import SCRIPT, is_scripted, read_script
 from whatworks.data.task import Example
 from whatworks.metrics.definition import NoOptions, metric
+from whatworks.metrics.json.parse import MalformedJSON, parse
 from whatworks.metrics.score import Score
 
 
@@ -29,7 +29,9 @@ def end_state(example: Example, text: str, options: NoOptions) -> Score:
     wanted = _read_target(example)
     ended = _read(text)
     if ended is None:
-        return Score(0.0, "malformed", "no conversation was played", parts={"state_right": 0.0})
+        return Score(
+            0.0, "malformed", "no state: no conversation was played", parts={"state_right": 0.0}
+        )
     keys = {**wanted, **ended}
     wrong = [key for key in keys if wanted.get(key) != ended.get(key)]
     parts = {"state_right": 1 - len(wrong) / len(keys) if keys else 1.0}
@@ -63,14 +65,17 @@ def _read_target(example: Example) -> Mapping[str, Any]:
 
 
 def _read(text: str) -> Mapping[str, Any] | None:
+    """The state of what ``play_script`` writes, or of an answer that is one."""
     ended = _parse(text)
-    state: Any = None if ended is None else ended.get("state")
-    return state if isinstance(state, dict) else None
+    if ended is None or set(ended) != {"state", "turns"}:
+        return ended
+    state: Any = ended["state"]
+    return cast("Mapping[str, Any]", state) if isinstance(state, Mapping) else None
 
 
 def _parse(text: str) -> Mapping[str, Any] | None:
     try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse(text).value
+    except MalformedJSON:
         return None
-    return value if isinstance(value, dict) else None
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
