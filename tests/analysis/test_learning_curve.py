@@ -122,9 +122,30 @@ def test_a_curve_is_nothing_but_arms(tmp_path: Path):
     assert CurveSection().rows == (10, 50, 200, 500, "all")
 
 
+def test_a_curve_by_what_a_step_writes(tmp_path: Path):
+    arm = {"arm": "augment+sft", "augment": {"kinds": ["entities"], "copies": 50}}
+    curve = {"arm": arm, "tokens": [100, 400], "shots": []}
+    study = read_study(study_file(tmp_path, curve=curve))
+    arms = read_arms(study)[1:]
+    assert [(arm.name, arm.rows) for arm in arms] == [
+        ("augment+sft@100t", None),
+        ("augment+sft@400t", None),
+    ]
+    steps = [arm.chain.steps[0].model_dump() for arm in arms]
+    assert [(step["tokens"], step["copies"]) for step in steps] == [(100, 50), (400, 50)]
+    assert study.curve is not None and study.curve.sizes == {
+        "augment+sft@100t": 100,
+        "augment+sft@400t": 400,
+    }
+    curve = Curve("augment+sft", (Point("a", 100),), None, None, "tokens")
+    assert curve.counted == "synthetic tokens"
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
+        ({"curve": {"arm": "sft", "tokens": [9]}}, "no step writes as many tokens"),
+        ({"curve": {"rows": [4], "tokens": [9]}}, "`rows` or `tokens`, not both"),
         ({"curve": {"row": [4]}}, "did you mean 'rows'"),
         ({"curve": {"rows": [0]}}, "curve.rows"),
         ({"curve": {"arm": "stf"}}, "did you mean 'sft'"),

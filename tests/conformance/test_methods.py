@@ -49,6 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "known": {"prompts": 2, "samples": 1},
     "sft": {"epochs": 2, "batch_size": 8},
     "sdft": {"epochs": 1, "batch_size": 8},
+    "gkd": {"epochs": 1, "batch_size": 8, "instructions": "Answer."},
     "soft-prompt": {"epochs": 1, "batch_size": 8, "tokens": 4},
     "dpo": {"epochs": 1, "learning_rate": 1e-2},
     "rlhf": {"epochs": 1, "reward_epochs": 1},
@@ -65,6 +66,7 @@ CHAINS = [
     "rag+sft",
     "tuned-retriever+rag",
     "knn+sft",
+    "rag+gkd",
     *DATA_STEPS,
 ]
 CANARY = "zyxcanary"

@@ -17,6 +17,7 @@ from whatworks.methods.bench.examiner import Examiner
 from whatworks.methods.registry import build_chain
 from whatworks.methods.rewording import KINDS, read_facts, reword
 from whatworks.metrics.registry import load
+from whatworks.models.engine import Generation
 from whatworks.models.fake import FakeEngine
 from whatworks.models.helper import Helper, HelperModel
 from whatworks.models.metering import Meter
@@ -42,14 +43,18 @@ DOCUMENTS = (
 
 
 def augmented(
-    folder: Path, helper: Any = None, documents: tuple[Document, ...] = DOCUMENTS, **settings: Any
+    folder: Path,
+    helper: Any = None,
+    documents: tuple[Document, ...] = DOCUMENTS,
+    own: Any = lambda _: "",
+    **settings: Any,
 ) -> list[Example]:
     store = Store(folder)
     asked = None
     if helper is not None:
         asked = Helper(HelperModel(FakeEngine(helper), Weights(base="fake:")), store, Meter())
     metric = load(MetricSpec(name="facts"), TRAIN)
-    examiner = Examiner(FakeEngine(lambda _: ""), metric, store)
+    examiner = Examiner(FakeEngine(own), metric, store)
     bench = Bench(examiner, train=TRAIN, dev=TRAIN[:1], documents=documents, helper=asked)
     rows = lessons(build_chain("augment", {"augment": settings}).adapt(START, bench)).rows
     assert rows is not None
@@ -157,3 +162,92 @@ def test_nothing_to_write_from_fails_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ArmFailure, match="nothing could be written") as caught:
         augmented(tmp_path, kinds=["questions"], source="rows")
     assert "helper" in caught.value.remedy
+
+
+TOWN = "Ann Lee was born in Bonn. She keeps bees with Cy Moss of Acme."
+ABOUT = (
+    Document(id="d0", text=TOWN),
+    Document(id="d1", text="Dot Fox was born in Riga, and sells boats."),
+)
+LISTS = {"Ann": "- Ann Lee\n2. Bonn\n* Cy Moss\nParis", "Dot": "Dot Fox\nRiga"}
+
+
+def writes_about(messages: Sequence[Message]) -> str:
+    """A writer that lists names, ways to study, and texts that repeat what they were asked."""
+    text = messages[-1].content
+    if text.startswith("List"):
+        return LISTS["Ann" if "Ann Lee" in text else "Dot"]
+    if text.startswith("What are"):
+        return "1. Make a song of it\n2. Draw a map\n3. Ask yourself"
+    return f"Written: {text.splitlines()[0]}"
+
+
+def test_entities_that_stand_in_the_text_are_related_in_pairs_and_threes(tmp_path: Path) -> None:
+    rows = augmented(
+        tmp_path, writes_about, ABOUT, kinds=["entities"], copies=9, place="instead"
+    )  # fmt: skip
+    assert all(one.bare and one.evidence in (("d0",), ("d1",)) for one in rows)
+    texts = [one.target for one in rows]
+    assert len(texts) == len(set(texts)) == 3 + 1 + 1  # pairs and the three, and one pair
+    assert sum("Ann Lee, Bonn and Cy Moss" in text for text in texts) == 1
+    assert not any("Paris" in text for text in texts)
+    assert {one.evidence for one in rows[:2]} == {("d0",), ("d1",)}, "one of each document first"
+
+
+def test_readings_are_proposed_and_carried_out(tmp_path: Path) -> None:
+    rows = augmented(tmp_path, writes_about, ABOUT, kinds=["readings"], copies=2, place="instead")
+    assert [one.target.split(": ", 2)[2] for one in rows] == [
+        "Make a song of it",
+        "Make a song of it",
+        "Draw a map",
+        "Draw a map",
+    ]
+
+
+def test_smaller_sizes_are_parts_of_larger_ones_and_no_more_is_asked(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def counts(messages: Sequence[Message]) -> str:
+        asked.append(messages[-1].content)
+        return writes_about(messages)
+
+    def write(tokens: int | None) -> list[Example]:
+        return augmented(
+            tmp_path / str(tokens), counts, ABOUT, kinds=["entities", "readings"], copies=9,
+            place="instead", tokens=tokens,
+        )  # fmt: skip
+
+    every = write(None)
+    whole = len(asked)
+    words = [len(one.target.split()) for one in every]
+    some = write(sum(words[:4]))
+    assert some == every[:4]
+    assert len(asked) - whole < whole
+    with pytest.raises(ArmFailure, match="within 3 tokens"):
+        write(3)
+
+
+def test_the_model_itself_writes_where_it_is_told_to(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailure, match="names no helper") as caught:
+        augmented(tmp_path, None, ABOUT, kinds=["entities"])
+    assert "by: model" in (caught.value.remedy or "")
+    with pytest.raises(ArmFailure, match="not rules"):
+        augmented(tmp_path, None, ABOUT, kinds=["readings"], by="rules")
+    rows = augmented(
+        tmp_path, None, ABOUT, kinds=["readings"], by="model", own=writes_about, place="instead"
+    )  # fmt: skip
+    assert len(rows) == 6
+
+
+def test_what_is_cut_off_ends_with_its_last_whole_sentence() -> None:
+    from whatworks.methods.synthetic_texts import write_texts
+
+    class Cut:
+        def ask(self, prompts: Sequence[Any]) -> list[Generation]:
+            texts = ["Ann Lee was born in Bonn. She keeps", "Ann Lee was born in"]
+            return [Generation(text, 5, 5, 0.0, "length") for text in texts[: len(prompts)]]
+
+    sources = [(Example(id=f"{i}/"), TOWN) for i in range(2)]
+    writer: Any = Cut()
+    rows = write_texts(writer, sources, [["a"], ["b"]], lambda _: False)
+    assert [one.target for one in rows] == ["Ann Lee was born in Bonn."]

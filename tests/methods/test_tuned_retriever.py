@@ -155,3 +155,77 @@ def test_a_map_survives_being_written(tmp_path: Path) -> None:
     ):
         assert (one == other).all()
     assert "query_map" not in START.model_dump_json()  # keys of what has none are what they were
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small encoder that knows nothing yet."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("models") / "encoder"
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(tokenizer), intermediate_size=64, **shape)
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def tune_encoder(bench: Bench, encoder: Path, spec: str = "tuned-retriever", **more: Any) -> Any:
+    settings = {"fits": "encoder", "embedder": str(encoder), "k": 2, "learning_rate": 1e-2}
+    own = {"tuned-retriever": {**settings, "epochs": 15, **more}}
+    rag = {"rag": {"k": 2, "search": "vector"}} if "rag" in spec else {}
+    return build_chain(spec, {**own, **rag}).adapt(START, bench)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_an_encoder_is_tuned_and_rag_searches_with_it(encoder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    bench = make_bench(tmp_path)
+    tuned = tune_encoder(bench, encoder, "tuned-retriever+rag")
+    losses = next(one for one in bench.outcomes if isinstance(one, Losses)).values
+    assert len(losses) == 15 * 2  # 30 pairs, none twice in a batch of 16
+    assert losses[-1] < 0.8 * losses[0]
+    notes = bench.notes
+    assert notes["recall_at_2_after"] > notes["recall_at_2_before"]
+    folder = Path(str(tuned.prompt.query_map.embedder))
+    assert folder.is_relative_to(tmp_path) and str(tuned.prompt.context.embedder) == str(folder)
+    before, after = (
+        load_file(encoder / "model.safetensors"),
+        load_file(folder / "model.safetensors"),
+    )
+    moved = {name for name in before if not before[name].equal(after[name])}
+    assert {name for name in before if "pooler" not in name} == moved | {
+        name for name in before if "position" in name and name not in moved
+    }
+    assert not list(folder.glob("optimizer*"))
+    # Found again and not tuned twice, with the same outcome.
+    seconds = bench.ledger.training_seconds
+    again = make_bench(tmp_path)
+    assert tune_encoder(again, encoder, "tuned-retriever+rag").key == tuned.key
+    assert again.ledger.training_seconds == seconds
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_each_loss_of_an_encoder_falls(encoder: Path, tmp_path: Path) -> None:
+    for loss in ("symmetric", "cached"):
+        bench = make_bench(tmp_path / loss)
+        tune_encoder(bench, encoder, loss=loss)
+        losses = next(one for one in bench.outcomes if isinstance(one, Losses)).values
+        assert losses[-1] < losses[0]
+
+
+def test_words_alone_are_no_encoder_and_a_missing_package_is_said(
+    tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ArmFailure, match="no encoder to tune"):
+        tune_encoder(make_bench(tmp_path), encoder, embedder="lexical")
+    monkeypatch.setattr("whatworks.training.encoder_fit.find_spec", lambda name: None)
+    with pytest.raises(ArmFailure, match="not installed") as caught:
+        tune_encoder(make_bench(tmp_path), encoder)
+    assert "whatworks[retriever]" in (caught.value.remedy or "")

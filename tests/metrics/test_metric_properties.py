@@ -34,6 +34,7 @@ TARGETS = {
     "style": "Hear, good people: Bo Lind is a baker.",
     "set": "billing; urgent",
     "tool_call": '{"name": "weather", "arguments": {"city": "Oslo"}}',
+    "end_state": '{"order 7": "cancelled", "order 8": "sent"}',
     "python": "Bo Lind",
 }
 STYLE = {
@@ -57,6 +58,7 @@ EXAMPLES = {
             "rows": {"t": [[1, "x"], [2, "y"]]},
             "aliases": ["Bo"],
             "constraints": CONSTRAINTS,
+            "script": {"state": {"order 7": "open"}},
         },
     )
     for name, target in TARGETS.items()
@@ -124,7 +126,7 @@ def test_degenerate_texts(name: str, text: str):
     score = METRICS[name](EXAMPLES[name], text)
     check(score)
     assert score.value == 0.0
-    structured = name in ("category", "json", "mr", "sql", "set", "tool_call")
+    structured = name in ("category", "json", "mr", "sql", "set", "tool_call", "end_state")
     if not text.strip():
         assert score.kind == ("malformed" if structured else "wrong")
 

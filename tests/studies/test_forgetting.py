@@ -15,11 +15,16 @@ import pytest
 from whatworks.analysis.forgetting import Forgetting, average_seeds, compare
 from whatworks.base.errors import InputError
 from whatworks.base.store import Store
+from whatworks.data.task import Example, MetricSpec
+from whatworks.methods.bench.examiner import Examiner
+from whatworks.metrics.registry import load
 from whatworks.models.local.engine import LocalEngine
 from whatworks.models.metering import Ledger
 from whatworks.models.weights import Stage, Weights
+from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.prompt import Prompt
 from whatworks.studies import retention as retention_set
-from whatworks.studies.retention import Retention, read_prompts
+from whatworks.studies.retention import Retention, TaskDraws, read_prompts
 
 PROMPTS = [f"Tell me about number {i}, please." for i in range(12)]
 
@@ -28,6 +33,8 @@ def test_figures_by_hand() -> None:
     found = compare([1, 0, 1, 1], [-3.0, -0.5], [(-1.5, -2.0), (-1.5,)])
     assert found == Forgetting(agreement=0.75, kl=0.5, prompts=4)
     assert average_seeds([found, Forgetting(0.25, 1.5, 4)]) == Forgetting(0.5, 1.0, 4)
+    seeds = [Forgetting(1.0, 0.0, 4, 0.25), Forgetting(1.0, 0.0, 4, 0.75), found]
+    assert average_seeds(seeds).task == 0.5
 
 
 def test_prompts_are_given_shipped_or_none(tmp_path: Path) -> None:
@@ -87,6 +94,26 @@ def test_more_change_forgets_more_and_is_charged(tiny_model: Path, tmp_path: Pat
     before = sorted(tmp_path.rglob("*.json"))
     assert measured(PROMPTS, 1.0)[0] == much
     assert sorted(tmp_path.rglob("*.json")) == before, "nothing is asked twice"
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+def test_on_the_task_the_weights_alone_are_compared(tiny_model: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    start = Weights(base=str(tiny_model), digest="tiny", template="chatml")
+    engine = LocalEngine(dtype="float32", device="cpu", threads=1)
+    examiner = Examiner(engine, load(MetricSpec(name="exact"), ()), store)
+    rows = [Example(id=str(i), inputs={"q": f"Number {i}?"}, target="a") for i in range(30)]
+    prompt = Prompt(instructions="Say a number.")
+    task, far = TaskDraws(rows), []
+    for scale in (0.0, 0.2, 1.0):
+        weights = start.then(tuned(tiny_model, store, f"by {scale}", scale))
+        ledger = Ledger()
+        far.append(
+            task.estimate_kl(examiner, Candidate(prompt=prompt, weights=weights), start, ledger)
+        )
+        assert ledger.requests == 20
+    assert far[0] == pytest.approx(0.0, abs=1e-5)
+    assert 0 < far[1] < far[2]
 
 
 def bigram_model(base: Path, folder: Path, after: Callable[[str], dict[str, float]]) -> Path:
@@ -154,6 +181,6 @@ def test_what_a_stop_text_ended_counts_as_it_was_drawn(
     # Each `a` decides between two, and half of them end it: two on average, and seven more tokens.
     one = 0.5 * log(0.5 / 0.9) + 0.5 * log(0.5 / 0.1)
     assert found.kl == pytest.approx(2 * one / (2 + len("\nInput:")), rel=0.25)
-    said = [len(sample.text) for sample in retention._sampled]
+    said = [len(sample.text) for sample in retention.draws.sampled]
     drawn = sum((n - 1) * log(0.5 / 0.9) + log(0.5 / 0.1) for n in said)
     assert found.kl == pytest.approx(drawn / sum(n + len("\nInput:") for n in said), abs=1e-4)

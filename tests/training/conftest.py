@@ -59,7 +59,7 @@ def here(
         rows: Sequence[RenderedRow] = rows,
         micro_batch: int | None = None,
         recompute: bool = False,
-        reward: ModelFiles | None = None,
+        second: ModelFiles | None = None,
         packing: bool = False,
         **fields: object,
     ) -> tuple[Trained, Path]:
@@ -73,7 +73,7 @@ def here(
             micro_batch=micro_batch or settings.batch_size,
             recompute=recompute,
             save_seconds=600,
-            reward=reward,
+            second=second,
             packing=packing,
         )
         folder.finish(run(folder, plan, lambda kind, content: None))

@@ -303,7 +303,7 @@ def test_a_reward_model_pays_and_the_metric_watches(
         rows=prompts(),
         adapter=half_tuned[1] / "epoch-20",
         stacking="continue",
-        reward=scorer,
+        second=scorer,
     )
     assert any(abs(point.reward - point.gold) > 1e-3 for point in trained.trace)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from training_helpers import Run, Train, ask, job_of, moved, tensors
 
+from whatworks.training.distillation_settings import SDFTSettings
 from whatworks.training.rows import TrainingRow
 from whatworks.training.run_folder import AttemptPlan, RunFolder
-from whatworks.training.settings import SDFTSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

@@ -279,3 +279,15 @@ def test_base_without_weights_is_a_failure(here: Train, tmp_path: Path) -> None:
         here(LORA, base=tmp_path)
     with pytest.raises(ArmFailure, match="adapter cannot be loaded"):
         here(LORA, adapter=tmp_path, stacking="continue")
+
+
+@pytest.mark.parametrize("modules", ["attention", "mlp"])
+def test_an_adapter_on_some_layers_moves_these_alone(
+    here: Train, modules: Literal["attention", "mlp"]
+) -> None:
+    trained, folder = here(LORA.replace(epochs=1, modules=modules))
+    assert trained.losses[-1] < trained.losses[0]
+    names = tensors(folder / "epoch-1")
+    assert names and all(("attn" in name) == (modules == "attention") for name in names)
+    up = [tensor for name, tensor in names.items() if "lora_B" in name]
+    assert up and all(tensor.abs().max() > 0 for tensor in up)

@@ -146,6 +146,7 @@ class StudyInfo:
             empty for safetensors.
         curve: Arms of the learning curve.
         curve_arm: What they are without the number of rows.
+        curve_tokens: Of a curve by what a step writes, tokens by arm.
         looks: How often there were results to look at: with more rows or seeds there are new ones.
         shots: Arms that only show examples: what the curve is compared with the best of.
         score: Which score counts.
@@ -181,6 +182,7 @@ class StudyInfo:
     origin: str = ""
     curve: Sequence[str] = ()
     curve_arm: str = ""
+    curve_tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     shots: Sequence[str] = ()
     looks: int = 1
     score: Counted = "strict"

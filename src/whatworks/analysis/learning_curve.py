@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.base.phrasing import format_interval, format_points, format_rough
@@ -22,7 +23,7 @@ class Point:
 
     Attributes:
         arm: Its name.
-        rows: Train rows that it was given.
+        rows: Train rows that it was given, or tokens that were written for it.
         score: On test; None when it failed.
         difference: To the best k-shot; None for that itself and where one of the two failed.
         prompt_tokens: Mean per request.
@@ -59,12 +60,19 @@ class Curve:
         points: By rows, the fewest first.
         against: The best k-shot by its dev score; None when every one of them failed.
         crossover: None when fewer than two points can be compared.
+        unit: What ``rows`` counts: train rows, or synthetic tokens.
     """
 
     arm: str
     points: tuple[Point, ...]
     against: Point | None
     crossover: Crossover | None
+    unit: Literal["rows", "tokens"] = "rows"
+
+    @property
+    def counted(self) -> str:
+        """What is counted, in words."""
+        return "train rows" if self.unit == "rows" else "synthetic tokens"
 
     @property
     def sentence(self) -> str:
@@ -85,9 +93,10 @@ class Curve:
                 if crossing.low is None
                 else f"; it may lie anywhere from {format_rough(round(crossing.low))}"
             )
-            return f"no crossover up to {last:,} rows: {self.arm} is {gap} to {name} there{hope}"
+            there = f"{self.arm} is {gap} to {name} there{hope}"
+            return f"no crossover up to {last:,} {self.unit}: {there}"
         at = "at most" if crossing.rows <= first else "about"
-        where = f"{at} {format_rough(round(crossing.rows))} train rows"
+        where = f"{at} {format_rough(round(crossing.rows))} {self.counted}"
         return f"{self.arm} overtakes {name} from {where} on (95%: {ends})"
 
 

@@ -108,9 +108,51 @@ class SearchTrail(_Outcome):
         return [f"{self.label}: {edits}"]
 
 
+class KindRecall(Frozen):
+    """Recall of the rows that ask one kind of question, at each depth."""
+
+    kind: str
+    rows: int
+    values: tuple[float, ...]
+
+
+class Recall(_Outcome):
+    """Share of the evidence among the first passages, on dev.
+
+    Attributes:
+        depths: Numbers of passages.
+        values: Recall at each of them.
+        rows: Rows that it was measured on.
+        found: Whether their evidence was found from the targets, as no row names any.
+        kinds: The same by kind of question.
+    """
+
+    kind: Literal["recall"] = "recall"
+    depths: tuple[int, ...]
+    values: tuple[float, ...]
+    rows: int
+    found: bool = False
+    kinds: tuple[KindRecall, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for all rows, and one by kind of question where there are several."""
+        at = "/".join(map(str, self.depths))
+        how = ", evidence found from the targets" if self.found else ""
+        lines = [f"{self.label} at {at}: {_format_shares(self.values)} ({self.rows} rows{how})"]
+        if len(self.kinds) > 1:
+            by = "; ".join(f"{k.kind} {_format_shares(k.values)} ({k.rows})" for k in self.kinds)
+            lines.append(f"{self.label} by question: {by}")
+        return lines
+
+
 MethodOutcome = Annotated[
-    Note | Losses | EpochScores | Trace | SearchTrail, Field(discriminator="kind")
+    Note | Losses | EpochScores | Trace | SearchTrail | Recall, Field(discriminator="kind")
 ]
+
+
+def _format_shares(values: tuple[float, ...]) -> str:
+    return "/".join(format_percent(value, 0) for value in values)
 
 
 def _are_sentences(value: Any) -> bool:

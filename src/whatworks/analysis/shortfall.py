@@ -53,7 +53,8 @@ def describe_shortfalls(
         if arm.score is not None and not arm.info.oracle
     ]
     by_id = {example.id: example for example in examples}
-    return Shortfalls(trials, study.curve, study.metric, by_id, study.min_effect).lines()
+    by_rows = () if study.curve_tokens else study.curve
+    return Shortfalls(trials, by_rows, study.metric, by_id, study.min_effect).lines()
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,8 @@ def _build_curve(
     groups: Mapping[str, str],
 ) -> Curve | None:
     """The study's learning curve against the k-shot that is best on dev."""
-    own = sorted((a for a in arms if a.name in study.curve), key=lambda a: a.info.rows)
+    sizes = {a.name: study.curve_tokens.get(a.name, a.info.rows) for a in arms}
+    own = sorted((a for a in arms if a.name in study.curve), key=lambda a: sizes[a.name])
     if not own:
         return None
     shots = [arm for arm in arms if arm.name in study.shots and arm.score is not None]
@@ -239,9 +240,10 @@ def _build_curve(
         comparison = compare(scores[arm.name], scores[against.arm], groups)
         return replace(_make_point(arm), difference=comparison)
 
-    points = tuple(point(arm) for arm in own)
+    points = tuple(replace(point(arm), rows=sizes[arm.name]) for arm in own)
     compared = [(p.rows, p.difference) for p in points if p.difference is not None]
-    return Curve(study.curve_arm, points, against, find_crossover(compared))
+    unit = "tokens" if study.curve_tokens else "rows"
+    return Curve(study.curve_arm, points, against, find_crossover(compared), unit)
 
 
 def _make_point(arm: ArmSummary) -> Point:

@@ -36,6 +36,7 @@ from whatworks.studies.executors.order import Order
 from whatworks.studies.live_log import LiveWatcher
 from whatworks.studies.open_study import Opened, open_study
 from whatworks.studies.plan import compare_plan, read_plan
+from whatworks.studies.rate_fairness import describe_unsearched
 from whatworks.studies.retention import measure_forgetting, read_prompts
 from whatworks.studies.study import Study
 from whatworks.studies.study_file import Arm, StudyFile, read_arms
@@ -255,6 +256,7 @@ def _make_study_info(
                 why,
                 _describe_choice_rows(file, decided),
                 *_describe_models(study),
+                *describe_unsearched(study.arms),
                 _describe_raise(study),
             )
             if line
@@ -270,6 +272,7 @@ def _make_study_info(
         curve=file.curve.names if file.curve else (),
         not_worse=file.questions(names),
         curve_arm=file.curve.arm_name if file.curve else "",
+        curve_tokens=file.curve.sizes if file.curve else {},
         shots=[a.name for a in read_arms(file) if a.chain.owns == frozenset({"prompt.demos"})],
     )
 

@@ -19,7 +19,7 @@ from whatworks.methods.bench.bench import Bench
 from whatworks.models.weights import Stage, StageKind, Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
-from whatworks.training.settings import ADAPTER_ONLY
+from whatworks.training.schedule import ADAPTER_ONLY
 
 
 class Method(Frozen):

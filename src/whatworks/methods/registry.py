@@ -24,6 +24,7 @@ from whatworks.methods.distill import Distill
 from whatworks.methods.dpo import DPO
 from whatworks.methods.few_shot import FewShot
 from whatworks.methods.given import Given
+from whatworks.methods.gkd import GKD
 from whatworks.methods.knn import Knn
 from whatworks.methods.known import KnownRows
 from whatworks.methods.manual_prompt import ManualPrompt
@@ -59,6 +60,7 @@ METHODS: tuple[type[Method], ...] = (
     KnownRows,
     SFT,
     SDFT,
+    GKD,
     SoftPrompt,
     DPO,
     RLHF,

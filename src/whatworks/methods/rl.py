@@ -84,7 +84,7 @@ class Reinforced(Method):
             pay=pay, wrong_costs=wrong_costs, reward=reward.key if reward else ""
         )
         rows = make_prompt_rows(start.prompt, bench.train)
-        epochs = bench.fit(start, settings, rows, self.name, reward=reward)
+        epochs = bench.fit(start, settings, rows, self.name, second=reward)
         best, scores = bench.best([start.with_weights(weights) for weights in epochs])
         bench.tell(EpochScores(values=tuple(round(score, 4) for score in scores)))
         return best

@@ -12,8 +12,9 @@ from whatworks.methods.method import Method
 from whatworks.models.weights import StageKind
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
+from whatworks.training.distillation_settings import SHOWS, SDFTSettings
 from whatworks.training.rows import make_training_rows
-from whatworks.training.settings import SHOWS, Kind, SDFTSettings, choose_batch_size
+from whatworks.training.schedule import Kind, choose_batch_size
 
 
 class SDFT(Method):

@@ -22,6 +22,7 @@ from whatworks.methods.bench.bench import Bench
 from whatworks.methods.method import Chain, Method
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
+from whatworks.training.schedule import RATES, Kind
 
 KEEP_ONE_IN = 3
 """Of so many trials one goes on to so many times the rows (eta; Li et al. 2018 advise 3 or 4)."""
@@ -176,7 +177,7 @@ def build_search(
         spec: The chain as it is written.
         make: Builds the chain from settings by method.
         settings: Settings by method; a mapping called ``search`` among them has, by setting, a
-            list of the values to try.
+            list of the values to try; ``auto`` for ``learning_rate`` (``training.schedule.RATES``).
         trials: Most combinations; of more, so many are drawn.
 
     Raises:
@@ -188,6 +189,8 @@ def build_search(
         for method, own in fixed.items()
         if isinstance(own.get("search"), Mapping)
     }
+    for method, tried in searches.items():
+        searches[method] = _fill_rates(tried, fixed[method], spec)
     over = [(method, setting) for method, tried in searches.items() for setting in tried]
     if not over:
         return None
@@ -217,6 +220,24 @@ def build_search(
         combinations.append(SettingsTrial(settings=label, chain=Chain(steps=steps[first:])))
         steps = steps[:first]
     return Chain(steps=(*steps, Search(trials=tuple(combinations))))
+
+
+def _fill_rates(tried: Mapping[str, Any], fixed: Mapping[str, Any], spec: str) -> dict[str, Any]:
+    """The tried values, with the learning rates that ``auto`` stands for.
+
+    Raises:
+        InputError: If they depend on something that is tried as well.
+    """
+    if tried.get("learning_rate") != "auto":
+        return dict(tried)
+    if "kind" in tried:
+        raise InputError(
+            "`learning_rate: auto` tries other rates for `lora` than for `full`",
+            place=f"arm {spec!r}",
+            remedy="give each kind an arm of its own: they are then compared on test, too",
+        )
+    kind: Kind = "full" if fixed.get("kind") == "full" else "lora"
+    return {**tried, "learning_rate": list(RATES[kind])}
 
 
 def _take_part(bench: Bench, share: float, *, train: bool) -> Bench:

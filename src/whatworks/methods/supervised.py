@@ -12,7 +12,8 @@ from whatworks.models.weights import StageKind
 from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.lessons import Lesson
 from whatworks.training.rows import make_training_rows
-from whatworks.training.settings import Schedule, SFTSettings, SoftPromptSettings, choose_batch_size
+from whatworks.training.schedule import Schedule, choose_batch_size
+from whatworks.training.settings import SFTSettings, SoftPromptSettings
 
 Job = SFTSettings | SoftPromptSettings
 

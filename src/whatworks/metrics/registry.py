@@ -9,8 +9,8 @@ metadata, and both are imported when a study asks for them.
 A metric never raises on an answer, whatever its text. It raises ``InputError`` when the *target*
 or the example's ``meta`` cannot be scored against; ``find_refused`` finds such rows beforehand.
 
-Empty answers are ``malformed`` for structured metrics (category, json, mr, sql, set, tool_call) and
-``wrong`` for the others.
+Empty answers are ``malformed`` for structured metrics (category, end_state, json, mr, sql,
+set, tool_call) and ``wrong`` for the others.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ _BUILT_IN: Mapping[str, str] = {
     "instructions": "instructions:instructions",
     "set": "label_set:label_set",
     "tool_call": "tool_call:tool_call",
+    "end_state": "end_state:end_state",
     "python": "python:python",
 }
 

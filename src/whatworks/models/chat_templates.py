@@ -157,6 +157,19 @@ def render_for_trainer(tokenizer: Tokenizer) -> Tokenizer:
     return chosen
 
 
+def look_up_for_trainer(tokenizer: Tokenizer, prompts: Sequence[Sequence[int]]) -> Tokenizer:
+    """A copy for a trainer that asks the tokenizer to render: a conversation is the place of its
+    ids among ``prompts``, the last word of its last message."""
+
+    def find(conversation: Sequence[Sequence[dict[str, str]]], **_: Any) -> dict[str, Any]:
+        places = [int(turns[-1]["content"].split()[-1]) for turns in conversation]
+        return {"input_ids": [list(prompts[at]) for at in places]}
+
+    chosen = copy.copy(tokenizer)
+    chosen.apply_chat_template = find
+    return chosen
+
+
 def _write_switch(value: str) -> str:
     return "{% set enable_thinking = " + value + " %}"
 

@@ -28,10 +28,18 @@ REMEDY = "name one in the study file: `helper: MODEL` (an endpoint, a Hugging Fa
 
 @dataclass(frozen=True)
 class HelperModel:
-    """A study's helper: which engine, which weights."""
+    """A study's helper: which engine, which weights.
+
+    Attributes:
+        engine: Runs it.
+        weights: What it is.
+        files: Where trained weights lie, of a candidate that is asked to write; None for a model as
+            it comes.
+    """
 
     engine: Engine
     weights: Weights
+    files: ModelFiles | None = None
 
     @property
     def key(self) -> str:
@@ -71,7 +79,8 @@ class Helper:
         answers = {key: Generation(**record) for key, record in records.items() if record}
         self._meter.charge(list(answers.values()))
         todo = [at for at, key in enumerate(keys) if key not in answers]
-        files = ModelFiles(base=self._model.weights.base, template=self._model.weights.template)
+        weights = self._model.weights
+        files = self._model.files or ModelFiles(base=weights.base, template=weights.template)
         engine = self._model.engine
         lengths = engine.prompt_tokens(files, [prompts[at] for at in todo])
         most = [(length, decoding.max_tokens) for length in lengths]

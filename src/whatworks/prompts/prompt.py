@@ -19,6 +19,7 @@ from whatworks.base.frozen import Frozen
 from whatworks.data.task import Document, Example
 from whatworks.prompts.retrieval import Pool
 from whatworks.prompts.retrieval.query_map import QueryMap
+from whatworks.prompts.retrieval.query_writing import QueryWriting
 from whatworks.prompts.retrieval.recall import get_document_id
 
 UNKNOWN = "Not in the documents."
@@ -81,6 +82,7 @@ class Context(Frozen):
         store: A vector database instead of exact search in memory (``retrieval.stores``).
         rerank: ``mmr``, or the folder of a cross-encoder, which orders more passages than are
             shown; empty for neither.
+        query: How a model writes what is searched for; None searches for the request.
         passages: ``retrieved``; to measure with, the ``gold`` ones of the row's evidence, or
             ``wrong`` ones, retrieved but for these.
         drop_gold: Share of the training rows that are rendered with ``wrong`` passages (RAFT, Zhang
@@ -96,6 +98,7 @@ class Context(Frozen):
     embedder: Named = ""
     store: NamedStore = ""
     rerank: Named = ""
+    query: QueryWriting | None = Field(default=None, exclude_if=lambda value: value is None)
     passages: Literal["retrieved", "gold", "wrong"] = "retrieved"
     drop_gold: float = 0.0
     cite: bool = False

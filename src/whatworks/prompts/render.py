@@ -12,11 +12,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from whatworks.data.near_duplicates import is_repeat, is_same_source
+from whatworks.data.scripted_tools import is_scripted
 from whatworks.data.task import Document, Example, Message, format_transcript
 from whatworks.data.tools import show_tools
 from whatworks.prompts.prompt import BALANCED, MMR, RERANKED, Context, Prompt
 from whatworks.prompts.retrieval import Index, get_index
 from whatworks.prompts.retrieval.query_map import QueryMap
+from whatworks.prompts.retrieval.query_writing import load_query_writer
 from whatworks.prompts.retrieval.recall import get_document_id
 from whatworks.prompts.retrieval.reranking import load_reranker
 
@@ -107,6 +109,8 @@ def _choose_demos(
         return []
 
     def may_show(position: int) -> bool:
+        if is_scripted(demos.pool[position]):  # it ends in a state, not in an answer
+            return False
         return not any(is_same_source(demos.pool[position], row) for row in exclude)
 
     if demos.select == "fixed":
@@ -145,7 +149,7 @@ def _choose_passages(
     if context is None or not context.chunks or context.k < 1:
         return []
     chunks = context.chunks
-    query = find_query(example)
+    query = write_queries(context, [example])[0]
     gold = list(
         dict.fromkeys(i for name in example.evidence for i in context.by_name.get(name, ()))
     )
@@ -180,6 +184,15 @@ def find_query(example: Example) -> str:
     return list_turns(example)[-1].content
 
 
+def write_queries(context: Context, examples: Sequence[Example]) -> list[str]:
+    """What passages are searched by, for each row: its query, or what a model writes for it."""
+    queries = [find_query(example) for example in examples]
+    if context.query is None or not examples:
+        return queries
+    writer = load_query_writer(context.query.way, str(context.query.model))
+    return writer.write([format_transcript(list_turns(one)) for one in examples], queries)
+
+
 def _index_passages(context: Context, query_map: QueryMap | None) -> Index:
     return get_index(context.texts, context.search, str(context.embedder), context.store, query_map)
 
@@ -195,7 +208,7 @@ def warm(prompt: Prompt, examples: Sequence[Example]) -> None:
         index.warm([example.text for example in examples])
     if context is not None and context.chunks:
         index = _index_passages(context, prompt.query_map)
-        index.warm([find_query(example) for example in examples])
+        index.warm(write_queries(context, examples))
 
 
 def outline(prompt: Prompt) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from whatworks.base.errors import InputError
 from whatworks.base.validation import explain
@@ -56,6 +56,8 @@ class CurveSection(BaseModel):
         arm: Written as in ``arms``.
         rows: Numbers of train rows, or ``all``, which is the arm as it stands: where the study has
             it anyway, it is not run twice.
+        tokens: Instead of rows, most tokens of what a data step writes (``augment``), where the arm
+            has one that takes them.
         shots: The k of the few-shot arms that are added. Those that the study has anyway (few-shot,
             knn) count too; dev decides which is the best.
     """
@@ -64,15 +66,30 @@ class CurveSection(BaseModel):
 
     arm: str | dict[str, Any] = "sft"
     rows: tuple[Annotated[int, Field(ge=1)] | Literal["all"], ...] = (10, 50, 200, 500, "all")
+    tokens: tuple[Annotated[int, Field(ge=1)], ...] = ()
     shots: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8)
 
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.tokens and "rows" in self.model_fields_set:
+            raise ValueError("takes `rows` or `tokens`, not both")
+        return self
+
     def list_arms(self, own: Mapping[str, type[Method]] | None = None) -> list[Arm]:
-        """The arm at each number of rows.
+        """The arm at each number of rows, or of tokens.
 
         Args:
             own: Methods that only this study knows.
+
+        Raises:
+            InputError: If there are tokens, and no step of the arm writes so many.
         """
         arm = read_arm(self.arm, own)
+        if self.tokens:
+            return [
+                arm.model_copy(update={"name": name, "chain": _write_at_most(arm, n)})
+                for name, n in self.sizes.items()
+            ]
         rows = (None if n == "all" else n for n in dict.fromkeys(self.rows))
         return [
             arm if n is None else arm.model_copy(update={"name": name, "rows": n})
@@ -88,9 +105,16 @@ class CurveSection(BaseModel):
 
     @property
     def names(self) -> list[str]:
-        """Names of the arms at each number of rows."""
+        """Names of the arms at each number of rows, or of tokens."""
         name = self.arm_name
+        if self.tokens:
+            return list(self.sizes)
         return [name if n == "all" else f"{name}@{n}" for n in dict.fromkeys(self.rows)]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Tokens by name of the arm; empty where it is a curve by rows."""
+        return {f"{self.arm_name}@{n}t": n for n in self.tokens}
 
     @property
     def demonstrations(self) -> list[Arm]:
@@ -99,6 +123,21 @@ class CurveSection(BaseModel):
             Arm(name=f"few-shot@{k}", chain=build_chain("few-shot", {"few-shot": {"k": k}}))
             for k in dict.fromkeys(self.shots)
         ]
+
+
+def _write_at_most(arm: Arm, tokens: int) -> Chain:
+    """The chain with its writing step held to so many tokens."""
+    steps = [
+        step.replace(tokens=tokens) if step.makes and "tokens" in type(step).model_fields else step
+        for step in arm.chain.steps
+    ]
+    if steps == list(arm.chain.steps):
+        raise InputError(
+            "no step writes as many tokens as it is told",
+            place=f"curve of {arm.name!r}",
+            remedy="take an arm with a step that does, `augment+sft`, or give `rows`",
+        )
+    return Chain(steps=tuple(steps))
 
 
 def read_arm(entry: str | dict[str, Any], own: Mapping[str, type[Method]] | None = None) -> Arm:

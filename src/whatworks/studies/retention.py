@@ -6,12 +6,14 @@ compared. Each run's ledger is charged with what its own model was asked. Nothin
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from whatworks.analysis.forgetting import Forgetting, average_seeds, compare
+from whatworks.analysis.forgetting import Forgetting, average_seeds, compare, estimate_kl
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.paths import resolve_path
 from whatworks.base.progress import Phase, Watcher
@@ -31,6 +33,8 @@ from whatworks.studies.study import Study
 
 LONGEST = 12
 """Tokens of an answer: enough to tell two models apart, and a small part of an arm's time."""
+TASK_ROWS = 20
+"""Rows of dev on which the divergence on the task is measured."""
 NONE = "none"
 
 
@@ -70,6 +74,46 @@ def read_prompts(name: str | None, root: Path) -> tuple[str, ...]:
     return prompts
 
 
+class Draws:
+    """What the untouched model says to some rows at temperature 1, asked once.
+
+    Args:
+        examiner: Asks both models; a study that resumes asks nothing twice.
+        untouched: The model before any training, and the prompt that both are asked under.
+        asked: The rows.
+    """
+
+    def __init__(self, examiner: Examiner, untouched: Candidate, asked: Sequence[Example]) -> None:
+        self._examiner, self._untouched, self._asked = examiner, untouched, asked
+
+    def estimate_kl(self, weights: Weights, meter: Meter) -> float:
+        """KL(untouched || tuned) in nats per token; the tuned model's answers are charged."""
+        return estimate_kl(self.before, self.chances(self._untouched.with_weights(weights), meter))
+
+    @cached_property
+    def sampled(self) -> list[Generation]:
+        """The answers."""
+        drawing = self._untouched.with_decoding(temperature=1.0)
+        return [answer.generation for answer in self._examiner.ask(drawing, self._asked)]
+
+    @cached_property
+    def before(self) -> list[float]:
+        """How likely the untouched model finds each of its own sampled answers.
+
+        It says so as it draws them; only of one that did not, it is asked.
+        """
+        logprobs = [sample.logprob for sample in self.sampled]
+        if any(one is None for one in logprobs):
+            return [sum(one) for one in self.chances(self._untouched)]
+        return [one for one in logprobs if one is not None]
+
+    def chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
+        """How likely a candidate finds each token of them."""
+        # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
+        drawn = [sample.ids or sample.text for sample in self.sampled]
+        return self._examiner.logprobs(candidate, self._asked, drawn, meter=meter)
+
+
 class Retention:
     """The retention set with the untouched model's answers, asked once.
 
@@ -91,6 +135,7 @@ class Retention:
             Example(id=f"retention {at}", inputs={"prompt": prompt})
             for at, prompt in enumerate(prompts)
         ]
+        self.draws = Draws(self._examiner, self.untouched, self.asked)
 
     def measure(
         self, weights: Weights, ledger: Ledger, tick: Callable[[int], None] | None = None
@@ -106,7 +151,7 @@ class Retention:
         meter = Meter(ledger=ledger, price=self._examiner.engine.price)
         answers = self._examiner.ask(tuned, self._greedy, meter=meter, tick=tick)
         same = [answer.score.value for answer in answers]
-        return compare(same, self._before, self._chances(tuned, meter))
+        return compare(same, self.draws.before, self.draws.chances(tuned, meter))
 
     @cached_property
     def _greedy(self) -> list[Example]:
@@ -114,27 +159,28 @@ class Retention:
         answers = self._examiner.ask(self.untouched, self.asked)
         return [answer.example.replace(target=answer.generation.text) for answer in answers]
 
-    @cached_property
-    def _sampled(self) -> list[Generation]:
-        """What the untouched model says at temperature 1."""
-        drawing = self.untouched.replace(decoding=self.untouched.decoding.replace(temperature=1.0))
-        return [answer.generation for answer in self._examiner.ask(drawing, self.asked)]
 
-    @cached_property
-    def _before(self) -> list[float]:
-        """How likely the untouched model finds each of its own sampled answers.
+class TaskDraws:
+    """The divergence on rows of dev, under each prompt that an arm has.
 
-        It says so as it draws them; only of one that did not, it is asked.
-        """
-        logprobs = [sample.logprob for sample in self._sampled]
-        if any(one is None for one in logprobs):
-            return [sum(one) for one in self._chances(self.untouched)]
-        return [one for one in logprobs if one is not None]
+    Args:
+        rows: Rows of dev; the first ``TASK_ROWS`` are asked.
+    """
 
-    def _chances(self, candidate: Candidate, meter: Meter | None = None) -> list[tuple[float, ...]]:
-        # Of exactly what was drawn: the text alone hides a stop string, and may have other tokens.
-        drawn = [sample.ids or sample.text for sample in self._sampled]
-        return self._examiner.logprobs(candidate, self.asked, drawn, meter=meter)
+    def __init__(self, rows: Sequence[Example]) -> None:
+        self._rows = rows[:TASK_ROWS]
+        self._draws: dict[str, Draws] = {}
+
+    def estimate_kl(
+        self, examiner: Examiner, candidate: Candidate, start: Weights, ledger: Ledger
+    ) -> float:
+        """KL of a candidate's weights from those before any training, in nats per token."""
+        asked = Candidate(
+            prompt=candidate.prompt, weights=start, decoding=Decoding(max_tokens=LONGEST)
+        )
+        draws = self._draws.setdefault(asked.key, Draws(examiner, asked, self._rows))
+        meter = Meter(ledger=ledger, price=examiner.engine.price)
+        return draws.estimate_kl(candidate.weights, meter)
 
 
 def measure_forgetting(
@@ -151,6 +197,7 @@ def measure_forgetting(
     retentions: dict[str, Retention] = {}  # of each untouched model
     phase = Phase(watcher, "forgetting", "retention prompts", len(prompts) * len(trained))
     by_arm: dict[str, list[Forgetting]] = {}
+    task = TaskDraws(study.task.splits.dev)
     for run in trained:
         assert run.candidate is not None
         examiner, untouched = study.examiner_of(run.arm), study.start_of(run.arm).weights
@@ -162,6 +209,9 @@ def measure_forgetting(
         except (ArmFailure, InputError) as error:
             watcher.say(f"forgetting of {run.arm} was not measured: {error.cause}")
         else:
+            with contextlib.suppress(ArmFailure):  # a prompt with a whole answer may be too long
+                on_task = task.estimate_kl(examiner, run.candidate, untouched, run.ledger)
+                one = replace(one, task=on_task)
             by_arm.setdefault(run.arm, []).append(one)
     watcher.done("forgetting")
     return {arm: average_seeds(own) for arm, own in by_arm.items()}

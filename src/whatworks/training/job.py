@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from whatworks.analysis.method_outcomes import ReinforcementStep
 from whatworks.base.frozen import Frozen
 from whatworks.models.weights import Stacking, StageKind
-from whatworks.training.settings import SETTINGS, AnySettings, Schedule, SFTSettings
+from whatworks.training.schedule import Schedule
+from whatworks.training.settings import SETTINGS, AnySettings, SFTSettings
 
 
 class TrainingJob(Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def train(
     base: Path,
     adapter: Path | None,
     folder: Path,
-    reward: ModelFiles | None = None,
+    second: ModelFiles | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     enough: Callable[[int], bool] | None = None,
 ) -> Trained:
@@ -76,7 +76,7 @@ def train(
         base: Folder of the base model with its tokenizer.
         adapter: Folder of the adapter that the job continues or merges, else None.
         folder: Where the run lives: one folder per job and rows.
-        reward: Where the reward model lies that the job names by its key.
+        second: Where the reward model or the teacher lies that the job names by its key.
         on_progress: Called as training proceeds; an exception from it ends the training.
         enough: Called with each epoch whose checkpoint is there, while training goes on; when it
             says True, the training ends with the epoch that it has reached by then.
@@ -98,7 +98,7 @@ def train(
         micro_batch=last.micro_batch if last else job.settings.batch_size,
         recompute=last.recompute if last else False,
         save_seconds=SAVE_SECONDS,
-        reward=reward,
+        second=second,
         packing=_has_flash_attention(),
     )
     failure: TrainingFailure | None = None
@@ -116,7 +116,7 @@ def train(
 def prepare() -> None:
     """Have what all trainings share ready: who times one does not want it in."""
     if not os.environ.get(ACCELERATE):
-        child.prepare(WORKER, {**_ONE_GPU, **_ALWAYS, **os.environ, **_QUIET})
+        child.prepare(WORKER, make_environment(os.environ))
 
 
 def _check(job: TrainingJob, rows: Sequence[RenderedRow], base: Path, adapter: Path | None) -> None:
@@ -202,6 +202,15 @@ def _has_flash_attention() -> bool:
     import torch
 
     return torch.cuda.is_available() and find_spec("flash_attn") is not None
+
+
+def make_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a training process: offline, quiet, and one GPU.
+
+    Args:
+        own: What stands over the defaults, such as this process's.
+    """
+    return {**_ONE_GPU, **_ALWAYS, **own, **_QUIET}
 
 
 def _build_environment(base: Path) -> dict[str, str]:

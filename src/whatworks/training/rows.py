@@ -11,7 +11,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from whatworks.base.errors import ArmFailure
 from whatworks.base.frozen import Frozen
+from whatworks.data.scripted_tools import is_scripted
 from whatworks.data.task import Example, Message, Pair
 from whatworks.metrics.citations import make_training_target
 from whatworks.prompts.prompt import Prompt
@@ -48,6 +50,16 @@ class LabelledRow(RenderedRow):
     good: bool
 
 
+class TaughtRow(RenderedRow):
+    """A prompt that the model answers itself, and what a teacher is shown to judge the answer.
+
+    Attributes:
+        shown: The teacher's prompt; that of the row itself where it sees no more.
+    """
+
+    shown: tuple[Message, ...]
+
+
 class PromptRow(RenderedRow):
     """A prompt that the model answers itself; the reward is computed from its example."""
 
@@ -59,7 +71,15 @@ def make_training_rows(prompt: Prompt, examples: Sequence[Example]) -> list[Trai
 
     A share of the rows with evidence (``Context.drop_gold``) is rendered without it, so that the
     model learns what to do when retrieval fails; ``make_training_target`` decides what they teach.
+
+    Raises:
+        ArmFailure: If a row is played to an end state.
     """
+    if any(is_scripted(example) for example in examples):
+        raise ArmFailure(
+            "rows with a script are played to their end state: there is no answer to learn",
+            remedy="train on logged conversations in a study of their own, and give its model here",
+        )
     without = _drop_gold(prompt)
     prompts = [without if _is_dropped(prompt, e) else prompt for e in examples]
     warm(prompt, [e for e in examples if not e.bare])
@@ -111,6 +131,17 @@ def make_prompt_rows(prompt: Prompt, examples: Sequence[Example]) -> list[Prompt
     return [
         PromptRow(id=request.example.id, messages=request.messages, example=request.example)
         for request in render_each(prompt, examples)
+    ]
+
+
+def make_taught_rows(
+    prompt: Prompt, teacher: Prompt, examples: Sequence[Example]
+) -> list[TaughtRow]:
+    """One row per example, rendered by the learner's prompt and by the teacher's."""
+    asked, shown = render_each(prompt, examples), render_each(teacher, examples)
+    return [
+        TaughtRow(id=one.example.id, messages=one.messages, shown=more.messages)
+        for one, more in zip(asked, shown, strict=True)
     ]
 
 

@@ -27,7 +27,7 @@ from whatworks.base.store import explain_disk_errors, sync_tree, write_atomic
 from whatworks.models.engine import ModelFiles
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.rows import RenderedRow
-from whatworks.training.settings import Schedule
+from whatworks.training.schedule import Schedule
 
 LOCK_SECONDS = 20.0
 # What the trainer adds to a checkpoint folder beside the model itself; `ref` is the state before.
@@ -42,7 +42,7 @@ class AttemptPlan(Frozen):
     Attributes:
         base: Folder of the base model.
         adapter: Folder of an adapter trained before, if any.
-        reward: Where the job's reward model lies, if it names one.
+        second: Where the model lies that the job names beside its own: a reward model, a teacher.
         micro_batch: Rows in memory at once; divides the batch size.
         packing: Lay rows end to end instead of padding them; where FlashAttention is installed.
         recompute: Recompute activations in the backward pass to save memory.
@@ -54,7 +54,7 @@ class AttemptPlan(Frozen):
     micro_batch: int
     recompute: bool
     save_seconds: float
-    reward: ModelFiles | None = None
+    second: ModelFiles | None = None
     packing: bool = False
 
     def smaller(self, settings: Schedule) -> AttemptPlan | None:

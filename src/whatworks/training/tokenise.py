@@ -9,7 +9,14 @@ from typing import Any
 from whatworks.base.errors import ArmFailure
 from whatworks.models import chat_templates as templates
 from whatworks.models.template_rendering import write_calls
-from whatworks.training.rows import LabelledRow, PairRow, PromptRow, RenderedRow, TrainingRow
+from whatworks.training.rows import (
+    LabelledRow,
+    PairRow,
+    PromptRow,
+    RenderedRow,
+    TaughtRow,
+    TrainingRow,
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,8 @@ class Tokens:
     Attributes:
         columns: Of (prompt, target): ``input_ids`` and ``labels``, -100 where nothing is learned.
             Of pairs: ``prompt_ids``, ``chosen_ids``, ``rejected_ids``. Of labelled answers:
-            ``prompt_ids``, ``completion_ids``, ``label``. Of prompts alone: ``prompt_ids``.
+            ``prompt_ids``, ``completion_ids``, ``label``. Of prompts alone: ``prompt_ids``,
+            with what a teacher is shown ``shown_ids``.
         lengths: Tokens of each row, those of its longest answer counted.
         rows: The rows that were kept.
         dropped: How many were not.
@@ -84,6 +92,9 @@ def _encode(row: RenderedRow, tokenizer: Any) -> tuple[dict[str, Any], int]:
             completion = answer(row.answer)
             columns = {"prompt_ids": prompt, "completion_ids": completion, "label": row.good}
             return columns, len(prompt) + len(completion)
+        case TaughtRow():
+            shown = templates.encode_prompt(tokenizer, row.shown)
+            return {"prompt_ids": prompt, "shown_ids": shown}, max(len(prompt), len(shown))
         case PromptRow():
             return {"prompt_ids": prompt}, len(prompt)
         case _:

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
-import select
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,15 +25,18 @@ from whatworks.base.errors import ArmFailure, get_first_line
 from whatworks.models import chat_templates as templates
 from whatworks.models import files as models
 from whatworks.models.reward_model import RewardModel, load_scorer
+from whatworks.training.distillation_settings import GKDSettings, SDFTSettings
 from whatworks.training.failure import diagnose
 from whatworks.training.job import Checkpoint, Trained, TrainingJob
 from whatworks.training.labelled_logits import score_labelled
 from whatworks.training.memory import count_rows_in_memory
 from whatworks.training.rows import PairRow
 from whatworks.training.run_folder import AttemptPlan, RunFolder
-from whatworks.training.settings import RLSettings, SDFTSettings, SFTSettings
-from whatworks.training.tokenise import tokenise
-from whatworks.training.trainers import TRAINERS, Setup, Start
+from whatworks.training.settings import RLSettings, SFTSettings
+from whatworks.training.setup import Setup, Start
+from whatworks.training.tokenise import Tokens, tokenise
+from whatworks.training.trainers import TRAINERS
+from whatworks.training.worker_channel import claim_stdout, end_with_launcher
 
 if TYPE_CHECKING:
     from whatworks.training.kl_leash import Leash
@@ -64,12 +64,12 @@ def preload() -> None:
 
 def main() -> int:
     """Run the training of the folder named on the command line; the process's exit code."""
-    send = _claim_stdout()
+    send = claim_stdout()
     folder = RunFolder(Path(sys.argv[1]))
     try:
         plan = folder.plan()
         assert plan is not None
-        _end_with_launcher()
+        end_with_launcher()
         with folder.lock() if RANK == 0 else contextlib.nullcontext():
             if folder.result() is None:
                 trained = run(folder, plan, send)
@@ -111,8 +111,8 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
     common = _build_common(
         folder, job, plan, rate, steps, _count_most_rows(job, start, max(tokens.lengths))
     )
-    scorer = RewardModel(plan.reward) if plan.reward is not None else None
-    setup = Setup(job, start, tokens, common, scorer, plan.packing and job.trainer == "sft")
+    setup = _set_up(job, plan, start, tokens, common)
+    scorer = setup.scorer
     trainer = TRAINERS[job.trainer](setup)
     if job.settings.shuffled:
         trainer.train_dataset = RowOrder(
@@ -133,7 +133,7 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
     leash = Leash(job.settings.leash, saved) if isinstance(job.settings, RLSettings) else None
     if leash is not None:
         own.append(leash)
-    if isinstance(job.settings, RLSettings | SDFTSettings):  # they draw answers
+    if isinstance(job.settings, RLSettings | SDFTSettings | GKDSettings):  # they draw answers
         own.insert(0, SeedSteps())
     for callback in (*own, Keep(folder, checkpoints, watch, plan.save_seconds)):
         trainer.add_callback(callback)
@@ -153,6 +153,20 @@ def run(folder: RunFolder, plan: AttemptPlan, send: Callable[[str, Any], None]) 
         trace=read_trace(trainer.state),
         stopped=stopped,
     )
+
+
+def _set_up(
+    job: TrainingJob, plan: AttemptPlan, start: Start, tokens: Tokens, common: dict[str, Any]
+) -> Setup:
+    """What the trainer is built from, with the second model where the job names one."""
+    packing = plan.packing and job.trainer == "sft"
+    if plan.second is None:
+        return Setup(job, start, tokens, common, packing=packing)
+    if isinstance(job.settings, GKDSettings):
+        folder = models.resolve(plan.second.base)
+        model = models.load_model(folder, dtype=start.model.dtype, device="cpu")
+        return Setup(job, start, tokens, common, teacher=(model, models.load_tokenizer(folder)))
+    return Setup(job, start, tokens, common, RewardModel(plan.second))
 
 
 def _keep_within(leash: Leash, trainer: Any, folder: RunFolder, kept: list[Checkpoint]) -> str:
@@ -326,18 +340,6 @@ def _can_use_bfloat16(job: TrainingJob) -> bool:
     return taken and bool(can.get("avx512_bf16"))
 
 
-def _claim_stdout() -> Callable[[str, Any], None]:
-    """Keep standard output for messages to the launcher; other prints go to standard error."""
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(kind: str, content: Any) -> None:
-        channel.write(json.dumps({kind: content}) + "\n")
-        channel.flush()
-
-    return send
-
-
 def _let_first_process_first() -> contextlib.AbstractContextManager[Any]:
     """The other processes enter when the first has left."""
     if PROCESSES == 1:
@@ -346,18 +348,6 @@ def _let_first_process_first() -> contextlib.AbstractContextManager[Any]:
     from accelerate import PartialState
 
     return PartialState(cpu=not torch.accelerator.is_available()).main_process_first()
-
-
-def _end_with_launcher() -> None:
-    """End this process when the launcher does: it holds the other end of standard input."""
-
-    def watch() -> None:
-        gone = select.poll()
-        gone.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
-        gone.poll()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

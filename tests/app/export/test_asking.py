@@ -16,6 +16,7 @@ from whatworks.app.export.ask_files import write_ask_files
 from whatworks.app.export.asking.arm import Arm
 from whatworks.app.export.export import Checking, export
 from whatworks.app.serve.served import open_served
+from whatworks.base.errors import InputError
 from whatworks.data.task import Document, Example, Message
 from whatworks.models.decoding import Decoding
 from whatworks.models.weights import Weights
@@ -23,6 +24,7 @@ from whatworks.prompts.candidate import Candidate
 from whatworks.prompts.prompt import Context, Demos, Prompt
 from whatworks.prompts.render import render
 from whatworks.prompts.retrieval.query_map import QueryMap
+from whatworks.prompts.retrieval.query_writing import QueryWriting
 
 WORDS = ["lamp", "river", "stone", "cloud", "letter", "engine",
          "window", "garden", "market", "bridge", "winter", "copper"]  # fmt: skip
@@ -138,3 +140,12 @@ def test_it_answers_as_recorded_without_this_package(lanes: Path, tmp_path: Path
         answer = served.engine.generate(served.files, [prompt], served.candidate.decoding)[0]
         assert answer.text == row["answer"]
     served.engine.close()
+
+
+def test_what_a_model_must_write_first_is_refused(tmp_path: Path) -> None:
+    chunks = (Document(id="a#0", text="Ann lives in Bonn."),)
+    query = QueryWriting(way="hyde", model="lab")
+    prompt = Prompt(context=Context(chunks=chunks, k=1, search="lexical", query=query))
+    candidate = Candidate(prompt=prompt, weights=Weights(base="http://localhost:1/v1#m"))
+    with pytest.raises(InputError, match="cannot write queries"):
+        write_ask_files(candidate, {"base": ""}, tmp_path)

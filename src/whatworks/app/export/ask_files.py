@@ -12,6 +12,7 @@ from typing import Any
 
 from whatworks.app.export import asking
 from whatworks.app.export.index_files import copy_encoder, write_index
+from whatworks.base.errors import InputError
 from whatworks.data.task import Message
 from whatworks.models import chat_templates as templates
 from whatworks.models import reasoning
@@ -147,6 +148,13 @@ def _write_passages(prompt: Prompt, out: Path) -> dict[str, Any] | None:
     context = prompt.context
     if context is None or not context.chunks or context.k < 1:
         return None
+    if context.query is not None:
+        raise InputError(
+            f"an export cannot write queries (`index: {{query: {context.query.way}}}`)",
+            place="arm with rag",
+            remedy="serve the run, `whatworks serve RUN`, or export an arm that searches for the "
+            "request",
+        )
     diversity = MMR if context.rerank == "mmr" else 0.0
     write_index(
         out,

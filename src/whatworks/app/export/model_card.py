@@ -273,4 +273,6 @@ def _list_figures(summary: Summary, arm: ArmSummary) -> list[str]:
             f"same answer as the untouched model to {forgetting.prompts} general prompts",
             f"{format_percent(forgetting.agreement, 0)}, KL {forgetting.kl:.2f} nats a token",
         )
+        if forgetting.task is not None:
+            add("KL from the untouched model on the task", f"{forgetting.task:.2f} nats a token")
     return lines

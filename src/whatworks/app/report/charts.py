@@ -325,8 +325,10 @@ def draw_rows_curve(curve: Curve) -> Markup:
     if curve.against and level:
         at = y(level.value) - 6
         parts.append(draw_text(frame.left + 6, at, curve.against.arm, "label halo", "start"))
-    parts.append(draw_text(frame.right, height - 6, "train rows", "axis-name", "end"))
-    description = "; ".join(f"{format_percent(s.value)} at {p.rows:,} rows" for p, s in drawn)
+    parts.append(draw_text(frame.right, height - 6, curve.counted, "axis-name", "end"))
+    description = "; ".join(
+        f"{format_percent(s.value)} at {p.rows:,} {curve.unit}" for p, s in drawn
+    )
     return render_svg(
         width, height, f"Score of {curve.arm}: {description}. {curve.sentence}", parts
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from whatworks.analysis.comparison import Comparison, Estimate
 from whatworks.analysis.figures import ArmSummary, Summary
+from whatworks.analysis.forgetting import Forgetting
 from whatworks.analysis.learning_curve import Curve
 from whatworks.analysis.slices import Slices
 from whatworks.app.report.progress import clean
@@ -194,11 +195,11 @@ def describe_forgetting(summary: Summary, *, figures: bool) -> str:
         return ""
     note = (
         f"kept: same answers as the untouched model to {forgettings[0][1].prompts} general "
-        "prompts; KL from it in nats per token"
+        "prompts; KL from it in nats per token, on these and on the task"
     )
     if figures:
         shown = [
-            f"{clean(name)} {format_percent(f.agreement, 0)}, KL {f.kl:.2f}"
+            f"{clean(name)} {format_percent(f.agreement, 0)}, KL {_format_kl(f)}"
             for name, f in forgettings
         ]
         note += ": " + "; ".join(shown)
@@ -211,7 +212,7 @@ def _make_curve_table(curve: Curve) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column(f"{clean(curve.arm)} by rows", min_width=9)
+    table.add_column(f"{clean(curve.arm)} by {curve.unit}", min_width=9)
     for heading in ("score", "to best k-shot", "prompt\ntokens", "time a\nrequest"):
         table.add_column(heading, justify="right", no_wrap=True)
     for point in (*curve.points, *([curve.against] if curve.against else [])):
@@ -300,10 +301,16 @@ def _format_figures(score: Estimate | None, comparison: Comparison | None) -> li
 def _format_forgetting(arm: ArmSummary) -> Text:
     forgetting = arm.info.forgetting
     return (
-        _stack(format_percent(forgetting.agreement, 0), f"{forgetting.kl:.2f}")
+        _stack(format_percent(forgetting.agreement, 0), _format_kl(forgetting))
         if forgetting
         else _stack("")
     )
+
+
+def _format_kl(forgetting: Forgetting) -> str:
+    """The divergence on general prompts and, where it is known, on the task."""
+    task = "" if forgetting.task is None else f", {forgetting.task:.2f}"
+    return f"{forgetting.kl:.2f}{task}"
 
 
 def _format_verdict(arm: ArmSummary) -> Text:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from whatworks.analysis.method_outcomes import EpochScores, Losses, MethodOutcome, Note, Trace
@@ -25,10 +27,11 @@ from whatworks.methods.bench.provider_tuning import (
 )
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.files import resolve
-from whatworks.models.helper import Helper
+from whatworks.models.helper import Helper, HelperModel
 from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Stage, Weights
 from whatworks.prompts.candidate import Candidate
+from whatworks.training.encoder_fit import EncoderJob, FittedEncoder, fit_encoder, list_folders
 from whatworks.training.job import Trained, TrainingJob, TrainingProgress
 from whatworks.training.launch import train
 from whatworks.training.rows import RenderedRow
@@ -71,7 +74,7 @@ class Fitting:
     settings: AnySettings
     rows: Sequence[RenderedRow]
     method: str
-    reward: Weights | None = None
+    second: Weights | None = None
     patience: int | None = None
 
 
@@ -142,6 +145,15 @@ class Bench:
     @property
     def _meter(self) -> Meter:
         return Meter(self.budget, self.ledger, self.examiner.engine.price)
+
+    def open_writer(self, start: Candidate) -> Helper:
+        """The start's own model, asked for texts as a helper is; charged as its answers are."""
+        engine, weights = self.examiner.engine, start.weights
+        model = HelperModel(engine, weights, self.examiner.files(weights))
+        return self._make_writer(model)
+
+    def _make_writer(self, model: HelperModel) -> Helper:
+        return Helper(model, self.examiner.store, self._meter)
 
     def dev_score(self, candidate: Candidate) -> float:
         """Mean score on dev, of the kind that counts."""
@@ -228,7 +240,7 @@ class Bench:
         rows: Sequence[RenderedRow],
         method: str,
         *,
-        reward: Weights | None = None,
+        second: Weights | None = None,
         patience: int | None = None,
     ) -> list[Weights]:
         """Train ``start``'s weights on rows that it rendered; the weights of each checkpoint.
@@ -242,7 +254,7 @@ class Bench:
             ArmFailure: If memory runs out, the loss diverges or no row fits.
             BudgetExceeded: If training takes longer than the budget leaves.
         """
-        return self._fit(Fitting(start, settings, rows, method, reward, patience))
+        return self._fit(Fitting(start, settings, rows, method, second, patience))
 
     def _fit(self, asked: Fitting) -> list[Weights]:
         start, settings, rows, patience = asked.start, asked.settings, asked.rows, asked.patience
@@ -306,7 +318,7 @@ class Bench:
                 base=resolve(model.base),
                 adapter=model.adapter,
                 folder=folder,
-                reward=self.examiner.files(asked.reward) if asked.reward else None,
+                second=self.examiner.files(asked.second) if asked.second else None,
                 on_progress=self._follow_training,
                 enough=(lambda epoch: waiting.enough(f"epoch-{epoch}")) if asked.patience else None,
             )
@@ -333,6 +345,29 @@ class Bench:
             trained = Trained.model_validate(stored)
         self.ledger.usd += compute_cost(engine.price, trained.tokens) or 0.0
         return trained
+
+    def fit_encoder(self, job: EncoderJob) -> list[Path]:
+        """Tune an encoder in a child process; where it lies after each epoch. Kept by content.
+
+        Raises:
+            ArmFailure: If it cannot be tuned here.
+            BudgetExceeded: If nothing of the budget is left.
+        """
+        self.ledger.require(self.budget)
+        store = self.examiner.store
+        key = hash_content([job.key, __version__])
+        stored = store.read("trained", key)
+        if stored is None:
+            folder = store.workplace(key)
+            with wait_for_lock(folder.with_name(f".{key}.made.lock"), "this encoder"):
+                fitted = fit_encoder(job, folder, partial(self.report, "training"))
+                store.finish(key)
+            store.write("trained", key, fitted.model_dump(mode="json"))
+        else:
+            fitted = FittedEncoder.model_validate(stored)
+        self.ledger.training_seconds += fitted.seconds
+        self.tell(Losses(values=fitted.losses))
+        return list_folders(store.artifact(key), fitted)
 
     def note(self, name: str, value: Any) -> None:
         """Record a figure or a sentence for the report."""

@@ -14,8 +14,10 @@ from typing import Any
 from whatworks.base.errors import ArmFailure, InputError
 from whatworks.base.frozen import hash_content
 from whatworks.base.store import Store
+from whatworks.data.scripted_tools import is_scripted
 from whatworks.data.task import Example, hash_examples
 from whatworks.methods.bench import pick_answer as samples
+from whatworks.methods.bench.play_script import play
 from whatworks.methods.bench.tuned_models import find_tuned
 from whatworks.metrics.citations import make_answer_reader, score_grounding
 from whatworks.metrics.registry import find_refused
@@ -182,6 +184,23 @@ class Examiner:
     ) -> list[Generation]:
         if candidate.answerer is not None:
             return reply_without_model(candidate.answerer, requests)
+        if not any(is_scripted(request.example) for request in requests):
+            return self._answer(model, candidate, requests, meter)
+        if candidate.decoding.samples > 1:
+            raise ArmFailure(
+                "a conversation with a scripted user is played once, not drawn several times",
+                remedy="leave self-consistency and best-of-n out of this study",
+            )
+
+        def ask(now: Sequence[Rendering]) -> list[Generation]:
+            return self._answer(model, candidate, now, meter)
+
+        return play(requests, ask)
+
+    def _answer(
+        self, model: ModelFiles, candidate: Candidate, requests: Sequence[Rendering], meter: Meter
+    ) -> list[Generation]:
+        """One answer to each request."""
         prompts = [request.messages for request in requests]
         lengths = self.engine.prompt_tokens(model, prompts)
         context = self.engine.context_length(model)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from whatworks.base import memory
@@ -30,11 +31,12 @@ from whatworks.models.decoding import Decoding
 from whatworks.models.endpoint.engine import EndpointEngine
 from whatworks.models.engine import Generation
 from whatworks.models.files import resolve
-from whatworks.models.helper import DECODING, Helper
+from whatworks.models.helper import DECODING, Helper, HelperModel
 from whatworks.models.weights import Weights
 from whatworks.prompts.candidate import Candidate
 from whatworks.training import launch
 from whatworks.training import process as child
+from whatworks.training.encoder_fit import EncoderJob
 from whatworks.training.settings import AnySettings
 
 SAMPLE = 32
@@ -168,6 +170,9 @@ class Rehearsal(Bench):
         self.spent += time.perf_counter() - began
         return answers
 
+    def _make_writer(self, model: HelperModel) -> Helper:
+        return RehearsedHelper(model, self.examiner.store, self._meter)
+
     def _ask_sample(self, candidate: Candidate, sample: Sequence[Example]) -> Sampled:
         """Ask a sample for real."""
         if candidate.weights.stages:  # a few steps do not teach a model where to stop
@@ -226,6 +231,17 @@ class Rehearsal(Bench):
         self.foreseen += seconds
         self.spent += time.perf_counter() - began
         return [pace.weights] * settings.epochs
+
+    def fit_encoder(self, job: EncoderJob) -> list[Path]:
+        """The encoder after a few steps, once for each epoch; a whole tuning is charged."""
+        some = job.pairs[: FEWEST * job.batch_size]
+        began, spent = time.perf_counter(), self.ledger.training_seconds
+        (few,) = super().fit_encoder(job.replace(pairs=some, epochs=1))
+        whole = (self.ledger.training_seconds - spent) * job.epochs * len(job.pairs) / len(some)
+        self.ledger.training_seconds = spent + whole
+        self.foreseen += whole
+        self.spent += time.perf_counter() - began
+        return [few] * job.epochs
 
     def _foresee_there(self, asked: Fitting, engine: EndpointEngine) -> list[Weights]:
         """What a training at the server would cost; how long it takes nobody knows beforehand."""

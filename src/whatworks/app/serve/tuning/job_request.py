@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whatworks.app.serve.protocol import RequestRefusal
 from whatworks.app.serve.tuning.training_file import Method
-from whatworks.training.settings import DPOSettings, SFTSettings, choose_batch_size
+from whatworks.training.schedule import choose_batch_size
+from whatworks.training.settings import DPOSettings, SFTSettings
 
 EPOCHS = 3
 """Where the client leaves them to the server."""
