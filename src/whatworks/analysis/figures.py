@@ -159,6 +159,7 @@ class StudyInfo:
         diagnosis: Why arms fail on dev, the baseline first.
         parts: What each part of the chains brings on dev.
         predicted: What further arms were expected to bring there, and what came.
+        auto: Why the rounds of further arms ended; empty where there were none.
         not_worse: What the study asks of two arms and a margin.
     """
 
@@ -194,6 +195,7 @@ class StudyInfo:
     diagnosis: Sequence[ArmDiagnosis] = ()
     parts: Sequence[ChainShares] = ()
     predicted: Sequence[Outcome] = ()
+    auto: str = ""
     not_worse: Sequence[NotWorse] = ()
 
     @property

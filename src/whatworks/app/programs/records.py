@@ -20,8 +20,8 @@ from whatworks.app.run_study import summarise_study
 from whatworks.base.errors import WhatworksError
 from whatworks.data.task import Task
 from whatworks.studies.checks.finding import CheckFinding
-from whatworks.studies.next_step.proposals import Proposal
 from whatworks.studies.plan import StudyPlan
+from whatworks.studies.rounds import Proposal
 from whatworks.studies.study_folder import StudyFolder
 
 Record = dict[str, Any]
@@ -137,6 +137,7 @@ def describe_verdict(folder: Path, summary: Summary | None = None) -> Record:
         "not_worse": [describe_not_worse(one) for one in summary.not_worse],
         "predicted": [describe_outcome(one) for one in summary.study.predicted],
         "foresight": asdict(good) if good else None,
+        "auto": summary.study.auto,
         "article": [asdict(one) for one in summary.article],
         "report": str(StudyFolder(folder).report),
         "arms": arms,

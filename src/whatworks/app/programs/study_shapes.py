@@ -200,6 +200,8 @@ class Verdict(Shape):
     """Arms that `next` or `run --auto` proposed."""
     foresight: Foresight | None
     """None where none of them ran."""
+    auto: str
+    """Why the rounds of `run --auto` ended; empty where there were none."""
     article: list[ArticleSays]
     """The lines that the study has arms for."""
     report: str

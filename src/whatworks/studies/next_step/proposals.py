@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
 from whatworks.analysis.next_step.gain import predict_gain
 from whatworks.analysis.next_step.predictions import Prediction
 from whatworks.base.errors import InputError
 from whatworks.methods.bench.examiner import mean
+from whatworks.models.weights import Weights
 from whatworks.studies.arm_entries import Arm, read_arm
 from whatworks.studies.decisions import ArmRun
-from whatworks.studies.next_step.arm_entry import ArmEntry, Entry, read_entry
+from whatworks.studies.next_step.arm_entry import ArmEntry, read_entry
 from whatworks.studies.next_step.remedies import Diagnosed, Remedy, list_remedies
+from whatworks.studies.rounds import Entry, Proposal
 from whatworks.studies.study import Study
 
 MOST = 3
 """Arms that are proposed at a time, at most."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A further arm.
-
-    Attributes:
-        entry: The arm as a study file writes it.
-        prediction: What it is expected to bring, and why.
-    """
-
-    entry: Entry
-    prediction: Prediction
 
 
 def propose_arms(
@@ -68,7 +56,7 @@ def propose_arms(
         arm = Diagnosed(own[diagnosis.arm], run.candidate, run.dev, diagnosis, forms)
         for remedy in list_remedies(study, arm):
             entry = _name(arm.entry, remedy, taken)
-            changed = _read(entry)
+            changed = _read(entry, study.start_of(diagnosis.arm).weights)
             if changed is None or _describe_chain(changed) in tried:
                 continue
             gain = predict_gain(remedy.known, len(run.dev))
@@ -96,12 +84,14 @@ def _name(own: ArmEntry, remedy: Remedy, taken: Sequence[str]) -> ArmEntry:
     return changed
 
 
-def _read(entry: ArmEntry) -> Arm | None:
+def _read(entry: ArmEntry, weights: Weights) -> Arm | None:
     """The arm, None where its steps cannot follow one another."""
     try:
-        return read_arm(entry.write())
+        arm = read_arm(entry.write())
+        arm.chain.plan(weights)
     except InputError:
         return None
+    return arm
 
 
 def _describe_chain(arm: Arm) -> tuple[object, ...]:
