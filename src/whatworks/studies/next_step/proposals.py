@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
 from whatworks.analysis.next_step.gain import predict_gain
@@ -13,6 +14,7 @@ from whatworks.models.weights import Weights
 from whatworks.studies.arm_entries import Arm, read_arm
 from whatworks.studies.decisions import ArmRun
 from whatworks.studies.next_step.arm_entry import ArmEntry, read_entry
+from whatworks.studies.next_step.like_steps import list_like_remedies
 from whatworks.studies.next_step.remedies import Diagnosed, Remedy, list_remedies
 from whatworks.studies.rounds import Entry, Proposal
 from whatworks.studies.study import Study
@@ -54,7 +56,8 @@ def propose_arms(
         if run is None or run.candidate is None or diagnosis.arm not in own or not diagnosis.rows:
             continue
         arm = Diagnosed(own[diagnosis.arm], run.candidate, run.dev, diagnosis, forms)
-        for remedy in list_remedies(study, arm):
+        likes = list_like_remedies(study.arms, runs, own, arm)  # what was measured comes first
+        for remedy in (*likes, *list_remedies(study, arm)):
             entry = _name(arm.entry, remedy, taken)
             changed = _read(entry, study.start_of(diagnosis.arm).weights)
             if changed is None or _describe_chain(changed) in tried:
@@ -76,6 +79,7 @@ def propose_arms(
 
 def _name(own: ArmEntry, remedy: Remedy, taken: Sequence[str]) -> ArmEntry:
     """The changed arm, under a name that no other arm has."""
+    own = replace(own, other={**own.other, **remedy.other})
     changed = own.change(remedy.steps, remedy.settings)
     number = 2
     while changed.name in taken:
