@@ -201,3 +201,20 @@ def test_rounds_that_cannot_be_read_are_said(tmp_path: Path, command: Command) -
     code, said = command("run", study, "--auto", "--rounds", "1", "--out", out)
     assert code == 2
     assert "rounds.json" in said and "remove this file" in said
+
+
+def test_a_run_knows_its_study_file(tmp_path: Path, command: Command) -> None:
+    study, out = write_study(tmp_path / "s"), tmp_path / "run"
+    code, said = command("next", tmp_path / "s" / "nothing")
+    assert code == 2
+    assert command("run", study, "--out", out)[0] == 0
+    code, said = command("next", out, "--model", "lab")
+    assert code == 2 and "leave --model" in said
+    record = read_record(command("next", out, "--json", "--dry-run")[1])
+    assert record["study"] == str(study) and record["arms"]
+    code, said = command("next", out)
+    assert code == 0 and f"next: whatworks run {study} --out {out}" in said
+    assert StudyFolder(out).openings == 1
+    study.rename(tmp_path / "s" / "moved.yaml")
+    code, said = command("next", out)
+    assert code == 2 and "not where it was" in said and "--out" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from whatworks.analysis.figures import Summary
 from whatworks.app.report.progress import RichWatcher
 from whatworks.app.run_study import list_form_methods, list_subjects, run_study
+from whatworks.base.errors import InputError
 from whatworks.base.phrasing import join_names
 from whatworks.base.progress import Watcher
 from whatworks.base.store import write_atomic
@@ -48,6 +50,32 @@ class Limit:
     def key(self) -> str:
         """What it says, to be kept."""
         return f"{self.rounds} rounds, {self.seconds} s, {self.usd} USD"
+
+
+def open_run(folder: Path) -> Opened:
+    """The study file that a study was run from, opened with its model, for this folder.
+
+    Raises:
+        InputError: If no study ran to its end there, or its file is not where it was.
+    """
+    about = StudyFolder(folder).read_finished().study
+    path = Path(about.file)
+    if not about.file or not path.is_file():
+        raise InputError(
+            "the study file of this run is not where it was",
+            place=str(folder),
+            remedy=f"name it: whatworks next STUDY.yaml --out {folder}",
+        )
+    other = about.model if about.model != read_study(path).model else None
+    return open_study(path, model=other, out=folder)
+
+
+def write_command(opened: Opened) -> str:
+    """The command that runs a study with the arms that were added."""
+    other = opened.file.model != read_study(opened.path).model
+    model = ["--model", opened.file.model] if other else []
+    words = ["whatworks", "run", str(opened.path), *model, "--out", str(opened.out)]
+    return shlex.join(words)
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ def _run(
     about = _make_study_info(file, study, order, seconds)
     about = dataclasses.replace(
         about,
+        file=str(opened.path.absolute()),
         command=f"whatworks run {opened.path} --model {file.model}",
         diagnosis=diagnosis,
         parts=measure_chains(study, runs) if file.diagnose else (),

@@ -10,6 +10,7 @@ from whatworks.analysis.next_step.gain import predict_gain
 from whatworks.analysis.next_step.predictions import Prediction
 from whatworks.base.errors import InputError
 from whatworks.methods.bench.examiner import mean
+from whatworks.models.metering import Budget, Ledger, Meter
 from whatworks.models.weights import Weights
 from whatworks.studies.arm_entries import Arm, read_arm
 from whatworks.studies.decisions import ArmRun
@@ -70,7 +71,12 @@ def propose_arms(
             taken.append(entry.name)
             seconds = _expect_seconds(study, changed, diagnosis.arm, times)
             prediction = Prediction(
-                entry.name, diagnosis.arm, remedy.why, gain, seconds, run.total.all_usd
+                entry.name,
+                diagnosis.arm,
+                remedy.why,
+                gain,
+                seconds,
+                _expect_usd(study, changed, run),
             )
             found.append((start + gain.value, Proposal(entry.write(), prediction)))
     found.sort(key=lambda one: -one[0])
@@ -122,3 +128,13 @@ def _expect_seconds(study: Study, arm: Arm, start: str, times: Mapping[str, floa
         elif step.trains:
             return None
     return seconds
+
+
+def _expect_usd(study: Study, arm: Arm, run: ArmRun) -> float:
+    """What the arm costs with its seeds, by what its start cost to make and to ask on dev."""
+    splits = study.task.splits
+    asked = Ledger()  # of its dev rows alone: the diagnosis is in ``run.total``
+    price = study.examiner_of(run.arm).engine.price
+    Meter(Budget(), asked, price).charge([answer.generation for answer in run.dev])
+    rows = len(splits.dev) + len(splits.test)
+    return len(study.seeds_of(arm)) * (run.ledger.all_usd + asked.all_usd / len(run.dev) * rows)
