@@ -210,6 +210,9 @@ NEW = [("rag+sft", "because"), ({"arm": "rag", "name": "rag-2", "rag": {"k": 6}}
         "arms:\n- zero-shot\n- {few-shot: {k: 2}}",
         "arms: [zero-shot, few-shot]\nmodel: lab\n",
         "arms: [zero-shot,\n       few-shot,\n      ]\n",
+        "arms: [\n  zero-shot,   # one\n  few-shot  # two\n]\n",
+        "arms:\r\n  - zero-shot\r\nseeds: 1\r\n",
+        "arms:\n  - prompt:\n      variants:\n        - |\n          Say it.\nseeds: 1\n",
         "model: lab\narms:\n    - prompt:\n        variants:\n          - one\n          - two\n",
         "arms:\n  -   zero-shot\n\n\n",
     ],
@@ -220,6 +223,8 @@ def test_arms_are_added_and_nothing_else_is_touched(text: str) -> None:
     assert after == {**before, "arms": [*before["arms"], *(entry for entry, _ in NEW)]}
     kept = iter(new)
     assert all(any(sign == one for one in kept) for sign in text.rstrip()), "no sign was lost"
+    assert "# because" in new
+    assert new.count("\r\n") == (new.count("\n") if "\r\n" in text else 0)
 
 
 def test_a_file_that_cannot_be_added_to_is_said() -> None:

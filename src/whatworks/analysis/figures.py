@@ -160,6 +160,8 @@ class StudyInfo:
         diagnosis: Why arms fail on dev, the baseline first.
         parts: What each part of the chains brings on dev.
         predicted: What further arms were expected to bring there, and what came.
+        file: The study file, where it lay when it ran; empty in the results of an older version.
+        auto: Why the rounds of further arms ended; empty where there were none.
         not_worse: What the study asks of two arms and a margin.
     """
 
@@ -196,6 +198,8 @@ class StudyInfo:
     diagnosis: Sequence[ArmDiagnosis] = ()
     parts: Sequence[ChainShares] = ()
     predicted: Sequence[Outcome] = ()
+    file: str = ""
+    auto: str = ""
     not_worse: Sequence[NotWorse] = ()
 
     @property

@@ -133,6 +133,7 @@ def _run(
     about = _make_study_info(file, study, order, seconds)
     about = dataclasses.replace(
         about,
+        file=str(opened.path.absolute()),
         command=f"whatworks run {opened.path} --model {file.model}",
         diagnosis=diagnosis,
         parts=measure_chains(study, runs) if file.diagnose else (),
@@ -206,6 +207,9 @@ def summarise_study(folder: StudyFolder, slices: Sequence[str] = ()) -> Summary:
         line = describe_outcomes(predicted)
         findings = [*info.findings, line] if line else info.findings
         info = dataclasses.replace(info, predicted=predicted, findings=findings)
+    if ended := folder.rounds.read().ended:
+        findings = [*info.findings, f"The rounds of further arms ended: {ended}."]
+        info = dataclasses.replace(info, auto=ended, findings=findings)
     if slices:
         info = dataclasses.replace(info, slices=tuple(slices))
     return summarise(

@@ -7,6 +7,7 @@
 ``store/``                candidates, answers, steps and weights by content (``base.store``)
 ``plan.json``             what `whatworks plan` foresaw, if it was asked
 ``predictions.json``      what the arms that `whatworks next` proposed were expected to bring
+``rounds.json``           what each round of `run --auto` decided (``studies.rounds``)
 ``live.jsonl``            what a run does at this moment (``studies.live_log``)
 ``wishes.json``           what a person asks of it meanwhile (``studies.wishes``)
 ``times.jsonl``           wall time of each arm's work, which the plan is compared with
@@ -50,6 +51,7 @@ from whatworks.data.task import Task
 from whatworks.prompts.candidate import Candidate
 from whatworks.studies.decisions import Decision
 from whatworks.studies.live_log import LiveLog
+from whatworks.studies.rounds import Rounds
 from whatworks.studies.wishes import Wishes
 
 LAYOUT = 3
@@ -85,6 +87,7 @@ class StudyFolder:
         report: Path of the report.
         live: What a run does at this moment.
         wishes: What a person asks of it.
+        rounds: What rounds of further arms decided.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,6 +97,7 @@ class StudyFolder:
         self.report = path / "report.html"
         self.live = LiveLog(path / "live.jsonl")
         self.wishes = Wishes(path / "wishes.json")
+        self.rounds = Rounds(path / "rounds.json")
         self._identity = path / "study.json"
         self._lock = path / LOCK
         self._task = path / "task.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from whatworks.analysis.comparison import Estimate
 from whatworks.base.phrasing import (
@@ -67,6 +68,21 @@ class Outcome:
             expected.low - slack <= self.gain <= expected.high + slack
         )
 
+    @property
+    def in_words(self) -> str:
+        """``rag over zero-shot: +12 [+5, +20] points expected on dev, +9 came, within``."""
+        told = self.prediction
+        expected = told.gain
+        interval = format_interval(expected.low, expected.high)
+        came = "no score to compare"
+        if self.gain is not None:
+            inside = "within" if self.within else "outside the interval"
+            came = f"{format_points(self.gain)} came, {inside}"
+        return (
+            f"{told.arm} over {told.start}: {format_points(expected.value)} {interval} points "
+            f"expected on dev, {came}"
+        )
+
 
 def hold_against(
     predictions: Sequence[Prediction],
@@ -88,17 +104,45 @@ def hold_against(
     return tuple(outcomes)
 
 
-def describe_outcomes(outcomes: Sequence[Outcome]) -> str:
-    """How good the predictions were, in a sentence; "" where none was put to the test."""
+@dataclass(frozen=True)
+class Goodness:
+    """How good predictions were, of those arms that ran.
+
+    Attributes:
+        tested: How many ran.
+        within: How many gains came out within their interval.
+        error: Mean distance of what came from what was expected, as a share.
+        bias: Mean of what came less what was expected.
+    """
+
+    tested: int
+    within: int
+    error: float
+    bias: float
+
+
+def measure_outcomes(outcomes: Sequence[Outcome]) -> Goodness | None:
+    """How good the predictions were; None where none was put to the test."""
     known = [(one, one.gain) for one in outcomes if one.gain is not None]
     if not known:
+        return None
+    off = [gain - one.prediction.gain.value for one, gain in known]
+    return Goodness(
+        tested=len(known),
+        within=sum(one.within for one, _ in known),
+        error=fmean(map(abs, off)),
+        bias=fmean(off),
+    )
+
+
+def describe_outcomes(outcomes: Sequence[Outcome]) -> str:
+    """How good the predictions were, in a sentence; "" where none was put to the test."""
+    good = measure_outcomes(outcomes)
+    if good is None:
         return ""
-    within = sum(one.within for one, _ in known)
-    off = sum(abs(gain - one.prediction.gain.value) for one, gain in known) / len(known)
-    bias = sum(gain - one.prediction.gain.value for one, gain in known) / len(known)
-    many = "s" if len(known) > 1 else ""
+    many = "s" if good.tested > 1 else ""
     return (
-        f"Of {format_count(len(known))} predicted gain{many} on dev, {within} came out within the "
-        f"interval; what came was off by {100 * off:.1f} points on average "
-        f"({format_points(bias)} in the mean)."
+        f"Of {format_count(good.tested)} predicted gain{many} on dev, {good.within} came out "
+        f"within the interval; what came was off by {100 * good.error:.1f} points on average "
+        f"({format_points(good.bias)} in the mean)."
     )

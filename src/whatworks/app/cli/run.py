@@ -14,7 +14,7 @@ from whatworks.app.cli.app import AsJson, app, catch_interrupt
 
 if TYPE_CHECKING:
     from whatworks.analysis.figures import Summary
-    from whatworks.base.progress import Watcher
+    from whatworks.app.next_step import Limit
 
 
 NONE_FINISHED = SHUT = 1
@@ -67,6 +67,9 @@ def run(
         float | None,
         typer.Option(help="Of --auto: no arm that is expected to take the study beyond this."),
     ] = None,
+    usd: Annotated[
+        float | None, typer.Option(help="Of --auto: the same of US dollars, for a paid model.")
+    ] = None,
 ) -> None:
     """Run a study: every arm on the same data, a table, and report.html.
 
@@ -82,7 +85,10 @@ def run(
     with catch_interrupt(), _show_page(path, model, out) if watched else nullcontext():
         told = Silent() if as_json else None
         if auto:
-            found = _run_rounds(path, arms, rounds, minutes, model=model, out=out, told=told)
+            limit = _read_limit(arms, rounds, minutes, usd)
+            from whatworks.app.next_step import run_rounds
+
+            found = run_rounds(path, limit, model=model, out=out, jobs=jobs, watcher=told)
         else:
             from whatworks.app.run_study import run_study
 
@@ -101,30 +107,22 @@ def run(
         raise typer.Exit(SHUT)
 
 
-def _run_rounds(
-    path: Path,
-    only: tuple[str, ...],
-    rounds: int,
-    minutes: float | None,
-    *,
-    model: str | None,
-    out: Path | None,
-    told: Watcher | None,
-) -> tuple[Summary, Path]:
-    """The study with the arms that are proposed for it.
+def _read_limit(
+    only: tuple[str, ...], rounds: int, minutes: float | None, usd: float | None
+) -> Limit:
+    """What the rounds of --auto may take.
 
     Raises:
-        InputError: If only some of its arms are to run.
+        InputError: If only some of the study's arms are to run.
     """
-    from whatworks.app.next_step import Limit, run_rounds
+    from whatworks.app.next_step import Limit
     from whatworks.base.errors import InputError
 
     if only:
         raise InputError(
             "--auto looks at all arms, --only at some", remedy="leave one of the two out"
         )
-    limit = Limit(rounds, None if minutes is None else 60 * minutes)
-    return run_rounds(path, limit, model=model, out=out, watcher=told)
+    return Limit(rounds, None if minutes is None else 60 * minutes, usd)
 
 
 def _show_page(path: Path, model: str | None, out: Path | None) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from whatworks.analysis.two_runs import compare_runs
 from whatworks.analysis.verdict import Verdict
 from whatworks.app.export.export import Checking, Exported, export
 from whatworks.app.library.plot import Plot
+from whatworks.app.next_step import Limit, run_rounds
 from whatworks.app.run_arms import open_run, require_same_score
 from whatworks.app.run_study import report_study, run_study, summarise_study
 from whatworks.base.errors import InputError, suggest_nearest
@@ -246,6 +247,7 @@ def run(
     out: str | Path | None = None,
     jobs: int | None = None,
     watcher: Watcher | None = None,
+    auto: bool | Limit = False,
 ) -> Result:
     """Run a study file, such as ``study`` writes; again, it goes on where it was stopped.
 
@@ -256,14 +258,22 @@ def run(
         out: Folder of the results; ``runs/NAME-MODEL`` by default.
         jobs: Parts of the study made at once, in as many processes.
         watcher: Shows progress; bars by default.
+        auto: Add the arms that dev speaks for, round after round, as ``run --auto`` does; a
+            ``whatworks.app.next_step.Limit`` says what that may take.
 
     Raises:
         InputError: If the study, its data or the model cannot be used.
     """
     folder = None if out is None else Path(out)
-    summary, page = run_study(
-        Path(study), model=model, only=only, out=folder, jobs=jobs, watcher=watcher
-    )
+    path = Path(study)
+    if not auto:
+        done = run_study(path, model=model, only=only, out=folder, jobs=jobs, watcher=watcher)
+    elif only:
+        raise InputError("auto looks at all arms, only at some", remedy="leave one of the two out")
+    else:
+        limit = auto if isinstance(auto, Limit) else Limit()
+        done = run_rounds(path, limit, model=model, out=folder, jobs=jobs, watcher=watcher)
+    summary, page = done
     return Result(page.parent, summary)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from whatworks.analysis.figures import Summary
+from whatworks.analysis.next_step.predictions import describe_outcomes
 from whatworks.app.pipeline.conditions import Outcome
 from whatworks.app.report.gate_comment import escape_markdown
 from whatworks.app.report.progress import clean
@@ -69,5 +70,7 @@ def format_summary(summary: Summary, outcomes: Sequence[Outcome]) -> str:
             arm.verdict.label,
         )
         lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
+    if foreseen := describe_outcomes(summary.study.predicted):
+        lines += ["", escape_markdown(foreseen)]
     lines += ["", f"{summary.n_test} test rows, opened {summary.study.openings} times."]
     return "\n".join(lines) + "\n"

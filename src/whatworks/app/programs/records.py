@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from whatworks.analysis.figures import Summary
+from whatworks.analysis.next_step.predictions import Outcome, measure_outcomes
 from whatworks.analysis.not_worse import NotWorseAnswer
 from whatworks.app.library.result import Result
 from whatworks.app.run_study import summarise_study
 from whatworks.base.errors import WhatworksError
 from whatworks.data.task import Task
 from whatworks.studies.checks.finding import CheckFinding
-from whatworks.studies.next_step.proposals import Proposal
 from whatworks.studies.plan import StudyPlan
+from whatworks.studies.rounds import Proposal
 from whatworks.studies.study_folder import StudyFolder
 
 Record = dict[str, Any]
@@ -120,6 +121,7 @@ def describe_verdict(folder: Path, summary: Summary | None = None) -> Record:
     for record, arm in zip(arms, summary.arms, strict=True):
         record["reason"] = arm.verdict.reason
         record["more"] = arm.verdict.more
+    good = measure_outcomes(summary.study.predicted)
     return {
         "schema": "whatworks.verdict/1",
         "folder": str(folder),
@@ -133,8 +135,27 @@ def describe_verdict(folder: Path, summary: Summary | None = None) -> Record:
         "n_test": summary.n_test,
         "openings": summary.study.openings,
         "not_worse": [describe_not_worse(one) for one in summary.not_worse],
+        "predicted": [describe_outcome(one) for one in summary.study.predicted],
+        "foresight": asdict(good) if good else None,
+        "auto": summary.study.auto,
+        "article": [asdict(one) for one in summary.article],
         "report": str(StudyFolder(folder).report),
         "arms": arms,
+    }
+
+
+def describe_outcome(outcome: Outcome) -> Record:
+    """What a further arm was expected to bring, and what came."""
+    told = outcome.prediction
+    return {
+        "arm": told.arm,
+        "start": told.start,
+        "why": told.why,
+        "gain": asdict(told.gain),
+        "came": outcome.gain,
+        "within": outcome.within,
+        "seconds": told.seconds,
+        "took": outcome.seconds,
     }
 
 

@@ -141,6 +141,45 @@ class AnsweredNotWorse(Shape):
     says: str
 
 
+class ForeseenArm(Shape):
+    """What a further arm was expected to bring on dev, and what came; gains are shares."""
+
+    arm: str
+    start: str
+    """The arm that it changes."""
+    why: str
+    gain: Expected
+    came: float | None
+    """None where one of the two has no score."""
+    within: bool
+    """Whether that lies in the interval."""
+    seconds: float | None
+    """Expected; None where nothing like it ran."""
+    took: float | None
+    """None where it did not run."""
+
+
+class Foresight(Shape):
+    """How good the predictions were, of the arms that ran."""
+
+    tested: int
+    within: int
+    """Gains within their interval."""
+    error: float
+    """Mean distance of what came from what was expected."""
+    bias: float
+    """Mean of what came less what was expected."""
+
+
+class ArticleSays(Shape):
+    """A line of the article on fine-tuning, in this study."""
+
+    line: str
+    answer: Literal["confirmed", "refuted", "open"]
+    evidence: str
+    """The comparison."""
+
+
 class Verdict(Shape):
     """`run`, `report`: the answer in words, and each arm's figures and verdict."""
 
@@ -157,6 +196,14 @@ class Verdict(Shape):
     openings: int
     """How often test was opened."""
     not_worse: list[AnsweredNotWorse]
+    predicted: list[ForeseenArm]
+    """Arms that `next` or `run --auto` proposed."""
+    foresight: Foresight | None
+    """None where none of them ran."""
+    auto: str
+    """Why the rounds of `run --auto` ended; empty where there were none."""
+    article: list[ArticleSays]
+    """The lines that the study has arms for."""
     report: str
     arms: list[JudgedArm]
 

@@ -10,7 +10,7 @@ import yaml
 
 from whatworks.base.errors import InputError
 from whatworks.base.yaml_file import parse_yaml
-from whatworks.studies.next_step.arm_entry import Entry
+from whatworks.studies.rounds import Entry
 
 
 def add_arms(text: str, path: Path, added: Sequence[tuple[Entry, str]]) -> str:
@@ -28,8 +28,12 @@ def add_arms(text: str, path: Path, added: Sequence[tuple[Entry, str]]) -> str:
     place = _find_arms(text)
     entries = [entry for entry, _ in added]
     if place is not None:
-        flow = place.flow_style
-        new = _add_to_flow(text, place, entries) if flow else _add_to_block(text, place, added)
+        node = place[1]
+        new = (
+            _add_to_flow(text, *place, added)
+            if node.flow_style
+            else _add_to_block(text, node, added)
+        )
         if parse_yaml(new, path) == {**before, "arms": [*before["arms"], *entries]}:
             return new
     shown = "; ".join(map(_write_flow, entries))
@@ -40,23 +44,33 @@ def add_arms(text: str, path: Path, added: Sequence[tuple[Entry, str]]) -> str:
     )
 
 
-def _find_arms(text: str) -> Any:
-    """The node of ``arms:``, with the marks where it begins and ends."""
+def _find_arms(text: str) -> tuple[int, Any] | None:
+    """Where ``arms:`` begins, and its list, with the marks where that begins and ends."""
     root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    return next((value for key, value in root.value if key.value == "arms"), None)
+    for key, value in root.value:
+        if key.value == "arms" and value.value:
+            here = value.start_mark.index >= key.end_mark.index  # an alias stands elsewhere
+            return (key.start_mark.index, value) if here else None
+    return None
 
 
-def _add_to_flow(text: str, place: Any, entries: Sequence[Entry]) -> str:
-    """Before the closing bracket."""
-    end = place.end_mark.index - 1
-    head = text[:end].rstrip()
-    comma = "" if head.endswith(",") else ","
-    return f"{head}{comma} {', '.join(map(_write_flow, entries))}{text[len(head) :]}"
+def _add_to_flow(text: str, begin: int, place: Any, added: Sequence[tuple[Entry, str]]) -> str:
+    """Behind the last arm; the comments stand before ``arms:``."""
+    at = place.value[-1].end_mark.index
+    new = "".join(f", {_write_flow(entry)}" for entry, _ in added)
+    comments = "".join(f"# {comment}{_end_line(text)}" for _, comment in added if comment)
+    return f"{text[:begin]}{comments}{text[begin:at]}{new}{text[at:]}"
+
+
+def _end_line(text: str) -> str:
+    """What ends the lines of a text."""
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _add_to_block(text: str, place: Any, added: Sequence[tuple[Entry, str]]) -> str:
     """Below the last arm, as far in as the others."""
     lines = text.splitlines(keepends=True)
+    end_line = _end_line(text)
     dash = " " * place.start_mark.column
     end = min(place.end_mark.line, len(lines))
     if end == place.end_mark.line and place.end_mark.column:
@@ -64,12 +78,12 @@ def _add_to_block(text: str, place: Any, added: Sequence[tuple[Entry, str]]) -> 
     while end > 0 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
         end -= 1
     if end and not lines[end - 1].endswith("\n"):
-        lines[end - 1] += "\n"
+        lines[end - 1] += end_line
     new: list[str] = []
     for entry, comment in added:
         if comment:
-            new.append(f"{dash}# {comment}\n")
-        new.append(f"{dash}- {_write_flow(entry)}\n")
+            new.append(f"{dash}# {comment}{end_line}")
+        new.append(f"{dash}- {_write_flow(entry)}{end_line}")
     return "".join([*lines[:end], *new, *lines[end:]])
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from whatworks.studies.arm_entries import gather_own
+from whatworks.studies.rounds import Entry
 
 OTHER = ("rows", "trials", "model", "decoding")
 """Keys of an arm that are about no step."""
-
-Entry = str | dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from whatworks.analysis.diagnosis.arm_diagnosis import ArmDiagnosis
 from whatworks.analysis.next_step.gain import predict_gain
 from whatworks.analysis.next_step.predictions import Prediction
 from whatworks.base.errors import InputError
 from whatworks.methods.bench.examiner import mean
+from whatworks.models.metering import Budget, Ledger, Meter
+from whatworks.models.weights import Weights
 from whatworks.studies.arm_entries import Arm, read_arm
 from whatworks.studies.decisions import ArmRun
-from whatworks.studies.next_step.arm_entry import ArmEntry, Entry, read_entry
+from whatworks.studies.next_step.arm_entry import ArmEntry, read_entry
+from whatworks.studies.next_step.like_steps import list_like_remedies
 from whatworks.studies.next_step.remedies import Diagnosed, Remedy, list_remedies
+from whatworks.studies.rounds import Entry, Proposal
 from whatworks.studies.study import Study
 
 MOST = 3
 """Arms that are proposed at a time, at most."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A further arm.
-
-    Attributes:
-        entry: The arm as a study file writes it.
-        prediction: What it is expected to bring, and why.
-    """
-
-    entry: Entry
-    prediction: Prediction
 
 
 def propose_arms(
@@ -66,9 +57,10 @@ def propose_arms(
         if run is None or run.candidate is None or diagnosis.arm not in own or not diagnosis.rows:
             continue
         arm = Diagnosed(own[diagnosis.arm], run.candidate, run.dev, diagnosis, forms)
-        for remedy in list_remedies(study, arm):
+        likes = list_like_remedies(study.arms, runs, own, arm)  # what was measured comes first
+        for remedy in (*likes, *list_remedies(study, arm)):
             entry = _name(arm.entry, remedy, taken)
-            changed = _read(entry)
+            changed = _read(entry, study.start_of(diagnosis.arm).weights)
             if changed is None or _describe_chain(changed) in tried:
                 continue
             gain = predict_gain(remedy.known, len(run.dev))
@@ -79,7 +71,12 @@ def propose_arms(
             taken.append(entry.name)
             seconds = _expect_seconds(study, changed, diagnosis.arm, times)
             prediction = Prediction(
-                entry.name, diagnosis.arm, remedy.why, gain, seconds, run.total.all_usd
+                entry.name,
+                diagnosis.arm,
+                remedy.why,
+                gain,
+                seconds,
+                _expect_usd(study, changed, run),
             )
             found.append((start + gain.value, Proposal(entry.write(), prediction)))
     found.sort(key=lambda one: -one[0])
@@ -88,6 +85,7 @@ def propose_arms(
 
 def _name(own: ArmEntry, remedy: Remedy, taken: Sequence[str]) -> ArmEntry:
     """The changed arm, under a name that no other arm has."""
+    own = replace(own, other={**own.other, **remedy.other})
     changed = own.change(remedy.steps, remedy.settings)
     number = 2
     while changed.name in taken:
@@ -96,12 +94,14 @@ def _name(own: ArmEntry, remedy: Remedy, taken: Sequence[str]) -> ArmEntry:
     return changed
 
 
-def _read(entry: ArmEntry) -> Arm | None:
+def _read(entry: ArmEntry, weights: Weights) -> Arm | None:
     """The arm, None where its steps cannot follow one another."""
     try:
-        return read_arm(entry.write())
+        arm = read_arm(entry.write())
+        arm.chain.plan(weights)
     except InputError:
         return None
+    return arm
 
 
 def _describe_chain(arm: Arm) -> tuple[object, ...]:
@@ -128,3 +128,13 @@ def _expect_seconds(study: Study, arm: Arm, start: str, times: Mapping[str, floa
         elif step.trains:
             return None
     return seconds
+
+
+def _expect_usd(study: Study, arm: Arm, run: ArmRun) -> float:
+    """What the arm costs with its seeds, by what its start cost to make and to ask on dev."""
+    splits = study.task.splits
+    asked = Ledger()  # of its dev rows alone: the diagnosis is in ``run.total``
+    price = study.examiner_of(run.arm).engine.price
+    Meter(Budget(), asked, price).charge([answer.generation for answer in run.dev])
+    rows = len(splits.dev) + len(splits.test)
+    return len(study.seeds_of(arm)) * (run.ledger.all_usd + asked.all_usd / len(run.dev) * rows)

@@ -8,6 +8,7 @@ alone (``analysis.next_step.gain``). Retrieval is tried on dev without asking th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,11 @@ from whatworks.base.errors import ArmFailure, arm_failures
 from whatworks.base.phrasing import format_percent
 from whatworks.methods.bench.bench import Bench
 from whatworks.methods.bench.examiner import Answer
+from whatworks.methods.knn import Knn
 from whatworks.methods.rag import Rag
+from whatworks.metrics.normalise import normalise
 from whatworks.prompts.candidate import Candidate
+from whatworks.prompts.render import render_each
 from whatworks.studies.next_step.arm_entry import ArmEntry
 from whatworks.studies.shown_passages import find_evidence, read_passages
 from whatworks.studies.study import Study
@@ -67,12 +71,14 @@ class Remedy:
         settings: What stands over the settings that the arm has, by method.
         why: What was measured, and what the change does about it.
         known: What its gain is reckoned from.
+        other: What stands over the arm's keys that are about no step.
     """
 
     steps: tuple[str, ...]
     why: str
     known: Measured
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    other: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def list_remedies(study: Study, arm: Diagnosed) -> Iterator[Remedy]:
@@ -83,6 +89,8 @@ def list_remedies(study: Study, arm: Diagnosed) -> Iterator[Remedy]:
         yield from _retrieve_otherwise(study, arm)
         yield from _show_the_first_alone(arm)
     yield from _mend_form(arm)
+    yield from _show_neighbours(study, arm)
+    yield from _give_room(arm)
 
 
 # -- passages -----------------------------------------------------------------------------------
@@ -184,20 +192,23 @@ def _show_the_first_alone(arm: Diagnosed) -> Iterator[Remedy]:
 
 def _find(study: Study, arm: Diagnosed, rag: Rag) -> set[str]:
     """Dev rows for which retrieval shows the answer; no model is asked."""
-    splits = study.task.splits
-    bench = Bench(
+    try:
+        with arm_failures():
+            bare = arm.candidate.with_prompt(context=None)
+            return _find_shown(rag.adapt(bare, _open_bench(study, arm)), arm.dev)
+    except ArmFailure:
+        return set()
+
+
+def _open_bench(study: Study, arm: Diagnosed) -> Bench:
+    """A bench of its own to try on what is shown."""
+    return Bench(
         study.examiner_of(arm.entry.name),
-        train=splits.train,
-        dev=splits.dev,
+        train=study.task.splits.train,
+        dev=study.task.splits.dev,
         documents=study.task.documents,
         documents_fault=study.task.documents_fault,
     )
-    try:
-        with arm_failures():
-            candidate = rag.adapt(arm.candidate.with_prompt(context=None), bench)
-            return _find_shown(candidate, arm.dev)
-    except ArmFailure:
-        return set()
 
 
 def _find_shown(candidate: Candidate, answers: Sequence[Answer]) -> set[str]:
@@ -223,6 +234,66 @@ def _mend_form(arm: Diagnosed) -> Iterator[Remedy]:
             f"examples); {method} gives it to every answer",
             Measured(_lack(list(arm.wrong.values())), mended),
         )
+
+
+# -- labels and room ----------------------------------------------------------------------------
+
+
+def _show_neighbours(study: Study, arm: Diagnosed) -> Iterator[Remedy]:
+    """Labels are confused: show the nearest train rows, where most of them have the right one.
+
+    How often a label that stands in the prompt is said was measured by telling it.
+    """
+    confused = [row for row in arm.wrong.values() if row.cause == "label confused"]
+    said = _list_mended(arm, "with_facts")
+    if arm.candidate.prompt.demos is not None or len(confused) < FEW or not said:
+        return
+    right = _find_labelled(study, arm)
+    reached = [row for row in confused if row.row in right]
+    misled = [a for a in arm.dev if a.score.counted > 0 and a.example.id not in right]
+    if len(reached) < FEW:
+        return
+    yield Remedy(
+        ("knn", *arm.entry.steps),
+        f"labels are confused in {len(confused)} of {len(arm.wrong)} wrong answers; most of the "
+        f"nearest train rows have the right one for {len(reached)} of them, another one for "
+        f"{len(misled)} answers that are right",
+        Measured(_lack(reached), said, (), [_right(one) for one in misled], said),
+    )
+
+
+def _find_labelled(study: Study, arm: Diagnosed) -> set[str]:
+    """Dev rows for which most of the nearest train rows have the right label."""
+    try:
+        with arm_failures():
+            candidate = Knn().adapt(arm.candidate, _open_bench(study, arm))
+            requests = render_each(candidate.prompt, [one.example for one in arm.dev])
+    except ArmFailure:
+        return set()
+    right: set[str] = set()
+    for one in requests:
+        labels = Counter(normalise(shown.target) for shown in one.demonstrations)
+        wanted = normalise(one.example.target)
+        if labels[wanted] and labels[wanted] == max(labels.values()):
+            right.add(one.example.id)
+    return right
+
+
+def _give_room(arm: Diagnosed) -> Iterator[Remedy]:
+    """Answers were cut: twice the room, expected to serve them as it does those that ended."""
+    cut = [row for row in arm.wrong.values() if row.finish == "length"]
+    ended = [answer for answer in arm.dev if answer.generation.finish == "stop"]
+    if len(cut) < FEW or not ended:
+        return
+    tokens = 2 * arm.candidate.decoding.max_tokens
+    scores = [_right(answer) for answer in ended]
+    yield Remedy(
+        arm.entry.steps or ("zero-shot",),
+        f"{len(cut)} of {len(arm.dev)} answers were cut; of those that ended by themselves "
+        f"{sum(one.value for one in scores):g} of {len(ended)} are right; {tokens} tokens",
+        Measured(_lack(cut), scores),
+        other={"decoding": {**(arm.entry.other.get("decoding") or {}), "max_tokens": tokens}},
+    )
 
 
 # -- figures ------------------------------------------------------------------------------------
