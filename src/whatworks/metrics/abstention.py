@@ -1,4 +1,4 @@
-"""Does an answer abstain? Rules for English.
+"""Does an answer abstain? Rules for English; ``foreign_abstention`` has those for other languages.
 
 An answer abstains when it says that its speaker does not, cannot or will not answer, or that the
 answer is not there to be had, and then commits to nothing. The text is cut into clauses; each is
@@ -17,6 +17,8 @@ Titles and quotations in quotation marks are not the speaker's own words and are
 from __future__ import annotations
 
 import re
+
+from whatworks.metrics.foreign_abstention import abstains_abroad
 
 _ASKED = r"(?:who|whom|whose|what|which|when|where|why|how|if|whether)\b"
 _TELL = (
@@ -302,9 +304,13 @@ _CONTEXT = 2
 
 
 def is_abstention(text: str) -> bool:
-    """Whether an English answer declines to answer."""
+    """Whether an answer declines, in English, German, Spanish, French or Chinese."""
     if len(text) > MAX_LENGTH:
         return False
+    return _abstains_in_english(text) or abstains_abroad(text)
+
+
+def _abstains_in_english(text: str) -> bool:
     clauses = [_classify(clause) for clause in _split_clauses(text)]
     kinds = [kind for kind in clauses if kind != "idle"]
     if not kinds or kinds[-1] == "statement":
