@@ -165,7 +165,7 @@ def encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("models") / "encoder"
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(tokenizer), intermediate_size=64, **shape)
     BertModel(config).save_pretrained(folder)
