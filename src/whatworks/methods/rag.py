@@ -48,12 +48,12 @@ class Indexing(Frozen):
         writer: The local model that does; empty is the study's own, untouched.
     """
 
-    tried: Tried = Tried()
+    tried: Tried = Field(default=Tried(), exclude_if=lambda value: value == Tried())
     overlap: int = Field(default=0, ge=0)
     store: NamedStore = ""
     rerank: Named = ""
-    query: Way | Literal[""] = ""
-    writer: Named = ""
+    query: Way | Literal[""] = Field(default="", exclude_if=lambda value: not value)
+    writer: Named = Field(default="", exclude_if=lambda value: not str(value))
 
     @field_validator("store")
     @classmethod
