@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated
@@ -16,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 INTERRUPTED = 130
+AGAIN_SECONDS = 0.05
+"""Until a Ctrl-C that was swallowed comes again: what swallowed it is over then."""
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object instead (docs/json.md).")
 ]
@@ -23,12 +28,27 @@ AsJson = Annotated[
 
 @contextmanager
 def catch_interrupt() -> Generator[None]:
-    """Ctrl-C says that nothing is lost."""
+    """Ctrl-C says that nothing is lost.
+
+    One that a library swallows is raised again: pydantic's serialiser, which is not Python, drops
+    what is raised while it calls Python, and a study spends much time there.
+    """
+    before = sys.unraisablehook
+
+    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            before(dropped)
+
+    sys.unraisablehook = raise_again
     try:
         yield
     except KeyboardInterrupt:
         print("\nwhatworks: stopped; the same command again goes on from here", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        sys.unraisablehook = before
 
 
 def _print_version(wanted: bool) -> None:
