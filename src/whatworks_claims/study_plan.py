@@ -91,6 +91,7 @@ class ClaimStudy:
             "arms": list(self.arms),
             "seeds": self.seeds,
             "retention": "none",
+            "diagnose": False,  # no claim reads why arms fail
             "score": self.task.metric.score,
             "baseline": self.names[0],
         }
